@@ -1,0 +1,29 @@
+"""The face to the service: what training hands over, and all of ``models`` that the running service imports.
+
+Needs numpy alone.
+"""
+
+from models.artifact.content import NO_NUMBER, NO_ROW, Content, Products
+from models.artifact.errors import ArtifactInvalid
+from models.artifact.files import Artifact, list_artifacts, open_artifact, write_artifact
+from models.artifact.ids import IdIndex, TextColumn, in_hash_order
+from models.artifact.manifest import FileEntry, Manifest, Verdict, read_manifest
+
+__all__ = [
+    "NO_NUMBER",
+    "NO_ROW",
+    "Artifact",
+    "ArtifactInvalid",
+    "Content",
+    "FileEntry",
+    "IdIndex",
+    "Manifest",
+    "Products",
+    "TextColumn",
+    "Verdict",
+    "in_hash_order",
+    "list_artifacts",
+    "open_artifact",
+    "read_manifest",
+    "write_artifact",
+]

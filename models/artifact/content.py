@@ -1,0 +1,99 @@
+"""What an artifact holds: every array that a decision needs as of its date."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.artifact.ids import IdIndex, TextColumn
+
+NO_ROW = -1
+"""Padding in arrays of product rows."""
+
+NO_NUMBER = int(np.iinfo(np.int64).min)
+"""An unknown price, margin or tier."""
+
+
+@dataclass(frozen=True)
+class Products:
+    """Product facts, one entry per product row, in the hash order of their identifiers."""
+
+    ids: IdIndex
+    names: TextColumn
+    lines: TextColumn
+    categories: TextColumn
+    families: TextColumn
+    currencies: TextColumn
+    tiers: NDArray[np.int64]
+    prices_minor: NDArray[np.int64]
+    margins_minor: NDArray[np.int64]
+    is_active: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Content:
+    """The arrays of one artifact. A = accounts, P = products; rows are positions in the id indexes.
+
+    account_ids:        A identifiers in hash order.
+    products:           facts of P products.
+    popular_products:   int32 (P,), every product row, most popular first.
+    popular_scores:     float32 (P,), aligned with popular_products, descending.
+    owned_offsets:      int64 (A + 1,): account a owns owned_products[owned_offsets[a]:owned_offsets[a + 1]].
+    owned_products:     int32 (n_owned,), product rows with a positive net quantity, ascending within an account.
+    owned_scores:       float32 (n_owned,), the ranking's score of each owned product, for lists that include them.
+    candidate_products: int32 (A, C), the best products that the account does not own, best first, NO_ROW padded.
+    candidate_scores:   float32 (A, C), their scores.
+    candidate_reasons:  int32 (A, E, 2), for the first E <= C candidates, up to two owned products that contributed
+                        most to the score, NO_ROW padded.
+    neighbour_products: int32 (P, K), the products that go with each product, best first, NO_ROW padded.
+    neighbour_scores:   float32 (P, K); a basket's score of a product is the sum over the basket's products.
+    report:             the evaluation report, JSON.
+    """
+
+    account_ids: IdIndex
+    products: Products
+    popular_products: NDArray[np.int32]
+    popular_scores: NDArray[np.float32]
+    owned_offsets: NDArray[np.int64]
+    owned_products: NDArray[np.int32]
+    owned_scores: NDArray[np.float32]
+    candidate_products: NDArray[np.int32]
+    candidate_scores: NDArray[np.float32]
+    candidate_reasons: NDArray[np.int32]
+    neighbour_products: NDArray[np.int32]
+    neighbour_scores: NDArray[np.float32]
+    report: bytes
+
+    def owned_by(self, account_row: int) -> NDArray[np.int32]:
+        """Product rows that the account owns, ascending."""
+        return self.owned_products[self.owned_offsets[account_row] : self.owned_offsets[account_row + 1]]
+
+
+def to_files(content: Content) -> dict[str, NDArray[np.generic]]:
+    """Flatten the arrays to file stems: ``popular_products``, ``products.names.offsets`` and so on."""
+    return {stem: array for stem, array in _walk("", content) if isinstance(array, np.ndarray)}
+
+
+def _walk(prefix: str, value: object) -> list[tuple[str, object]]:
+    if not hasattr(value, "__dataclass_fields__"):
+        return [(prefix, value)]
+    found: list[tuple[str, object]] = []
+    for field in fields(value):
+        found += _walk(f"{prefix}.{field.name}" if prefix else field.name, getattr(value, field.name))
+    return found
+
+
+def from_files(arrays: dict[str, NDArray[np.generic]], report: bytes) -> Content:
+    """The inverse of ``to_files``; raises KeyError on a missing array."""
+
+    def text(stem: str) -> TextColumn:
+        return TextColumn(arrays[f"{stem}.data"], arrays[f"{stem}.offsets"])  # type: ignore[arg-type]
+
+    def index(stem: str) -> IdIndex:
+        return IdIndex(text(f"{stem}.texts"), arrays[f"{stem}.hashes"])  # type: ignore[arg-type]
+
+    texts = {name: text(f"products.{name}") for name in ("names", "lines", "categories", "families", "currencies")}
+    numbers = {name: arrays[f"products.{name}"] for name in ("tiers", "prices_minor", "margins_minor", "is_active")}
+    products = Products(ids=index("products.ids"), **texts, **numbers)  # type: ignore[arg-type]
+    plain = {f.name: arrays[f.name] for f in fields(Content) if f.name not in ("account_ids", "products", "report")}
+    return Content(account_ids=index("account_ids"), products=products, report=report, **plain)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""Value, lifetime value, propensity and clusters of accounts. Not built yet."""

@@ -1,0 +1,1 @@
+"""Interactions: reading, validating and splitting the sales history."""

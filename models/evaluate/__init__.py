@@ -1,0 +1,1 @@
+"""Offline metrics with intervals, and the gate."""

@@ -1,0 +1,1 @@
+"""Product relationships and timing. Not built yet."""

@@ -1,0 +1,1 @@
+"""Rankers: ALS, item-item affinity, popularity and their blend."""

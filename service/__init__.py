@@ -1,0 +1,1 @@
+"""The online side of nextoffer: a FastAPI application and the `nextoffer` command."""

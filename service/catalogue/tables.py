@@ -1,0 +1,29 @@
+"""The products table."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.database import Base, UtcDateTime
+
+
+class Product(Base):
+    """What is sold. A stub (``is_stub``) was named by an order before anyone described it."""
+
+    __tablename__ = "products"
+
+    product_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    line: Mapped[str | None] = mapped_column(Text)
+    category: Mapped[str | None] = mapped_column(Text)
+    family: Mapped[str | None] = mapped_column(Text)
+    tier: Mapped[int | None]
+    price_minor: Mapped[int | None] = mapped_column(BigInteger)
+    currency: Mapped[str | None] = mapped_column(Text)
+    margin_minor: Mapped[int | None] = mapped_column(BigInteger)
+    is_active: Mapped[bool]
+    attributes: Mapped[dict[str, Any]] = mapped_column(JSON)
+    is_stub: Mapped[bool]
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,0 +1,1 @@
+"""Read-only pages over the same queries. Not built yet."""

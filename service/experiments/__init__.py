@@ -1,0 +1,1 @@
+"""Assignment and readout of experiments. Not built yet."""

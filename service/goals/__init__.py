@@ -1,0 +1,1 @@
+"""Sales goals, progress and pacing. Not built yet."""

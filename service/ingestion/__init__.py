@@ -1,0 +1,1 @@
+"""Bulk input: read files, validate rows, write rejects, load fast."""

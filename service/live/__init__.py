@@ -1,0 +1,1 @@
+"""The state since the artifact was trained (changes applied in memory). Not built yet."""

@@ -1,0 +1,1 @@
+"""The decision: facts, candidates, rules, arbitration, explanation."""

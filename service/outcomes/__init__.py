@@ -1,0 +1,1 @@
+"""What became of an offer; perks and follow-ups. Not built yet."""

@@ -1,0 +1,1 @@
+"""Artifacts in operation: verify, load, activate, roll back."""

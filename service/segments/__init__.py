@@ -1,0 +1,1 @@
+"""Segment membership, metrics and white space. Not built yet."""
