@@ -20,7 +20,7 @@ VIEWS = {
     # Cancelled orders are not history; returns are, as negative quantities. ordered_at is UTC epoch seconds,
     # so that the column has one meaning on both databases.
     "training_order_lines": (
-        "SELECT o.account_id, l.order_id, l.product_id, {epoch} AS ordered_at, l.quantity, l.amount_minor "
+        "SELECT o.account_id, l.order_id, l.product_id, CAST({epoch} AS BIGINT) AS ordered_at, l.quantity, l.amount_minor "
         "FROM order_lines l JOIN orders o ON o.order_id = l.order_id WHERE NOT o.is_cancelled"
     ),
 }
@@ -81,11 +81,7 @@ def upgrade() -> None:
         sa.Column("revoked_at", TIME),
     )
     is_sqlite = op.get_bind().dialect.name == "sqlite"
-    epoch = (
-        "CAST(strftime('%s', o.ordered_at) AS INTEGER)"
-        if is_sqlite
-        else "CAST(EXTRACT(EPOCH FROM o.ordered_at) AS BIGINT)"
-    )
+    epoch = "strftime('%s', o.ordered_at)" if is_sqlite else "EXTRACT(EPOCH FROM o.ordered_at)"
     for name, query in VIEWS.items():
         op.execute(f"CREATE VIEW {name} AS {query.format(epoch=epoch)}")
 

@@ -1,6 +1,6 @@
 """What an artifact holds: every array that a decision needs as of its date."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +75,7 @@ def to_files(content: Content) -> dict[str, NDArray[np.generic]]:
 
 
 def _walk(prefix: str, value: object) -> list[tuple[str, object]]:
-    if not hasattr(value, "__dataclass_fields__"):
+    if not is_dataclass(value):
         return [(prefix, value)]
     found: list[tuple[str, object]] = []
     for field in fields(value):

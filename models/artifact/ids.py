@@ -6,6 +6,7 @@ An artifact of two million accounts opens as fast as one of two thousand, and al
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import pairwise
 from typing import overload
 
 import numpy as np
@@ -51,7 +52,7 @@ class TextColumn(Sequence[str]):
     def __iter__(self) -> Iterator[str]:
         whole = self.data.tobytes()
         bounds = self.offsets.tolist()
-        return (whole[begin:end].decode() for begin, end in zip(bounds, bounds[1:], strict=False))
+        return (whole[begin:end].decode() for begin, end in pairwise(bounds))
 
 
 @dataclass(frozen=True, slots=True)

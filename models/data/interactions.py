@@ -50,7 +50,8 @@ class Interactions:
     @cached_property
     def is_known(self) -> NDArray[np.bool_]:
         """Lines that name an account."""
-        return self.account != GUEST
+        known: NDArray[np.bool_] = self.account != GUEST
+        return known
 
     def select(self, mask: NDArray[np.bool_]) -> "Interactions":
         """Keep the lines under a boolean mask of shape (n_lines,), with the same rows for accounts and products."""
