@@ -20,7 +20,8 @@ VIEWS = {
     # Cancelled orders are not history; returns are, as negative quantities. ordered_at is UTC epoch seconds,
     # so that the column has one meaning on both databases.
     "training_order_lines": (
-        "SELECT o.account_id, l.order_id, l.product_id, CAST({epoch} AS BIGINT) AS ordered_at, l.quantity, l.amount_minor "
+        "SELECT o.account_id, l.order_id, l.product_id, CAST({epoch} AS BIGINT) AS ordered_at, "
+        "l.quantity, l.amount_minor "
         "FROM order_lines l JOIN orders o ON o.order_id = l.order_id WHERE NOT o.is_cancelled"
     ),
 }
