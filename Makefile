@@ -1,0 +1,60 @@
+# Everything a developer or a newcomer runs. `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test lint format types openapi bench lock clean
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/.demo ## Set up, import 1.47 million real order lines, train, evaluate, publish, and serve on 127.0.0.1:8000
+	$(BIN)/nextoffer demo
+
+serve: $(VENV)/.demo ## Serve what was trained
+	$(BIN)/nextoffer serve
+
+test: $(VENV)/.dev ## Set up and run every test
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal
+
+lint: $(VENV)/.dev ## Check format, style, types, import rules, unused dependencies and the OpenAPI file
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+	$(BIN)/python -m service.openapi --check
+
+format: $(VENV)/.dev ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+openapi: $(VENV)/.dev ## Write openapi.yaml from the application
+	$(BIN)/python -m service.openapi
+
+bench: $(VENV)/.dev ## Print the benchmark tables: import, training, scoring
+	$(BIN)/python -m benchmarks
+
+lock: $(VENV)/.dev ## Renew the hashed requirement files
+	$(BIN)/pip install --quiet uv
+	requirements/lock $(BIN)/uv
+
+clean: ## Remove the environment and everything that was made
+	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# One environment; each stamp says which hashed requirement file it holds. The package itself is installed editable,
+# with the pinned build backend, so that nothing unpinned is fetched.
+$(VENV)/.demo: requirements/demo.txt pyproject.toml
+	$(call install,demo)
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml
+	$(call install,dev)
+	@touch $(VENV)/.demo
+
+define install
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$(1).txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+endef

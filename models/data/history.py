@@ -1,0 +1,113 @@
+"""A sales history ready to learn from: interactions and what is known of the products."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from models.artifact import NO_NUMBER, IdIndex, Products, TextColumn, in_hash_order
+from models.data.interactions import GUEST, Interactions
+
+PRODUCT_TEXTS = ("name", "line", "category", "family", "currency")
+PRODUCT_NUMBERS = ("tier", "price_minor", "margin_minor")
+
+
+@dataclass(frozen=True)
+class History:
+    """The interactions, the product facts in the same row order, and a digest of both."""
+
+    interactions: Interactions
+    products: Products
+    fingerprint: str
+
+
+def build_history(lines: pa.Table, products: pa.Table | None, account_ids: Sequence[str]) -> History:
+    """Give every account and product a row, and the lines an order of their own.
+
+    lines:       validated columns account_id (string, null for a guest), order_id, product_id (string),
+                 ordered_at (int64 epoch seconds), quantity (float32), amount_minor (int64).
+    products:    product_id, and any of the product facts; None if only the lines are known.
+    account_ids: accounts that may have bought nothing yet.
+    The result does not depend on the order in which the rows arrive.
+    """
+    accounts, account = _rows(lines["account_id"], account_ids)
+    described = products["product_id"].to_pylist() if products is not None else []
+    product_ids, product = _rows(lines["product_id"], described)
+    orders = pc.unique(lines["order_id"])
+    order = pc.index_in(lines["order_id"], orders.take(pc.sort_indices(orders)))
+    columns = (order, lines["ordered_at"], lines["quantity"], lines["amount_minor"])
+    order_rows, time, quantity, amount = (column.to_numpy(zero_copy_only=False) for column in map(_flat, columns))
+    canonical = np.lexsort((quantity, amount, time, account, product, order_rows))
+    interactions = Interactions(
+        account=account[canonical],
+        product=product[canonical],
+        order=order_rows[canonical].astype(np.int32),
+        time=time[canonical],
+        quantity=quantity[canonical],
+        amount_minor=amount[canonical],
+        account_ids=np.array(accounts, dtype=object),
+        product_ids=np.array(product_ids, dtype=object),
+        order_count=len(orders),
+    )
+    facts = _product_facts(product_ids, products)
+    return History(interactions, facts, _fingerprint(interactions, facts))
+
+
+def _flat(column: Any) -> Any:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _rows(column: pa.ChunkedArray, more: Sequence[str]) -> tuple[list[str], NDArray[np.int32]]:
+    """Return all identifiers in the artifact's order, and the row of each line's (GUEST where null)."""
+    seen = {value for value in pc.unique(column).to_pylist() if value is not None}
+    identifiers = in_hash_order(seen.union(more))
+    found = pc.fill_null(pc.index_in(column, pa.array(identifiers, type=pa.string())), GUEST)
+    return identifiers, _flat(found).to_numpy(zero_copy_only=False).astype(np.int32)
+
+
+def _product_facts(product_ids: list[str], products: pa.Table | None) -> Products:
+    known = products if products is not None else pa.table({"product_id": pa.array([], type=pa.string())})
+    at = pc.index_in(pa.array(product_ids, type=pa.string()), _flat(known["product_id"]))
+
+    def facts(name: str, default: object) -> list[Any]:
+        if name not in known.column_names:
+            return [default] * len(product_ids)
+        values = _flat(known[name]).take(at).to_pylist()
+        return [default if value is None else value for value in values]
+
+    def texts(name: str) -> TextColumn:
+        return TextColumn.of(facts(name, ""))
+
+    def numbers(name: str) -> NDArray[np.int64]:
+        return np.array(facts(name, NO_NUMBER), dtype=np.int64)
+
+    return Products(
+        ids=IdIndex.of(product_ids),
+        names=TextColumn.of(
+            name or product_id for name, product_id in zip(facts("name", ""), product_ids, strict=True)
+        ),
+        lines=texts("line"),
+        categories=texts("category"),
+        families=texts("family"),
+        currencies=texts("currency"),
+        tiers=numbers("tier"),
+        prices_minor=numbers("price_minor"),
+        margins_minor=numbers("margin_minor"),
+        is_active=np.array(facts("is_active", True), dtype=np.bool_),
+    )
+
+
+def _fingerprint(interactions: Interactions, products: Products) -> str:
+    digest = sha256()
+    for name in ("account", "product", "order", "time", "quantity", "amount_minor"):
+        digest.update(np.ascontiguousarray(getattr(interactions, name)).tobytes())
+    for texts in (interactions.account_ids, interactions.product_ids, products.names, products.families):
+        digest.update("\0".join(texts).encode())
+    for array in (products.tiers, products.prices_minor, products.margins_minor, products.is_active):
+        digest.update(array.tobytes())
+    return digest.hexdigest()

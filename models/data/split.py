@@ -1,0 +1,94 @@
+"""Split a history by time: learn from the earlier part, choose on a window after it, report on the last one."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.data.interactions import Interactions
+
+DAY_SECONDS = 86_400
+HOLDOUT_SHARE = 0.2
+LEAST_HORIZONS = 3
+
+
+@dataclass(frozen=True)
+class Split:
+    """Three boolean masks over the lines, shape (n_lines,), disjoint.
+
+    learn:      what the rankers see while the blend is chosen.
+    validation: where the blend and the hyperparameters are chosen.
+    holdout:    what is reported; nothing is ever tuned on it.
+    The times are epoch seconds; each window begins at its start and ends where the next begins.
+    """
+
+    learn: NDArray[np.bool_]
+    validation: NDArray[np.bool_]
+    holdout: NDArray[np.bool_]
+    validation_start: int
+    holdout_start: int
+    as_of: int
+    is_by_time: bool
+    notice: str = ""
+
+
+def midnight_after(time: NDArray[np.int64]) -> int:
+    """The first UTC midnight at or after every event has happened: the default as-of."""
+    return (int(time.max()) // DAY_SECONDS + 1) * DAY_SECONDS
+
+
+def split_by_time(interactions: Interactions, as_of: int, horizon_days: int, seed: int) -> Split:
+    """Hold out the last ``horizon_days`` before ``as_of``, and as many days before those for validation.
+
+    interactions: lines before ``as_of`` only.
+    A history shorter than three horizons gets a shorter one: a third of what there is. One without any time (all
+    lines of one day) can't be split by time: a random fifth of each account's products is held out, and the
+    split says so.
+    """
+    time = interactions.time
+    begin = int(time.min())
+    if midnight_after(time) - begin <= 2 * DAY_SECONDS:
+        return _split_at_random(interactions, as_of, seed)
+    horizon = horizon_days * DAY_SECONDS
+    notice = ""
+    if as_of - begin < LEAST_HORIZONS * horizon:
+        days = max((as_of - begin) // LEAST_HORIZONS // DAY_SECONDS, 1)
+        horizon = min(horizon, days * DAY_SECONDS)
+        notice = f"the history covers {(as_of - begin) // DAY_SECONDS} days, so windows of {days} days are held out"
+    holdout_start, validation_start = as_of - horizon, as_of - 2 * horizon
+    return Split(
+        learn=time < validation_start,
+        validation=(time >= validation_start) & (time < holdout_start),
+        holdout=time >= holdout_start,
+        validation_start=validation_start,
+        holdout_start=holdout_start,
+        as_of=as_of,
+        is_by_time=True,
+        notice=notice,
+    )
+
+
+def _split_at_random(interactions: Interactions, as_of: int, seed: int) -> Split:
+    """Hold out pairs of account and product, so that a repeated purchase is never on both sides."""
+    pair = interactions.account.astype(np.int64) * interactions.n_products + interactions.product
+    _, pair_of_line = np.unique(pair, return_inverse=True)
+    draw = np.random.default_rng(seed).random(int(pair_of_line.max()) + 1)[pair_of_line]
+    is_known = interactions.is_known
+    holdout = is_known & (draw < HOLDOUT_SHARE)
+    validation = is_known & ~holdout & (draw < 2 * HOLDOUT_SHARE)
+    return Split(
+        learn=~holdout & ~validation,
+        validation=validation,
+        holdout=holdout,
+        validation_start=as_of,
+        holdout_start=as_of,
+        as_of=as_of,
+        is_by_time=False,
+        notice="all lines are of one day: a random fifth of each account's products is held out instead of a period",
+    )
+
+
+def as_text(moment: int) -> str:
+    """Epoch seconds as RFC 3339 UTC."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
