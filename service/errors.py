@@ -1,5 +1,7 @@
 """Domain errors, and the one table that maps each to a status and a problem type (RFC 9457)."""
 
+from dataclasses import dataclass
+
 
 class DomainError(Exception):
     """Something that the caller can understand and act on. Knows no HTTP."""
@@ -15,3 +17,64 @@ class SchemaOutdated(DomainError):
     def __init__(self, found: str | None, wanted: str | None) -> None:
         state = f"is at version {found}" if found else "has no nextoffer tables"
         super().__init__(f"The database {state}; this release needs {wanted}. Run: nextoffer db upgrade")
+
+
+class DatabaseUnavailable(DomainError):
+    """The database does not answer. Recommendations go on from memory."""
+
+    code = "database-unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("The database does not answer. Try again; recommendations go on meanwhile.")
+
+
+class BodyTooLarge(DomainError):
+    """The request body is larger than the route accepts."""
+
+    code = "body-too-large"
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"The request body is larger than {limit_bytes} bytes.")
+
+
+class MediaTypeUnsupported(DomainError):
+    """The request body is of a type that the route does not read."""
+
+    code = "media-type-unsupported"
+
+    def __init__(self) -> None:
+        super().__init__("Send the body as application/json.")
+
+
+@dataclass(frozen=True)
+class ProblemType:
+    """How one kind of error looks over HTTP. The title is the same each time; the detail says what happened."""
+
+    status: int
+    title: str
+
+
+PROBLEMS: dict[str, ProblemType] = {
+    "artifact-corrupt": ProblemType(409, "The artifact is corrupt, partial or foreign"),
+    "artifact-not-found": ProblemType(404, "No such artifact"),
+    "artifact-rejected": ProblemType(409, "The evaluation gate rejected the artifact"),
+    "body-too-large": ProblemType(413, "The request body is too large"),
+    "body-unreadable": ProblemType(400, "The request body can't be read"),
+    "database-unavailable": ProblemType(503, "The database does not answer"),
+    "http-error": ProblemType(400, "The request can't be served"),
+    "internal-error": ProblemType(500, "The service failed"),
+    "key-invalid": ProblemType(401, "The API key is not valid"),
+    "key-missing": ProblemType(401, "An API key is needed"),
+    "key-not-found": ProblemType(404, "No such API key"),
+    "media-type-unsupported": ProblemType(415, "The media type is not supported"),
+    "method-not-allowed": ProblemType(405, "The method is not allowed here"),
+    "not-ready": ProblemType(503, "The service is not ready"),
+    "nothing-to-offer": ProblemType(503, "Nothing is known to offer"),
+    "nothing-to-roll-back": ProblemType(409, "There is no earlier artifact"),
+    "registry-unreadable": ProblemType(503, "The artifact registry can't be read"),
+    "request-invalid": ProblemType(422, "The request is not valid"),
+    "route-not-found": ProblemType(404, "No such route"),
+    "schema-outdated": ProblemType(503, "The database schema is outdated"),
+    "scope-missing": ProblemType(403, "The API key lacks a scope"),
+}
+"""Every error code, in alphabetical order: stable public API."""

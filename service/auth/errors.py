@@ -1,0 +1,30 @@
+"""Why a caller is turned away."""
+
+from service.errors import DomainError
+
+
+class KeyMissing(DomainError):
+    """The request carries no API key."""
+
+    code = "key-missing"
+
+    def __init__(self) -> None:
+        super().__init__("Send an API key as `Authorization: Bearer nxo_...` or as `X-API-Key: nxo_...`.")
+
+
+class KeyInvalid(DomainError):
+    """The API key is unknown, revoked or expired; which of these is not told."""
+
+    code = "key-invalid"
+
+    def __init__(self) -> None:
+        super().__init__("This API key is unknown, revoked or expired.")
+
+
+class ScopeMissing(DomainError):
+    """The API key is good, but does not open this route."""
+
+    code = "scope-missing"
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"This API key lacks the scope `{scope}`.")

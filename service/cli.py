@@ -1,0 +1,63 @@
+"""The ``nextoffer`` command: the composition root, alone allowed to import everything."""
+
+import sys
+from typing import Annotated
+
+import typer
+from alembic import command as alembic_command
+from sqlalchemy.exc import SQLAlchemyError
+
+from models.artifact import ArtifactInvalid
+from models.data.errors import HistoryInvalid
+from service import training
+from service.auth.command import app as keys
+from service.database import alembic_config
+from service.demo.command import demo
+from service.errors import DomainError
+from service.ingestion.command import app as imports
+from service.progress import console
+from service.registry.command import app as artifacts
+from service.serving import serve
+from service.settings import Settings
+
+app = typer.Typer(
+    help="Next best offer from a company's own sales history.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+database = typer.Typer(help="The database's schema.", no_args_is_help=True)
+app.add_typer(database, name="db")
+app.add_typer(imports, name="import")
+app.add_typer(keys, name="keys")
+app.add_typer(artifacts, name="artifacts")
+app.command()(training.train)
+app.command()(training.score)
+app.command()(serve)
+app.command()(demo)
+
+
+@database.command()
+def upgrade(
+    revision: Annotated[str, typer.Argument(help="Migrate up to this version; the newest by default.")] = "head",
+) -> None:
+    """Create or upgrade the schema of the database that NEXTOFFER_DATABASE_URL names."""
+    url = Settings().database_url
+    alembic_command.upgrade(alembic_config(url), revision)
+    console.print("The database is up to date.")
+
+
+def main() -> None:
+    """Run a command; what the user can mend is said in one line, without a stack trace."""
+    try:
+        app()
+    except (DomainError, ArtifactInvalid, HistoryInvalid) as error:
+        fail(str(error))
+    except SQLAlchemyError as error:
+        fail(f"The database failed: {str(error).splitlines()[0]}")
+
+
+def fail(message: str) -> None:
+    """Say what is wrong on standard error and end with code 1."""
+    console.print(f"[bold red]Error:[/] {message}", highlight=False, soft_wrap=True)
+    sys.exit(1)

@@ -1,0 +1,47 @@
+"""Money in minor units, exactly."""
+
+from decimal import Decimal
+from typing import Final
+
+MAX_MINOR: Final = 10**15
+"""Largest amount: fits BIGINT with room for sums, and a double holds it exactly."""
+
+# ISO 4217: every other currency has two decimal digits.
+_EXPONENTS: Final = {
+    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
+    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
+    **dict.fromkeys("CLF UYW".split(), 4),
+}
+AMOUNT_FIELDS: Final = ("amount_minor", "amount", "unit_price_minor", "unit_price")
+
+
+def exponent_of(currency: str | None) -> int:
+    """How many decimal digits the currency's major unit has."""
+    return _EXPONENTS.get(currency, 2) if currency else 2
+
+
+def to_minor(major: Decimal, currency: str | None) -> int:
+    """Convert major to minor units; digits beyond the currency's are rounded half to even."""
+    return _bounded(major.scaleb(exponent_of(currency)))
+
+
+def line_amount(field: str, value: Decimal | int, quantity: float, currency: str | None) -> int:
+    """The whole line's amount in minor units, with the quantity's sign.
+
+    The amount of a return may be written with or without its minus.
+    Raises ValueError on a negative amount for a positive quantity.
+    """
+    exact = Decimal(value)
+    if field.startswith("unit_price"):
+        exact *= Decimal(repr(quantity))
+    elif quantity < 0:
+        exact = -abs(exact)
+    if exact < 0 < quantity:
+        raise ValueError("is negative, though the quantity is positive; write a return with a negative quantity")
+    return _bounded(exact) if field.endswith("minor") else to_minor(exact, currency)
+
+
+def _bounded(exact: Decimal) -> int:
+    if abs(exact) > MAX_MINOR:
+        raise ValueError(f"is more than {MAX_MINOR} minor units")
+    return round(exact)

@@ -1,0 +1,61 @@
+"""What a decision rests on: gathered once, from memory, then never changed."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NewType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.artifact import Content
+
+ProductRow = NewType("ProductRow", int)
+"""A product's position in the artifact."""
+
+NOTHING_OWNED = np.empty(0, dtype=np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One request, in the artifact's terms. Identifiers that the artifact does not know are left out.
+
+    owned:  product rows, ascending.
+    basket: distinct product rows, ascending, so that the order of a basket does not change the answer.
+    """
+
+    content: Content
+    account_row: int | None
+    owned: NDArray[np.int32]
+    basket: tuple[ProductRow, ...]
+    excluded: frozenset[ProductRow]
+    limit: int
+
+    def owns(self, product: ProductRow) -> bool:
+        """Tell whether the account owns the product, by binary search."""
+        place = self.owned.searchsorted(product)
+        return bool(place < len(self.owned) and self.owned[place] == product)
+
+
+def gather(
+    content: Content,
+    limit: int,
+    account_id: str | None = None,
+    basket: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+) -> Facts:
+    """Look up everything that the request names."""
+    account_row = content.account_ids.row_of(account_id) if account_id is not None else None
+    return Facts(
+        content=content,
+        account_row=account_row,
+        owned=content.owned_by(account_row) if account_row is not None else NOTHING_OWNED,
+        basket=tuple(sorted(known_rows(content, basket))),
+        excluded=frozenset(known_rows(content, exclude)),
+        limit=limit,
+    )
+
+
+def known_rows(content: Content, product_ids: Iterable[str]) -> set[ProductRow]:
+    """Return the rows of the products that the artifact knows."""
+    row_of = content.products.ids.row_of
+    return {ProductRow(row) for row in map(row_of, set(product_ids)) if row is not None}

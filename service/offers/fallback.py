@@ -1,0 +1,59 @@
+"""Without an artifact, answers come from this: an artifact's content that knows popular products and nothing else."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from models.artifact import NO_NUMBER, Content, IdIndex, Products, TextColumn, in_hash_order
+from service.catalogue.tables import Product
+from service.offers.queries import popular_products
+
+PRODUCT_COUNT = 200
+
+
+def load_fallback(session: Session) -> Content | None:
+    """Return the content to answer from without an artifact, or None where there is no active product."""
+    popular = popular_products(session, PRODUCT_COUNT)
+    return fallback_content(popular) if popular else None
+
+
+def fallback_content(popular: Sequence[tuple[Product, int]]) -> Content:
+    """Make content of products and their numbers of orders, most popular first."""
+    ids = in_hash_order(product.product_id for product, _ in popular)
+    row_of = {product_id: row for row, product_id in enumerate(ids)}
+    by_id = {product.product_id: product for product, _ in popular}
+    none = np.empty(0, dtype=np.int32)
+    return Content(
+        account_ids=IdIndex.of([]),
+        products=_products([by_id[product_id] for product_id in ids]),
+        popular_products=np.array([row_of[product.product_id] for product, _ in popular], dtype=np.int32),
+        popular_scores=np.array([n_orders for _, n_orders in popular], dtype=np.float32),
+        owned_offsets=np.zeros(1, dtype=np.int64),
+        owned_products=none,
+        owned_scores=none.astype(np.float32),
+        candidate_products=none.reshape(0, 0),
+        candidate_scores=none.astype(np.float32).reshape(0, 0),
+        candidate_reasons=none.reshape(0, 0, 2),
+        neighbour_products=np.empty((len(ids), 0), dtype=np.int32),
+        neighbour_scores=np.empty((len(ids), 0), dtype=np.float32),
+        report=b"{}",
+    )
+
+
+def _products(products: Sequence[Product]) -> Products:
+    def numbers(values: Sequence[int | None]) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+        return np.array([NO_NUMBER if value is None else value for value in values], dtype=np.int64)
+
+    return Products(
+        ids=IdIndex.of([product.product_id for product in products]),
+        names=TextColumn.of(product.name for product in products),
+        lines=TextColumn.of(product.line or "" for product in products),
+        categories=TextColumn.of(product.category or "" for product in products),
+        families=TextColumn.of(product.family or "" for product in products),
+        currencies=TextColumn.of(product.currency or "" for product in products),
+        tiers=numbers([product.tier for product in products]),
+        prices_minor=numbers([product.price_minor for product in products]),
+        margins_minor=numbers([product.margin_minor for product in products]),
+        is_active=np.array([product.is_active for product in products], dtype=np.bool_),
+    )

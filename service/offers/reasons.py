@@ -1,0 +1,53 @@
+"""Every reason code in one place: why a product is offered, and why one is withheld. Public API: stable."""
+
+from enum import StrEnum
+
+
+class ReasonCode(StrEnum):
+    """Why a product is offered."""
+
+    BOUGHT_WITH_OWNED = "bought-with-owned"
+    GOES_WITH_BASKET = "goes-with-basket"
+    FITS_HISTORY = "fits-history"
+    POPULAR = "popular"
+
+
+REASON_MEANINGS = {
+    ReasonCode.BOUGHT_WITH_OWNED: "owned products contributed most to the score; `product_ids` names them",
+    ReasonCode.GOES_WITH_BASKET: "products in the basket contributed most to the score; `product_ids` names them",
+    ReasonCode.FITS_HISTORY: "the account's purchases as a whole speak for it, no single one stands out",
+    ReasonCode.POPULAR: "many customers buy it; nothing about this account or basket speaks for it",
+}
+
+
+class WithheldCode(StrEnum):
+    """Why a candidate is not offered."""
+
+    EXCLUDED = "excluded"
+    IN_BASKET = "in-basket"
+    OWNED = "owned"
+    INACTIVE = "inactive"
+
+
+class Source(StrEnum):
+    """Where the first offer of an answer comes from."""
+
+    PERSONALIZED = "personalized"
+    BASKET = "basket"
+    SEGMENT = "segment"
+    POPULAR = "popular"
+
+
+SOURCE_MEANINGS = {
+    Source.PERSONALIZED: "the account's own history",
+    Source.BASKET: "the products in the basket",
+    Source.SEGMENT: "what similar accounts buy (reserved: not given by this release)",
+    Source.POPULAR: "what most customers buy, for want of anything better known",
+}
+
+
+class Relation(StrEnum):
+    """How an offered product relates to the product that speaks for it."""
+
+    CROSS_SELL = "cross_sell"
+    UP_SELL = "up_sell"

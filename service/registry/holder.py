@@ -1,0 +1,158 @@
+"""The live artifact of this process: loaded at start-up, watched, and swapped in one assignment."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from structlog.typing import FilteringBoundLogger
+
+from models.artifact import Artifact, Content
+from service.errors import DomainError
+from service.registry.errors import ArtifactCorrupt, RegistryUnreadable
+from service.registry.store import ArtifactStore
+from service.telemetry import Telemetry
+
+
+@dataclass(frozen=True)
+class Live:
+    """What answers are made from. version is None for the fallback: popular products and nothing else."""
+
+    content: Content
+    version: str | None
+
+    @property
+    def is_fallback(self) -> bool:
+        return self.version is None
+
+
+SmokeTest = Callable[[Content], None]
+LoadFallback = Callable[[], Content | None]
+
+
+class ArtifactHolder:
+    """Holds what is live. Only ``poll`` and ``load_at_start`` write it; both block, and run outside the event loop."""
+
+    def __init__(
+        self,
+        store: ArtifactStore,
+        smoke_test: SmokeTest,
+        load_fallback: LoadFallback,
+        telemetry: Telemetry,
+        log: FilteringBoundLogger,
+    ) -> None:
+        self.live: Live | None = None
+        self.problem: str | None = "No artifact was activated yet: train one, or run `nextoffer artifacts activate`."
+        self.has_artifact = False
+        self._store = store
+        self._smoke_test = smoke_test
+        self._load_fallback = load_fallback
+        self._telemetry = telemetry
+        self._log = log
+        self._seen: object = None
+        self._fallback_due_at = 0.0
+
+    def load_at_start(self) -> None:
+        """Load the active artifact; if it is not good, the newest good one of those that were active before."""
+        self.poll()
+        if not self.has_artifact:
+            self._load_earlier()
+        if not self.has_artifact:
+            self._refresh_fallback()
+
+    def poll(self) -> None:
+        """Load the active artifact if it changed. One that is not good is refused, and what is live stays."""
+        seen = self._look()
+        if seen != self._seen:
+            self._seen = seen
+            self._load_active()
+        elif not self.has_artifact and time.monotonic() >= self._fallback_due_at:
+            self._refresh_fallback()
+
+    def _load_active(self) -> None:
+        try:
+            version = self._store.active_version()
+        except RegistryUnreadable as error:
+            self._refuse("unknown", error)
+            return
+        if version is None:
+            return
+        if self.live is not None and self.live.version == version:
+            self.problem = None
+            return
+        try:
+            self._swap(self._open(version))
+        except DomainError as error:
+            self._refuse(version, error)
+
+    def _load_earlier(self) -> None:
+        for version in self._earlier_versions():
+            problem = self.problem
+            try:
+                self._swap(self._open(version))
+            except DomainError as error:
+                self._refuse(version, error)
+            else:
+                self.problem = f"{problem} Serving {version} instead."
+                return
+
+    def _earlier_versions(self) -> list[str]:
+        try:
+            return self._store.standing()[-2::-1]
+        except RegistryUnreadable:
+            approved = (listed for listed in self._store.listed() if listed.manifest)
+            return [listed.version for listed in approved if listed.manifest and listed.manifest.verdict.is_approved]
+
+    def _open(self, version: str) -> Artifact:
+        artifact = self._store.open(version)
+        try:
+            self._smoke_test(artifact.content)
+        except Exception as error:  # Whatever a malformed artifact breaks, it must break here and not in a request.
+            raise SmokeTestFailed(version, error) from error
+        return artifact
+
+    def _swap(self, artifact: Artifact) -> None:
+        before, self.live = self.live, Live(artifact.content, artifact.version)
+        self.has_artifact = True
+        self.problem = None
+        as_of = datetime.fromisoformat(artifact.manifest.as_of)
+        as_of = as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
+        self._telemetry.show_artifact(artifact.version, as_of.timestamp())
+        self._log.info("artifact loaded", version=artifact.version, before=before.version if before else None)
+
+    def _refuse(self, version: str, error: DomainError) -> None:
+        self.problem = str(error)
+        self._telemetry.refused_artifacts.inc()
+        self._log.error("artifact refused", version=version, reason=str(error))
+
+    def _refresh_fallback(self) -> None:
+        begun = time.monotonic()
+        content = self._load_fallback()
+        self.live = Live(content, None) if content else None
+        # Seconds of pause grow with the cost, so that a large history is not counted over and over.
+        self._fallback_due_at = time.monotonic() + max(5.0, 20 * (time.monotonic() - begun))
+
+    def _look(self) -> object:
+        """What changes when another artifact is activated, or when the files of a refused one are repaired."""
+        try:
+            version = self._store.active_version()
+            paths = sorted(self._store.folder_of(version).iterdir()) if version else []
+        except (DomainError, OSError):
+            paths = []
+        return [_signature(path) for path in (self._store.active_path, *paths)]
+
+
+class SmokeTestFailed(ArtifactCorrupt):
+    """The files are as they were written, yet no answer can be made from them."""
+
+    def __init__(self, version: str, error: Exception) -> None:
+        DomainError.__init__(self, f"{version} can't answer: {type(error).__name__}: {error}")
+
+
+def _signature(path: Path) -> tuple[str, int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return path.name, status.st_mtime_ns, status.st_size, status.st_ino
