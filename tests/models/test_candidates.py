@@ -1,13 +1,11 @@
 """Candidate lists hold the best products that an account does not own."""
 
 import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from models.artifact import NO_ROW
-from models.candidates import best_products, list_candidates
+from models.candidates import list_candidates
 
 
 class TableScorer:
@@ -23,33 +21,11 @@ class TableScorer:
         return np.stack([products - 1, np.full_like(products, NO_ROW)], axis=2)
 
 
-@given(
-    scores=st.lists(st.lists(st.integers(0, 5), min_size=7, max_size=7), min_size=1, max_size=5),
-    count=st.integers(1, 9),
-)
-def test_best_products_are_those_of_a_full_sort(scores: list[list[int]], count: int) -> None:
-    table = np.array(scores, dtype=np.float32)
-
-    products, best = best_products(table, count)
-
-    for row, line in enumerate(scores):
-        expected = sorted(line, reverse=True)[:count]
-        assert best[row].tolist() == expected
-        assert [line[product] for product in products[row]] == expected
-        assert len(set(products[row].tolist())) == len(expected)
-
-
-def test_equal_scores_rank_by_product_row() -> None:
-    products, _ = best_products(np.array([[1, 3, 3, 1]], dtype=np.float32), 4)
-
-    assert products.tolist() == [[1, 2, 0, 3]]
-
-
 def test_owned_and_inactive_products_are_no_candidates() -> None:
     scorer = TableScorer(np.array([[5, 4, 3, 2], [1, 2, 3, 4]], dtype=np.float32))
     owned = csr_matrix(np.array([[1, 0, 0, 0], [0, 0, 2, 0]], dtype=np.float32))
 
-    (lists,) = list_candidates(scorer, owned, np.array([True, False, True, True]))
+    lists = list_candidates(scorer, owned, np.array([True, False, True, True]))
 
     assert lists.products.tolist() == [[2, 3, NO_ROW, NO_ROW], [3, 0, NO_ROW, NO_ROW]]
     assert lists.scores.tolist() == [[3, 2, 0, 0], [4, 1, 0, 0]]
@@ -59,6 +35,6 @@ def test_owned_and_inactive_products_are_no_candidates() -> None:
 def test_an_account_that_owns_nothing_has_no_candidates() -> None:
     scorer = TableScorer(np.ones((1, 3), dtype=np.float32))
 
-    (lists,) = list_candidates(scorer, csr_matrix((1, 3), dtype=np.float32), np.ones(3, dtype=np.bool_))
+    lists = list_candidates(scorer, csr_matrix((1, 3), dtype=np.float32), np.ones(3, dtype=np.bool_))
 
     assert lists.products.tolist() == [[NO_ROW] * 3]

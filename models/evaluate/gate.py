@@ -1,0 +1,67 @@
+"""Whether a trained model may be published."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.evaluate.intervals import Estimate, estimate_mean
+
+LEAST_ACCOUNTS = 30
+
+
+@dataclass(frozen=True)
+class GateDecision:
+    """The verdict, its reason in words, and the mean differences per account that it rests on."""
+
+    is_published: bool
+    reason: str
+    over_popularity: Estimate
+    over_live: Estimate | None
+
+
+def decide_publication(
+    candidate: NDArray[np.float64],
+    popularity: NDArray[np.float64],
+    live: NDArray[np.float64] | float | None,
+    seed: int,
+) -> GateDecision:
+    """Publish what beats popularity beyond its interval and is not worse than the live model beyond its own.
+
+    candidate, popularity: NDCG@20 on new products, shape (n,), of the same accounts in the same order.
+    live: the same of the live model. If that has already seen the held-out period, measuring it there would flatter
+    it: then the low end of the interval that it was published with. None if there is no live model.
+    The differences are paired, so what makes an account easy or hard cancels out.
+    """
+    over_popularity = estimate_mean(candidate - popularity, seed)
+    over_live = estimate_mean(candidate - live, seed) if isinstance(live, np.ndarray) else None
+    refusal = _refuse(over_popularity, over_live) or _refuse_by_record(candidate, live)
+    reason = refusal or _praise(over_popularity, over_live)
+    return GateDecision(refusal is None, reason, over_popularity, over_live)
+
+
+def _refuse(over_popularity: Estimate, over_live: Estimate | None) -> str | None:
+    if over_popularity.n < LEAST_ACCOUNTS:
+        return f"only {over_popularity.n} accounts can be measured; {LEAST_ACCOUNTS} are needed to tell"
+    if not over_popularity.low > 0:
+        return f"not better than popularity: NDCG@20 differs by {_text(over_popularity)}"
+    if over_live is not None and over_live.high < 0:
+        return f"worse than the live model: NDCG@20 differs by {_text(over_live)}"
+    return None
+
+
+def _refuse_by_record(candidate: NDArray[np.float64], live: NDArray[np.float64] | float | None) -> str | None:
+    if isinstance(live, float) and candidate.mean() < live:
+        return f"worse than the live model was: NDCG@20 {candidate.mean():.4f} is below its interval, from {live:.4f}"
+    return None
+
+
+def _praise(over_popularity: Estimate, over_live: Estimate | None) -> str:
+    reason = f"better than popularity: NDCG@20 differs by {_text(over_popularity)}"
+    if over_live is None:
+        return f"{reason}; no live model could be measured on the same period"
+    return f"{reason}; not worse than the live model: {_text(over_live)}"
+
+
+def _text(estimate: Estimate) -> str:
+    return f"{estimate.mean:+.4f} (95 % interval {estimate.low:+.4f} to {estimate.high:+.4f}, n = {estimate.n:,})"

@@ -1,0 +1,123 @@
+"""How good ranked lists are, against what accounts went on to buy."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from models.data.interactions import Interactions, owned_matrix
+from models.ranking.scorer import Scorer
+from models.ranking.top import in_batches, top_products
+
+
+@dataclass(frozen=True)
+class RankingMetrics:
+    """Per-account metrics of lists cut at ``k``, each float64 (n,), and the share of products that were listed.
+
+    rows:     int32 (n,), the accounts.
+    recall:   hits over the number of relevant products. Not capped at k: with more than k relevant it stays below 1.
+    ndcg:     binary gain, discounted by log2(rank + 1), over the gain of a perfect list of k.
+    hit_rate: 1 where at least one relevant product is listed.
+    coverage: distinct products listed for anyone, over products that may be listed.
+    """
+
+    k: int
+    rows: NDArray[np.int32]
+    recall: NDArray[np.float64]
+    ndcg: NDArray[np.float64]
+    hit_rate: NDArray[np.float64]
+    coverage: float
+
+
+def discounts(k: int) -> NDArray[np.float64]:
+    """Return float64 (k,): 1 / log2(rank + 1) for ranks from 1."""
+    return 1 / np.log2(np.arange(2, k + 2))
+
+
+def ideal_gain(n_relevant: NDArray[np.int32], k: int) -> NDArray[np.float64]:
+    """Return the discounted gain of perfect lists of k for accounts with so many relevant products, at least one."""
+    gains: NDArray[np.float64] = np.cumsum(discounts(k))[np.minimum(n_relevant, k) - 1]
+    return gains
+
+
+def relevant_products(window: Interactions, learned: Interactions, owned: csr_matrix | None) -> csr_matrix:
+    """Return bool (n_accounts, n_products): what each account bought in a window.
+
+    Only products that somebody bought in the learned window can be ranked, so only they are relevant.
+    owned: products to leave out, for the target "new"; None for the target "all".
+    """
+    is_bought = window.is_known & (window.quantity > 0)
+    is_sold = np.zeros(window.n_products, dtype=np.bool_)
+    is_sold[learned.product[learned.quantity > 0]] = True
+    lines = np.flatnonzero(is_bought & is_sold[window.product])
+    shape = (window.n_accounts, window.n_products)
+    coordinates = (window.account[lines], window.product[lines])
+    bought = csr_matrix((np.ones(len(lines), dtype=np.float32), coordinates), shape=shape)
+    bought.sum_duplicates()
+    bought.data[:] = 1
+    if owned is not None:
+        bought = bought - bought.multiply(owned.astype(np.bool_).astype(np.float32))
+    bought.eliminate_zeros()
+    relevant: csr_matrix = bought.tocsr().astype(np.bool_)
+    relevant.sort_indices()
+    return relevant
+
+
+def accounts_to_rank(owned: csr_matrix, relevant: csr_matrix, limit: int, seed: int) -> NDArray[np.int32]:
+    """Return the accounts with a history and something to find, sorted; a seeded sample of them beyond the limit."""
+    rows = np.flatnonzero((np.diff(owned.indptr) > 0) & (np.diff(relevant.indptr) > 0)).astype(np.int32)
+    if len(rows) > limit:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, limit, replace=False))
+    return rows
+
+
+def measure_ranking(
+    scorer: Scorer, rows: NDArray[np.int32], relevant: csr_matrix, excluded: csr_matrix | None, k: int
+) -> RankingMetrics:
+    """Rank all products for each account and compare the first k with what is relevant.
+
+    rows:     int32 (n,), accounts with at least one relevant product.
+    excluded: products never listed, for the target "new" what is owned; None for the target "all".
+    Works in batches: accounts times products are never in memory at once.
+    """
+    tops = in_batches(lambda batch: _rank(scorer, batch, excluded, k), rows, relevant.shape[1])
+    products = np.concatenate([np.empty((0, k), dtype=np.int32), *tops])
+    hits = _is_relevant(products, relevant[rows])
+    n_relevant = np.diff(relevant[rows].indptr)
+    return RankingMetrics(
+        k=k,
+        rows=rows,
+        recall=hits.sum(axis=1) / n_relevant,
+        ndcg=hits @ discounts(k) / ideal_gain(n_relevant, k),
+        hit_rate=np.max(hits, axis=1, initial=0).astype(np.float64),
+        coverage=len(np.unique(products[products >= 0])) / relevant.shape[1],
+    )
+
+
+def measure_window(
+    scorer: Scorer, learned: Interactions, window: Interactions, k: int, limit: int, seed: int, target: str = "new"
+) -> RankingMetrics:
+    """Measure on the purchases of a window that followed the learned one.
+
+    target: "new" for products the account did not own; "all" also counts what it bought again.
+    """
+    owned = owned_matrix(learned)
+    excluded = {"new": owned, "all": None}[target]
+    relevant = relevant_products(window, learned, excluded)
+    return measure_ranking(scorer, accounts_to_rank(owned, relevant, limit, seed), relevant, excluded, k)
+
+
+def _rank(scorer: Scorer, rows: NDArray[np.int32], excluded: csr_matrix | None, k: int) -> NDArray[np.int32]:
+    scores = scorer.score(rows)
+    if excluded is not None:
+        batch = excluded[rows]
+        scores[np.repeat(np.arange(len(rows)), np.diff(batch.indptr)), batch.indices] = -np.inf
+    return top_products(scores, k)[0]
+
+
+def _is_relevant(products: NDArray[np.int32], relevant: csr_matrix) -> NDArray[np.bool_]:
+    n_products = relevant.shape[1]
+    line = np.arange(len(products), dtype=np.int64)[:, None]
+    wanted = np.repeat(line[:, 0], np.diff(relevant.indptr)) * n_products + relevant.indices
+    return np.isin(line * n_products + products, wanted) & (products >= 0)

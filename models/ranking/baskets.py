@@ -1,0 +1,123 @@
+"""Which products complete a basket: a short list of weighted neighbours for each product, learnt from orders."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import lapack
+from scipy.sparse import csr_matrix
+from threadpoolctl import threadpool_limits
+
+from models.data.interactions import Interactions
+from models.ranking.affinity import fit_affinity
+from models.ranking.settings import RankingParameters
+from models.ranking.top import NO_PRODUCT, top_products
+from models.ranking.weights import decay, distinct, scale_rows
+
+PRODUCTS_PER_CHUNK = 2_000
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """For each product the ones that its presence in a basket speaks for, best first.
+
+    products: int32 (n_products, k), -1 padded.
+    scores:   float32 (n_products, k), > 0, 0 where padded.
+    A basket's score of a product is the sum over the basket's products of their neighbours' scores.
+    """
+
+    products: NDArray[np.int32]
+    scores: NDArray[np.float32]
+
+    def complete(self, basket: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return float32 (n_products,): the basket's scores, -inf for what is in it."""
+        products, scores = self.products[basket].ravel(), self.scores[basket].ravel()
+        is_listed = products != NO_PRODUCT
+        total = np.bincount(products[is_listed], scores[is_listed], len(self.products)).astype(np.float32)
+        total[basket] = -np.inf
+        return total
+
+
+def fit_neighbours(train: Interactions, as_of: int, parameters: RankingParameters, k: int = 100) -> Neighbours:
+    """Learn from all orders, guests' too, aged at ``as_of`` (epoch seconds), k neighbours for each product.
+
+    Up to ``dense_products`` products it is a ridge regression of each product on the rest of the basket (EASE: Steck,
+    WWW 2019), weighted by age and basket size; beyond that, discounted co-purchases, which stay sparse.
+    """
+    orders, ages = _order_matrix(train, as_of)
+    seen = np.unique(orders.indices)
+    fresh = decay(ages, parameters.basket_half_life_days)
+    if len(seen) > parameters.dense_products:
+        return _sparse_neighbours(scale_rows(orders, fresh), parameters, k)
+    sizes = np.diff(orders.indptr).astype(np.float32)
+    compact = scale_rows(orders[:, seen], np.sqrt(fresh * sizes**-parameters.basket_discount))
+    products, scores = _strongest(regression_weights(compact, parameters.basket_regularization), k)
+    found = _empty(train.n_products, k)
+    found.products[seen] = np.where(products == NO_PRODUCT, NO_PRODUCT, seen[products])
+    found.scores[seen] = scores
+    return found
+
+
+def regression_weights(matrix: csr_matrix, regularization: float) -> NDArray[np.float32]:
+    """Return float32 (n, n): in column j the ridge regression of column j on all others, 0 on the diagonal.
+
+    All n regressions come from one inverse P of ``matrix' matrix + regularization * I``: ``-P_ij / P_jj``.
+    """
+    gram = (matrix.T @ matrix).toarray().astype(np.float32)
+    gram[np.diag_indices_from(gram)] += regularization
+    with threadpool_limits(1):
+        factor, failed = lapack.spotrf(gram, lower=1, overwrite_a=1)
+        half, failed_too = lapack.spotri(factor, lower=1, overwrite_c=1)
+    if failed or failed_too:
+        raise np.linalg.LinAlgError("the orders' Gram matrix is not positive definite")
+    inverse = np.tril(half) + np.tril(half, -1).T
+    weights: NDArray[np.float32] = -inverse / np.diag(inverse)
+    weights[np.diag_indices_from(weights)] = 0
+    return weights
+
+
+def _order_matrix(train: Interactions, as_of: int) -> tuple[csr_matrix, NDArray[np.int64]]:
+    """Return 0/1 float32 (n_orders, n_products) of orders with something bought, and their ages in seconds."""
+    bought = np.flatnonzero(train.quantity > 0)
+    lines = bought[distinct(train.order[bought], train.product[bought])]
+    _, first, order = np.unique(train.order[lines], return_index=True, return_inverse=True)
+    shape = (len(first), train.n_products)
+    matrix = csr_matrix((np.ones(len(lines), dtype=np.float32), (order, train.product[lines])), shape=shape)
+    matrix.sort_indices()
+    return matrix, as_of - train.time[lines[first]]
+
+
+def _sparse_neighbours(orders: csr_matrix, parameters: RankingParameters, k: int) -> Neighbours:
+    """Take ``AffinityScorer``'s weights between products, with orders as its accounts."""
+    scorer = fit_affinity(orders, replace(parameters, product_discount=parameters.basket_product_discount))
+    n_products = orders.shape[1]
+    found = _empty(n_products, k)
+    weights = scale_rows(scorer.owners, scorer.discount)
+    for begin in range(0, n_products, PRODUCTS_PER_CHUNK):
+        chunk = (weights[begin : begin + PRODUCTS_PER_CHUNK] @ scorer.reached).tocsr()
+        for row in range(chunk.shape[0]):
+            _keep_best(chunk, row, begin + row, found)
+    return found
+
+
+def _keep_best(chunk: csr_matrix, row: int, product: int, found: Neighbours) -> None:
+    at = slice(*chunk.indptr[row : row + 2])
+    columns, values = chunk.indices[at], chunk.data[at]
+    others = columns != product
+    columns, values = columns[others], values[others]
+    k = found.products.shape[1]
+    if len(values) > k:
+        # The cut keeps all that equal the last one, so that ties are broken below, by product row.
+        good = values >= np.partition(values, -k)[-k]
+        columns, values = columns[good], values[good]
+    order = np.lexsort((columns, -values))[:k]
+    found.products[product, : len(order)] = columns[order]
+    found.scores[product, : len(order)] = values[order]
+
+
+def _strongest(weights: NDArray[np.float32], k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    return top_products(np.where(weights > 0, weights, -np.inf).astype(np.float32), k)
+
+
+def _empty(n_products: int, k: int) -> Neighbours:
+    return Neighbours(np.full((n_products, k), NO_PRODUCT, np.int32), np.zeros((n_products, k), np.float32))

@@ -1,0 +1,107 @@
+"""One score from three rankers, explained by what the account owns."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from models.ranking.explain import AffinityContributions, AlsContributions, strongest
+from models.ranking.fit import FittedRankers
+from models.ranking.settings import BlendWeights
+from models.ranking.top import in_batches
+
+REASONS = 2
+
+
+def peaks(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return each row's best score, float32 (n,): what its scores are divided by, 1 where nothing is positive."""
+    best = scores.max(axis=1)
+    return np.where(best > 0, best, np.float32(1)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class BlendScorer:
+    """Scores by ``sum_r weight_r * score_r / peak_r``: each ranker's best product of an account counts as 1.
+
+    The peak of an account is over all products, the owned ones included.
+    """
+
+    fitted: FittedRankers
+    weights: BlendWeights
+    name: str = "blend"
+    _peaks: NDArray[np.float32] = field(init=False, repr=False, compare=False)
+    _als: AlsContributions = field(init=False, repr=False, compare=False)
+    _affinity: AffinityContributions = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        n_accounts = self.fitted.strength.shape[0]
+        # A memo of pure values: explanations divide by the same peaks, and scoring twice would cost as much again.
+        object.__setattr__(self, "_peaks", np.full((n_accounts, 2), np.nan, dtype=np.float32))
+        object.__setattr__(self, "_als", AlsContributions(self.fitted.als))
+        object.__setattr__(self, "_affinity", AffinityContributions(self.fitted.affinity))
+
+    def score(self, rows: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return float32 (len(rows), n_products)."""
+        als, affinity = self.fitted.als.score(rows), self.fitted.affinity.score(rows)
+        scales = self._weigh(np.stack([peaks(als), peaks(affinity)], axis=1), rows)
+        als *= scales[:, :1]
+        affinity *= scales[:, 1:]
+        als += affinity
+        popularity = self.fitted.popularity.popularity
+        als += popularity * (np.float32(self.weights.popularity) / peaks(popularity[None])[0])
+        return als
+
+    def explain(self, rows: NDArray[np.int32], products: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Name the up to two owned products that contributed most to each candidate's score.
+
+        rows:     (n,) accounts. products: (n, K) candidates, -1 padded.
+        Returns int32 (n, K, 2), best first, -1 where no owned product contributed positively.
+        A contribution is exact for affinity. For ALS it is the decomposition of Hu, Koren, Volinsky (ICDM 2008,
+        section 5), which takes the account's factors as the exact solution given the products', where implicit takes
+        a few steps of conjugate gradients towards it. Popularity has no owned product behind it.
+        """
+        reasons = np.full((*products.shape, REASONS), -1, dtype=np.int32)
+        scales = self._scales(rows)
+        # Systems this small only lose by a second BLAS thread.
+        with threadpool_limits(1):
+            for at, row in enumerate(rows):
+                found = np.flatnonzero(products[at] >= 0)
+                owned = self.owned(row)
+                if len(owned) and len(found):
+                    share = self.contributions(row, products[at, found], scales[at])
+                    reasons[at, found] = strongest(share, owned, REASONS)
+        return reasons
+
+    def owned(self, row: np.int32) -> NDArray[np.int32]:
+        """Return the products that the account's scores come from."""
+        begin, end = self.fitted.strength.indptr[row : row + 2]
+        products: NDArray[np.int32] = self.fitted.strength.indices[begin:end]
+        return products
+
+    def contributions(
+        self, row: np.int32, candidates: NDArray[np.int32], scales: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return float32 (len(candidates), n_owned): what each owned product adds to each candidate's score.
+
+        scales: float32 (2,), weight over peak of ALS and of affinity.
+        """
+        owned = self.owned(row)
+        als = self._als.of(row, owned, candidates)
+        share: NDArray[np.float32] = scales[0] * als + scales[1] * self._affinity.of(row, owned, candidates)
+        return share
+
+    def _scales(self, rows: NDArray[np.int32]) -> NDArray[np.float32]:
+        missing = rows[np.isnan(self._peaks[rows, 0])]
+        for _ in in_batches(self.score, missing, self.fitted.strength.shape[1]):
+            pass
+        scales: NDArray[np.float32] = self._weights / self._peaks[rows]
+        return scales
+
+    def _weigh(self, found: NDArray[np.float32], rows: NDArray[np.int32]) -> NDArray[np.float32]:
+        self._peaks[rows] = found
+        return self._weights / found
+
+    @property
+    def _weights(self) -> NDArray[np.float32]:
+        return np.array([self.weights.als, self.weights.affinity], dtype=np.float32)

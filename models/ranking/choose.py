@@ -1,0 +1,109 @@
+"""Choose the blend's weights on a window that the rankers have not seen."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from models.data.interactions import Interactions, owned_matrix
+from models.evaluate.ranking import accounts_to_rank, discounts, ideal_gain, relevant_products
+from models.ranking.blend import peaks
+from models.ranking.fit import FittedRankers
+from models.ranking.settings import BlendWeights
+from models.ranking.top import in_batches, top_products
+
+CUT = 20
+POOL = 100
+ACCOUNTS = 2_500
+POPULARITY_SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)
+ALS_SHARES = tuple(step / 10 for step in range(11))
+NEVER = np.float32(-1e6)
+"""Ranks below everything and, unlike minus infinity, may be multiplied by a weight of 0."""
+PLATEAU = 0.995
+"""Weights whose gain is within half a percent of the best are as good; their middle is chosen."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """The products that any ranker puts near the top, for some accounts.
+
+    scores:   float32 (3, n, size), each ranker's score over its peak; NEVER for a repetition or nothing.
+    is_hit:   bool (n, size), the product was bought.
+    ideal:    float64 (n,), the gain of a perfect list.
+    """
+
+    scores: NDArray[np.float32]
+    is_hit: NDArray[np.bool_]
+    ideal: NDArray[np.float64]
+
+    def gain(self, weights: BlendWeights) -> float:
+        """Return the mean NDCG@20 of the blend, over products in the pool."""
+        shares = np.array([weights.als, weights.affinity, weights.popularity], dtype=np.float32)
+        blended = np.tensordot(shares, self.scores, axes=1)
+        count = min(CUT, blended.shape[1])
+        top = np.argpartition(blended, -count, axis=1)[:, -count:]
+        order = np.argsort(-np.take_along_axis(blended, top, axis=1), axis=1, kind="stable")
+        hits = np.take_along_axis(self.is_hit, np.take_along_axis(top, order, axis=1), axis=1)
+        return float(np.mean(hits @ discounts(count) / self.ideal))
+
+
+def choose_blend(fitted: FittedRankers, learned: Interactions, validation: Interactions) -> BlendWeights:
+    """Return the weights with the best NDCG@20 on products that are new to the account.
+
+    learned, validation: the window that ``fitted`` saw, and the one after it.
+    A coarse grid, searched over at most 2,500 accounts and over the products that some ranker has among its first
+    100. The chosen point is the middle of all that are as good as the best, which a chance optimum is not. With no
+    account to learn from the default weights stay.
+    """
+    pool = collect_pool(fitted, learned, validation)
+    return best_weights(pool) if pool is not None else BlendWeights()
+
+
+def best_weights(pool: Pool) -> BlendWeights:
+    """Return the middle of the grid's plateau."""
+    grid = [
+        BlendWeights(share * (1 - popularity), (1 - share) * (1 - popularity), popularity)
+        for popularity in POPULARITY_SHARES
+        for share in ALS_SHARES
+    ]
+    grid.append(BlendWeights(0.0, 0.0, 1.0))
+    gains = np.array([pool.gain(weights) for weights in grid])
+    good = [weights for weights, gain in zip(grid, gains, strict=True) if gain >= PLATEAU * gains.max()]
+    als = round(sum(weights.als for weights in good) / len(good), 4)
+    popularity = round(sum(weights.popularity for weights in good) / len(good), 4)
+    return BlendWeights(als, 1 - als - popularity, popularity)
+
+
+def collect_pool(fitted: FittedRankers, learned: Interactions, validation: Interactions) -> Pool | None:
+    """Score a sample of accounts; None if no account bought anything new in the window."""
+    owned = owned_matrix(learned)
+    relevant = relevant_products(validation, learned, owned)
+    rows = accounts_to_rank(owned, relevant, ACCOUNTS, fitted.parameters.seed)
+    if len(rows) == 0:
+        return None
+    batches = list(in_batches(lambda batch: _pool_batch(fitted, owned, relevant, batch), rows, owned.shape[1]))
+    scores, is_hit, ideal = zip(*batches, strict=True)
+    return Pool(np.concatenate(scores, axis=1), np.concatenate(is_hit), np.concatenate(ideal))
+
+
+def _pool_batch(
+    fitted: FittedRankers, owned: csr_matrix, relevant: csr_matrix, rows: NDArray[np.int32]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64]]:
+    seen, bought = owned[rows], relevant[rows]
+    owner = np.repeat(np.arange(len(rows)), np.diff(seen.indptr))
+    scored, tops = [], []
+    for scorer in fitted.scorers:
+        scores = scorer.score(rows)
+        scores /= peaks(scores)[:, None]
+        scores[owner, seen.indices] = -np.inf
+        scored.append(scores)
+        tops.append(top_products(scores, POOL)[0])
+    products = np.sort(np.concatenate(tops, axis=1), axis=1)
+    is_new = (products >= 0) & (np.diff(products, axis=1, prepend=-1) > 0)
+    line = np.arange(len(rows))[:, None]
+    found = np.stack([scores[line, products] for scores in scored])
+    found[:, ~is_new] = NEVER
+    is_bought = np.zeros(scored[0].shape, dtype=np.bool_)
+    is_bought[np.repeat(np.arange(len(rows)), np.diff(bought.indptr)), bought.indices] = True
+    return found, is_bought[line, products] & is_new, ideal_gain(np.diff(bought.indptr), CUT)

@@ -1,0 +1,59 @@
+"""Fit the rankers on one window."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from models.data.interactions import Interactions
+from models.ranking.affinity import AffinityScorer, fit_affinity
+from models.ranking.als import AlsScorer, fit_als
+from models.ranking.popularity import PopularityScorer, fit_popularity
+from models.ranking.scorer import Scorer
+from models.ranking.settings import RankingParameters
+from models.ranking.weights import strength_matrix
+
+
+class NothingToLearn(ValueError):
+    """No known account bought anything in the window."""
+
+
+@dataclass(frozen=True)
+class FittedRankers:
+    """The three rankers of one window, with the strengths (n_accounts, n_products) that they learnt from."""
+
+    als: AlsScorer
+    affinity: AffinityScorer
+    popularity: PopularityScorer
+    strength: csr_matrix
+    parameters: RankingParameters
+
+    @property
+    def scorers(self) -> tuple[Scorer, Scorer, Scorer]:
+        """In the order of the blend's weights."""
+        return self.als, self.affinity, self.popularity
+
+
+def fit_rankers(
+    train: Interactions,
+    as_of: int,
+    parameters: RankingParameters,
+    progress: Callable[[str], None],
+    warm: FittedRankers | None = None,
+) -> FittedRankers:
+    """Fit ALS, affinity and popularity on the lines of ``train``, aged at ``as_of`` (epoch seconds).
+
+    warm: rankers of an earlier window over the same account and product rows; ALS starts from their factors.
+    Raises NothingToLearn if no known account holds a product, FloatingPointError if a fit diverged.
+    """
+    strength = strength_matrix(train, as_of, parameters.half_life_days)
+    if strength.nnz == 0:
+        raise NothingToLearn("no known account holds a product: there is nothing to learn from")
+    progress(f"fitting ALS on {strength.nnz:,} pairs of account and product")
+    als = fit_als(strength, parameters, warm.als if warm else None)
+    if not (np.isfinite(als.account_factors).all() and np.isfinite(als.product_factors).all()):
+        raise FloatingPointError("ALS diverged: its factors are not finite")
+    progress("fitting affinity and popularity")
+    affinity = fit_affinity(strength, parameters)
+    return FittedRankers(als, affinity, fit_popularity(train, as_of, parameters), strength, parameters)

@@ -1,0 +1,55 @@
+"""Every hyperparameter, named once, and the blend's weights."""
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class BlendWeights:
+    """How much each ranker's normalised score counts; non-negative, together 1."""
+
+    als: float = 0.3
+    affinity: float = 0.65
+    popularity: float = 0.05
+
+    def __post_init__(self) -> None:
+        values = (self.als, self.affinity, self.popularity)
+        if min(values) < 0 or abs(sum(values) - 1) > 1e-6:
+            raise ValueError(f"blend weights are non-negative and together 1, not {values}")
+
+
+@dataclass(frozen=True)
+class RankingParameters:
+    """What the rankers learn with. The defaults were chosen on validation windows, never on a reported one.
+
+    embedding_size, regularization, iterations, alpha, seed: of ALS, with the paper's confidence 1 + alpha * strength.
+    warm_iterations:            ALS iterations when it starts from the factors of an earlier window.
+    half_life_days:             an order's strength halves in this time.
+    popularity_half_life_days:  the same for popularity, which lives faster.
+    account_discount:           in co-purchases a busy account counts as its strength to the power of minus this.
+    product_discount:           and a popular product likewise, on either side of the pair.
+    least_support:              no product or account is discounted as if it had less strength than this.
+    basket_regularization, basket_half_life_days, basket_discount: of the neighbours learnt from orders.
+    basket_product_discount:    as product_discount, for neighbours of a catalogue beyond dense_products.
+    dense_products:             up to so many products in orders, neighbours come from a dense inverse.
+    """
+
+    embedding_size: int = 128
+    regularization: float = 20.0
+    iterations: int = 20
+    warm_iterations: int = 5
+    alpha: float = 10.0
+    seed: int = 0
+    half_life_days: float = 45.0
+    popularity_half_life_days: float = 21.0
+    account_discount: float = 0.75
+    product_discount: float = 0.5
+    least_support: float = 0.5
+    basket_regularization: float = 10.0
+    basket_half_life_days: float = 180.0
+    basket_discount: float = 0.25
+    basket_product_discount: float = 0.3
+    dense_products: int = 6_000
+
+    def to_json(self) -> dict[str, float]:
+        """Return the values by name, ready for a manifest."""
+        return asdict(self)

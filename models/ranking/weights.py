@@ -1,0 +1,66 @@
+"""How strongly each account holds each product: orders counted, faded by age, net of returns."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from models.data.interactions import GUEST, Interactions, owned_matrix
+
+DAY_SECONDS = 86_400
+LEAST_DECAY = 1 / 1024
+"""An order never fades below this, so that an account whose orders are all old still has a taste."""
+
+
+def decay(age_seconds: NDArray[np.int64], half_life_days: float) -> NDArray[np.float32]:
+    """Return float32 0.5 ** (age in half-lives), at least LEAST_DECAY; an event after the as-of has not aged."""
+    age_days = np.maximum(age_seconds, 0) / DAY_SECONDS
+    return np.maximum(0.5 ** (age_days / half_life_days), LEAST_DECAY).astype(np.float32)
+
+
+def strength_matrix(interactions: Interactions, as_of: int, half_life_days: float) -> csr_matrix:
+    """Return float32 (n_accounts, n_products): decayed numbers of distinct orders of what each account owns.
+
+    Orders are counted, not quantities: on the data at hand the number of units told nothing more. A product whose
+    net quantity is not positive was given back and has no strength.
+    """
+    lines = np.flatnonzero(interactions.is_known & (interactions.quantity > 0))
+    account, product, order = (
+        column[lines] for column in (interactions.account, interactions.product, interactions.order)
+    )
+    chosen = distinct(account, product, order)
+    fresh = decay(as_of - interactions.time[lines[chosen]], half_life_days)
+    shape = (interactions.n_accounts, interactions.n_products)
+    strength = csr_matrix((fresh, (account[chosen], product[chosen])), shape=shape)
+    strength.sum_duplicates()
+    is_owned = owned_matrix(interactions)
+    is_owned.data[:] = 1
+    owned: csr_matrix = strength.multiply(is_owned).tocsr().astype(np.float32)
+    owned.sort_indices()
+    return owned
+
+
+def guest_orders(interactions: Interactions) -> NDArray[np.intp]:
+    """Return the first line of each distinct pair of guest order and product that was bought."""
+    lines = np.flatnonzero((interactions.account == GUEST) & (interactions.quantity > 0))
+    return lines[distinct(interactions.order[lines], interactions.product[lines])]
+
+
+def distinct(*columns: NDArray[np.int32]) -> NDArray[np.intp]:
+    """Return the positions of the first of each distinct tuple, sorted by the tuples."""
+    order = np.lexsort(columns[::-1])
+    is_first = np.ones(len(order), dtype=np.bool_)
+    if len(order):
+        is_first[1:] = np.any([column[order[1:]] != column[order[:-1]] for column in columns], axis=0)
+    return order[is_first]
+
+
+def scale_rows(matrix: csr_matrix, factors: NDArray[np.float32]) -> csr_matrix:
+    """Multiply each row by its factor, in float32."""
+    data = matrix.data * np.repeat(factors, np.diff(matrix.indptr))
+    return csr_matrix((data.astype(np.float32), matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
+def scale_columns(matrix: csr_matrix, factors: NDArray[np.float32]) -> csr_matrix:
+    """Multiply each column by its factor, in float32."""
+    data = (matrix.data * factors[matrix.indices]).astype(np.float32)
+    return csr_matrix((data, matrix.indices, matrix.indptr), shape=matrix.shape)

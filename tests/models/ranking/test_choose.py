@@ -1,0 +1,82 @@
+"""The blend and the hyperparameters are chosen by what the validation window rewards."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.evaluate.ranking import measure_window
+from models.ranking import tune as tuning
+from models.ranking.blend import BlendScorer
+from models.ranking.choose import NEVER, Pool, best_weights, choose_blend, collect_pool
+from models.ranking.fit import fit_rankers
+from models.ranking.settings import BlendWeights, RankingParameters
+from models.ranking.tune import tune
+from tests.models.histories import DAY
+from tests.models.ranking.samples import AS_OF, random_interactions
+
+PARAMETERS = RankingParameters(embedding_size=4, iterations=3)
+HISTORY = random_interactions(seed=5)
+CUT = AS_OF - 60 * DAY
+LEARNED, VALIDATION = HISTORY.select(HISTORY.time < CUT), HISTORY.select(HISTORY.time >= CUT)
+
+
+def pool_of(right: int) -> Pool:
+    """Forty products, of which one ranker lists the bought one first and the others last."""
+    scores = np.tile(np.linspace(1, 0.1, 40, dtype=np.float32), (3, 5, 1))
+    scores[:, :, 39], scores[right, :, 39] = 0, 2
+    is_hit = np.zeros((5, 40), dtype=np.bool_)
+    is_hit[:, 39] = True
+    return Pool(scores, is_hit, np.ones(5))
+
+
+@pytest.mark.parametrize(("right", "name"), [(0, "als"), (1, "affinity"), (2, "popularity")])
+def test_the_ranker_that_is_right_gets_the_most_weight(right: int, name: str) -> None:
+    weights = best_weights(pool_of(right))
+
+    assert getattr(weights, name) == max(weights.als, weights.affinity, weights.popularity)
+
+
+def test_the_middle_of_equally_good_weights_is_chosen() -> None:
+    pool = Pool(np.ones((3, 2, 30), dtype=np.float32), np.ones((2, 30), dtype=np.bool_), np.ones(2))
+
+    weights = best_weights(pool)
+
+    assert weights.als == pytest.approx(weights.affinity, abs=1e-3)
+
+
+def test_a_pool_as_large_as_the_catalogue_gives_the_metric_itself() -> None:
+    fitted = fit_rankers(LEARNED, CUT, PARAMETERS, lambda message: None)
+    weights = BlendWeights(0.3, 0.5, 0.2)
+
+    pool = collect_pool(fitted, LEARNED, VALIDATION)
+
+    measured = measure_window(BlendScorer(fitted, weights), LEARNED, VALIDATION, k=20, limit=100, seed=0)
+    assert pool is not None
+    assert pool.gain(weights) == pytest.approx(measured.ndcg.mean())
+    assert pool.scores.max() <= 1 + 1e-6
+    assert (pool.scores == NEVER).any()
+
+
+def test_the_default_weights_stay_where_nothing_can_be_learnt() -> None:
+    fitted = fit_rankers(LEARNED, CUT, PARAMETERS, lambda message: None)
+    nothing = VALIDATION.select(np.zeros(VALIDATION.n_lines, dtype=np.bool_))
+
+    assert choose_blend(fitted, LEARNED, nothing) == BlendWeights()
+
+
+def test_tuning_keeps_what_gains_and_says_what_it_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "LADDER", {"half_life_days": (10.0, 100.0), "alpha": (3.0,)})
+    told: list[str] = []
+
+    best, weights = tune(LEARNED, VALIDATION, CUT, PARAMETERS, told.append)
+
+    assert len(told) == 4
+    assert "the parameters given" in told[0]
+    assert "half_life_days 100" in told[2]
+    start = collect_pool(fit_rankers(LEARNED, CUT, PARAMETERS, lambda message: None), LEARNED, VALIDATION)
+    end = collect_pool(fit_rankers(LEARNED, CUT, best, lambda message: None), LEARNED, VALIDATION)
+    assert start is not None
+    assert end is not None
+    assert end.gain(weights) >= start.gain(best_weights(start))
+    assert replace(best, half_life_days=45.0, alpha=10.0) == PARAMETERS

@@ -1,0 +1,58 @@
+"""Strength is counted by order, fades with age, and is given back by a return."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.ranking.weights import DAY_SECONDS, LEAST_DECAY, decay, distinct, strength_matrix
+from tests.models.histories import DAY, START, make_history
+
+
+def test_two_orders_add_up_and_two_lines_of_one_order_do_not() -> None:
+    history = make_history([("a", "1", "p", 0, 1), ("a", "1", "p", 0, 3), ("a", "2", "p", 30, 1)])
+
+    strength = strength_matrix(history.interactions, START + 60 * DAY, half_life_days=30)
+
+    assert strength.toarray().item() == 0.5**2 + 0.5**1
+
+
+def test_a_returned_product_has_no_strength() -> None:
+    history = make_history([("a", "1", "p", 0, 2), ("a", "2", "p", 1, -2), ("a", "3", "q", 1, 1)])
+
+    strength = strength_matrix(history.interactions, START + DAY, half_life_days=30)
+
+    assert strength.nnz == 1
+    assert history.interactions.product_ids[strength.indices[0]] == "q"
+
+
+def test_guests_have_no_strength() -> None:
+    history = make_history([(None, "1", "p", 0, 1), ("a", "2", "p", 0, 1)])
+
+    strength = strength_matrix(history.interactions, START, half_life_days=30)
+
+    assert strength.toarray().tolist() == [[1]]
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=1), st.floats(1, 1000))
+def test_decay_never_rises_with_age_and_never_reaches_zero(ages: list[int], half_life_days: float) -> None:
+    fresh = decay(np.sort(np.array(ages, dtype=np.int64)), half_life_days)
+
+    assert (np.diff(fresh) <= 0).all()
+    assert fresh.min() >= LEAST_DECAY
+    assert fresh.max() <= 1
+
+
+def test_an_event_loses_half_its_weight_in_each_half_life() -> None:
+    ages = np.array([0, 45, 90]) * DAY_SECONDS
+
+    assert decay(ages, 45).tolist() == pytest.approx([1, 1 / 2, 1 / 4])
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=30))
+def test_distinct_finds_each_pair_once(pairs: list[tuple[int, int]]) -> None:
+    columns = np.array(pairs, dtype=np.int32).reshape(-1, 2).T
+
+    found = distinct(columns[0], columns[1])
+
+    assert sorted(set(pairs)) == [pairs[at] for at in found]
