@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from service.errors import DomainError
 
 if TYPE_CHECKING:
-    from service.ingestion.summary import ImportSummary
+    from service.ingestion.options import ImportSummary
 
 
 class UnreadableFile(DomainError):
@@ -63,10 +63,10 @@ class TooManyRejects(DomainError):
         )
 
 
-class UnreadableBody(DomainError):
+class RowsUnreadable(DomainError):
     """A request body that is neither a JSON array nor NDJSON."""
 
-    code = "unreadable-body"
+    code = "rows-unreadable"
 
 
 class TooManyRows(DomainError):

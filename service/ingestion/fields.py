@@ -16,6 +16,8 @@ from service.ingestion.money import MAX_MINOR
 
 MAX_IDENTIFIER: Final = 200
 MAX_TEXT: Final = 1000
+NO_NUL: Final = r"^[^\x00]*$"
+"""Pattern of what may be looked up: PostgreSQL refuses a NUL even in a question."""
 MAX_QUANTITY: Final = 10**9
 MAX_ATTRIBUTES_BYTES: Final = 16 * 1024
 MAX_ATTRIBUTES_DEPTH: Final = 5
@@ -60,6 +62,8 @@ def read_text(value: object, longest: int = MAX_TEXT) -> str:
 
 def read_identifier(value: object) -> str:
     """The caller's own identifier of an account, a product or an order."""
+    if type(value) is int and abs(value) < _EXACT_FLOAT:
+        return str(value)
     if is_blank(value):
         raise ValueError("is empty")
     return read_text(value, MAX_IDENTIFIER)
@@ -255,7 +259,7 @@ def _plain(value: object, depth: int) -> Any:
 def _plain_number(value: int | float | Decimal) -> int | float:
     if not math.isfinite(value):
         raise ValueError(f"holds a number that is not finite: {value}")
-    if abs(value) > _EXACT_FLOAT and not isinstance(value, float):
+    if not isinstance(value, float) and not -_EXACT_FLOAT <= value <= _EXACT_FLOAT:
         raise ValueError(f"holds a number too large to be exact: {value}; write it as text")
     return float(value) if isinstance(value, Decimal) else value
 
@@ -268,7 +272,7 @@ def _plain_container(value: dict[Any, Any] | list[Any], depth: int) -> Any:
     return {read_text(name): _plain(item, depth) for name, item in value.items()}
 
 
-Identifier = Annotated[str, BeforeValidator(read_identifier), Field(min_length=1, max_length=MAX_IDENTIFIER)]
+Identifier = Annotated[str, Field(min_length=1, max_length=MAX_IDENTIFIER), BeforeValidator(read_identifier)]
 OptionalIdentifier = Annotated[str | None, optional(read_identifier)]
 OptionalText = Annotated[str | None, optional(read_text)]
 Moment = Annotated[datetime, BeforeValidator(read_moment)]

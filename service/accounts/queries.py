@@ -1,0 +1,93 @@
+"""The SQL of accounts."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, cast
+
+from sqlalchemy import ColumnElement, Connection, Table, case, func, select
+from sqlalchemy.orm import Session
+
+from service.accounts.errors import UnknownAccount
+from service.accounts.schemas import AccountOut, CurrencyTotal, OwnedProduct
+from service.accounts.tables import Account
+from service.catalogue.tables import Product
+from service.ingestion.queries import RowStatus, upsert_records
+from service.orders.tables import Order, OrderLine
+
+MOST_OWNED: Final = 100
+
+
+def upsert_accounts(connection: Connection, records: Sequence[dict[str, Any]], now: datetime) -> list[RowStatus]:
+    """Create or update described accounts."""
+    return upsert_records(connection, cast(Table, Account.__table__), _blank_account, records, now)
+
+
+def _blank_account(account_id: str) -> dict[str, Any]:
+    return {"account_id": account_id, "name": None, "parent_account_id": None, "attributes": {}}
+
+
+def find_account(session: Session, account_id: str) -> AccountOut:
+    """All that is known of an account; raises UnknownAccount."""
+    account = session.get(Account, account_id)
+    if account is None:
+        raise UnknownAccount(account_id)
+    order_count, first, last = _order_span(session, account_id)
+    owned_count, owned = _owned(session, account_id)
+    return AccountOut(
+        account_id=account.account_id,
+        name=account.name,
+        parent_account_id=account.parent_account_id,
+        attributes=account.attributes,
+        is_stub=account.is_stub,
+        updated_at=account.updated_at,
+        order_count=order_count,
+        first_order_at=first,
+        last_order_at=last,
+        totals=_totals(session, account_id),
+        owned_count=owned_count,
+        owned=owned,
+    )
+
+
+def _is_kept(account_id: str) -> ColumnElement[bool]:
+    """Orders of an account that were not cancelled."""
+    return (Order.account_id == account_id) & ~Order.is_cancelled
+
+
+def _order_span(session: Session, account_id: str) -> tuple[int, datetime | None, datetime | None]:
+    has_purchase = select(OrderLine).where(OrderLine.order_id == Order.order_id, OrderLine.quantity > 0).exists()
+    count, first, last = func.count(), func.min(Order.ordered_at), func.max(Order.ordered_at)
+    return session.execute(select(count, first, last).where(_is_kept(account_id), has_purchase)).one().tuple()
+
+
+def _totals(session: Session, account_id: str) -> list[CurrencyTotal]:
+    total = func.sum(OrderLine.amount_minor)
+    query = (
+        select(Order.currency, total).join(OrderLine, OrderLine.order_id == Order.order_id).where(_is_kept(account_id))
+    )
+    rows = session.execute(query.group_by(Order.currency).having(total.is_not(None)).order_by(Order.currency))
+    return [CurrencyTotal(currency=currency, amount_minor=int(amount or 0)) for currency, amount in rows]
+
+
+def _owned(session: Session, account_id: str) -> tuple[int, list[OwnedProduct]]:
+    quantity = func.sum(OrderLine.quantity)
+    bought_at = case((OrderLine.quantity > 0, Order.ordered_at))
+    owned = (
+        select(
+            OrderLine.product_id,
+            quantity.label("quantity"),
+            func.min(bought_at).label("first_bought_at"),
+            func.max(bought_at).label("last_bought_at"),
+        )
+        .join(Order, Order.order_id == OrderLine.order_id)
+        .where(_is_kept(account_id))
+        .group_by(OrderLine.product_id)
+        .having(quantity > 0)
+        .subquery()
+    )
+    count = session.scalar(select(func.count()).select_from(owned)) or 0
+    query = select(owned, Product.name).join(Product, Product.product_id == owned.c.product_id)
+    rows = session.execute(
+        query.order_by(owned.c.last_bought_at.desc(), owned.c.product_id).limit(MOST_OWNED)
+    ).mappings()
+    return count, [OwnedProduct(**row) for row in rows]

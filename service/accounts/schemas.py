@@ -1,0 +1,73 @@
+"""Accounts as callers write and read them."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.ingestion.fields import Attributes, Identifier, OptionalIdentifier, OptionalText
+
+
+class AccountIn(BaseModel):
+    """One account to create or update. A field that is left out keeps its stored value; null or blank clears it."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "account_id": "Isdom",
+                "name": "Isdom Ltd",
+                "parent_account_id": "Inity",
+                "attributes": {"sector": "medical", "employees": 4540},
+            }
+        },
+    )
+
+    account_id: Identifier = Field(description="Your own identifier of the account.")
+    name: OptionalText = Field(default=None, description="What people call it.")
+    parent_account_id: OptionalIdentifier = Field(default=None, description="The account that it belongs to.")
+    attributes: Attributes = Field(
+        default_factory=dict,
+        description="Whatever else is known: demographics, firmographics, needs. Replaced as a whole. "
+        "At most 16 KB and 5 levels.",
+    )
+
+    def record(self, _default_currency: str | None = None) -> dict[str, Any]:
+        """The columns that this row sets."""
+        return self.model_dump(exclude_unset=True)
+
+
+class CurrencyTotal(BaseModel):
+    """Money in one currency."""
+
+    currency: str | None = Field(description="ISO 4217; null where the orders named none.")
+    amount_minor: int = Field(description="Sum of all order lines in minor units; returns count negative.")
+
+
+class OwnedProduct(BaseModel):
+    """A product that the account has bought more of than it returned."""
+
+    product_id: str
+    name: str
+    quantity: float = Field(description="Bought minus returned.")
+    first_bought_at: datetime
+    last_bought_at: datetime
+
+
+class AccountOut(BaseModel):
+    """What is known of one account."""
+
+    account_id: str
+    name: str | None
+    parent_account_id: str | None
+    attributes: dict[str, Any]
+    is_stub: bool = Field(description="Only orders have named this account so far: nobody has described it.")
+    updated_at: datetime
+    order_count: int = Field(
+        description="Orders in which something was bought; neither cancelled ones nor mere returns."
+    )
+    first_order_at: datetime | None
+    last_order_at: datetime | None
+    totals: list[CurrencyTotal] = Field(description="What was spent, by currency.")
+    owned_count: int = Field(description="How many different products are owned.")
+    owned: list[OwnedProduct] = Field(description="The products owned, last bought first; at most 100.")

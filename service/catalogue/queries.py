@@ -1,0 +1,54 @@
+"""The SQL of products."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Connection, Table, select
+from sqlalchemy.orm import Session
+
+from service.catalogue.errors import UnknownProduct
+from service.catalogue.tables import Product
+from service.ingestion.queries import RowStatus, upsert_records
+
+
+@dataclass(frozen=True)
+class ProductFilter:
+    """Which products to list; None lets all pass."""
+
+    line: str | None = None
+    category: str | None = None
+    active: bool | None = None
+
+
+def upsert_products(connection: Connection, records: Sequence[dict[str, Any]], now: datetime) -> list[RowStatus]:
+    """Create or update described products."""
+    return upsert_records(connection, cast(Table, Product.__table__), _blank_product, records, now)
+
+
+def _blank_product(product_id: str) -> dict[str, Any]:
+    nothing = dict.fromkeys(("line", "category", "family", "tier", "price_minor", "currency", "margin_minor"))
+    return {"product_id": product_id, "name": product_id, **nothing, "is_active": True, "attributes": {}}
+
+
+def find_product(session: Session, product_id: str) -> Product:
+    """One product; raises UnknownProduct."""
+    product = session.get(Product, product_id)
+    if product is None:
+        raise UnknownProduct(product_id)
+    return product
+
+
+def page_of_products(session: Session, wanted: ProductFilter, after: str | None, limit: int) -> Sequence[Product]:
+    """Products in the order of their identifiers, from the one after ``after`` on."""
+    query = select(Product).order_by(Product.product_id).limit(limit)
+    if after is not None:
+        query = query.where(Product.product_id > after)
+    if wanted.line is not None:
+        query = query.where(Product.line == wanted.line)
+    if wanted.category is not None:
+        query = query.where(Product.category == wanted.category)
+    if wanted.active is not None:
+        query = query.where(Product.is_active == wanted.active)
+    return session.scalars(query).all()

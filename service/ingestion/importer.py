@@ -1,0 +1,69 @@
+"""Import files: ``import_file`` is what the command line and the demo call."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Engine
+
+from service.database import check_schema
+from service.ingestion.chunks import Progress, Source
+from service.ingestion.intake import Intake, check_columns
+from service.ingestion.options import ImportOptions, ImportSummary, Kind
+from service.ingestion.order_import import MANDATORY_ORDER_FIELDS, ORDER_FIELDS, import_orders
+from service.ingestion.readers import open_source
+from service.ingestion.record_import import ACCOUNTS, PRODUCTS, import_records
+from service.ingestion.rejects import Rejects
+
+FIELDS: Final[dict[Kind, tuple[str, ...]]] = {
+    "accounts": ACCOUNTS.fields,
+    "products": PRODUCTS.fields,
+    "orders": ORDER_FIELDS,
+}
+MANDATORY: Final[dict[Kind, tuple[str, ...]]] = {
+    "accounts": (ACCOUNTS.key,),
+    "products": (PRODUCTS.key,),
+    "orders": MANDATORY_ORDER_FIELDS,
+}
+
+
+def import_file(
+    engine: Engine,
+    kind: Kind,
+    paths: Sequence[Path],
+    options: ImportOptions | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> ImportSummary:
+    """Import files of accounts, products or order lines, one after the other.
+
+    The same file twice changes nothing the second time. Rows that are refused are written to the rejects file.
+    Raises, before anything is written, UnreadableFile, MissingColumn or InvalidImportOption; while it goes on,
+    UnreadableFile or TooManyRejects: then whole batches that were written before stay.
+    """
+    options = options or ImportOptions()
+    check_schema(engine)
+    begun = time.monotonic()
+    opened = [_check(open_source(path), kind, options) for path in paths]
+    summary = ImportSummary(kind)
+    with closing(Rejects(options.rejects, paths)) as rejects:
+        for source, columns in opened:
+            intake = Intake(source, columns, options, summary, rejects, progress or (lambda _: None))
+            summary.ignored_columns[source.path] = intake.ignored_columns()
+            _import_one(engine, kind, intake, clock())
+    summary.seconds = time.monotonic() - begun
+    return summary
+
+
+def _check(source: Source, kind: Kind, options: ImportOptions) -> tuple[Source, dict[str, str]]:
+    return source, check_columns(source, FIELDS[kind], MANDATORY[kind], options)
+
+
+def _import_one(engine: Engine, kind: Kind, intake: Intake, now: datetime) -> None:
+    if kind == "orders":
+        import_orders(engine, intake, now)
+    else:
+        import_records(engine, intake, ACCOUNTS if kind == "accounts" else PRODUCTS, now)

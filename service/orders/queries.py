@@ -1,0 +1,87 @@
+"""The SQL of whole orders, as HTTP posts them. Files take the bulk path in ``service.ingestion.queries``."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, cast
+
+from sqlalchemy import Connection, Table, delete, select
+
+from service.accounts.tables import Account
+from service.catalogue.tables import Product
+from service.ingestion.matching import ProductMatcher
+from service.ingestion.options import UnknownProducts
+from service.ingestion.queries import RowStatus, add_stubs, stored_ids, stored_rows, upsert_rows
+from service.orders.tables import Order, OrderLine
+
+_ACCOUNTS: Final = cast(Table, Account.__table__)
+_PRODUCTS: Final = cast(Table, Product.__table__)
+_ORDERS: Final = cast(Table, Order.__table__)
+_LINES: Final = cast(Table, OrderLine.__table__)
+_IDS_PER_QUERY: Final = 1000
+Line = tuple[str, int, float, int | None]
+"""product_id, ordinal, quantity, amount_minor"""
+
+
+@dataclass(frozen=True)
+class WholeOrder:
+    """An order with all of its lines."""
+
+    order_id: str
+    account_id: str | None
+    ordered_at: datetime
+    currency: str | None
+    is_cancelled: bool
+    lines: frozenset[Line]
+
+    def header(self) -> dict[str, Any]:
+        """The order's row."""
+        return {name: value for name, value in vars(self).items() if name != "lines"}
+
+
+def matcher_for(connection: Connection, product_ids: Iterable[str], mode: UnknownProducts) -> ProductMatcher:
+    """A matcher that knows of some products whether they are stored, and reads the others only if one is not."""
+    described = select(Product.product_id).where(~Product.is_stub)
+    return ProductMatcher(stored_ids(connection, _PRODUCTS, product_ids), lambda: connection.scalars(described), mode)
+
+
+def replace_orders(connection: Connection, orders: Sequence[WholeOrder], now: datetime) -> list[RowStatus]:
+    """Store orders, each in place of what was stored of it, and tell what became of each."""
+    stored = _stored_orders(connection, {order.order_id for order in orders})
+    current = dict(stored)
+    statuses: list[RowStatus] = []
+    for order in orders:
+        before = current.get(order.order_id)
+        statuses.append("created" if before is None else "unchanged" if before == order else "updated")
+        current[order.order_id] = order
+    _write(connection, [order for order_id, order in current.items() if stored.get(order_id) != order], now)
+    return statuses
+
+
+def _write(connection: Connection, orders: Sequence[WholeOrder], now: datetime) -> None:
+    accounts = {order.account_id for order in orders if order.account_id is not None}
+    products = {line[0] for order in orders for line in order.lines}
+    stub = {"attributes": {}, "is_stub": True, "updated_at": now}
+    add_stubs(connection, _ACCOUNTS, [{"account_id": account_id, **stub} for account_id in accounts])
+    add_stubs(connection, _PRODUCTS, [{"product_id": key, "name": key, "is_active": True, **stub} for key in products])
+    # The orders come before their lines: on PostgreSQL this waits for whoever else writes the same order.
+    upsert_rows(connection, _ORDERS, [order.header() for order in orders])
+    for some in _some(sorted(order.order_id for order in orders)):
+        connection.execute(delete(OrderLine).where(OrderLine.order_id.in_(some)))
+    columns = ("order_id", "product_id", "ordinal", "quantity", "amount_minor")
+    lines = [dict(zip(columns, (order.order_id, *line), strict=True)) for order in orders for line in order.lines]
+    upsert_rows(connection, _LINES, lines)
+
+
+def _stored_orders(connection: Connection, order_ids: set[str]) -> dict[str, WholeOrder]:
+    headers = stored_rows(connection, _ORDERS, order_ids, for_update=True)
+    lines: dict[str, set[Line]] = defaultdict(set)
+    for some in _some(sorted(headers)):
+        for order_id, *line in connection.execute(select(_LINES).where(_LINES.c.order_id.in_(some))):
+            lines[order_id].add(cast(Line, tuple(line)))
+    return {key: WholeOrder(**header, lines=frozenset(lines[key])) for key, header in headers.items()}
+
+
+def _some(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (ids[start : start + _IDS_PER_QUERY] for start in range(0, len(ids), _IDS_PER_QUERY))

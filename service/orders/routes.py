@@ -1,0 +1,48 @@
+"""Orders over HTTP."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Query, Response
+from pydantic import TypeAdapter
+
+from service.auth.dependencies import require
+from service.dependencies import WriteSession
+from service.ingestion.bulk import RESPONSES, BulkRows, Now, body_schema, bulk_response, validate_body
+from service.ingestion.options import UnknownProducts
+from service.openapi_parts import problems
+from service.orders.queries import matcher_for, replace_orders
+from service.orders.resolve import resolve_orders
+from service.orders.schemas import OrderIn
+
+router = APIRouter(prefix="/v1", tags=["orders"])
+_ORDERS: Final = TypeAdapter(list[OrderIn])
+Unknown = Annotated[
+    UnknownProducts,
+    Query(
+        description="What an unknown product means: `match` reads it as the one known product that is spelt the same "
+        "but for case, spaces and punctuation, or else adds it; `add` always adds it; `reject` rejects the order."
+    ),
+]
+
+
+@router.post(
+    "/orders",
+    operation_id="import_orders",
+    summary="Create or replace orders",
+    dependencies=[Depends(require("write"))],
+    responses=RESPONSES | problems("request-invalid"),
+    openapi_extra=body_schema(OrderIn),
+)
+def import_orders(rows: BulkRows, session: WriteSession, now: Now, unknown_products: Unknown = "match") -> Response:
+    """Create or replace orders, many at once: a JSON array, or one object per line as `application/x-ndjson`.
+
+    An order that is sent again replaces what was stored of it: lines that are no longer in it are deleted. Accounts
+    that it names are added if they are unknown. Each order is judged by itself: good ones are stored even if others
+    are rejected, and the answer says what became of each. Sending the same orders again changes nothing.
+    """
+    valid, faults = validate_body(_ORDERS, rows)
+    connection = session.connection()
+    named = {line.product_id for order in valid.values() for line in order.lines}
+    good, unresolved = resolve_orders(valid, matcher_for(connection, named, unknown_products))
+    statuses = replace_orders(connection, list(good.values()), now)
+    return bulk_response("order_id", rows, {index: valid[index] for index in good}, statuses, faults | unresolved)

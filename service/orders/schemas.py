@@ -1,0 +1,75 @@
+"""Orders as callers write them: whole over HTTP, and line by line in files."""
+
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from service.ingestion.fields import (
+    Identifier,
+    Moment,
+    OptionalCurrency,
+    OptionalIdentifier,
+    OptionalMinor,
+    OptionalMoney,
+    OptionalText,
+    Quantity,
+    Status,
+)
+
+
+class LineIn(BaseModel):
+    """One product of an order, with at most one of the four amounts."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    product_id: Identifier = Field(description="Your own identifier of the product.")
+    quantity: Quantity = Field(default=1.0, description="How many; negative for a return.")
+    amount_minor: OptionalMinor = Field(default=None, description="The whole line's amount in minor units.")
+    amount: OptionalMoney = Field(default=None, description="The whole line's amount in major units.")
+    unit_price_minor: OptionalMinor = Field(default=None, description="One unit's price in minor units.")
+    unit_price: OptionalMoney = Field(default=None, description="One unit's price in major units.")
+
+
+class OrderIn(BaseModel):
+    """One order. Posting it again replaces it and all of its lines."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "order_id": "Z063OYW0",
+                "account_id": "Isdom",
+                "ordered_at": "2017-03-11T00:00:00Z",
+                "currency": "USD",
+                "lines": [{"product_id": "GTX Pro", "quantity": 1, "amount": "4514.00"}],
+            }
+        },
+    )
+
+    order_id: Identifier = Field(description="Your own identifier of the order.")
+    account_id: OptionalIdentifier = Field(default=None, description="Who bought; left out for a guest.")
+    ordered_at: Moment = Field(description="ISO 8601 time, UTC unless it names an offset; or epoch seconds.")
+    currency: OptionalCurrency = Field(default=None, description="ISO 4217 code of the amounts.")
+    status: Status = Field(default="placed", description="A cancelled order counts as never made.")
+    lines: list[LineIn] = Field(min_length=1, max_length=10_000, description="What was bought or returned.")
+
+
+# The same types validate a file, column by column: a file's million rows hold few distinct values.
+LINE_FIELDS: Final[dict[str, TypeAdapter[list[object]]]] = {
+    name: TypeAdapter(list[kind])  # type: ignore[valid-type]
+    for name, kind in {
+        "order_id": Identifier,
+        "account_id": OptionalIdentifier,
+        "product_id": Identifier,
+        "ordered_at": Moment,
+        "quantity": Quantity,
+        "amount_minor": OptionalMinor,
+        "amount": OptionalMoney,
+        "unit_price_minor": OptionalMinor,
+        "unit_price": OptionalMoney,
+        "currency": OptionalCurrency,
+        "status": Status,
+        "product_name": OptionalText,
+    }.items()
+}
+MANDATORY_LINE_FIELDS: Final = ("order_id", "product_id", "ordered_at")
