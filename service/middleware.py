@@ -3,30 +3,32 @@
 Pure ASGI: Starlette's ``@app.middleware`` would cost more than all of this together.
 """
 
-import os
+import random
 import re
 import time
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.typing import FilteringBoundLogger
 
 from service.auth.dependencies import PRINCIPAL, authenticate
 from service.errors import BodyTooLarge
+from service.logs import Logs
 from service.problems import problem_response
 from service.telemetry import Telemetry
 
 REQUEST_ID_PATTERN = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 REQUEST_ID = "nextoffer.request_id"
+CLIENT_LEFT = 499
+"""What is counted when the caller hung up before there was an answer."""
 
 
 class RequestEdge:
     """What happens around every request."""
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry, log: FilteringBoundLogger, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, telemetry: Telemetry, logs: Logs, max_body_bytes: int) -> None:
         self.app = app
         self.telemetry = telemetry
-        self.log = log
+        self.logs = logs
         self.max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,26 +50,27 @@ class RequestEdge:
             receive = guarded(scope, receive, self.max_body_bytes)
         try:
             await self.app(scope, receive, send_with_id)
-        except Exception as error:  # The last edge: whatever failed, the caller gets a problem and the log the trace.
-            self.log.error("request failed", request_id=request_id, route=route_of(scope), exc_info=error)
+        except Exception:  # The last edge: whatever failed, the caller gets a problem and the log the trace.
+            self.logs.log.exception("request failed", request_id=request_id, route=route_of(scope))
             if status == 0:
                 answer = problem_response(request_id, "internal-error", "The failure was logged under this request id.")
                 await answer(scope, receive, send_with_id)
         finally:
-            self._record(scope, status, time.perf_counter() - begun)
+            self._record(scope, status or CLIENT_LEFT, time.perf_counter() - begun)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route, method = route_of(scope), scope["method"]
         self.telemetry.observe_request(route, method, status, seconds)
         principal = scope.get(PRINCIPAL)
-        self.log.info(
-            "request",
-            method=method if len(method) < 16 else "other",
-            route=route,
-            status=status,
-            milliseconds=round(seconds * 1000, 3),
-            request_id=scope[REQUEST_ID],
-            key_id=principal.key_id if principal else None,
+        self.logs.access(
+            {
+                "method": method if len(method) < 16 else "other",
+                "route": route,
+                "status": status,
+                "milliseconds": round(seconds * 1000, 3),
+                "request_id": scope[REQUEST_ID],
+                "key_id": principal.key_id if principal else None,
+            }
         )
 
 
@@ -76,7 +79,7 @@ def request_id_for(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and REQUEST_ID_PATTERN.fullmatch(value):
             return str(value, "ascii")
-    return os.urandom(16).hex()
+    return f"{random.getrandbits(128):032x}"
 
 
 def route_of(scope: Scope) -> str:

@@ -59,6 +59,7 @@ class Telemetry:
             "nextoffer_artifact_age_seconds", "Age of the data of the artifact in use.", registry=self.registry
         )
         self._as_of: float | None = None
+        self._answer_children: dict[str, Counter] = {}
         self._request_children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def observe_request(self, route: str, method: str, status: int, seconds: float) -> None:
@@ -72,6 +73,15 @@ class Telemetry:
                 self._request_children[key] = children
         children[0].inc()
         children[1].observe(seconds)
+
+    def count_answer(self, source: str, is_degraded: bool) -> None:
+        """Count one recommendation answer."""
+        child = self._answer_children.get(source)
+        if child is None:
+            child = self._answer_children[source] = self.answers.labels(source)
+        child.inc()
+        if is_degraded:
+            self.degraded.inc()
 
     def show_artifact(self, version: str, as_of_seconds: float) -> None:
         """Tell which artifact is in use."""

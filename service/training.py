@@ -119,7 +119,7 @@ def score(
 
 def show_report(trained: "Trained") -> None:
     """Print the evaluation as a table: every model, each with its 95 % interval."""
-    for title, models in trained.report["metrics"].items():
+    for title, models in trained.report.metrics.items():
         table = Table(title=title, title_justify="left")
         table.add_column("model")
         names = list(next(iter(models.values())))

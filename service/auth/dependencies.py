@@ -16,10 +16,7 @@ class RequireScope:
         self.scope = scope
 
     async def __call__(self, request: Request) -> Principal:
-        principal = await authenticate(request.scope)
-        if not principal.may(self.scope):
-            raise ScopeMissing(self.scope)
-        return principal
+        return await admit(request, self.scope)
 
 
 def require(scope: str) -> RequireScope:
@@ -27,11 +24,19 @@ def require(scope: str) -> RequireScope:
     return RequireScope(scope)
 
 
+async def admit(request: Request, scope: str) -> Principal:
+    """Return who asks if their key has the scope; raises KeyMissing, KeyInvalid or ScopeMissing."""
+    principal = await authenticate(request.scope)
+    if not principal.may(scope):
+        raise ScopeMissing(scope)
+    return principal
+
+
 async def authenticate(scope: AsgiScope) -> Principal:
     """Return who asks, once per request; raises KeyMissing or KeyInvalid."""
     principal: Principal | None = scope.get(PRINCIPAL)
     if principal is None:
-        principal = await scope["app"].state.key_ring.authenticate(_presented_key(scope))
+        principal = await scope["app"].state.nextoffer.key_ring.authenticate(_presented_key(scope))
         scope[PRINCIPAL] = principal
     return principal
 

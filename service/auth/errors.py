@@ -28,3 +28,22 @@ class ScopeMissing(DomainError):
 
     def __init__(self, scope: str) -> None:
         super().__init__(f"This API key lacks the scope `{scope}`.")
+
+
+class KeyNotFound(DomainError):
+    """There is no key of that identifier."""
+
+    code = "key-not-found"
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"There is no API key {key_id}. See: nextoffer keys list")
+
+
+class ScopeUnknown(DomainError):
+    """A key was asked for with a scope that does not exist, or with none."""
+
+    code = "scope-unknown"
+
+    def __init__(self, scope: str, known: list[str]) -> None:
+        named = f"There is no scope {scope}" if scope else "A key needs a scope"
+        super().__init__(f"{named}; choose among {', '.join(known)}.")

@@ -23,17 +23,24 @@ class KeyRing:
     which they share.
     """
 
-    def __init__(self, load: LoadKeys, now: Callable[[], datetime]) -> None:
+    def __init__(self, load: LoadKeys, now: Callable[[], datetime], stale_after_seconds: float) -> None:
         self._load = load
         self._now = now
+        self._stale_after_seconds = stale_after_seconds
         self._keys: dict[str, StoredKey] = {}
-        self._refreshed_at = float("-inf")
+        self._refreshed_at = self._answered_at = float("-inf")
         self._refreshing: asyncio.Task[None] | None = None
 
     def load(self) -> None:
         """Read every key. Blocks: for start-up, and for the thread that refreshes."""
         self._refreshed_at = time.monotonic()
         self._keys = self._load()
+        self._answered_at = time.monotonic()
+
+    @property
+    def is_fresh(self) -> bool:
+        """Tell whether the database answered of late."""
+        return time.monotonic() - self._answered_at < self._stale_after_seconds
 
     async def refresh(self) -> None:
         """Read every key in a thread."""
@@ -52,6 +59,10 @@ class KeyRing:
         if key is None or not key.opens_with(secret, self._now()):
             raise KeyInvalid
         return key.principal
+
+    def pending(self) -> list[asyncio.Task[None]]:
+        """The refresh that still runs, if any: it is waited for when the service stops."""
+        return [self._refreshing] if self._refreshing and not self._refreshing.done() else []
 
     async def _wait_for_refresh(self) -> None:
         if self._refreshing is None or self._refreshing.done():

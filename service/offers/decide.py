@@ -1,6 +1,5 @@
 """The decision itself."""
 
-from collections import Counter
 from dataclasses import dataclass
 
 from service.offers.candidates import Candidate, generate
@@ -16,7 +15,7 @@ class Decision:
 
     source: Source
     offers: list[Offer]
-    withheld: Counter[WithheldCode]
+    withheld: dict[WithheldCode, int]
 
 
 def decide(facts: Facts) -> Decision:
@@ -25,11 +24,11 @@ def decide(facts: Facts) -> Decision:
     Pure: no I/O, no clock, no chance. Candidates are examined best first until ``limit`` of them pass the rules.
     """
     chosen: list[Candidate] = []
-    withheld: Counter[WithheldCode] = Counter()
+    withheld: dict[WithheldCode, int] = {}
     for candidate in generate(facts):
         objection = first_objection(candidate.product, facts)
         if objection is not None:
-            withheld[objection] += 1
+            withheld[objection] = withheld.get(objection, 0) + 1
             continue
         chosen.append(candidate)
         if len(chosen) == facts.limit:

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.artifact import NO_NUMBER, NO_ROW, Products
+from models.artifact import NO_ROW
 from service.offers.candidates import Candidate
-from service.offers.facts import Facts, ProductRow
+from service.offers.facts import Facts
 from service.offers.reasons import ReasonCode, Relation, Source
+from service.offers.shelf import Card, ProductRow
 
 MOST_CONTRIBUTORS = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reason:
     """One reason of an offer."""
 
@@ -22,7 +23,7 @@ class Reason:
     product_ids: list[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Offer:
     """One offered product, as it goes into the answer."""
 
@@ -43,19 +44,18 @@ def explain(chosen: Sequence[Candidate], facts: Facts) -> list[Offer]:
 
 
 def _offer(rank: int, candidate: Candidate, facts: Facts) -> Offer:
-    products, row = facts.content.products, candidate.product
-    contributors = contributors_to(candidate, facts)
-    price = int(products.prices_minor[row])
+    card = facts.shelf.card(candidate.product)
+    contributors = [facts.shelf.card(row) for row in contributors_to(candidate, facts)]
     return Offer(
         rank=rank,
-        product_id=products.ids.texts[row],
-        name=products.names[row],
-        relation=relation_between(products, contributors[0], row) if contributors else None,
-        source_product_id=products.ids.texts[contributors[0]] if contributors else None,
+        product_id=card.product_id,
+        name=card.name,
+        relation=relation_between(contributors[0], card) if contributors else None,
+        source_product_id=contributors[0].product_id if contributors else None,
         score=candidate.score,
-        price_minor=None if price == NO_NUMBER else price,
-        currency=products.currencies[row] or None,
-        reasons=[_reason(candidate.source, contributors, products)],
+        price_minor=card.price_minor,
+        currency=card.currency,
+        reasons=[_reason(candidate.source, contributors)],
     )
 
 
@@ -65,7 +65,7 @@ def contributors_to(candidate: Candidate, facts: Facts) -> list[ProductRow]:
         return strongest_neighbours(candidate.product, np.array(facts.basket), facts)
     if candidate.source is not Source.PERSONALIZED or facts.account_row is None:
         return []
-    known = facts.content.candidate_reasons
+    known = facts.shelf.content.candidate_reasons
     if candidate.place < known.shape[1]:
         return [row for row in known[facts.account_row, candidate.place].tolist() if row != NO_ROW]
     return strongest_neighbours(candidate.product, facts.owned, facts)
@@ -73,27 +73,25 @@ def contributors_to(candidate: Candidate, facts: Facts) -> list[ProductRow]:
 
 def strongest_neighbours(product: ProductRow, among: np.ndarray, facts: Facts) -> list[ProductRow]:
     """Return up to two of the rows ``among`` whose neighbour the product is, the highest score first, ties by row."""
-    hits, columns = np.nonzero(facts.content.neighbour_products[among] == product)
+    hits, columns = np.nonzero(facts.shelf.content.neighbour_products[among] == product)
     contributors = among[hits]
-    scores = facts.content.neighbour_scores[contributors, columns]
+    scores = facts.shelf.content.neighbour_scores[contributors, columns]
     best = np.argsort(-scores, kind="stable")[:MOST_CONTRIBUTORS]
     rows: list[ProductRow] = contributors[best].tolist()
     return rows
 
 
-def relation_between(products: Products, source: ProductRow, offered: ProductRow) -> Relation:
+def relation_between(source: Card, offered: Card) -> Relation:
     """An upgrade is of the same family and a higher tier; anything else that a product leads to is a cross-sell."""
-    low, high = products.tiers[source], products.tiers[offered]
-    if NO_NUMBER not in (low, high) and low < high:
-        family = products.families[source]
-        if family and family == products.families[offered]:
-            return Relation.UP_SELL
-    return Relation.CROSS_SELL
+    if source.tier is None or offered.tier is None or not source.family:
+        return Relation.CROSS_SELL
+    is_upgrade = source.family == offered.family and source.tier < offered.tier
+    return Relation.UP_SELL if is_upgrade else Relation.CROSS_SELL
 
 
-def _reason(source: Source, contributors: Sequence[ProductRow], products: Products) -> Reason:
-    names = " and ".join(products.names[row] for row in contributors)
-    product_ids = [products.ids.texts[row] for row in contributors]
+def _reason(source: Source, contributors: Sequence[Card]) -> Reason:
+    names = " and ".join([card.name for card in contributors])
+    product_ids = [card.product_id for card in contributors]
     if source is Source.BASKET:
         return Reason(ReasonCode.GOES_WITH_BASKET, f"Often bought together with {names}.", product_ids)
     if contributors:

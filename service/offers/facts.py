@@ -2,16 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NewType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.artifact import Content
+from service.offers.shelf import ProductRow, Shelf
 
-ProductRow = NewType("ProductRow", int)
-"""A product's position in the artifact."""
-
+NOTHING_EXCLUDED: frozenset[ProductRow] = frozenset()
 NOTHING_OWNED = np.empty(0, dtype=np.int32)
 
 
@@ -23,7 +20,7 @@ class Facts:
     basket: distinct product rows, ascending, so that the order of a basket does not change the answer.
     """
 
-    content: Content
+    shelf: Shelf
     account_row: int | None
     owned: NDArray[np.int32]
     basket: tuple[ProductRow, ...]
@@ -37,25 +34,26 @@ class Facts:
 
 
 def gather(
-    content: Content,
+    shelf: Shelf,
     limit: int,
     account_id: str | None = None,
     basket: Sequence[str] = (),
     exclude: Sequence[str] = (),
 ) -> Facts:
     """Look up everything that the request names."""
+    content = shelf.content
     account_row = content.account_ids.row_of(account_id) if account_id is not None else None
     return Facts(
-        content=content,
+        shelf=shelf,
         account_row=account_row,
         owned=content.owned_by(account_row) if account_row is not None else NOTHING_OWNED,
-        basket=tuple(sorted(known_rows(content, basket))),
-        excluded=frozenset(known_rows(content, exclude)),
+        basket=tuple(sorted(known_rows(shelf, basket))) if basket else (),
+        excluded=frozenset(known_rows(shelf, exclude)) if exclude else NOTHING_EXCLUDED,
         limit=limit,
     )
 
 
-def known_rows(content: Content, product_ids: Iterable[str]) -> set[ProductRow]:
+def known_rows(shelf: Shelf, product_ids: Iterable[str]) -> set[ProductRow]:
     """Return the rows of the products that the artifact knows."""
-    row_of = content.products.ids.row_of
+    row_of = shelf.content.products.ids.row_of
     return {ProductRow(row) for row in map(row_of, set(product_ids)) if row is not None}

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from service.offers.facts import Facts, ProductRow
+from service.offers.facts import Facts
 from service.offers.reasons import WithheldCode
+from service.offers.shelf import ProductRow
 
 Rule = Callable[[ProductRow, Facts], WithheldCode | None]
 
@@ -25,7 +26,7 @@ def is_owned(product: ProductRow, facts: Facts) -> WithheldCode | None:
 
 def is_inactive(product: ProductRow, facts: Facts) -> WithheldCode | None:
     """Withhold what is no longer sold."""
-    return None if facts.content.products.is_active[product] else WithheldCode.INACTIVE
+    return None if facts.shelf.card(product).is_active else WithheldCode.INACTIVE
 
 
 RULES: tuple[Rule, ...] = (was_excluded, is_in_basket, is_owned, is_inactive)

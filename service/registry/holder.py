@@ -10,6 +10,7 @@ from structlog.typing import FilteringBoundLogger
 
 from models.artifact import Artifact, Content
 from service.errors import DomainError
+from service.offers.shelf import Shelf
 from service.registry.errors import ArtifactCorrupt, RegistryUnreadable
 from service.registry.store import ArtifactStore
 from service.telemetry import Telemetry
@@ -19,7 +20,7 @@ from service.telemetry import Telemetry
 class Live:
     """What answers are made from. version is None for the fallback: popular products and nothing else."""
 
-    content: Content
+    shelf: Shelf
     version: str | None
 
     @property
@@ -27,7 +28,9 @@ class Live:
         return self.version is None
 
 
-SmokeTest = Callable[[Content], None]
+FALLBACK_GAP_SECONDS = 5.0
+
+SmokeTest = Callable[[Shelf], None]
 LoadFallback = Callable[[], Content | None]
 
 
@@ -82,7 +85,7 @@ class ArtifactHolder:
             self.problem = None
             return
         try:
-            self._swap(self._open(version))
+            self._swap(*self._open(version))
         except DomainError as error:
             self._refuse(version, error)
 
@@ -90,7 +93,7 @@ class ArtifactHolder:
         for version in self._earlier_versions():
             problem = self.problem
             try:
-                self._swap(self._open(version))
+                self._swap(*self._open(version))
             except DomainError as error:
                 self._refuse(version, error)
             else:
@@ -104,16 +107,17 @@ class ArtifactHolder:
             approved = (listed for listed in self._store.listed() if listed.manifest)
             return [listed.version for listed in approved if listed.manifest and listed.manifest.verdict.is_approved]
 
-    def _open(self, version: str) -> Artifact:
+    def _open(self, version: str) -> tuple[Artifact, Shelf]:
         artifact = self._store.open(version)
+        shelf = Shelf(artifact.content)
         try:
-            self._smoke_test(artifact.content)
+            self._smoke_test(shelf)
         except Exception as error:  # Whatever a malformed artifact breaks, it must break here and not in a request.
             raise SmokeTestFailed(version, error) from error
-        return artifact
+        return artifact, shelf
 
-    def _swap(self, artifact: Artifact) -> None:
-        before, self.live = self.live, Live(artifact.content, artifact.version)
+    def _swap(self, artifact: Artifact, shelf: Shelf) -> None:
+        before, self.live = self.live, Live(shelf, artifact.version)
         self.has_artifact = True
         self.problem = None
         as_of = datetime.fromisoformat(artifact.manifest.as_of)
@@ -129,9 +133,9 @@ class ArtifactHolder:
     def _refresh_fallback(self) -> None:
         begun = time.monotonic()
         content = self._load_fallback()
-        self.live = Live(content, None) if content else None
+        self.live = Live(Shelf(content), None) if content else None
         # Seconds of pause grow with the cost, so that a large history is not counted over and over.
-        self._fallback_due_at = time.monotonic() + max(5.0, 20 * (time.monotonic() - begun))
+        self._fallback_due_at = time.monotonic() + max(FALLBACK_GAP_SECONDS, 20 * (time.monotonic() - begun))
 
     def _look(self) -> object:
         """What changes when another artifact is activated, or when the files of a refused one are repaired."""

@@ -1,0 +1,74 @@
+"""``nextoffer keys``: make, list and revoke API keys."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.orm import Session
+
+from service.auth.queries import create_key, list_keys, revoke_key
+from service.auth.tables import ApiKey
+from service.database import check_schema, create_database_engine, session_factory, session_scope
+from service.settings import Settings
+
+app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+
+
+@app.command()
+def create(
+    scopes: Annotated[str, typer.Option(help="Comma-separated: recommend, read, write, admin (all of them).")],
+    label: Annotated[str, typer.Option(help="What the key is for, such as `checkout`.")] = "",
+    expires_in_days: Annotated[
+        int | None, typer.Option(min=1, help="Days until it expires; never if left out.")
+    ] = None,
+) -> None:
+    """Make a key. Its text is shown this once: only a hash of it is stored."""
+    with _database() as session:
+        text = create_key(session, label, scopes.split(","), datetime.now(UTC), expires_in_days)
+    # The key alone on standard output, so that a script can take it.
+    typer.echo(text)
+    typer.echo("Keep this key now: it is not stored and can't be shown again.", err=True)
+
+
+@app.command("list")
+def show_all() -> None:
+    """List the keys, without their secrets."""
+    with _database() as session:
+        keys = list_keys(session)
+    table = Table("key id", "label", "scopes", "created", "expires", "state")
+    for key in keys:
+        table.add_row(key.key_id, key.label, key.scopes, _day(key.created_at), _day(key.expires_at), _state(key))
+    Console().print(table)
+
+
+@app.command()
+def revoke(key_id: str) -> None:
+    """Revoke a key. Running services refuse it within about a second."""
+    with _database() as session:
+        revoke_key(session, key_id, datetime.now(UTC))
+    typer.echo(f"Revoked {key_id}.")
+
+
+@contextmanager
+def _database() -> Iterator[Session]:
+    engine = create_database_engine(Settings().database_url)
+    try:
+        check_schema(engine)
+        with session_scope(session_factory(engine)) as session:
+            yield session
+    finally:
+        engine.dispose()
+
+
+def _day(moment: datetime | None) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M") if moment else "never"
+
+
+def _state(key: ApiKey) -> str:
+    if key.revoked_at:
+        return "revoked"
+    return "expired" if key.expires_at and key.expires_at <= datetime.now(UTC) else "active"

@@ -1,0 +1,118 @@
+"""What goes in and out of recommendations, as the OpenAPI document shows it."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
+
+from service.examples import ACCOUNT_ID, ARTIFACT_VERSION, OTHER_PRODUCT_ID, PRODUCT_ID
+from service.offers.reasons import REASON_MEANINGS, SOURCE_MEANINGS, ReasonCode, Relation, Source
+
+LARGEST_LIMIT = 50
+DEFAULT_LIMIT = 3
+
+Identifier = Annotated[str, Field(min_length=1, max_length=200)]
+ContextKey = Annotated[str, Field(min_length=1, max_length=64)]
+ContextText = Annotated[str, Field(max_length=200)]
+ContextInteger = Annotated[StrictInt, Field(ge=-(2**53), le=2**53)]
+ContextNumber = Annotated[StrictFloat, Field(allow_inf_nan=False)]
+ContextValue = ContextText | StrictBool | ContextInteger | ContextNumber | None
+
+
+class AccountQuery(BaseModel):
+    """The parameters of a request for one account."""
+
+    model_config = ConfigDict(frozen=True)
+
+    account_id: Identifier = Field(description="Your identifier of the account.", examples=[ACCOUNT_ID])
+    limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=LARGEST_LIMIT, description="How many offers to return.")
+
+
+class RecommendationRequest(BaseModel):
+    """Who is asked for, what is in the basket, or both. With neither, the most popular products are offered."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        json_schema_extra={
+            "examples": [
+                {"account_id": ACCOUNT_ID, "limit": 3},
+                {"basket": [PRODUCT_ID], "exclude": [OTHER_PRODUCT_ID], "placement": "checkout", "limit": 5},
+            ]
+        },
+    )
+
+    account_id: Identifier | None = Field(default=None, description="Your identifier of the account.")
+    basket: list[Identifier] = Field(
+        default_factory=list,
+        max_length=200,
+        description="Products in the basket. Those that the model does not know are passed over.",
+    )
+    exclude: list[Identifier] = Field(
+        default_factory=list, max_length=1000, description="Products that must not be offered."
+    )
+    placement: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+        default=None, description="Where the offers will be shown, in your own words, such as `checkout`."
+    )
+    limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=LARGEST_LIMIT, description="How many offers to return.")
+    context: dict[ContextKey, ContextValue] = Field(
+        default_factory=dict,
+        max_length=32,
+        description="What else is known of the moment: a flat object. It is checked, and changes no answer yet.",
+    )
+
+
+class ReasonOut(BaseModel):
+    """One reason of an offer."""
+
+    code: ReasonCode = Field(
+        description="Stable code: " + "; ".join(f"`{code}`: {text}" for code, text in REASON_MEANINGS.items()) + "."
+    )
+    text: str = Field(description="The reason in words, to read out to the customer.")
+    product_ids: list[str] = Field(description="The owned or basket products behind the reason, the strongest first.")
+
+
+class OfferOut(BaseModel):
+    """One offered product."""
+
+    rank: int = Field(ge=1, description="Position in the list, from 1.")
+    product_id: str = Field(examples=[OTHER_PRODUCT_ID])
+    name: str
+    relation: Relation | None = Field(
+        description="How it relates to `source_product_id`: `up_sell` is a higher tier of the same family; "
+        "null where no single product leads to it."
+    )
+    source_product_id: str | None = Field(description="The owned or basket product that speaks most for this offer.")
+    score: float = Field(description="Ranks offers of one source; neither a probability nor comparable across sources.")
+    price_minor: int | None = Field(description="Price in minor units of the currency, such as cents, if known.")
+    currency: str | None = Field(description="ISO 4217 code, if known.")
+    reasons: list[ReasonOut] = Field(min_length=1)
+
+
+class RecommendationAnswer(BaseModel):
+    """Offers, and where they come from."""
+
+    decision_id: str = Field(
+        description="Identifies this answer: a version 7 UUID.", examples=["01932f0c-5d5e-7cc3-9c1a-3f6f2d1c0b9a"]
+    )
+    account_id: str | None = Field(description="As it was asked.", examples=[ACCOUNT_ID])
+    account_known: bool | None = Field(
+        description="Whether the artifact knows the account; null if the request names none."
+    )
+    generated_at: datetime = Field(description="When the answer was made, UTC.")
+    artifact_version: str | None = Field(
+        description="The trained artifact behind the answer; null while there is none.", examples=[ARTIFACT_VERSION]
+    )
+    source: Source = Field(
+        description="Where the first offer comes from: "
+        + "; ".join(f"`{source}`: {text}" for source, text in SOURCE_MEANINGS.items())
+        + ". When a source runs dry the list is filled from the next one; each offer's reasons tell its own."
+    )
+    degraded: bool = Field(
+        description="True if something was missing: there is no good artifact, or the database does not answer."
+    )
+    offers: list[OfferOut] = Field(
+        description="Best first. Owned, inactive, excluded and basket products were withheld before the list was cut, "
+        "so it is shorter than `limit` only when products run out."
+    )

@@ -1,0 +1,49 @@
+"""What routes put into the OpenAPI document: problem answers, and requests that they decode themselves."""
+
+from collections import defaultdict
+from typing import Any
+
+from pydantic import BaseModel
+
+from service.errors import PROBLEMS
+from service.problems import MEDIA_TYPE, Problem
+
+REF_PREFIX = "#/components/schemas/"
+SCOPE_KEY = "x-required-scope"
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+def problems(*codes: str) -> Responses:
+    """Document the problems that a route can answer with, by their codes in ``service.errors.PROBLEMS``."""
+    by_status: dict[int, list[str]] = defaultdict(list)
+    for code in codes:
+        by_status[PROBLEMS[code].status].append(code)
+    return {status: _response(codes) for status, codes in sorted(by_status.items())}
+
+
+def _response(codes: list[str]) -> dict[str, Any]:
+    text = "; ".join(f"`{code}`: {PROBLEMS[code].title}" for code in codes)
+    return {"description": f"{text}.", "content": {MEDIA_TYPE: {"schema": {"$ref": REF_PREFIX + Problem.__name__}}}}
+
+
+def decoded_parameters(model: type[BaseModel], scope: str, *, in_path: str) -> dict[str, Any]:
+    """Document parameters that the route decodes itself, and its scope: pass as ``openapi_extra``."""
+    schema = model.model_json_schema()
+    parameters = [
+        {
+            "name": name,
+            "in": "path" if name == in_path else "query",
+            "required": name in schema.get("required", ()),
+            "description": field.pop("description", ""),
+            "schema": {key: value for key, value in field.items() if key != "title"},
+        }
+        for name, field in schema["properties"].items()
+    ]
+    return {"parameters": parameters, SCOPE_KEY: scope}
+
+
+def decoded_body(model: type[BaseModel], scope: str) -> dict[str, Any]:
+    """Document a JSON body that the route decodes itself, and its scope: pass as ``openapi_extra``."""
+    schema = {"$ref": REF_PREFIX + model.__name__}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}, SCOPE_KEY: scope}

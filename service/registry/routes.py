@@ -1,0 +1,99 @@
+"""Shows the trained artifacts."""
+
+from itertools import islice
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+
+from models.artifact import Manifest
+from service.auth.dependencies import require
+from service.conditional import conditional_response
+from service.examples import ARTIFACT_VERSION
+from service.openapi_parts import problems
+from service.registry.errors import RegistryUnreadable
+from service.registry.schemas import ArtifactDetail, ArtifactPage, ArtifactState
+from service.registry.store import Listed
+from service.state import State
+
+router = APIRouter(prefix="/v1/artifacts", tags=["artifacts"])
+read = Depends(require("read"))
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "Nothing changed since the ETag in If-None-Match."}
+}
+
+VersionInPath = Annotated[str, Path(min_length=1, max_length=200, examples=[ARTIFACT_VERSION])]
+
+
+@router.get(
+    "",
+    operation_id="list_artifacts",
+    summary="List trained artifacts",
+    response_model=ArtifactPage,
+    dependencies=[read],
+    responses=NOT_MODIFIED | problems("key-missing", "key-invalid", "scope-missing", "request-invalid"),
+)
+def list_artifacts(
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")] = None,
+) -> Response:
+    """Every artifact in the folder, newest data first, with the gate's verdict and the metrics behind it."""
+    state: State = request.app.state.nextoffer
+    following = (listed for listed in state.store.listed() if cursor is None or listed.version < cursor)
+    page = list(islice(following, limit + 1))
+    artifacts = [_artifact(listed, state) for listed in page[:limit]]
+    next_cursor = page[limit - 1].version if len(page) > limit else None
+    return conditional_response(request, {"artifacts": artifacts, "next_cursor": next_cursor})
+
+
+@router.get(
+    "/{version}",
+    operation_id="get_artifact",
+    summary="Show an artifact",
+    response_model=ArtifactDetail,
+    dependencies=[read],
+    responses=NOT_MODIFIED
+    | problems(
+        "key-missing", "key-invalid", "scope-missing", "artifact-not-found", "artifact-corrupt", "request-invalid"
+    ),
+)
+def get_artifact(request: Request, version: VersionInPath) -> Response:
+    """One artifact with its parameters, the fingerprint of its data and the full evaluation report."""
+    state: State = request.app.state.nextoffer
+    manifest, report = state.store.show(version)
+    body = _artifact(Listed(version, manifest, None), state) | {
+        "parameters": manifest.parameters,
+        "data_fingerprint": manifest.data_fingerprint,
+        "library_versions": manifest.library_versions,
+        "report": orjson.loads(report),
+    }
+    return conditional_response(request, body)
+
+
+def _artifact(listed: Listed, state: State) -> dict[str, Any]:
+    manifest = listed.manifest
+    live = state.holder.live
+    return {
+        "version": listed.version,
+        "state": _state(manifest),
+        "reason": manifest.verdict.reason if manifest else listed.problem,
+        "is_active": listed.version == _active_version(state),
+        "is_live": live is not None and live.version == listed.version,
+        "as_of": manifest.as_of if manifest else None,
+        "counts": manifest.counts if manifest else {},
+        "metrics": manifest.metrics if manifest else {},
+    }
+
+
+def _state(manifest: Manifest | None) -> ArtifactState:
+    if manifest is None:
+        return ArtifactState.INVALID
+    return ArtifactState.APPROVED if manifest.verdict.is_approved else ArtifactState.REJECTED
+
+
+def _active_version(state: State) -> str | None:
+    try:
+        return state.store.active_version()
+    except RegistryUnreadable:
+        return None

@@ -1,0 +1,171 @@
+"""Builds small real artifacts: what training writes, with numbers that a reader can check by hand."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.artifact import (
+    NO_NUMBER,
+    NO_ROW,
+    Content,
+    FileEntry,
+    IdIndex,
+    Manifest,
+    Products,
+    TextColumn,
+    Verdict,
+    in_hash_order,
+    write_artifact,
+)
+
+N_REASONED = 2
+"""How many candidates of each account have precomputed reasons."""
+
+
+@dataclass(frozen=True)
+class ProductSpec:
+    """One product of a small catalogue."""
+
+    product_id: str
+    name: str = ""
+    family: str = ""
+    tier: int | None = None
+    price_minor: int | None = None
+    currency: str = ""
+    is_active: bool = True
+
+
+@dataclass(frozen=True)
+class World:
+    """A small world, in identifiers. Neighbours and popularity are given; an account's scores are sums over them."""
+
+    products: Sequence[ProductSpec]
+    owned: Mapping[str, Sequence[str]]
+    neighbours: Mapping[str, Mapping[str, float]]
+    popular: Sequence[str]
+    n_candidates: int = 8
+    metrics: Mapping[str, float] = field(default_factory=lambda: {"recall_at_10": 0.25})
+
+    def contributions(self, account_id: str, product_id: str) -> dict[str, float]:
+        """What each owned product adds to the score of a product, strongest first, ties in hash order."""
+        found = {i: self.neighbours.get(i, {}).get(product_id, 0.0) for i in in_hash_order(self.owned[account_id])}
+        return dict(sorted(((i, s) for i, s in found.items() if s > 0), key=lambda pair: -pair[1]))
+
+    def scores(self, account_id: str) -> dict[str, float]:
+        """Scores of the products that the account does not own, best first, ties in hash order."""
+        ids = in_hash_order(p.product_id for p in self.products)
+        sums = {j: sum(self.contributions(account_id, j).values()) for j in ids if j not in self.owned[account_id]}
+        return dict(sorted(((j, s) for j, s in sums.items() if s > 0), key=lambda pair: -pair[1]))
+
+
+def content_of(world: World) -> Content:
+    """Lay a world out as an artifact's arrays."""
+    ids = in_hash_order(p.product_id for p in world.products)
+    row = {product_id: i for i, product_id in enumerate(ids)}
+    accounts = in_hash_order(world.owned)
+    by_id = {p.product_id: p for p in world.products}
+    specs = [by_id[product_id] for product_id in ids]
+    neighbours = [_ranked(world.neighbours.get(i, {}), row) for i in ids]
+    candidates = [list(world.scores(a).items())[: world.n_candidates] for a in accounts]
+    owned = [sorted(row[i] for i in world.owned[a]) for a in accounts]
+    reasons = np.full((len(accounts), N_REASONED, 2), NO_ROW, dtype=np.int32)
+    for a, account_id in enumerate(accounts):
+        for place, (product_id, _) in enumerate(candidates[a][:N_REASONED]):
+            best = list(world.contributions(account_id, product_id))[:2]
+            reasons[a, place, : len(best)] = [row[i] for i in best]
+    popular = [*world.popular, *(i for i in ids if i not in world.popular)]
+    return Content(
+        account_ids=IdIndex.of(accounts),
+        products=_products(specs),
+        popular_products=np.array([row[i] for i in popular], dtype=np.int32),
+        popular_scores=np.arange(len(popular), 0, -1).astype(np.float32),
+        owned_offsets=np.cumsum([0, *map(len, owned)]).astype(np.int64),
+        owned_products=np.array([i for rows in owned for i in rows], dtype=np.int32),
+        owned_scores=np.ones(sum(map(len, owned)), dtype=np.float32),
+        candidate_products=_padded([[row[i] for i, _ in one] for one in candidates], NO_ROW, world.n_candidates),
+        candidate_scores=_padded([[s for _, s in one] for one in candidates], 0, world.n_candidates).astype(np.float32),
+        candidate_reasons=reasons,
+        neighbour_products=_padded([[i for i, _ in one] for one in neighbours], NO_ROW),
+        neighbour_scores=_padded([[s for _, s in one] for one in neighbours], 0).astype(np.float32),
+        report=b'{"metrics": {"recall_at_10": 0.25}}',
+    )
+
+
+def write_world(
+    root: Path, world: World, *, as_of: str = "2024-02-29T12:00:00Z", is_approved: bool = True, seed: int = 1
+) -> str:
+    """Write a world's artifact under ``root`` and return its version."""
+
+    def describe(files: dict[str, FileEntry]) -> Manifest:
+        return Manifest(
+            as_of=as_of,
+            data_fingerprint="0" * 64,
+            counts={"accounts": len(world.owned), "products": len(world.products)},
+            parameters={"seed": seed},
+            metrics=dict(world.metrics),
+            verdict=Verdict(is_approved, "Better than popularity." if is_approved else "Worse than popularity."),
+            library_versions={"numpy": np.__version__},
+            files=files,
+        )
+
+    return write_artifact(root, content_of(world), describe).name
+
+
+def _ranked(scores: Mapping[str, float], row: Mapping[str, int]) -> list[tuple[int, float]]:
+    return sorted(((row[i], s) for i, s in scores.items()), key=lambda pair: (-pair[1], pair[0]))
+
+
+def _padded(lists: Sequence[Sequence[float]], fill: float, width: int = 0) -> NDArray[np.int32]:
+    width = width or max([1, *map(len, lists)])
+    out = np.full((len(lists), width), fill, dtype=np.int32 if fill == NO_ROW else np.float64)
+    for i, values in enumerate(lists):
+        out[i, : len(values)] = values
+    return out
+
+
+def _products(specs: Sequence[ProductSpec]) -> Products:
+    def numbers(values: Sequence[int | None]) -> NDArray[np.int64]:
+        return np.array([NO_NUMBER if value is None else value for value in values], dtype=np.int64)
+
+    return Products(
+        ids=IdIndex.of([p.product_id for p in specs]),
+        names=TextColumn.of(p.name or p.product_id.title() for p in specs),
+        lines=TextColumn.of("" for _ in specs),
+        categories=TextColumn.of("" for _ in specs),
+        families=TextColumn.of(p.family for p in specs),
+        currencies=TextColumn.of(p.currency for p in specs),
+        tiers=numbers([p.tier for p in specs]),
+        prices_minor=numbers([p.price_minor for p in specs]),
+        margins_minor=numbers([None for _ in specs]),
+        is_active=np.array([p.is_active for p in specs], dtype=np.bool_),
+    )
+
+
+def coffee_world() -> World:
+    """Three accounts and ten products of a coffee shop; ``retired`` is no longer sold."""
+    return World(
+        products=[
+            ProductSpec("beans", "Coffee beans", price_minor=1299, currency="EUR"),
+            ProductSpec("grinder", "Hand grinder", "grinders", 1, 4900, "EUR"),
+            ProductSpec("grinder-pro", "Electric grinder", "grinders", 2, 19900, "EUR"),
+            ProductSpec("filter", "Paper filters", price_minor=350, currency="EUR"),
+            ProductSpec("kettle", "Kettle", price_minor=5900, currency="EUR"),
+            ProductSpec("scale", "Scale", price_minor=2900, currency="EUR"),
+            ProductSpec("mug", "Mug"),
+            ProductSpec("milk", "Oat milk", price_minor=199, currency="EUR"),
+            ProductSpec("retired", "Old machine", is_active=False),
+            ProductSpec("syrup", "Syrup"),
+        ],
+        owned={"ann": ["beans", "grinder"], "bob": ["kettle"], "cid": [], "dee": ["beans", "filter", "kettle", "mug"]},
+        neighbours={
+            "beans": {"filter": 0.9, "grinder": 0.8, "milk": 0.5, "retired": 0.45, "mug": 0.25},
+            "grinder": {"grinder-pro": 0.75, "scale": 0.5, "filter": 0.25, "beans": 0.125},
+            "kettle": {"filter": 0.5, "scale": 0.375, "mug": 0.125},
+            "filter": {"beans": 0.75, "kettle": 0.5, "scale": 0.25},
+            "mug": {"milk": 0.5, "syrup": 0.25},
+        },
+        popular=["milk", "beans", "retired", "filter", "mug", "kettle"],
+    )

@@ -1,0 +1,95 @@
+"""A running application over a small real artifact."""
+
+import io
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from service.app import create_app
+from service.auth.queries import create_key
+from service.database import create_database_engine, session_factory, session_scope
+from service.logs import Logs
+from service.registry.store import ArtifactStore
+from service.settings import Settings
+from tests.artifacts import World, coffee_world, write_world
+
+NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def artifacts_dir(tmp_path: Path) -> Path:
+    """An empty registry."""
+    folder = tmp_path / "artifacts"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def world() -> World:
+    """The world that the artifact knows."""
+    return coffee_world()
+
+
+@pytest.fixture
+def version(artifacts_dir: Path, world: World) -> str:
+    """The world's artifact, written and activated."""
+    written = write_world(artifacts_dir, world)
+    ArtifactStore(artifacts_dir).activate(written)
+    return written
+
+
+def make_settings(database_url: str, artifacts_dir: Path) -> Settings:
+    """Settings that refresh fast enough for a test to wait."""
+    return Settings(
+        database_url=database_url, artifacts_dir=artifacts_dir, key_refresh_seconds=0.1, artifact_poll_seconds=0.05
+    )
+
+
+def make_key(database_url: str, scopes: str, *, now: datetime = NOON, expires_in_days: int | None = None) -> str:
+    """Store a key and return its text."""
+    engine = create_database_engine(database_url)
+    with session_scope(session_factory(engine)) as session:
+        text = create_key(session, "test", scopes.split(","), now, expires_in_days)
+    engine.dispose()
+    return text
+
+
+@contextmanager
+def running(
+    settings: Settings,
+    key: str | None = None,
+    *,
+    now: Callable[[], datetime] = lambda: NOON,
+    log_stream: io.BytesIO | None = None,
+) -> Iterator[TestClient]:
+    """Start the application and stop it at the end; the client sends the key with each request."""
+    app = create_app(settings, now=now, logs=Logs("info", log_stream or io.BytesIO()))
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    with TestClient(app, headers=headers) as client:
+        yield client
+
+
+@pytest.fixture
+def settings(sqlite_url: str, artifacts_dir: Path) -> Settings:
+    """Settings over SQLite."""
+    return make_settings(sqlite_url, artifacts_dir)
+
+
+@pytest.fixture
+def client(settings: Settings, version: str) -> Iterator[TestClient]:
+    """An admin's client of an application with the world's artifact."""
+    with running(settings, make_key(settings.database_url, "admin")) as made:
+        yield made
+
+
+def wait_until(is_so: Callable[[], bool], seconds: float = 5) -> None:
+    """Wait for something that a background loop does; fails if it does not come."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, "what was waited for did not come"
+        time.sleep(0.02)

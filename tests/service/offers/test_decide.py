@@ -1,0 +1,227 @@
+"""The decision as a pure function, checked by brute force over a small world."""
+
+from copy import deepcopy
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.artifact.content import to_files
+from service.offers.candidates import score_basket
+from service.offers.decide import Decision, decide
+from service.offers.explain import Offer, relation_between
+from service.offers.facts import gather
+from service.offers.reasons import ReasonCode, Relation, Source, WithheldCode
+from service.offers.rules import RULES
+from service.offers.shelf import Card, Shelf
+from tests.artifacts import N_REASONED, ProductSpec, World, coffee_world, content_of
+
+WORLD = coffee_world()
+SHELF = Shelf(content_of(WORLD))
+ACTIVE = {product.product_id for product in WORLD.products if product.is_active}
+PRODUCT_IDS = [product.product_id for product in WORLD.products]
+
+
+def offered(decision: Decision) -> list[str]:
+    """The offered products in order."""
+    return [offer.product_id for offer in decision.offers]
+
+
+def offer_of(decision: Decision, product_id: str) -> Offer:
+    """The offer of one product."""
+    return next(offer for offer in decision.offers if offer.product_id == product_id)
+
+
+def decide_for(limit: int = 3, **asked: object) -> Decision:
+    """Decide in the coffee shop."""
+    return decide(gather(SHELF, limit, **asked))  # type: ignore[arg-type]
+
+
+def test_offers_are_the_best_products_that_the_account_does_not_own() -> None:
+    expected = [product for product in WORLD.scores("ann") if product in ACTIVE]
+
+    decision = decide_for(4, account_id="ann")
+
+    assert decision.source is Source.PERSONALIZED
+    assert offered(decision) == expected[:4]
+
+
+@pytest.mark.parametrize("account_id", ["ann", "bob", "dee"])
+def test_a_personal_reason_names_the_owned_products_that_contributed_most(account_id: str) -> None:
+    decision = decide_for(50, account_id=account_id)
+
+    personal = [offer for offer in decision.offers if offer.product_id in WORLD.scores(account_id)]
+    assert len(personal) > N_REASONED, "some must be explained beyond the precomputed reasons"
+    for offer in personal:
+        strongest = list(WORLD.contributions(account_id, offer.product_id))[:2]
+        assert offer.reasons[0].code is ReasonCode.BOUGHT_WITH_OWNED
+        assert offer.reasons[0].product_ids == strongest
+        assert offer.source_product_id == strongest[0]
+
+
+def test_a_reason_is_said_with_the_names_of_the_products() -> None:
+    decision = decide_for(account_id="ann")
+
+    filters = offer_of(decision, "filter")
+    assert filters.reasons[0].text == "Often bought by customers who have Coffee beans and Hand grinder."
+
+
+def test_a_basket_offers_what_goes_with_it_by_the_sum_of_scores() -> None:
+    # filter: 0.9 + 0.25; grinder-pro: 0.75; milk and scale: 0.5; mug: 0.25. Both basket products are left out.
+    decision = decide_for(5, basket=["grinder", "beans"])
+
+    assert decision.source is Source.BASKET
+    assert offered(decision)[:2] == ["filter", "grinder-pro"]
+    assert set(offered(decision)[2:4]) == {"milk", "scale"}
+    assert decision.offers[0].score == pytest.approx(0.9 + 0.25)
+    assert decision.offers[0].reasons[0].product_ids == ["beans", "grinder"]
+    assert decision.offers[0].reasons[0].text == "Often bought together with Coffee beans and Hand grinder."
+
+
+@given(st.lists(st.sampled_from(PRODUCT_IDS), min_size=1, max_size=12))
+def test_basket_scores_equal_a_sum_in_a_dictionary_whatever_the_order(basket: list[str]) -> None:
+    expected: dict[str, float] = {}
+    for product in set(basket):
+        for neighbour, score in WORLD.neighbours.get(product, {}).items():
+            expected[neighbour] = expected.get(neighbour, 0.0) + score
+
+    rows, scores = score_basket(gather(SHELF, 3, None, basket))
+    reverse = score_basket(gather(SHELF, 3, None, basket[::-1]))
+
+    ids = SHELF.content.products.ids.texts
+    found = {ids[row]: score for row, score in zip(rows.tolist(), scores.tolist(), strict=True) if row >= 0}
+    assert found == pytest.approx(expected, rel=1e-6)
+    assert list(found.values()) == sorted(found.values(), reverse=True)
+    assert reverse[0].tolist() == rows.tolist()
+    assert reverse[1].tolist() == scores.tolist()
+
+
+def test_a_product_that_is_twice_in_the_basket_counts_once() -> None:
+    assert decide_for(basket=["beans", "beans"]) == decide_for(basket=["beans"])
+
+
+def test_basket_and_account_together_offer_neither_what_is_owned_nor_what_is_in_the_basket() -> None:
+    decision = decide_for(50, account_id="dee", basket=["grinder"])
+
+    assert decision.source is Source.BASKET
+    assert not set(offered(decision)) & {*WORLD.owned["dee"], "grinder", "retired"}
+    assert set(offered(decision)) == ACTIVE - {*WORLD.owned["dee"], "grinder"}
+
+
+def test_when_the_basket_runs_dry_the_list_goes_on_with_the_account_and_then_with_popular_products() -> None:
+    decision = decide_for(50, account_id="bob", basket=["mug"])
+
+    codes = [offer.reasons[0].code for offer in decision.offers]
+    assert offered(decision)[:4] == ["milk", "syrup", "filter", "scale"]
+    assert codes[:4] == [ReasonCode.GOES_WITH_BASKET] * 2 + [ReasonCode.BOUGHT_WITH_OWNED] * 2
+    assert set(codes[4:]) == {ReasonCode.POPULAR}
+
+
+@given(
+    account_id=st.sampled_from([None, "ann", "bob", "cid", "dee", "stranger"]),
+    basket=st.lists(st.sampled_from([*PRODUCT_IDS, "unheard-of"]), max_size=5),
+    exclude=st.lists(st.sampled_from([*PRODUCT_IDS, "unheard-of"]), max_size=8),
+    limit=st.integers(1, 50),
+)
+def test_the_limit_is_filled_while_products_last(
+    account_id: str | None, basket: list[str], exclude: list[str], limit: int
+) -> None:
+    left = ACTIVE - {*basket, *exclude, *WORLD.owned.get(account_id or "", [])}
+
+    decision = decide_for(limit, account_id=account_id, basket=basket, exclude=exclude)
+
+    assert len(decision.offers) == min(limit, len(left))
+    assert set(offered(decision)) <= left
+    assert [offer.rank for offer in decision.offers] == list(range(1, len(decision.offers) + 1))
+    assert len(set(offered(decision))) == len(decision.offers)
+
+
+def test_withheld_candidates_are_counted_by_their_first_reason() -> None:
+    # Best first: filter (excluded), grinder (owned), milk (offered), retired (inactive), mug (offered).
+    decision = decide_for(2, account_id="ann", basket=["beans"], exclude=["filter"])
+
+    assert offered(decision) == ["milk", "mug"]
+    assert decision.withheld == {WithheldCode.EXCLUDED: 1, WithheldCode.OWNED: 1, WithheldCode.INACTIVE: 1}
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({"account_id": "stranger"}, "an unknown account"),
+        ({"account_id": "cid"}, "an account that owns nothing"),
+        ({"basket": []}, "an empty basket"),
+        ({"basket": ["unheard-of"]}, "a basket of unknown products"),
+        ({"basket": ["syrup"]}, "a basket of a product without neighbours"),
+        ({}, "nobody"),
+    ],
+)
+def test_what_nothing_is_known_of_gets_popular_products(asked: dict[str, object], why: str) -> None:
+    decision = decide_for(**asked)  # type: ignore[arg-type]
+
+    assert decision.source is Source.POPULAR, why
+    assert offered(decision) == ["milk", "beans", "filter"]
+    for offer in decision.offers:
+        assert (offer.reasons[0].code, offer.relation, offer.source_product_id) == (ReasonCode.POPULAR, None, None)
+
+
+def test_a_higher_tier_of_the_same_family_is_an_up_sell_and_anything_else_a_cross_sell() -> None:
+    decision = decide_for(account_id="ann")
+
+    assert offer_of(decision, "grinder-pro").relation is Relation.UP_SELL
+    assert offer_of(decision, "filter").relation is Relation.CROSS_SELL
+
+
+@pytest.mark.parametrize(
+    ("source", "offer", "relation"),
+    [
+        (("f", 1), ("f", 2), Relation.UP_SELL),
+        (("f", 2), ("f", 1), Relation.CROSS_SELL),
+        (("f", 1), ("f", 1), Relation.CROSS_SELL),
+        (("f", 1), ("g", 2), Relation.CROSS_SELL),
+        (("", 1), ("", 2), Relation.CROSS_SELL),
+        (("f", None), ("f", 2), Relation.CROSS_SELL),
+        (("f", 1), ("f", None), Relation.CROSS_SELL),
+    ],
+)
+def test_relations(source: tuple[str, int | None], offer: tuple[str, int | None], relation: Relation) -> None:
+    assert relation_between(card(*source), card(*offer)) is relation
+
+
+def card(family: str, tier: int | None) -> Card:
+    """A product of which only family and tier matter."""
+    return Card("id", "name", family, tier, None, None, is_active=True)
+
+
+def test_unknown_prices_and_currencies_are_null() -> None:
+    decision = decide_for(50, account_id="stranger")
+
+    assert (offer_of(decision, "mug").price_minor, offer_of(decision, "mug").currency) == (None, None)
+    assert (offer_of(decision, "beans").price_minor, offer_of(decision, "beans").currency) == (1299, "EUR")
+
+
+def test_deciding_changes_nothing_and_repeats_itself() -> None:
+    facts = gather(SHELF, 5, "dee", ["grinder"], ["milk"])
+    before = deepcopy(to_files(SHELF.content))
+
+    first, second = decide(facts), decide(facts)
+
+    assert first == second
+    for stem, array in to_files(SHELF.content).items():
+        np.testing.assert_array_equal(array, before[stem])
+
+
+def test_every_rule_says_what_it_does() -> None:
+    assert all(rule.__doc__ for rule in RULES)
+
+
+def test_a_candidate_without_a_contributor_is_explained_by_the_whole_history() -> None:
+    world = World(
+        products=[ProductSpec("a"), ProductSpec("b")], owned={"x": ["a"]}, neighbours={"a": {"b": 1.0}}, popular=["b"]
+    )
+    content = content_of(world)
+    content.candidate_reasons[:] = -1
+
+    decision = decide(gather(Shelf(content), 1, "x"))
+
+    assert decision.offers[0].reasons[0].code is ReasonCode.FITS_HISTORY
