@@ -32,6 +32,15 @@ class Split:
     is_by_time: bool
     notice: str = ""
 
+    def describe(self) -> dict[str, object]:
+        """The windows in words, for a report."""
+        return {
+            "is_by_time": self.is_by_time,
+            "validation_start": as_text(self.validation_start),
+            "holdout_start": as_text(self.holdout_start),
+            "as_of": as_text(self.as_of),
+        }
+
 
 def midnight_after(time: NDArray[np.int64]) -> int:
     """The first UTC midnight at or after every event has happened: the default as-of."""

@@ -1,0 +1,1 @@
+"""Benchmarks: each prints one table, the floor beside ours in the same run. ``python -m benchmarks`` runs all."""

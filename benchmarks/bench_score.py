@@ -1,0 +1,57 @@
+"""Scoring every account, beside the bare matrix product and partial sort in numpy for the same matrix."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.data import demo_lines, synthetic_history
+from benchmarks.measure import show, time_in_turn
+from models.artifact import open_artifact
+from models.data.history import History
+from models.data.sources.local import history_from_files
+from models.score import write_scores
+from models.train import TrainingOptions, train
+
+RUNS = 3
+LIMIT = 20
+ROWS_PER_BATCH = 256
+SYNTHETIC_SIZES = ((50_000, 20_000, 1_250_000), (200_000, 20_000, 5_000_000))
+
+
+def bare_product(accounts: int, products: int, factors: int) -> None:
+    """What no scorer by factors can do without: the product of the factors and the partial sort of its rows."""
+    rng = np.random.default_rng(0)
+    left = rng.random((accounts, factors), dtype=np.float32)
+    right = np.ascontiguousarray(rng.random((products, factors), dtype=np.float32).T)
+    for begin in range(0, accounts, ROWS_PER_BATCH):
+        scores = left[begin : begin + ROWS_PER_BATCH] @ right
+        np.argpartition(scores, -LIMIT, axis=1)[:, -LIMIT:]
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        rows = []
+        histories = {"demo": history_from_files([demo_lines(root / "lines.parquet")], None, None, {})}
+        for size in SYNTHETIC_SIZES:
+            histories[f"synthetic {size[0]:,} accounts"] = synthetic_history(*size)
+        for name, history in histories.items():
+            rows.append(_measure(name, history, root))
+        show(f"Scoring: {LIMIT} products for every account, Parquet written", "numpy product + partial sort", rows)
+
+
+def _measure(name: str, history: History, root: Path) -> tuple[str, list[float], list[float], str]:
+    trained = train(history, TrainingOptions(), root / name, None, lambda *_: None)
+    artifact = open_artifact(trained.folder)
+    accounts, products = history.interactions.n_accounts, history.interactions.n_products
+    factors = trained.manifest.parameters["embedding_size"]
+    seconds = time_in_turn(
+        RUNS,
+        ours=lambda: write_scores(
+            artifact, root / "scores.parquet", LIMIT, include_owned=False, progress=lambda _: None
+        ),
+        floor=lambda: bare_product(accounts, products, factors),
+    )
+    note = f"{accounts:,} x {products:,}, {factors} factors"
+    return name, seconds["ours"], seconds["floor"], note

@@ -1,0 +1,49 @@
+"""What the benchmarks run on: the demo's real lines, and a synthetic history to show how cost grows."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from models.data.columns import to_lines
+from models.data.history import History, build_history
+from service.demo.dataset import package_folder
+
+YEAR_SECONDS = 365 * 86_400
+START = 1_700_000_000
+
+
+def demo_lines(target: Path) -> Path:
+    """Write the demo's order lines under our column names as Parquet."""
+    table = pq.read_table(package_folder() / "transactions.parquet")
+    names = {"household_id": "account_id", "basket_id": "order_id", "transaction_timestamp": "ordered_at"}
+    kept = table.select([*names, "product_id", "quantity"]).rename_columns([*names.values(), "product_id", "quantity"])
+    cents = pc.cast(pc.round(pc.multiply(table["sales_value"], 100)), pa.int64())
+    pq.write_table(kept.append_column("amount_minor", cents), target)
+    return target
+
+
+@cache
+def synthetic_history(accounts: int, products: int, pairs: int, seed: int = 1) -> History:
+    """A year of orders by accounts of 50 tastes: products are drawn by a Zipf law within the account's taste.
+
+    There are ``pairs`` lines; a few repeat a pair of account and product.
+    """
+    rng = np.random.default_rng(seed)
+    account = np.sort((rng.random(pairs) ** 1.5 * accounts).astype(np.int64))
+    taste = (account * 7919) % 50
+    rank = np.minimum((rng.pareto(1.1, pairs) * 8).astype(np.int64), products - 1)
+    product = np.where(rng.random(pairs) < 0.7, (rank * 50 + taste) % products, rank)
+    seconds = START + (rng.random(pairs) * YEAR_SECONDS).astype(np.int64)
+    table = pa.table(
+        {
+            "account_id": account,
+            "order_id": np.arange(pairs) // 4,
+            "product_id": product,
+            "ordered_at": np.repeat(seconds[::4], 4)[:pairs],
+        }
+    )
+    return build_history(to_lines(table, "synthetic", {}), None, [])

@@ -1,0 +1,105 @@
+"""The evaluation report: every model on the same accounts and window, each figure with its n and interval."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from models.artifact import Verdict
+from models.data.interactions import Interactions, owned_matrix
+from models.evaluate.baskets import BasketScorer, basket_completion, hide_products
+from models.evaluate.intervals import Estimate, estimate_mean
+from models.evaluate.ranking import RankingMetrics, accounts_to_rank, measure_ranking, relevant_products
+from models.ranking.scorer import Scorer
+
+CUT = 20
+MOST_ACCOUNTS = 10_000
+MOST_BASKETS = 4_000
+BASKET_CUTS = (1, 3, 10)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the held-out period told.
+
+    metrics:    target ("new", "all", "basket") -> model -> metric -> {value, low, high, n}.
+    windows:    when each window begins and ends.
+    notice:     what a reader should know about the split, or empty.
+    parameters: what the models were trained with, the blend's weights included.
+    """
+
+    metrics: dict[str, dict[str, dict[str, Any]]]
+    windows: dict[str, Any]
+    notice: str
+    parameters: dict[str, Any]
+    verdict: Verdict
+
+    def to_json(self) -> bytes:
+        return json.dumps(asdict(self), sort_keys=True, indent=1).encode()
+
+    def headline(self) -> dict[str, Any]:
+        """The figures for a list of artifacts: the blend beside popularity on new products, and the baskets."""
+        new = {name: self.metrics["new"][name] for name in ("blend", "popularity")}
+        return {"new": new, "basket": self.metrics["basket"]}
+
+
+def measure_targets(
+    scorers: Sequence[Scorer], learned: Interactions, window: Interactions, seed: int
+) -> dict[str, dict[str, RankingMetrics]]:
+    """Measure every scorer on products that are new to the account, and on all of them.
+
+    At most 10,000 accounts, a seeded sample, the same for every scorer.
+    """
+    owned = owned_matrix(learned)
+    found: dict[str, dict[str, RankingMetrics]] = {}
+    for target, excluded in (("new", owned), ("all", None)):
+        relevant = relevant_products(window, learned, excluded)
+        rows = accounts_to_rank(owned, relevant, MOST_ACCOUNTS, seed)
+        found[target] = {scorer.name: measure_ranking(scorer, rows, relevant, excluded, CUT) for scorer in scorers}
+    return found
+
+
+def describe_targets(measured: Mapping[str, Mapping[str, RankingMetrics]], seed: int) -> dict[str, dict[str, Any]]:
+    """Describe every target's models."""
+    return {
+        target: {name: describe_metrics(metrics, seed) for name, metrics in models.items()}
+        for target, models in measured.items()
+    }
+
+
+def describe_metrics(metrics: RankingMetrics, seed: int) -> dict[str, Any]:
+    """Estimate the means over accounts. Coverage is counted over the lists as they are, so it has no interval."""
+    k = metrics.k
+    coverage = Estimate(metrics.coverage, float("nan"), float("nan"), len(metrics.rows))
+    return {
+        f"recall@{k}": describe(estimate_mean(metrics.recall, seed)),
+        f"ndcg@{k}": describe(estimate_mean(metrics.ndcg, seed)),
+        f"hit_rate@{k}": describe(estimate_mean(metrics.hit_rate, seed)),
+        f"coverage@{k}": describe(coverage),
+    }
+
+
+def measure_baskets(
+    scorers: dict[str, BasketScorer], learned: Interactions, window: Interactions, seed: int
+) -> dict[str, Any]:
+    """Hide one product of each of 4,000 random baskets of the window and look where it is ranked from the rest."""
+    is_known = np.zeros(learned.n_products, dtype=np.bool_)
+    is_known[learned.product[learned.quantity > 0]] = True
+    baskets = hide_products(window, is_known, MOST_BASKETS, seed)
+    return {
+        name: {
+            f"hit@{k}": describe(estimate)
+            for k, estimate in basket_completion(scorer, baskets, BASKET_CUTS, seed).items()
+        }
+        for name, scorer in scorers.items()
+    }
+
+
+def describe(estimate: Estimate) -> dict[str, Any]:
+    """JSON knows no NaN: what could not be measured is null."""
+    numbers = {"value": estimate.mean, "low": estimate.low, "high": estimate.high}
+    return {name: None if np.isnan(number) else round(number, 6) for name, number in numbers.items()} | {
+        "n": estimate.n
+    }

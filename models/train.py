@@ -1,0 +1,212 @@
+"""Learn from a sales history: split, fit, evaluate, gate, write."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.artifact import (
+    Artifact,
+    ArtifactInvalid,
+    Content,
+    FileEntry,
+    IdIndex,
+    Manifest,
+    Products,
+    Verdict,
+    open_artifact,
+    write_artifact,
+)
+from models.candidates import list_candidates
+from models.data.errors import HistoryInvalid
+from models.data.history import History
+from models.data.interactions import Interactions, owned_matrix
+from models.data.split import Split, as_text, midnight_after, split_by_time
+from models.evaluate.baskets import BasketScorer
+from models.evaluate.gate import decide_publication
+from models.evaluate.live import live_scorer, recorded_floor
+from models.evaluate.ranking import RankingMetrics
+from models.ranking.baskets import fit_neighbours
+from models.ranking.blend import BlendScorer
+from models.ranking.choose import choose_blend
+from models.ranking.fit import FittedRankers, fit_rankers
+from models.ranking.scorer import Scorer
+from models.ranking.settings import BlendWeights, RankingParameters
+from models.ranking.tune import tune
+from models.report import CUT, Report, describe_targets, measure_baskets, measure_targets
+
+LIBRARIES = ("implicit", "numpy", "scipy")
+
+Step = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """What one training run is asked for; ``as_of`` is epoch seconds, by default the midnight after the last line."""
+
+    as_of: int | None = None
+    horizon_days: int = 90
+    seed: int = 0
+    is_tuned: bool = False
+    is_forced: bool = False
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A written artifact."""
+
+    folder: Path
+    manifest: Manifest
+    report: Report
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the validation window decided, and the rankers that it was decided with."""
+
+    parameters: RankingParameters
+    weights: BlendWeights
+    fitted: FittedRankers
+
+
+def train(history: History, options: TrainingOptions, root: Path, live: Path | None, step: Step) -> Trained:
+    """Learn, evaluate on the held-out period, and write the artifact under ``root``.
+
+    live: the folder of the artifact in use, which the new one must not fall behind.
+    step: told what is going on.
+    The artifact is written whether the gate approves it or not; only an approved one should be published. Raises
+    HistoryInvalid if there is too little to learn from.
+    """
+    interactions = _until(history.interactions, options.as_of)
+    split = split_by_time(
+        interactions, options.as_of or midnight_after(interactions.time), options.horizon_days, options.seed
+    )
+    chosen = choose(interactions, split, options, step)
+    report, evaluated = evaluate(interactions, split, chosen, options, live, step)
+    content = learn_content(interactions, history.products, split.as_of, chosen, evaluated, report, step)
+    step("write the artifact")
+
+    def describe(files: dict[str, FileEntry]) -> Manifest:
+        return Manifest(
+            as_of=as_text(split.as_of),
+            data_fingerprint=history.fingerprint,
+            counts={
+                "accounts": interactions.n_accounts,
+                "products": interactions.n_products,
+                "orders": len(np.unique(interactions.order)),
+                "order_lines": interactions.n_lines,
+            },
+            parameters=report.parameters,
+            metrics=report.headline(),
+            verdict=report.verdict,
+            library_versions={name: version(name) for name in LIBRARIES},
+            files=files,
+        )
+
+    folder = write_artifact(root, content, describe)
+    return Trained(folder, open_artifact(folder, verify=False).manifest, report)
+
+
+def choose(interactions: Interactions, split: Split, options: TrainingOptions, step: Step) -> Chosen:
+    """Choose hyperparameters (if asked) and the blend's weights on the validation window alone."""
+    learned, validation = interactions.select(split.learn), interactions.select(split.validation)
+    parameters = RankingParameters(seed=options.seed)
+    if options.is_tuned:
+        parameters, _ = tune(learned, validation, split.validation_start, parameters, step)
+    step("fit on the earliest part")
+    fitted = fit_rankers(learned, split.validation_start, parameters, step)
+    step("choose the blend on the validation window")
+    return Chosen(parameters, choose_blend(fitted, learned, validation), fitted)
+
+
+def evaluate(
+    interactions: Interactions, split: Split, chosen: Chosen, options: TrainingOptions, live: Path | None, step: Step
+) -> tuple[Report, FittedRankers]:
+    """Fit on all but the held-out period, measure on it beside popularity and the live artifact, and decide."""
+    learned, holdout = interactions.select(~split.holdout), interactions.select(split.holdout)
+    step("fit on all but the held-out period")
+    fitted = fit_rankers(learned, split.holdout_start, chosen.parameters, step, warm=chosen.fitted)
+    neighbours = fit_neighbours(learned, split.holdout_start, chosen.parameters)
+    step("evaluate on the held-out period")
+    in_use = open_live(live)
+    comparable = in_use if in_use and in_use.manifest.as_of <= as_text(split.holdout_start) else None
+    scorers: list[Scorer] = [BlendScorer(fitted, chosen.weights), *fitted.scorers]
+    if comparable:
+        scorers.append(live_scorer(comparable, interactions))
+    measured = measure_targets(scorers, learned, holdout, options.seed)
+    verdict = decide(measured["new"], in_use, options)
+    metrics = describe_targets(measured, options.seed)
+    baskets: dict[str, BasketScorer] = {"neighbours": neighbours, "popularity": fitted.popularity}
+    metrics["basket"] = measure_baskets(baskets, learned, holdout, options.seed)
+    parameters = chosen.parameters.to_json() | {"blend": asdict(chosen.weights)}
+    return Report(metrics, split.describe(), split.notice, parameters, verdict), fitted
+
+
+def decide(measured: Mapping[str, RankingMetrics], live: Artifact | None, options: TrainingOptions) -> Verdict:
+    """Ask the gate; --force approves whatever it says, and is recorded."""
+    ndcg = {name: metrics.ndcg for name, metrics in measured.items()}
+    beside = ndcg.get("live", recorded_floor(live, f"ndcg@{CUT}") if live else None)
+    decision = decide_publication(ndcg["blend"], ndcg["popularity"], beside, options.seed)
+    return Verdict(
+        is_approved=decision.is_published or options.is_forced,
+        reason=decision.reason,
+        is_forced=options.is_forced and not decision.is_published,
+    )
+
+
+def learn_content(
+    interactions: Interactions,
+    products: Products,
+    as_of: int,
+    chosen: Chosen,
+    evaluated: FittedRankers,
+    report: Report,
+    step: Step,
+) -> Content:
+    """Fit on everything and lay out what serving reads."""
+    step("fit on everything")
+    fitted = fit_rankers(interactions, as_of, chosen.parameters, step, warm=evaluated)
+    neighbours = fit_neighbours(interactions, as_of, chosen.parameters)
+    step("list and explain every account's candidates")
+    owned = owned_matrix(interactions)
+    lists = list_candidates(BlendScorer(fitted, chosen.weights), owned, products.is_active)
+    popularity = fitted.popularity.popularity
+    popular = np.lexsort((np.arange(len(popularity)), -popularity)).astype(np.int32)
+    return Content(
+        account_ids=_index(interactions.account_ids),
+        products=products,
+        popular_products=popular,
+        popular_scores=popularity[popular],
+        owned_offsets=owned.indptr.astype(np.int64),
+        owned_products=owned.indices.astype(np.int32),
+        owned_scores=lists.owned_scores,
+        candidate_products=lists.products,
+        candidate_scores=lists.scores,
+        candidate_reasons=lists.reasons,
+        neighbour_products=neighbours.products,
+        neighbour_scores=neighbours.scores,
+        report=report.to_json(),
+    )
+
+
+def open_live(folder: Path | None) -> Artifact | None:
+    """Open the artifact in use; a broken one is nothing to compare with."""
+    try:
+        return open_artifact(folder) if folder else None
+    except ArtifactInvalid:
+        return None
+
+
+def _until(interactions: Interactions, as_of: int | None) -> Interactions:
+    kept = interactions if as_of is None else interactions.select(interactions.time < as_of)
+    if not kept.is_known.any():
+        until = f" before {as_text(as_of)}" if as_of is not None else ""
+        raise HistoryInvalid("the sales history", [f"no order line{until} names an account"])
+    return kept
+
+
+def _index(identifiers: NDArray[np.object_]) -> IdIndex:
+    return IdIndex.of(identifiers.tolist())
