@@ -1,5 +1,6 @@
 """How good ranked lists are, against what accounts went on to buy."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,10 +80,32 @@ def measure_ranking(
 
     rows:     int32 (n,), accounts with at least one relevant product.
     excluded: products never listed, for the target "new" what is owned; None for the target "all".
-    Works in batches: accounts times products are never in memory at once.
     """
-    tops = in_batches(lambda batch: _rank(scorer, batch, excluded, k), rows, relevant.shape[1])
-    products = np.concatenate([np.empty((0, k), dtype=np.int32), *tops])
+    (products,) = rank_products(scorer, rows, (excluded,), relevant.shape[1], k)
+    return compare_lists(products, rows, relevant)
+
+
+def rank_products(
+    scorer: Scorer, rows: NDArray[np.int32], exclusions: Sequence[csr_matrix | None], n_products: int, k: int
+) -> list[NDArray[np.int32]]:
+    """Return the first k products of each account, int32 (n, k), for each of some exclusions.
+
+    exclusions: what is never listed, each a superset of the one before; None excludes nothing.
+    Scores once. Works in batches: accounts times products are never in memory at once.
+    """
+
+    def rank(batch: NDArray[np.int32]) -> list[NDArray[np.int32]]:
+        scores = scorer.score(batch)
+        return [top_products(_without(scores, excluded, batch), k)[0] for excluded in exclusions]
+
+    found = list(in_batches(rank, rows, n_products))
+    nothing = np.empty((0, k), dtype=np.int32)
+    return [np.concatenate([nothing, *(lists[at] for lists in found)]) for at in range(len(exclusions))]
+
+
+def compare_lists(products: NDArray[np.int32], rows: NDArray[np.int32], relevant: csr_matrix) -> RankingMetrics:
+    """Compare ranked lists, int32 (n, k), of the accounts in ``rows`` with what is relevant to them."""
+    k = products.shape[1]
     hits = _is_relevant(products, relevant[rows])
     n_relevant = np.diff(relevant[rows].indptr)
     return RankingMetrics(
@@ -108,12 +131,11 @@ def measure_window(
     return measure_ranking(scorer, accounts_to_rank(owned, relevant, limit, seed), relevant, excluded, k)
 
 
-def _rank(scorer: Scorer, rows: NDArray[np.int32], excluded: csr_matrix | None, k: int) -> NDArray[np.int32]:
-    scores = scorer.score(rows)
+def _without(scores: NDArray[np.float32], excluded: csr_matrix | None, rows: NDArray[np.int32]) -> NDArray[np.float32]:
     if excluded is not None:
         batch = excluded[rows]
         scores[np.repeat(np.arange(len(rows)), np.diff(batch.indptr)), batch.indices] = -np.inf
-    return top_products(scores, k)[0]
+    return scores
 
 
 def _is_relevant(products: NDArray[np.int32], relevant: csr_matrix) -> NDArray[np.bool_]:

@@ -50,7 +50,7 @@ def fit_als(strength: csr_matrix, parameters: RankingParameters, warm: AlsScorer
     """
     confidence = to_confidence(strength, parameters.alpha)
     # Creating the model warns of a threaded BLAS, so the limit has to stand around that too.
-    with threadpool_limits(1):
+    with threadpool_limits(1, user_api="blas"):
         model = AlternatingLeastSquares(
             factors=parameters.embedding_size,
             regularization=parameters.regularization,

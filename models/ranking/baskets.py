@@ -1,6 +1,6 @@
 """Which products complete a basket: a short list of weighted neighbours for each product, learnt from orders."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,12 +9,10 @@ from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
 from models.data.interactions import Interactions
-from models.ranking.affinity import fit_affinity
+from models.ranking.links import build_graph, strongest_links
 from models.ranking.settings import RankingParameters
 from models.ranking.top import NO_PRODUCT, top_products
 from models.ranking.weights import decay, distinct, scale_rows
-
-PRODUCTS_PER_CHUNK = 2_000
 
 
 @dataclass(frozen=True)
@@ -88,31 +86,20 @@ def _order_matrix(train: Interactions, as_of: int) -> tuple[csr_matrix, NDArray[
 
 
 def _sparse_neighbours(orders: csr_matrix, parameters: RankingParameters, k: int) -> Neighbours:
-    """Take ``AffinityScorer``'s weights between products, with orders as its accounts."""
-    scorer = fit_affinity(orders, replace(parameters, product_discount=parameters.basket_product_discount))
-    n_products = orders.shape[1]
-    found = _empty(n_products, k)
-    weights = scale_rows(scorer.owners, scorer.discount)
-    for begin in range(0, n_products, PRODUCTS_PER_CHUNK):
-        chunk = (weights[begin : begin + PRODUCTS_PER_CHUNK] @ scorer.reached).tocsr()
-        for row in range(chunk.shape[0]):
-            _keep_best(chunk, row, begin + row, found)
+    """Take the strongest links between products, with orders as the holders."""
+    graph = build_graph(
+        orders, parameters.account_discount, parameters.basket_product_discount, parameters.least_support
+    )
+    links = strongest_links(graph, k)
+    product = np.repeat(np.arange(links.shape[0]), np.diff(links.indptr))
+    best_first = np.lexsort((links.indices, -links.data, product))
+    # The products are the slowest key of the sort, so places found before it still hold after it.
+    place = np.arange(links.nnz) - links.indptr[product]
+    at = product[place < k], place[place < k]
+    found = _empty(links.shape[0], k)
+    found.products[at] = links.indices[best_first][place < k]
+    found.scores[at] = links.data[best_first][place < k]
     return found
-
-
-def _keep_best(chunk: csr_matrix, row: int, product: int, found: Neighbours) -> None:
-    at = slice(*chunk.indptr[row : row + 2])
-    columns, values = chunk.indices[at], chunk.data[at]
-    others = columns != product
-    columns, values = columns[others], values[others]
-    k = found.products.shape[1]
-    if len(values) > k:
-        # The cut keeps all that equal the last one, so that ties are broken below, by product row.
-        good = values >= np.partition(values, -k)[-k]
-        columns, values = columns[good], values[good]
-    order = np.lexsort((columns, -values))[:k]
-    found.products[product, : len(order)] = columns[order]
-    found.scores[product, : len(order)] = values[order]
 
 
 def _strongest(weights: NDArray[np.float32], k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:

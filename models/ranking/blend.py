@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from models.ranking.explain import AffinityContributions, AlsContributions, strongest
+from models.ranking.explain import AlsContributions, strongest
 from models.ranking.fit import FittedRankers
 from models.ranking.settings import BlendWeights
 from models.ranking.top import in_batches
@@ -32,14 +32,12 @@ class BlendScorer:
     name: str = "blend"
     _peaks: NDArray[np.float32] = field(init=False, repr=False, compare=False)
     _als: AlsContributions = field(init=False, repr=False, compare=False)
-    _affinity: AffinityContributions = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         n_accounts = self.fitted.strength.shape[0]
         # A memo of pure values: explanations divide by the same peaks, and scoring twice would cost as much again.
         object.__setattr__(self, "_peaks", np.full((n_accounts, 2), np.nan, dtype=np.float32))
         object.__setattr__(self, "_als", AlsContributions(self.fitted.als))
-        object.__setattr__(self, "_affinity", AffinityContributions(self.fitted.affinity))
 
     def score(self, rows: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return float32 (len(rows), n_products)."""
@@ -88,7 +86,8 @@ class BlendScorer:
         """
         owned = self.owned(row)
         als = self._als.of(row, owned, candidates)
-        share: NDArray[np.float32] = scales[0] * als + scales[1] * self._affinity.of(row, owned, candidates)
+        affinity = self.fitted.affinity.contributions(row, owned, candidates)
+        share: NDArray[np.float32] = scales[0] * als + scales[1] * affinity
         return share
 
     def _scales(self, rows: NDArray[np.int32]) -> NDArray[np.float32]:

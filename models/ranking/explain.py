@@ -2,10 +2,9 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
-from models.ranking.affinity import AffinityScorer
 from models.ranking.als import AlsScorer
+from models.ranking.weights import row_slice
 
 
 class AlsContributions:
@@ -23,7 +22,7 @@ class AlsContributions:
 
     def of(self, row: np.int32, owned: NDArray[np.int32], candidates: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return float32 (len(candidates), len(owned)); ``owned`` is all that the account holds."""
-        confidence = _row_values(self.scorer.confidence, row).astype(np.float64)
+        confidence = row_slice(self.scorer.confidence, row).astype(np.float64)
         solve = self._by_products if len(owned) < self._base.shape[0] else self._by_factors
         share: NDArray[np.float32] = (solve(owned, candidates, confidence) * confidence).astype(np.float32)
         return share
@@ -48,24 +47,6 @@ class AlsContributions:
         return share
 
 
-class AffinityContributions:
-    """Splits an affinity score over the owned products: ``x_ui B_ij``, with B as in AffinityScorer."""
-
-    def __init__(self, scorer: AffinityScorer) -> None:
-        self.scorer = scorer
-        self._holders = scorer.reached.T.tocsr()
-
-    def of(self, row: np.int32, owned: NDArray[np.int32], candidates: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Return float32 (len(candidates), len(owned)); ``owned`` is all that the account holds."""
-        holders = self._holders[candidates]
-        board = np.zeros((holders.shape[1], len(candidates)), dtype=np.float32)
-        board[holders.indices, np.repeat(np.arange(len(candidates)), np.diff(holders.indptr))] = holders.data
-        walked = (self.scorer.owners[owned] @ board).T
-        share: NDArray[np.float32] = walked * _row_values(self.scorer.given, row)
-        share[candidates[:, None] == owned] = 0
-        return share
-
-
 def strongest(share: NDArray[np.float32], owned: NDArray[np.int32], count: int) -> NDArray[np.int32]:
     """Return int32 (len(share), count): the owned products with the largest positive shares, -1 padded.
 
@@ -76,8 +57,3 @@ def strongest(share: NDArray[np.float32], owned: NDArray[np.int32], count: int) 
     is_positive = np.take_along_axis(share, order, axis=1) > 0
     found[:, : order.shape[1]] = np.where(is_positive, owned[order], -1)
     return found
-
-
-def _row_values(matrix: csr_matrix, row: np.int32) -> NDArray[np.float32]:
-    values: NDArray[np.float32] = matrix.data[slice(*matrix.indptr[row : row + 2])]
-    return values

@@ -64,3 +64,21 @@ def scale_columns(matrix: csr_matrix, factors: NDArray[np.float32]) -> csr_matri
     """Multiply each column by its factor, in float32."""
     data = (matrix.data * factors[matrix.indices]).astype(np.float32)
     return csr_matrix((data, matrix.indices, matrix.indptr), shape=matrix.shape)
+
+
+def row_slice(matrix: csr_matrix, row: np.int32) -> NDArray[np.float32]:
+    """Return the values of one row."""
+    values: NDArray[np.float32] = matrix.data[slice(*matrix.indptr[row : row + 2])]
+    return values
+
+
+def rows_of(
+    matrix: csr_matrix, rows: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]]:
+    """Return the columns and values of some rows, one row after the other, and each row's number of them.
+
+    The library's own row selection checks more than it moves when rows are few.
+    """
+    sizes = matrix.indptr[rows + 1] - matrix.indptr[rows]
+    at = np.repeat(matrix.indptr[rows] - (np.cumsum(sizes) - sizes), sizes) + np.arange(int(sizes.sum()))
+    return matrix.indices[at], matrix.data[at], sizes

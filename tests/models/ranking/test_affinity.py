@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.ranking import affinity
+from models.ranking import affinity, links
 from models.ranking.affinity import fit_affinity
 from models.ranking.settings import RankingParameters
 from models.ranking.weights import strength_matrix
@@ -28,8 +28,11 @@ def written_out(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return B
 
 
-@pytest.mark.parametrize("dense_from", [0, 2])
-def test_scores_are_the_sum_over_what_the_account_owns(dense_from: float, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("most_walked", "dense_from"), [(1_000, 0), (1_000, 2), (0, 0)])
+def test_scores_are_the_sum_over_what_the_account_owns(
+    most_walked: int, dense_from: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(affinity, "MOST_WALKED", most_walked)
     monkeypatch.setattr(affinity, "DENSE_FROM", dense_from)
     x = np.minimum(STRENGTH.toarray().astype(np.float64), 1)
     rows = np.array([5, 0, 17], dtype=np.int32)
@@ -38,6 +41,32 @@ def test_scores_are_the_sum_over_what_the_account_owns(dense_from: float, monkey
 
     assert scores.dtype == np.float32
     assert scores == pytest.approx(x[rows] @ written_out(x), abs=1e-5)
+
+
+@pytest.mark.parametrize("most_walked", [1_000, 0])
+def test_contributions_add_up_to_the_score(most_walked: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(affinity, "MOST_WALKED", most_walked)
+    scorer = fit_affinity(STRENGTH, PARAMETERS)
+    candidates = np.arange(STRENGTH.shape[1], dtype=np.int32)
+
+    for row in np.flatnonzero(np.diff(STRENGTH.indptr)).astype(np.int32):
+        owned = STRENGTH.indices[STRENGTH.indptr[row] : STRENGTH.indptr[row + 1]]
+        share = scorer.contributions(row, owned, candidates)
+
+        assert share.shape == (len(candidates), len(owned))
+        assert share.sum(axis=1) == pytest.approx(scorer.score(np.array([row]))[0], abs=1e-5)
+
+
+@pytest.mark.parametrize("pairs_per_chunk", [1, 10_000])
+def test_the_strongest_links_are_the_largest_of_each_row(pairs_per_chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links, "PAIRS_PER_CHUNK", pairs_per_chunk)
+    B = written_out(np.minimum(STRENGTH.toarray().astype(np.float64), 1))
+
+    found = links.strongest_links(links.build_graph(STRENGTH, 0.7, 0.4, 1.5), 4).toarray()
+
+    for row in range(len(B)):
+        bar = np.sort(B[row])[-4]
+        assert found[row] == pytest.approx(np.where(B[row] >= bar - 1e-6, B[row], 0), abs=1e-5)
 
 
 def test_more_discount_of_products_lowers_the_popular_against_the_rare() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from models.ranking.affinity import WalkingAffinity
 from models.ranking.blend import BlendScorer, peaks
 from models.ranking.explain import AlsContributions
 from models.ranking.fit import NothingToLearn, fit_rankers
@@ -86,10 +87,12 @@ def _without_owned(scorer: BlendScorer) -> NDArray[np.float32]:
 
 
 def _affinity_without(row: np.int32, product: np.int32) -> NDArray[np.float32]:
-    kept = FITTED.affinity.given.copy()
+    walking = FITTED.affinity
+    assert isinstance(walking, WalkingAffinity)
+    kept = walking.graph.held.copy()
     begin, end = kept.indptr[row : row + 2]
     kept.data[begin:end][kept.indices[begin:end] == product] = 0
-    scores: NDArray[np.float32] = replace(FITTED.affinity, given=kept).score(np.array([row]))[0]
+    scores: NDArray[np.float32] = replace(walking, graph=replace(walking.graph, held=kept)).score(np.array([row]))[0]
     return scores
 
 
