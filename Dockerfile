@@ -17,7 +17,7 @@ FROM python:3.12-slim
 RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/* \
  && useradd --create-home --uid 10001 nextoffer && mkdir -p /var/lib/nextoffer && chown nextoffer /var/lib/nextoffer
 COPY --from=build /opt/nextoffer /opt/nextoffer
-ENV PATH=/opt/nextoffer/bin:$PATH PYTHONUNBUFFERED=1 OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 \
+ENV PATH=/opt/nextoffer/bin:$PATH PYTHONUNBUFFERED=1 OPENBLAS_NUM_THREADS=1 \
     NEXTOFFER_HOST=0.0.0.0 NEXTOFFER_ARTIFACTS_DIR=/var/lib/nextoffer/artifacts \
     NEXTOFFER_DATABASE_URL=sqlite:////var/lib/nextoffer/nextoffer.db
 USER nextoffer

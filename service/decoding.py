@@ -17,7 +17,7 @@ def read_parameters(request: Request, model: type[Model]) -> Model:
     """Read path and query parameters; raises RequestValidationError. Unknown query parameters are passed over."""
     fields: dict[str, Any] = request.path_params
     if query := request.scope["query_string"]:
-        named = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=100))
+        named = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
         fields = {**named, **fields}
     try:
         return model.model_validate(fields)

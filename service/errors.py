@@ -55,6 +55,7 @@ class ProblemType:
 
 
 PROBLEMS: dict[str, ProblemType] = {
+    "address-in-use": ProblemType(409, "The address is in use"),
     "artifact-corrupt": ProblemType(409, "The artifact is corrupt, partial or foreign"),
     "artifact-not-found": ProblemType(404, "No such artifact"),
     "artifact-rejected": ProblemType(409, "The evaluation gate rejected the artifact"),

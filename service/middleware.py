@@ -3,7 +3,7 @@
 Pure ASGI: Starlette's ``@app.middleware`` would cost more than all of this together.
 """
 
-import random
+import os
 import re
 import time
 from typing import Any
@@ -79,7 +79,7 @@ def request_id_for(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and REQUEST_ID_PATTERN.fullmatch(value):
             return str(value, "ascii")
-    return f"{random.getrandbits(128):032x}"
+    return os.urandom(16).hex()
 
 
 def route_of(scope: Scope) -> str:

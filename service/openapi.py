@@ -12,7 +12,6 @@ from pydantic.json_schema import models_json_schema
 
 from service.app import create_app
 from service.auth.dependencies import RequireScope
-from service.dependencies import read_session, write_session
 from service.errors import PROBLEMS
 from service.offers.schemas import RecommendationRequest
 from service.openapi_parts import REF_PREFIX, SCOPE_KEY, problems
@@ -113,7 +112,7 @@ def _completed(operation: dict[str, Any], dependencies: list[object]) -> dict[st
     if scope:
         operation["description"] += f"\n\nNeeds the scope `{scope}`."
         operation[SCOPE_KEY] = str(scope)
-    if read_session in dependencies or write_session in dependencies:
+    if scope:
         operation["responses"].setdefault("503", problems("database-unavailable")[503])
     operation["responses"] = dict(sorted(operation["responses"].items()))
     for status, response in operation["responses"].items():

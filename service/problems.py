@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -90,9 +91,18 @@ async def answer_http_error(request: Request, error: Exception) -> Response:
     if isinstance(error.__cause__, DomainError):
         return await answer_domain_error(request, error.__cause__)
     code = CODE_BY_STATUS.get(error.status_code, "http-error")
-    return problem_response(
-        request_id_of(request), code, str(error.detail), status=error.status_code, headers=error.headers
-    )
+    headers = {"Allow": allowed_methods(request)} if error.status_code == 405 else error.headers
+    return problem_response(request_id_of(request), code, str(error.detail), status=error.status_code, headers=headers)
+
+
+def allowed_methods(request: Request) -> str:
+    """Return every method of the path. The framework names only those of the first route that matches it."""
+    path = request.scope["path"]
+    found: set[str] = set()
+    for route in iter_route_contexts(request.app.routes):
+        if route.path_regex.match(path):
+            found |= route.methods or set()
+    return ", ".join(sorted(found))
 
 
 async def answer_invalid_request(request: Request, error: Exception) -> Response:

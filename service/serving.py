@@ -1,43 +1,51 @@
 """``nextoffer serve``: the application under uvicorn."""
 
-import os
 import socket
 
 import uvicorn
 
 from service.app import create_app
+from service.database import check_schema, create_database_engine
 from service.errors import DomainError
+from service.logs import server_log_config
 from service.settings import Settings
 
 DRAIN_SECONDS = 20
 
 
 class AddressInUse(DomainError):
-    """Something listens there already."""
+    """The address can't be bound, most likely because something listens there already."""
 
     code = "address-in-use"
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, error: OSError) -> None:
         super().__init__(
-            f"Something listens on {settings.host}:{settings.port} already. Choose another port: NEXTOFFER_PORT=8001"
+            f"{settings.host}:{settings.port} can't be bound: {error.strerror}. Choose another port: NEXTOFFER_PORT=8001"
         )
 
 
 def serve() -> None:
     """Answer over HTTP on NEXTOFFER_HOST and NEXTOFFER_PORT (127.0.0.1:8000)."""
     settings = Settings()
-    # Scoring is numpy on small arrays: a second BLAS thread only makes the slowest answers slower.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    refuse_outdated_schema(settings)
     with listen(settings) as listener:
         config = uvicorn.Config(
             create_app(settings),
-            log_config=None,  # the application logs requests itself, without personal data
-            access_log=False,
+            log_config=server_log_config(settings.log_level),
+            access_log=False,  # the application logs requests itself, without personal data
             server_header=False,
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def refuse_outdated_schema(settings: Settings) -> None:
+    """Raise SchemaOutdated before anything is started, so that the message stands alone."""
+    engine = create_database_engine(settings.database_url)
+    try:
+        check_schema(engine)
+    finally:
+        engine.dispose()
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -45,4 +53,4 @@ def listen(settings: Settings) -> socket.socket:
     try:
         return socket.create_server((settings.host, settings.port), backlog=2048)
     except OSError as error:
-        raise AddressInUse(settings) from error
+        raise AddressInUse(settings, error) from error

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from models.train import Trained, TrainingOptions
 
 EXIT_REJECTED = 3
+TITLES = {
+    "new": "Products new to the account, held-out period (n = {n} accounts)",
+    "all": "All products, held-out period (n = {n} accounts)",
+    "basket": "One hidden product of a basket, held-out period (n = {n} baskets)",
+}
 
 FileOption = Annotated[Path | None, typer.Option(exists=True, dir_okay=False)]
 
@@ -118,22 +123,26 @@ def score(
 
 
 def show_report(trained: "Trained") -> None:
-    """Print the evaluation as a table: every model, each with its 95 % interval."""
-    for title, models in trained.report.metrics.items():
-        table = Table(title=title, title_justify="left")
-        table.add_column("model")
+    """Print the evaluation as tables: every model, each figure with half the width of its 95 % interval."""
+    if trained.report.notice:
+        console.print(f"Note: {trained.report.notice}.", highlight=False)
+    for target, models in trained.report.metrics.items():
         names = list(next(iter(models.values())))
+        n = next(iter(models.values()))[names[0]]["n"]
+        table = Table("model", title=TITLES[target].format(n=f"{n:,}"), title_justify="left")
         for name in names:
-            table.add_column(name, justify="right")
+            table.add_column(name, justify="right", no_wrap=True)
         for model, metrics in models.items():
             table.add_row(model, *(_cell(metrics[name]) for name in names))
         console.print(table)
 
 
 def _cell(metric: dict[str, Any]) -> str:
-    if metric.get("low") is None:
+    if metric["value"] is None:
+        return "-"
+    if metric["low"] is None:
         return f"{metric['value']:.4f}"
-    return f"{metric['value']:.4f} [{metric['low']:.4f}, {metric['high']:.4f}]"
+    return f"{metric['value']:.4f} ±{(metric['high'] - metric['low']) / 2:.4f}"
 
 
 def offline_module(name: str) -> ModuleType:

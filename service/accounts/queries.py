@@ -56,8 +56,9 @@ def _is_kept(account_id: str) -> ColumnElement[bool]:
 
 def _order_span(session: Session, account_id: str) -> tuple[int, datetime | None, datetime | None]:
     has_purchase = select(OrderLine).where(OrderLine.order_id == Order.order_id, OrderLine.quantity > 0).exists()
-    count, first, last = func.count(), func.min(Order.ordered_at), func.max(Order.ordered_at)
-    return session.execute(select(count, first, last).where(_is_kept(account_id), has_purchase)).one().tuple()
+    query = select(func.count(), func.min(Order.ordered_at), func.max(Order.ordered_at))
+    count, first, last = session.execute(query.where(_is_kept(account_id), has_purchase)).one()
+    return count, first, last
 
 
 def _totals(session: Session, account_id: str) -> list[CurrencyTotal]:

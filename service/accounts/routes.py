@@ -44,7 +44,7 @@ def import_accounts(rows: BulkRows, session: WriteSession, now: Now) -> Response
     operation_id="get_account",
     summary="Show an account",
     dependencies=[Depends(require("read"))],
-    responses=problems("key-missing", "key-invalid", "scope-missing", "request-invalid"),
+    responses=problems("key-missing", "key-invalid", "scope-missing", "unknown-account", "request-invalid"),
 )
 def get_account(account_id: AccountInPath, session: ReadSession) -> AccountOut:
     """What is known of an account: its attributes, its orders in numbers, and what it owns.

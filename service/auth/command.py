@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from sqlalchemy.orm import Session
 
 from service.auth.queries import create_key, list_keys, revoke_key
@@ -39,7 +39,7 @@ def show_all() -> None:
     """List the keys, without their secrets."""
     with _database() as session:
         keys = list_keys(session)
-    table = Table("key id", "label", "scopes", "created", "expires", "state")
+    table = Table(Column("key id", no_wrap=True), "label", "scopes", "created", "expires", "state")
     for key in keys:
         table.add_row(key.key_id, key.label, key.scopes, _day(key.created_at), _day(key.expires_at), _state(key))
     Console().print(table)

@@ -1,12 +1,14 @@
 """Every API key, in memory: checking one costs no query, and goes on while the database is down."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
 
 from service.auth.errors import KeyInvalid
 from service.auth.keys import Principal, StoredKey, parse_key
+from service.errors import DatabaseUnavailable
 
 LoadKeys = Callable[[], dict[str, StoredKey]]
 
@@ -27,15 +29,18 @@ class KeyRing:
         self._load = load
         self._now = now
         self._stale_after_seconds = stale_after_seconds
+        self._lock = threading.Lock()
         self._keys: dict[str, StoredKey] = {}
         self._refreshed_at = self._answered_at = float("-inf")
         self._refreshing: asyncio.Task[None] | None = None
 
     def load(self) -> None:
         """Read every key. Blocks: for start-up, and for the thread that refreshes."""
-        self._refreshed_at = time.monotonic()
-        self._keys = self._load()
-        self._answered_at = time.monotonic()
+        # One at a time, or a slow reader would put back what a later one found changed.
+        with self._lock:
+            self._refreshed_at = time.monotonic()
+            self._keys = self._load()
+            self._answered_at = time.monotonic()
 
     @property
     def is_fresh(self) -> bool:
@@ -47,15 +52,12 @@ class KeyRing:
         await asyncio.to_thread(self.load)
 
     async def authenticate(self, presented: str) -> Principal:
-        """Return who holds the key; raises KeyInvalid."""
+        """Return who holds the key; raises KeyInvalid, or DatabaseUnavailable where only the database could tell."""
         parsed = parse_key(presented)
         if parsed is None:
             raise KeyInvalid
         key_id, secret = parsed
-        key = self._keys.get(key_id)
-        if key is None:
-            await self._wait_for_refresh()
-            key = self._keys.get(key_id)
+        key = self._keys.get(key_id) or await self._find_new(key_id)
         if key is None or not key.opens_with(secret, self._now()):
             raise KeyInvalid
         return key.principal
@@ -64,13 +66,22 @@ class KeyRing:
         """The refresh that still runs, if any: it is waited for when the service stops."""
         return [self._refreshing] if self._refreshing and not self._refreshing.done() else []
 
+    async def _find_new(self, key_id: str) -> StoredKey | None:
+        # A refresh that is under way may have read the keys before this one was made: then the next one tells.
+        for _ in range(1 + len(self.pending())):
+            await self._wait_for_refresh()
+            if key_id in self._keys:
+                break
+        return self._keys.get(key_id)
+
     async def _wait_for_refresh(self) -> None:
-        if self._refreshing is None or self._refreshing.done():
+        if not self.pending():
             self._refreshing = asyncio.create_task(self._refresh_after_gap())
-        # The wait is bounded and swallows a failing database: the keys in memory go on either way.
-        await asyncio.wait([self._refreshing], timeout=LONGEST_WAIT_SECONDS)
-        if self._refreshing.done() and not self._refreshing.cancelled():
-            self._refreshing.exception()
+        refreshing = self._refreshing
+        assert refreshing is not None  # noqa: S101 - made just above
+        await asyncio.wait([refreshing], timeout=LONGEST_WAIT_SECONDS)
+        if not refreshing.done() or refreshing.cancelled() or refreshing.exception():
+            raise DatabaseUnavailable
 
     async def _refresh_after_gap(self) -> None:
         await asyncio.sleep(max(0.0, self._refreshed_at + REFRESH_GAP_SECONDS - time.monotonic()))

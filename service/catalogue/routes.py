@@ -1,7 +1,6 @@
 """Products over HTTP."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as Base64Error
+from base64 import b64decode, urlsafe_b64encode
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Response
@@ -52,7 +51,7 @@ def import_products(rows: BulkRows, session: WriteSession, now: Now) -> Response
     operation_id="list_products",
     summary="List products",
     dependencies=[Depends(require("read"))],
-    responses=problems("key-missing", "key-invalid", "scope-missing", "request-invalid"),
+    responses=problems("key-missing", "key-invalid", "scope-missing", "invalid-cursor", "request-invalid"),
 )
 def list_products(
     session: ReadSession,
@@ -63,7 +62,7 @@ def list_products(
     limit: Annotated[int, Query(ge=1, le=500, description="Most products to return.")] = 100,
 ) -> ProductPage:
     """List products in the order of their identifiers, a page at a time."""
-    after = _decode_cursor(cursor) if cursor else None
+    after = _decode_cursor(cursor) if cursor is not None else None
     found = page_of_products(session, ProductFilter(line, category, active), after, limit + 1)
     items = [ProductOut.model_validate(product, from_attributes=True) for product in found[:limit]]
     return ProductPage(items=items, next_cursor=_encode_cursor(items[-1].product_id) if len(found) > limit else None)
@@ -74,7 +73,7 @@ def list_products(
     operation_id="get_product",
     summary="Show a product",
     dependencies=[Depends(require("read"))],
-    responses=problems("key-missing", "key-invalid", "scope-missing", "request-invalid"),
+    responses=problems("key-missing", "key-invalid", "scope-missing", "unknown-product", "request-invalid"),
 )
 def get_product(product_id: ProductInPath, session: ReadSession) -> ProductOut:
     """One product."""
@@ -87,9 +86,9 @@ def _encode_cursor(product_id: str) -> str:
 
 def _decode_cursor(cursor: str) -> str:
     try:
-        text = urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode()
-    except (Base64Error, ValueError) as error:
+        text = b64decode(cursor + "=" * (-len(cursor) % 4), altchars="-_", validate=True).decode()
+    except ValueError as error:
         raise InvalidCursor from error
-    if "\0" in text:
+    if "\0" in text or not text:
         raise InvalidCursor
     return text

@@ -55,7 +55,15 @@ EXAMPLE: Final = {
 }
 RESPONSES: Final[Responses] = {
     200: {"model": BulkAnswer, "content": {"application/json": {"example": EXAMPLE}}},
-    **problems("key-missing", "key-invalid", "scope-missing", "body-too-large", "media-type-unsupported"),
+    **problems(
+        "rows-unreadable",
+        "key-missing",
+        "key-invalid",
+        "scope-missing",
+        "body-too-large",
+        "too-many-rows",
+        "media-type-unsupported",
+    ),
 }
 """What every bulk route answers."""
 

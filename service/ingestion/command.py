@@ -13,7 +13,7 @@ from rich.progress import Progress as Bar
 
 from service.database import create_database_engine
 from service.ingestion.chunks import Progress
-from service.ingestion.errors import InvalidImportOption, TooManyRejects
+from service.ingestion.errors import InvalidImportOption, TooManyRejects, UnreadableFile
 from service.ingestion.fields import read_currency
 from service.ingestion.importer import import_file
 from service.ingestion.options import ImportOptions, Kind, UnknownProducts, parse_condition
@@ -149,6 +149,9 @@ def run_import(kind: Kind, files: list[Path], options: ImportOptions) -> None:
         console.print(f"[bold red]Stopped:[/] {error}", soft_wrap=True)
         _print_lines(console, summary_lines(error.summary))
         raise typer.Exit(EXIT_TOO_MANY_REJECTS) from error
+    except UnreadableFile as error:
+        _print_lines(console, summary_lines(error.summary) if error.summary else [])
+        raise
     finally:
         engine.dispose()
     _print_lines(console, summary_lines(summary))

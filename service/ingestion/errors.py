@@ -18,6 +18,8 @@ class UnreadableFile(DomainError):
 
     def __init__(self, path: Path, reason: str, line: int | None = None) -> None:
         self.path = path
+        self.summary: ImportSummary | None = None
+        """What was imported before, if anything may have been."""
         where = f"{path}, after line {line}" if line else str(path)
         super().__init__(f"{where}: {reason}")
 

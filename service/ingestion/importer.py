@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from service.database import check_schema
 from service.ingestion.chunks import Progress, Source
+from service.ingestion.errors import UnreadableFile
 from service.ingestion.intake import Intake, check_columns
 from service.ingestion.options import ImportOptions, ImportSummary, Kind
 from service.ingestion.order_import import MANDATORY_ORDER_FIELDS, ORDER_FIELDS, import_orders
@@ -53,8 +54,13 @@ def import_file(
         for source, columns in opened:
             intake = Intake(source, columns, options, summary, rejects, progress or (lambda _: None))
             summary.ignored_columns[source.path] = intake.ignored_columns()
-            _import_one(engine, kind, intake, clock())
-    summary.seconds = time.monotonic() - begun
+            try:
+                _import_one(engine, kind, intake, clock())
+            except UnreadableFile as error:
+                error.summary = summary
+                raise
+            finally:
+                summary.seconds = time.monotonic() - begun
     return summary
 
 

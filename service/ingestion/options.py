@@ -111,7 +111,7 @@ def map_columns(path: Path, names: Sequence[str], fields: Sequence[str], options
     for theirs, ours in options.mapping:
         if theirs not in names:
             raise InvalidImportOption(f"{path}: --map {theirs}={ours}: {_no_column(theirs, names)}")
-        if ours not in fields and not (ours.startswith("attributes.") and "attributes" in fields):
+        if not _is_field(ours, fields):
             raise InvalidImportOption(
                 f"--map {theirs}={ours}: there is no field {ours}; the fields are {', '.join(fields)}."
             )
@@ -121,8 +121,12 @@ def map_columns(path: Path, names: Sequence[str], fields: Sequence[str], options
         if condition.column not in names:
             raise InvalidImportOption(f"{path}: --where: {_no_column(condition.column, names)}")
     spoken_for = set(mapped.values())
-    same = {name: name for name in names if name in fields and name not in mapped and name not in spoken_for}
+    same = {name: name for name in names if _is_field(name, fields) and name not in mapped and name not in spoken_for}
     return mapped | same
+
+
+def _is_field(name: str, fields: Sequence[str]) -> bool:
+    return name in fields or (name.startswith("attributes.") and "attributes" in fields)
 
 
 def _no_column(name: str, names: Sequence[str]) -> str:

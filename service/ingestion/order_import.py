@@ -14,7 +14,7 @@ from service.catalogue.tables import Product
 from service.ingestion.chunks import Chunk
 from service.ingestion.intake import Intake
 from service.ingestion.matching import ProductMatcher
-from service.ingestion.order_lines import LineAssembler, parse_lines
+from service.ingestion.order_lines import LineAssembler, LineParser
 from service.ingestion.queries import rename_stubs, write_orders
 from service.orders.schemas import LINE_FIELDS, MANDATORY_LINE_FIELDS
 
@@ -25,9 +25,10 @@ MANDATORY_ORDER_FIELDS: Final = MANDATORY_LINE_FIELDS
 def import_orders(engine: Engine, intake: Intake, now: datetime) -> None:
     """Import the lines of one file."""
     matcher = product_matcher(engine, intake)
+    parser = LineParser(intake.columns, intake.options.default_currency)
     assembler = LineAssembler(matcher)
     for chunk in whole_orders(intake.chunks(), intake.columns["order_id"], intake.options.batch_rows):
-        parsed = parse_lines(chunk, intake.columns, intake.options.default_currency)
+        parsed = parser.parse(chunk)
         batch, matched = assembler.assemble(parsed)
         intake.refuse(chunk, parsed.faults)
         with engine.begin() as connection:

@@ -15,7 +15,7 @@ from service.ingestion.matching import ProductMatcher, UnknownProductRejected
 from service.ingestion.money import AMOUNT_FIELDS, line_amount
 from service.ingestion.queries import OrderBatch
 from service.ingestion.seen import SeenIndex
-from service.ingestion.validation import Faults, validate_column
+from service.ingestion.validation import ColumnReader, Faults
 from service.orders.schemas import LINE_FIELDS
 
 _DEFAULTS: Final[dict[str, Any]] = {"quantity": 1.0, "status": "placed"}
@@ -30,22 +30,27 @@ class ParsedLines:
     faults: Faults
 
 
-def parse_lines(chunk: Chunk, columns: Mapping[str, str], default_currency: str | None) -> ParsedLines:
-    """Validate the fields of each line, and work out its amount."""
-    count = len(chunk.lines)
-    fields: dict[str, list[Any]] = {}
-    faults: Faults = {}
-    for name, adapter in LINE_FIELDS.items():
-        if name not in columns:
-            fields[name] = [_DEFAULTS.get(name)] * count
-            continue
-        fields[name], found = validate_column(adapter, name, chunk.columns.get(columns[name]) or [None] * count)
-        for index, reasons in found.items():
-            faults[index] = (*faults.get(index, ()), *reasons)
-    if default_currency:
-        fields["currency"] = [currency or default_currency for currency in fields["currency"]]
-    given = {name: fields[name] for name in AMOUNT_FIELDS if name in columns}
-    return ParsedLines(fields, _amounts(given, fields["quantity"], fields["currency"], faults), faults)
+class LineParser:
+    """Validates the lines of one file and works out their amounts."""
+
+    def __init__(self, columns: Mapping[str, str], default_currency: str | None) -> None:
+        self._columns = columns
+        self._default_currency = default_currency
+        self._readers = {name: ColumnReader(kind, name) for name, kind in LINE_FIELDS.items() if name in columns}
+
+    def parse(self, chunk: Chunk) -> ParsedLines:
+        """Parse one chunk."""
+        empty = [None] * len(chunk.lines)
+        fields: dict[str, list[Any]] = {name: [_DEFAULTS.get(name)] * len(chunk.lines) for name in LINE_FIELDS}
+        faults: Faults = {}
+        for name, reader in self._readers.items():
+            fields[name], found = reader.read(chunk.columns.get(self._columns[name]) or empty)
+            for index, reasons in found.items():
+                faults[index] = (*faults.get(index, ()), *reasons)
+        if self._default_currency:
+            fields["currency"] = [currency or self._default_currency for currency in fields["currency"]]
+        given: dict[str, list[Any]] = {name: fields[name] for name in AMOUNT_FIELDS if name in self._readers}
+        return ParsedLines(fields, _amounts(given, fields["quantity"], fields["currency"], faults), faults)
 
 
 def _amounts(
@@ -56,7 +61,7 @@ def _amounts(
         # A file repeats its prices: each combination is worked out once.
         keys = list(zip(values, quantities, currencies, strict=True))
         known = {key: _amount_of(name, *key) for key in set(keys)}
-        found = [known[key] for key in keys]
+        found = list(map(known.__getitem__, keys))
         if len(given) > 1 or any(isinstance(amount, Fault) for amount in known.values()):
             found = _without_faults(name, found, amounts, faults)
         amounts = found  # type: ignore[assignment]  # what was a Fault is None by now
@@ -162,7 +167,7 @@ class LineAssembler:
         written: list[str] = parsed.fields["product_id"]
         meaning: dict[str, str] = {}
         unknown: dict[str, Fault] = {}
-        for product_id in set(written) - {None}:
+        for product_id in set(written) - {None} - self._matcher.known:
             try:
                 meaning[product_id] = self._matcher.resolve(product_id)
             except UnknownProductRejected as error:
@@ -171,7 +176,7 @@ class LineAssembler:
             if product_id in unknown:
                 parsed.faults[index] = (*parsed.faults.get(index, ()), unknown[product_id])
         is_as_written = all(product_id == meant for product_id, meant in meaning.items())
-        return written if is_as_written else [meaning.get(product_id, "") for product_id in written]
+        return written if is_as_written else [meaning.get(product_id, product_id) for product_id in written]
 
     def _contradictions(self, lines: _Lines, earlier: Mapping[Hashable, int]) -> Faults:
         """Rows that contradict their order's header, in this batch or an earlier one."""

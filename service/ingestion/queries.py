@@ -132,25 +132,35 @@ _ORDERS: Final = ("orders", ("order_id",), ("account_id", "ordered_at", "currenc
 _LINES: Final = ("order_lines", ("order_id", "product_id", "ordinal"), ("quantity", "amount_minor"))
 _ACCOUNTS: Final = ("accounts", ("account_id",), ("attributes", "is_stub", "updated_at"))
 _PRODUCTS: Final = ("products", ("product_id",), ("name", "attributes", "is_active", "is_stub", "updated_at"))
+_IMPORT_LOCK: Final = 0x6E786F696D70
+"""Imports take turns, batch by batch: an UPDATE that joins locks rows in an order of its own. SQLite has one writer."""
 _Target = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 
 def write_orders(connection: Connection, batch: OrderBatch, now: datetime) -> Written:
     """Write one batch with what it names. Rows that are stored as they are given are not written again."""
-    insert, upsert = (_sqlite_insert, _sqlite_upsert) if connection.dialect.name == "sqlite" else (_copy, _copy_upsert)
-    sqlite_time = _sqlite_time if connection.dialect.name == "sqlite" else None
-    at = sqlite_time(now) if sqlite_time else now
-    # Sorted, so that concurrent writers lock in one order; and neighbours share pages of the index.
-    accounts = [(account_id, "{}", True, at) for account_id in sorted(batch.account_ids)]
-    products = [(product_id, name, "{}", True, True, at) for product_id, name in sorted(batch.product_names.items())]
-    orders: Sequence[tuple[Any, ...]] = sorted(batch.orders)
-    if sqlite_time:
-        orders = [(order_id, account, sqlite_time(moment), *rest) for order_id, account, moment, *rest in orders]
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_IMPORT_LOCK,))
+        return _write_with(connection, batch, now, batch.orders, _copy, _copy_upsert)
+    orders = [(order_id, account, _sqlite_time(moment), *rest) for order_id, account, moment, *rest in batch.orders]
+    return _write_with(connection, batch, _sqlite_time(now), orders, _sqlite_insert, _sqlite_upsert)
+
+
+def _write_with(
+    connection: Connection,
+    batch: OrderBatch,
+    now: datetime | str,
+    orders: Sequence[tuple[Any, ...]],
+    insert: Callable[[Connection, _Target, Sequence[tuple[Any, ...]]], int],
+    upsert: Callable[[Connection, _Target, Sequence[tuple[Any, ...]]], tuple[int, int]],
+) -> Written:
+    accounts = [(account_id, "{}", True, now) for account_id in sorted(batch.account_ids)]
+    products = [(product_id, name, "{}", True, True, now) for product_id, name in sorted(batch.product_names.items())]
     return Written(
         insert(connection, _ACCOUNTS, accounts),
         insert(connection, _PRODUCTS, products),
         upsert(connection, _ORDERS, orders),
-        upsert(connection, _LINES, sorted(batch.lines)),
+        upsert(connection, _LINES, batch.lines),
     )
 
 
@@ -208,6 +218,7 @@ def _copy(connection: Connection, target: _Target, rows: Sequence[tuple[Any, ...
     with driver.cursor() as cursor, cursor.copy(f"COPY staged_{table} ({columns}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
+    # Sorted: concurrent writers that lock rows in one order can't wait for each other in a ring.
     statement = (
         f"INSERT INTO {table} ({columns}) SELECT {columns} FROM staged_{table} "  # noqa: S608
         f"ORDER BY {order} ON CONFLICT DO NOTHING"

@@ -13,6 +13,7 @@ from service.ingestion.chunks import Fault
 Value = TypeVar("Value")
 Faults = dict[int, tuple[Fault, ...]]
 
+_MOST_REMEMBERED: Final = 200_000
 # One value stands for its equals only where they are of one type: 1 equals True, but is not the same input.
 _REPEATABLE: Final = frozenset({str, int, float, date, datetime, Decimal})
 
@@ -30,19 +31,33 @@ def validate_rows(adapter: TypeAdapter[list[Value]], rows: Sequence[object]) -> 
     return dict(zip(good, adapter.validate_python([rows[index] for index in good]), strict=True)), faults
 
 
-def validate_column(adapter: TypeAdapter[list[Any]], name: str, values: Sequence[Any]) -> tuple[list[Any], Faults]:
-    """Validate a column, each distinct value once. A bad value becomes None, and a fault of its row."""
-    kinds = set(map(type, values)) - {type(None)}
-    if len(kinds) > 1 or not kinds <= _REPEATABLE:
-        return _validate_each(adapter, name, values)
-    distinct = list(dict.fromkeys(values))
-    good, faults = _validate_each(adapter, name, distinct)
-    meaning = dict(zip(distinct, good, strict=True))
-    column = [meaning[value] for value in values]
-    if not faults:
-        return column, {}
-    wrong = {distinct[index]: found for index, found in faults.items()}
-    return column, {index: wrong[value] for index, value in enumerate(values) if value in wrong}
+class ColumnReader:
+    """Validates one column of a file, chunk by chunk: each distinct value once, since files repeat theirs."""
+
+    def __init__(self, adapter: TypeAdapter[list[Any]], name: str) -> None:
+        self._adapter = adapter
+        self._name = name
+        self._kind: type | None = None
+        self._meaning: dict[Any, Any] = {}
+
+    def read(self, values: Sequence[Any]) -> tuple[list[Any], Faults]:
+        """Validate some values. A bad one becomes None, and a fault of its row."""
+        kinds = set(map(type, values)) - {type(None)}
+        if len(kinds) > 1 or not kinds <= _REPEATABLE:
+            return _validate_each(self._adapter, self._name, values)
+        kind = next(iter(kinds), None)
+        if kind is not self._kind or len(self._meaning) > _MOST_REMEMBERED:
+            self._kind, self._meaning = kind, {}
+        fresh = list(set(values) - self._meaning.keys())
+        good, faults = _validate_each(self._adapter, self._name, fresh)
+        self._meaning.update(zip(fresh, good, strict=True))
+        column = list(map(self._meaning.__getitem__, values))
+        if not faults:
+            return column, {}
+        wrong = {fresh[index]: found for index, found in faults.items()}
+        for value in wrong:
+            del self._meaning[value]
+        return column, {index: wrong[value] for index, value in enumerate(values) if value in wrong}
 
 
 def _validate_each(adapter: TypeAdapter[list[Any]], name: str, values: Sequence[Any]) -> tuple[list[Any], Faults]:

@@ -62,7 +62,7 @@ def _offer(rank: int, candidate: Candidate, facts: Facts) -> Offer:
 def contributors_to(candidate: Candidate, facts: Facts) -> list[ProductRow]:
     """Return up to two products that contributed most to the candidate's score, greatest first."""
     if candidate.source is Source.BASKET:
-        return strongest_neighbours(candidate.product, np.array(facts.basket), facts)
+        return strongest_neighbours(candidate.product, np.array(facts.basket, dtype=np.int32), facts)
     if candidate.source is not Source.PERSONALIZED or facts.account_row is None:
         return []
     known = facts.shelf.content.candidate_reasons
@@ -75,6 +75,9 @@ def strongest_neighbours(product: ProductRow, among: np.ndarray, facts: Facts) -
     """Return up to two of the rows ``among`` whose neighbour the product is, the highest score first, ties by row."""
     hits, columns = np.nonzero(facts.shelf.content.neighbour_products[among] == product)
     contributors = among[hits]
+    if len(contributors) == 1:
+        only: list[ProductRow] = contributors.tolist()
+        return only
     scores = facts.shelf.content.neighbour_scores[contributors, columns]
     best = np.argsort(-scores, kind="stable")[:MOST_CONTRIBUTORS]
     rows: list[ProductRow] = contributors[best].tolist()

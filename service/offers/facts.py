@@ -29,7 +29,8 @@ class Facts:
 
     def owns(self, product: ProductRow) -> bool:
         """Tell whether the account owns the product, by binary search."""
-        place = self.owned.searchsorted(product)
+        # Of its own type: for a plain integer NumPy would first copy the whole array to a wider one.
+        place = self.owned.searchsorted(np.int32(product))
         return bool(place < len(self.owned) and self.owned[place] == product)
 
 

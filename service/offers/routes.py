@@ -19,7 +19,7 @@ from service.openapi_parts import decoded_body, decoded_parameters, problems
 from service.state import State
 
 LARGEST_BODY_BYTES = 2 * 1024 * 1024
-KEY_PROBLEMS = ("key-missing", "key-invalid", "scope-missing")
+KEY_PROBLEMS = ("key-missing", "key-invalid", "scope-missing", "database-unavailable")
 
 router = APIRouter(prefix="/v1/recommendations", tags=["recommendations"])
 

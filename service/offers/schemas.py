@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
 from service.examples import ACCOUNT_ID, ARTIFACT_VERSION, OTHER_PRODUCT_ID, PRODUCT_ID
 from service.offers.reasons import REASON_MEANINGS, SOURCE_MEANINGS, ReasonCode, Relation, Source
@@ -12,6 +12,13 @@ LARGEST_LIMIT = 50
 DEFAULT_LIMIT = 3
 
 Identifier = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def to_whole_number(value: object) -> object:
+    """JSON knows one kind of number: 3.0 is as whole as 3."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 ContextKey = Annotated[str, Field(min_length=1, max_length=64)]
 ContextText = Annotated[str, Field(max_length=200)]
 ContextInteger = Annotated[StrictInt, Field(ge=-(2**53), le=2**53)]
@@ -55,7 +62,9 @@ class RecommendationRequest(BaseModel):
     placement: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
         default=None, description="Where the offers will be shown, in your own words, such as `checkout`."
     )
-    limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=LARGEST_LIMIT, description="How many offers to return.")
+    limit: Annotated[int, BeforeValidator(to_whole_number)] = Field(
+        default=DEFAULT_LIMIT, ge=1, le=LARGEST_LIMIT, description="How many offers to return."
+    )
     context: dict[ContextKey, ContextValue] = Field(
         default_factory=dict,
         max_length=32,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from service.registry.store import ArtifactStore
 from service.settings import Settings
@@ -17,7 +17,7 @@ def show_all() -> None:
     """List the artifacts, newest data first."""
     store = _store()
     active = store.active_version()
-    table = Table("version", "as of", "accounts", "products", "verdict", "active")
+    table = Table(Column("version", no_wrap=True), "as of", "accounts", "products", "verdict", "active")
     for listed in store.listed():
         if listed.manifest is None:
             table.add_row(listed.version, "", "", "", f"invalid: {listed.problem}", "")

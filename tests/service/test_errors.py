@@ -107,6 +107,7 @@ def test_a_wrong_method_is_a_problem_that_names_the_right_one(client: TestClient
 
     assert_is_problem(answer, 405, "method-not-allowed")
     assert answer.headers["allow"] == "GET"
+    assert client.delete("/v1/products").headers["allow"] == "GET, POST"
 
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "TRACE", "BREW"])

@@ -130,7 +130,7 @@ def test_an_account_without_orders_owns_nothing(api: TestClient) -> None:
 def test_a_body_that_is_no_array_is_unreadable(api: TestClient, body: bytes, kind: str) -> None:
     answer = api.post("/v1/accounts", content=body, headers={"Content-Type": kind})
 
-    assert (answer.status_code, answer.json()["code"]) == (422, "rows-unreadable")
+    assert (answer.status_code, answer.json()["code"]) == (400, "rows-unreadable")
 
 
 def test_another_media_type_is_refused(api: TestClient) -> None:

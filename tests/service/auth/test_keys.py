@@ -1,17 +1,22 @@
 """The life of an API key, on both databases."""
 
+import hmac
 import re
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from service.auth import command, keys
-from service.auth.keys import KEY_PATTERN, Scope
+from service.auth.key_ring import LoadKeys
+from service.auth.keys import KEY_PATTERN, Scope, StoredKey
 from service.database import create_database_engine
 from service.settings import Settings
 from tests.service.conftest import NOON, make_key, make_settings, running, wait_until
@@ -157,7 +162,7 @@ def test_secrets_are_compared_in_constant_time(
 ) -> None:
     key = make_key(settings.database_url, "recommend")
     compared: list[tuple[str, str]] = []
-    real = keys.compare_digest
+    real = hmac.compare_digest
 
     def watched(a: str, b: str) -> bool:
         compared.append((a, b))
@@ -177,14 +182,47 @@ def test_a_flood_of_unknown_keys_reaches_the_database_five_times_a_second_at_mos
     with running(slow) as client:
         ring = client.app.state.nextoffer.key_ring  # type: ignore[attr-defined]
         loads: list[float] = []
-        real = ring._load
-        monkeypatch.setattr(ring, "_load", lambda: (loads.append(0.0), real())[1])
-        begun = datetime.now(UTC)
+        real: LoadKeys = ring._load
+
+        def counted() -> dict[str, StoredKey]:
+            loads.append(time.monotonic())
+            return real()
+
+        monkeypatch.setattr(ring, "_load", counted)
+        begun = time.monotonic()
         for _ in range(6):
             assert client.get(URL, headers=bearer(keys.new_key()[2])).status_code == 401
-        seconds = (datetime.now(UTC) - begun).total_seconds()
+        seconds = time.monotonic() - begun
 
     assert 1 <= len(loads) <= seconds / 0.2 + 1
+
+
+def test_an_unknown_key_is_not_called_invalid_while_the_database_can_not_tell(
+    keyless: TestClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = make_key(settings.database_url, "recommend")
+    assert keyless.get(URL, headers=bearer(known)).status_code == 200
+
+    def fail() -> dict[str, StoredKey]:
+        raise OperationalError("SELECT", {}, Exception("gone"))
+
+    monkeypatch.setattr(keyless.app.state.nextoffer.key_ring, "_load", fail)  # type: ignore[attr-defined]
+    unknown = keyless.get(URL, headers=bearer(keys.new_key()[2]))
+
+    assert (unknown.status_code, unknown.json()["code"]) == (503, "database-unavailable")
+    assert keyless.get(URL, headers=bearer(known)).status_code == 200
+
+
+def test_keys_that_are_made_all_at_once_all_open(settings: Settings) -> None:
+    slow = settings.model_copy(update={"key_refresh_seconds": 3600.0})
+    with running(slow) as client, ThreadPoolExecutor(8) as pool:
+
+        def make_and_use(_: int) -> int:
+            return client.get(URL, headers=bearer(make_key(settings.database_url, "recommend"))).status_code
+
+        statuses = list(pool.map(make_and_use, range(16)))
+
+    assert statuses == [200] * 16
 
 
 def test_a_body_is_not_read_before_its_sender_is_known(keyless: TestClient) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,7 +32,7 @@ LINES = st.fixed_dictionaries(
     }
 )
 FILES = st.lists(LINES, min_size=1, max_size=25)
-FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @contextmanager
@@ -94,3 +95,27 @@ def test_both_databases_store_the_same(sqlite_url: str, postgres_url: str, tmp_p
         engine.dispose()
 
     assert states[0] == states[1]
+
+
+def test_imports_at_the_same_time_store_what_one_after_the_other_stores(database_url: str, tmp_path: Path) -> None:
+    rows = [
+        {"order_id": f"o{number % 500}", "account_id": f"a{number % 500 % 7}", "product_id": f"p{number % 11}"}
+        | {"ordered_at": "2024-01-01", "quantity": str(number % 3 + 1)}
+        for number in range(3000)
+    ]
+    paths = [write_csv(tmp_path / "forth.csv", rows), write_csv(tmp_path / "back.csv", rows)]
+
+    def run(path: Path) -> None:
+        engine = create_database_engine(database_url)
+        import_file(engine, "orders", [path], ImportOptions(batch_rows=100))
+        engine.dispose()
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(run, paths))
+
+    engine = create_database_engine(database_url)
+    together = database_state(engine)
+    summary = import_file(engine, "orders", paths)
+    assert database_state(engine) == together
+    assert (summary.rows.new, summary.rows.changed) == (0, 0)
+    engine.dispose()

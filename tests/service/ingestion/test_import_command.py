@@ -55,6 +55,16 @@ def test_too_many_rejects_end_with_code_2() -> None:
     assert len(read_rejects(Path("bad.csv"))) == 3
 
 
+def test_a_file_that_breaks_off_says_what_was_imported_before() -> None:
+    path = write_csv(Path("lines.csv.gz"), [{**LINE, "order_id": str(number * 7919)} for number in range(55_000)])
+    path.write_bytes(path.read_bytes()[:-1000])
+
+    result = run("orders", "lines.csv.gz")
+
+    assert isinstance(result.exception, DomainError)
+    assert "new, 0 changed, 0 unchanged" in result.output
+
+
 def test_a_misspelt_product_is_reported_with_its_count() -> None:
     write_csv(Path("products.csv"), [{"sku": "GTX Pro", "cost": "5"}])
     write_csv(Path("lines.csv"), [{**LINE, "product_id": "GTXPro"}] * 2)

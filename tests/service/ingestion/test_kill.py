@@ -17,8 +17,8 @@ from service.orders.tables import Order
 from tests.service.ingestion.support import database_state, write_csv
 
 LINES_PER_ORDER = 3
-ORDERS = 12_000
-BATCH_ROWS = 500
+ORDERS = 7_000
+BATCH_ROWS = 300
 PROGRAM = """
 import sys
 from pathlib import Path

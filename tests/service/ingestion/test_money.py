@@ -20,7 +20,7 @@ def test_rounding_is_half_even_in_the_currencys_digits(major: Decimal, currency:
     assert to_minor(major, code) == round(Fraction(major) * 10**digits)
 
 
-@given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e12, max_value=1e12))
+@given(st.floats(min_value=1e-60, max_value=1e60))
 def test_a_float_is_read_as_its_shortest_decimal(value: float) -> None:
     assert float(read_decimal(value)) == value
 
@@ -79,5 +79,5 @@ def test_times_are_read_as_utc(given_as: object, expected: str) -> None:
     ["", None, "01/03/2017", "2017-02-30", "1488362400000", 1488362400000, "0001-01-01T00:00:00+14:00", True, "99"],
 )
 def test_what_is_no_time_is_refused(given_as: object) -> None:
-    with pytest.raises(ValueError, match="is |must be"):
+    with pytest.raises(ValueError, match=r"is |must be"):
         read_moment(given_as)

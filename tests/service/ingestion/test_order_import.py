@@ -330,7 +330,7 @@ def test_a_truncated_gzip_names_the_file_and_leaves_whole_orders(engine: Engine)
     path = write_csv(Path("lines.csv.gz"), rows)
     path.write_bytes(path.read_bytes()[:-2000])
 
-    with pytest.raises(UnreadableFile, match="lines.csv.gz, after line .*cut off before its end"):
+    with pytest.raises(UnreadableFile, match=r"lines\.csv\.gz, after line .*cut off before its end"):
         import_file(engine, "orders", [path], ImportOptions(batch_rows=1001))
 
     state = database_state(engine)

@@ -1,12 +1,13 @@
 """Reading files: formats, defects, and the lines that defects are on."""
 
 import gzip
+import sys
 from pathlib import Path
 
 import pytest
 
 from service.ingestion.chunks import Chunk
-from service.ingestion.errors import UnreadableFile
+from service.ingestion.errors import ReaderMissing, UnreadableFile
 from service.ingestion.readers import open_source
 
 
@@ -114,6 +115,13 @@ def test_a_file_that_is_none_is_refused_with_its_name(content: bytes, message: s
 def test_a_file_that_is_not_there_is_refused() -> None:
     with pytest.raises(UnreadableFile, match=r"absent\.csv: No such file"):
         open_source(Path("absent.csv"))
+
+
+def test_parquet_without_its_reader_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+
+    with pytest.raises(ReaderMissing, match=r"pip install 'nextoffer\[train\]'"):
+        read(b"PAR1", "file.parquet")
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 100])

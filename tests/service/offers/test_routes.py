@@ -201,6 +201,12 @@ def test_a_bad_limit_is_refused(client: TestClient, query: str) -> None:
     assert answer.json()["errors"][0]["loc"] == ["query", "limit"]
 
 
+def test_a_thousand_parameters_do_no_harm(client: TestClient) -> None:
+    query = "&".join(f"p{n}={n}" for n in range(1000))
+
+    assert client.get(f"{URL}/ann?{query}&limit=1").status_code == 200
+
+
 def test_an_account_in_the_path_is_never_taken_from_the_query(client: TestClient) -> None:
     assert client.get(f"{URL}/ann?account_id=bob").json()["account_id"] == "ann"
 

@@ -8,7 +8,6 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from service.database import create_database_engine
-
 from tests.service.ingestion.support import serving
 
 
