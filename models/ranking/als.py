@@ -44,7 +44,7 @@ def to_confidence(strength: csr_matrix, alpha: float) -> csr_matrix:
 def fit_als(strength: csr_matrix, parameters: RankingParameters, warm: AlsScorer | None = None) -> AlsScorer:
     """Factorise the strengths, shape (n_accounts, n_products).
 
-    warm: factors of an earlier window with the same rows; saves two thirds of the iterations.
+    warm: factors of an earlier window with the same rows, which saves iterations.
     The same strengths, parameters and warm start give the same bytes on any number of threads: each row is solved by
     itself, and BLAS is held to one thread.
     """
@@ -55,7 +55,7 @@ def fit_als(strength: csr_matrix, parameters: RankingParameters, warm: AlsScorer
             factors=parameters.embedding_size,
             regularization=parameters.regularization,
             alpha=1.0,
-            iterations=parameters.iterations if warm is None else parameters.warm_iterations,
+            iterations=parameters.iterations_of_fit(is_warm=warm is not None),
             random_state=parameters.seed,
         )
         if warm is not None:

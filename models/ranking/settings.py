@@ -21,8 +21,9 @@ class BlendWeights:
 class RankingParameters:
     """What the rankers learn with. The defaults were chosen on validation windows, never on a reported one.
 
-    embedding_size, regularization, iterations, alpha, seed: of ALS, with the paper's confidence 1 + alpha * strength.
-    warm_iterations:            ALS iterations when it starts from the factors of an earlier window.
+    embedding_size, regularization, alpha, seed: of ALS, with the paper's confidence 1 + alpha * strength.
+    iterations:                 of ALS in all: half on the earliest window, then a quarter on each longer one, which
+                                starts from the factors before it.
     half_life_days:             an order's strength halves in this time.
     popularity_half_life_days:  the same for popularity, which lives faster.
     account_discount:           in co-purchases a busy account counts as its strength to the power of minus this.
@@ -36,7 +37,6 @@ class RankingParameters:
     embedding_size: int = 128
     regularization: float = 20.0
     iterations: int = 20
-    warm_iterations: int = 5
     alpha: float = 10.0
     seed: int = 0
     half_life_days: float = 45.0
@@ -49,6 +49,10 @@ class RankingParameters:
     basket_discount: float = 0.25
     basket_product_discount: float = 0.3
     dense_products: int = 6_000
+
+    def iterations_of_fit(self, *, is_warm: bool) -> int:
+        """How many iterations one fit has."""
+        return max(self.iterations // (4 if is_warm else 2), 1)
 
     def to_json(self) -> dict[str, float]:
         """Return the values by name, ready for a manifest."""
