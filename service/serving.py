@@ -19,9 +19,8 @@ class AddressInUse(DomainError):
     code = "address-in-use"
 
     def __init__(self, settings: Settings, error: OSError) -> None:
-        super().__init__(
-            f"{settings.host}:{settings.port} can't be bound: {error.strerror}. Choose another port: NEXTOFFER_PORT=8001"
-        )
+        address = f"{settings.host}:{settings.port}"
+        super().__init__(f"{address} can't be bound: {error.strerror}. Choose another port: NEXTOFFER_PORT=8001")
 
 
 def serve() -> None:

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from models.ranking.explain import histories_of
 from models.ranking.links import Graph, build_graph, strongest_links
 from models.ranking.scorer import Scorer
 from models.ranking.settings import RankingParameters
-from models.ranking.weights import row_slice, rows_of
+from models.ranking.weights import look_up
 
 DENSE_FROM = 0.05
 """From this share of non-zeros on, the accounts in between are walked as a dense matrix."""
@@ -25,10 +26,12 @@ LINKS_PER_PRODUCT = 400
 class AffinityScorer(Scorer, Protocol):
     """Scores by ``sum_i x_ui B_ij``, with x and B as in ``models.ranking.links.Graph``."""
 
-    def contributions(
-        self, row: np.int32, owned: NDArray[np.int32], candidates: NDArray[np.int32]
-    ) -> NDArray[np.float32]:
-        """Return float32 (len(candidates), len(owned)): x_ui B_ij. ``owned`` is all that the account holds."""
+    def contributions(self, rows: NDArray[np.int32], candidates: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return float32 (m, K, n) for accounts (m,) and candidates (m, K): x_ui B_ij of what each account owns.
+
+        candidates: -1 padded; what stands there for padding means nothing.
+        n is the longest history of the accounts; the others are padded with 0.
+        """
 
 
 def fit_affinity(strength: csr_matrix, parameters: RankingParameters) -> AffinityScorer:
@@ -66,15 +69,16 @@ class WalkingAffinity:
             return scores
         return np.ascontiguousarray((self.holders @ weights.toarray().T).T)
 
-    def contributions(
-        self, row: np.int32, owned: NDArray[np.int32], candidates: NDArray[np.int32]
-    ) -> NDArray[np.float32]:
+    def contributions(self, rows: NDArray[np.int32], candidates: NDArray[np.int32]) -> NDArray[np.float32]:
         """See AffinityScorer."""
-        holders = self.holders[candidates]
-        board = np.zeros((holders.shape[1], len(candidates)), dtype=np.float32)
-        board[holders.indices, np.repeat(np.arange(len(candidates)), np.diff(holders.indptr))] = holders.data
-        share: NDArray[np.float32] = (self.graph.owners[owned] @ board).T * row_slice(self.graph.held, row)
-        share[candidates[:, None] == owned] = 0
+        owned = histories_of(self.graph.held, rows)
+        share = np.zeros((*candidates.shape, owned.products.shape[1]), dtype=np.float32)
+        for at, wanted in enumerate(np.maximum(candidates, 0)):
+            holders = self.holders[wanted]
+            board = np.zeros((holders.shape[1], len(wanted)), dtype=np.float32)
+            board[holders.indices, np.repeat(np.arange(len(wanted)), np.diff(holders.indptr))] = holders.data
+            share[at] = (self.graph.owners[owned.products[at]] @ board).T * owned.values[at]
+        share[candidates[..., None] == owned.products[:, None, :]] = 0
         return share
 
 
@@ -95,16 +99,12 @@ class ListedAffinity:
         scores: NDArray[np.float32] = (self.held[rows] @ self.links).toarray()
         return scores
 
-    def contributions(
-        self, row: np.int32, owned: NDArray[np.int32], candidates: NDArray[np.int32]
-    ) -> NDArray[np.float32]:
+    def contributions(self, rows: NDArray[np.int32], candidates: NDArray[np.int32]) -> NDArray[np.float32]:
         """See AffinityScorer."""
-        columns, values, sizes = rows_of(self.links, owned)
-        place = np.full(self.links.shape[1], -1, dtype=np.int16)
-        place[candidates] = np.arange(len(candidates))
-        at = place[columns]
-        found = np.flatnonzero(at >= 0)
-        owner = np.repeat(np.arange(len(owned)), sizes)[found]
-        share = np.zeros((len(candidates), len(owned)), dtype=np.float32)
-        share[at[found], owner] = values[found] * row_slice(self.held, row)[owner]
+        owned = histories_of(self.held, rows)
+        account, position = np.nonzero(owned.is_owned)
+        sources = owned.products[account, position]
+        found = look_up(self.links, sources[:, None], candidates[account])
+        share = np.zeros((*candidates.shape, owned.products.shape[1]), dtype=np.float32)
+        share[account, :, position] = found * owned.values[account, position][:, None]
         return share

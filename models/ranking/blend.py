@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from models.ranking.explain import AlsContributions, strongest
+from models.ranking.explain import AlsContributions, alike_groups, histories_of, strongest
 from models.ranking.fit import FittedRankers
 from models.ranking.settings import BlendWeights
 from models.ranking.top import in_batches
@@ -61,33 +61,26 @@ class BlendScorer:
         """
         reasons = np.full((*products.shape, REASONS), -1, dtype=np.int32)
         scales = self._scales(rows)
+        sizes = np.diff(self.fitted.strength.indptr)[rows]
         # Systems this small only lose by a second BLAS thread.
         with threadpool_limits(1):
-            for at, row in enumerate(rows):
-                found = np.flatnonzero(products[at] >= 0)
-                owned = self.owned(row)
-                if len(owned) and len(found):
-                    share = self.contributions(row, products[at, found], scales[at])
-                    reasons[at, found] = strongest(share, owned, REASONS)
+            for group in alike_groups(sizes, self.fitted.parameters.embedding_size):
+                share = self.contributions(rows[group], products[group], scales[group])
+                owned = histories_of(self.fitted.strength, rows[group])
+                reasons[group] = strongest(share, owned.products, REASONS)
         return reasons
 
-    def owned(self, row: np.int32) -> NDArray[np.int32]:
-        """Return the products that the account's scores come from."""
-        begin, end = self.fitted.strength.indptr[row : row + 2]
-        products: NDArray[np.int32] = self.fitted.strength.indices[begin:end]
-        return products
-
     def contributions(
-        self, row: np.int32, candidates: NDArray[np.int32], scales: NDArray[np.float32]
+        self, rows: NDArray[np.int32], candidates: NDArray[np.int32], scales: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """Return float32 (len(candidates), n_owned): what each owned product adds to each candidate's score.
+        """Return what each owned product adds to each candidate's score, 0 for padded candidates.
 
-        scales: float32 (2,), weight over peak of ALS and of affinity.
+        candidates: (m, K), -1 padded. scales: float32 (m, 2), weight over peak of ALS and of affinity.
+        Returns float32 (m, K, n), n the longest history of the accounts, each in the order of its row of strengths.
         """
-        owned = self.owned(row)
-        als = self._als.of(row, owned, candidates)
-        affinity = self.fitted.affinity.contributions(row, owned, candidates)
-        share: NDArray[np.float32] = scales[0] * als + scales[1] * affinity
+        share = self._als.of(rows, candidates) * scales[:, 0, None, None]
+        share += self.fitted.affinity.contributions(rows, candidates) * scales[:, 1, None, None]
+        share[candidates < 0] = 0
         return share
 
     def _scales(self, rows: NDArray[np.int32]) -> NDArray[np.float32]:

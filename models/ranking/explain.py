@@ -1,10 +1,58 @@
-"""How much of a score each owned product is responsible for."""
+"""How much of a score each owned product is responsible for, worked out for many accounts at once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from models.ranking.als import AlsScorer
-from models.ranking.weights import row_slice
+from models.ranking.weights import rows_of
+
+FACTORS_PER_GROUP = 2_000_000
+
+
+@dataclass(frozen=True)
+class Histories:
+    """What some accounts own, as a rectangle: shorter histories are padded.
+
+    rows:     int32 (m,), the accounts.
+    products: int32 (m, n), 0 where padded.
+    is_owned: bool (m, n), False where padded.
+    values:   float32 (m, n), the matrix's values, 0 where padded.
+    """
+
+    rows: NDArray[np.int32]
+    products: NDArray[np.int32]
+    is_owned: NDArray[np.bool_]
+    values: NDArray[np.float32]
+
+
+def histories_of(matrix: csr_matrix, rows: NDArray[np.int32]) -> Histories:
+    """Lay out some rows of (n_accounts, n_products)."""
+    columns, values, sizes = rows_of(matrix, rows)
+    is_owned = np.arange(sizes.max(initial=0)) < sizes[:, None]
+    products = np.zeros(is_owned.shape, dtype=np.int32)
+    products[is_owned] = columns
+    padded = np.zeros(is_owned.shape, dtype=np.float32)
+    padded[is_owned] = values
+    return Histories(rows, products, is_owned, padded)
+
+
+def alike_groups(sizes: NDArray[np.int32], factors: int) -> Iterator[NDArray[np.intp]]:
+    """Group accounts by the length of their history, so that little is padded; positions into ``sizes``.
+
+    A group's factors, (m, n, factors), stay within a few megabytes.
+    """
+    order = np.argsort(sizes, kind="stable")
+    begin = 0
+    while begin < len(order):
+        end = len(order)
+        while end - begin > 1 and (end - begin) * max(int(sizes[order[end - 1]]), 1) * factors > FACTORS_PER_GROUP:
+            end = begin + (end - begin) // 2
+        yield order[begin:end]
+        begin = end
 
 
 class AlsContributions:
@@ -14,46 +62,54 @@ class AlsContributions:
     """
 
     def __init__(self, scorer: AlsScorer) -> None:
-        self.scorer = scorer
         Y = scorer.product_factors.astype(np.float64)
-        self._base = Y.T @ Y + scorer.regularization * np.eye(Y.shape[1])
-        self._factors = Y
-        self._solved = np.linalg.solve(self._base, Y.T).T
+        base = Y.T @ Y + scorer.regularization * np.eye(Y.shape[1])
+        self._confidence = scorer.confidence
+        self._base = base.astype(np.float32)
+        self._factors = scorer.product_factors
+        self._solved = np.linalg.solve(base, Y.T).T.astype(np.float32)
 
-    def of(self, row: np.int32, owned: NDArray[np.int32], candidates: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Return float32 (len(candidates), len(owned)); ``owned`` is all that the account holds."""
-        confidence = row_slice(self.scorer.confidence, row).astype(np.float64)
-        solve = self._by_products if len(owned) < self._base.shape[0] else self._by_factors
-        share: NDArray[np.float32] = (solve(owned, candidates, confidence) * confidence).astype(np.float32)
+    def of(self, rows: NDArray[np.int32], candidates: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return float32 (m, K, n) for candidates (m, K): each owned product's part, in the order of the history."""
+        candidates = np.maximum(candidates, 0)
+        owned = histories_of(self._confidence, rows)
+        solve = self._by_products if owned.products.shape[1] < len(self._base) else self._by_factors
+        share: NDArray[np.float32] = solve(owned, candidates) * owned.values[:, None, :]
         return share
 
-    def _by_factors(
-        self, owned: NDArray[np.int32], candidates: NDArray[np.int32], confidence: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        Y = self._factors[owned]
-        inverse_of = self._base + Y.T @ ((confidence - 1)[:, None] * Y)
-        share: NDArray[np.float64] = (Y @ np.linalg.solve(inverse_of, self._factors[candidates].T)).T
+    def _by_factors(self, owned: Histories, candidates: NDArray[np.int32]) -> NDArray[np.float32]:
+        Y = self._factors[owned.products] * owned.is_owned[..., None]
+        inverse_of = self._base + (Y * (owned.values - 1)[..., None]).transpose(0, 2, 1) @ Y
+        solved = np.linalg.solve(inverse_of, self._factors[candidates].transpose(0, 2, 1))
+        share: NDArray[np.float32] = (Y @ solved).transpose(0, 2, 1)
         return share
 
-    def _by_products(
-        self, owned: NDArray[np.int32], candidates: NDArray[np.int32], confidence: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def _by_products(self, owned: Histories, candidates: NDArray[np.int32]) -> NDArray[np.float32]:
         """The same by Woodbury's identity, a system as large as the account's history: most accounts hold little."""
-        Y: NDArray[np.float64] = self._factors[owned]
-        extra = 1 / (confidence - 1)
-        system = self._solved[owned] @ Y.T
-        system[np.diag_indices_from(system)] += extra
-        share: NDArray[np.float64] = np.linalg.solve(system.T, Y @ self._solved[candidates].T).T * extra
-        return share
+        Y = self._factors[owned.products] * owned.is_owned[..., None]
+        solved = self._solved[owned.products] * owned.is_owned[..., None]
+        # A padded product has a row and a column of its own, with 1 on the diagonal.
+        extra = np.where(owned.is_owned, 1 / np.where(owned.is_owned, owned.values - 1, 1), 1).astype(np.float32)
+        system = Y @ solved.transpose(0, 2, 1)
+        diagonal = np.arange(system.shape[1])
+        system[:, diagonal, diagonal] += extra
+        share = np.linalg.solve(system, Y @ self._solved[candidates].transpose(0, 2, 1)) * extra[..., None]
+        turned: NDArray[np.float32] = share.transpose(0, 2, 1)
+        return turned
 
 
 def strongest(share: NDArray[np.float32], owned: NDArray[np.int32], count: int) -> NDArray[np.int32]:
-    """Return int32 (len(share), count): the owned products with the largest positive shares, -1 padded.
+    """Return int32 (m, K, count): the owned products with the largest positive shares, best first, -1 padded.
 
-    share: (n_candidates, n_owned). Ties go to the lower product row.
+    share: (m, K, n), which is overwritten. owned: (m, n). Ties go to the earlier product.
     """
-    order = np.argsort(-share, axis=1, kind="stable")[:, :count]
-    found = np.full((len(share), count), -1, dtype=np.int32)
-    is_positive = np.take_along_axis(share, order, axis=1) > 0
-    found[:, : order.shape[1]] = np.where(is_positive, owned[order], -1)
+    found = np.full((*share.shape[:2], count), -1, dtype=np.int32)
+    if share.shape[2] == 0:
+        return found
+    account = np.arange(share.shape[0])[:, None]
+    for place in range(count):
+        best = share.argmax(axis=2)
+        value = np.take_along_axis(share, best[..., None], axis=2)
+        found[..., place] = np.where(value[..., 0] > 0, owned[account, best], -1)
+        np.put_along_axis(share, best[..., None], -np.inf, axis=2)
     return found

@@ -36,7 +36,7 @@ class RankingParameters:
 
     embedding_size: int = 128
     regularization: float = 20.0
-    iterations: int = 20
+    iterations: int = 30
     alpha: float = 10.0
     seed: int = 0
     half_life_days: float = 45.0

@@ -66,12 +66,6 @@ def scale_columns(matrix: csr_matrix, factors: NDArray[np.float32]) -> csr_matri
     return csr_matrix((data, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
-def row_slice(matrix: csr_matrix, row: np.int32) -> NDArray[np.float32]:
-    """Return the values of one row."""
-    values: NDArray[np.float32] = matrix.data[slice(*matrix.indptr[row : row + 2])]
-    return values
-
-
 def rows_of(
     matrix: csr_matrix, rows: NDArray[np.int32]
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]]:
@@ -82,3 +76,23 @@ def rows_of(
     sizes = matrix.indptr[rows + 1] - matrix.indptr[rows]
     at = np.repeat(matrix.indptr[rows] - (np.cumsum(sizes) - sizes), sizes) + np.arange(int(sizes.sum()))
     return matrix.indices[at], matrix.data[at], sizes
+
+
+def look_up(matrix: csr_matrix, rows: NDArray[np.int32], columns: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Return the entries at rows (n, 1) and columns (n, k), float32 (n, k); 0 where none is stored.
+
+    A binary search in every row at once. The matrix's indices are sorted; a column of -1 is stored nowhere.
+    """
+    if matrix.nnz == 0:
+        return np.zeros(columns.shape, dtype=np.float32)
+    last = matrix.nnz - 1
+    end = np.broadcast_to(matrix.indptr[rows + 1], columns.shape)
+    low, high = np.broadcast_to(matrix.indptr[rows], columns.shape), end
+    for _ in range(int((high - low).max(initial=0)).bit_length()):
+        middle = (low + high) >> 1
+        is_before = (middle < high) & (matrix.indices[np.minimum(middle, last)] < columns)
+        low, high = np.where(is_before, middle + 1, low), np.where(is_before, high, middle)
+    at = np.minimum(low, last)
+    is_stored = (low < end) & (matrix.indices[at] == columns)
+    values: NDArray[np.float32] = np.where(is_stored, matrix.data[at], np.float32(0))
+    return values

@@ -51,10 +51,26 @@ def test_contributions_add_up_to_the_score(most_walked: int, monkeypatch: pytest
 
     for row in np.flatnonzero(np.diff(STRENGTH.indptr)).astype(np.int32):
         owned = STRENGTH.indices[STRENGTH.indptr[row] : STRENGTH.indptr[row + 1]]
-        share = scorer.contributions(row, owned, candidates)
+        (share,) = scorer.contributions(np.array([row]), candidates[None])
 
         assert share.shape == (len(candidates), len(owned))
         assert share.sum(axis=1) == pytest.approx(scorer.score(np.array([row]))[0], abs=1e-5)
+
+
+@pytest.mark.parametrize("most_walked", [1_000, 0])
+def test_contributions_of_many_accounts_are_those_of_each(most_walked: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(affinity, "MOST_WALKED", most_walked)
+    scorer = fit_affinity(STRENGTH, PARAMETERS)
+    rows = np.flatnonzero(np.diff(STRENGTH.indptr)).astype(np.int32)
+    candidates = np.random.default_rng(0).permuted(np.tile(np.arange(-1, 24), (len(rows), 1)), axis=1)[:, :6]
+
+    together = scorer.contributions(rows, candidates.astype(np.int32))
+
+    for at, row in enumerate(rows):
+        (alone,) = scorer.contributions(np.array([row]), candidates[at][None].astype(np.int32))
+        is_real = candidates[at] >= 0
+        assert together[at, is_real, : alone.shape[1]] == pytest.approx(alone[is_real], abs=1e-6)
+        assert not together[at, is_real, alone.shape[1] :].any()
 
 
 @pytest.mark.parametrize("pairs_per_chunk", [1, 10_000])

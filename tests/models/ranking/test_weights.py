@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
 
-from models.ranking.weights import DAY_SECONDS, LEAST_DECAY, decay, distinct, strength_matrix
+from models.ranking.weights import DAY_SECONDS, LEAST_DECAY, decay, distinct, look_up, strength_matrix
 from tests.models.histories import DAY, START, make_history
 
 
@@ -56,3 +57,15 @@ def test_distinct_finds_each_pair_once(pairs: list[tuple[int, int]]) -> None:
     found = distinct(columns[0], columns[1])
 
     assert sorted(set(pairs)) == [pairs[at] for at in found]
+
+
+@given(seed=st.integers(0, 10**6), density=st.sampled_from([0, 0.1, 0.6, 1]))
+def test_looking_up_entries_finds_those_of_the_dense_matrix(seed: int, density: float) -> None:
+    rng = np.random.default_rng(seed)
+    dense = (rng.random((5, 9)) * (rng.random((5, 9)) < density)).astype(np.float32)
+    rows = rng.integers(0, 5, (7, 1)).astype(np.int32)
+    columns = rng.integers(-1, 9, (7, 4)).astype(np.int32)
+
+    found = look_up(csr_matrix(dense), rows, columns)
+
+    assert (found == np.where(columns >= 0, dense[rows, columns], 0)).all()
