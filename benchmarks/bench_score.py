@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.data import demo_lines, synthetic_history
+from benchmarks.data import SYNTHETIC_SIZES, demo_lines, synthetic_lines
 from benchmarks.measure import show, time_in_turn
 from models.artifact import open_artifact
-from models.data.history import History
 from models.data.sources.local import history_from_files
 from models.score import write_scores
 from models.train import TrainingOptions, train
@@ -16,7 +15,6 @@ from models.train import TrainingOptions, train
 RUNS = 3
 LIMIT = 20
 ROWS_PER_BATCH = 256
-SYNTHETIC_SIZES = ((50_000, 20_000, 1_250_000), (200_000, 20_000, 5_000_000))
 
 
 def bare_product(accounts: int, products: int, factors: int) -> None:
@@ -32,16 +30,15 @@ def bare_product(accounts: int, products: int, factors: int) -> None:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        rows = []
-        histories = {"demo": history_from_files([demo_lines(root / "lines.parquet")], None, None, {})}
+        files = {"demo": demo_lines(root / "demo.parquet")}
         for size in SYNTHETIC_SIZES:
-            histories[f"synthetic {size[0]:,} accounts"] = synthetic_history(*size)
-        for name, history in histories.items():
-            rows.append(_measure(name, history, root))
+            files[f"synthetic {size[0]:,} accounts"] = synthetic_lines(root / f"{size[0]}.parquet", *size)
+        rows = [_measure(name, path, root) for name, path in files.items()]
         show(f"Scoring: {LIMIT} products for every account, Parquet written", "numpy product + partial sort", rows)
 
 
-def _measure(name: str, history: History, root: Path) -> tuple[str, list[float], list[float], str]:
+def _measure(name: str, path: Path, root: Path) -> tuple[str, list[float], list[float], str]:
+    history = history_from_files([path], None, None, {})
     trained = train(history, TrainingOptions(), root / name, None, lambda *_: None)
     artifact = open_artifact(trained.folder)
     accounts, products = history.interactions.n_accounts, history.interactions.n_products

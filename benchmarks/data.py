@@ -1,6 +1,5 @@
 """What the benchmarks run on: the demo's real lines, and a synthetic history to show how cost grows."""
 
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +7,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from models.data.columns import to_lines
-from models.data.history import History, build_history
 from service.demo.dataset import package_folder
 
 YEAR_SECONDS = 365 * 86_400
 START = 1_700_000_000
+SYNTHETIC_SIZES = ((50_000, 20_000, 1_250_000), (200_000, 20_000, 5_000_000))
+"""Accounts, products and order lines, to show how cost grows."""
 
 
 def demo_lines(target: Path) -> Path:
@@ -26,24 +25,14 @@ def demo_lines(target: Path) -> Path:
     return target
 
 
-@cache
-def synthetic_history(accounts: int, products: int, pairs: int, seed: int = 1) -> History:
-    """A year of orders by accounts of 50 tastes: products are drawn by a Zipf law within the account's taste.
-
-    There are ``pairs`` lines; a few repeat a pair of account and product.
-    """
+def synthetic_lines(target: Path, accounts: int, products: int, lines: int, seed: int = 1) -> Path:
+    """Write a year of orders by accounts of 50 tastes: products are drawn by a Zipf law within the account's taste."""
     rng = np.random.default_rng(seed)
-    account = np.sort((rng.random(pairs) ** 1.5 * accounts).astype(np.int64))
+    account = np.sort((rng.random(lines) ** 1.5 * accounts).astype(np.int64))
     taste = (account * 7919) % 50
-    rank = np.minimum((rng.pareto(1.1, pairs) * 8).astype(np.int64), products - 1)
-    product = np.where(rng.random(pairs) < 0.7, (rank * 50 + taste) % products, rank)
-    seconds = START + (rng.random(pairs) * YEAR_SECONDS).astype(np.int64)
-    table = pa.table(
-        {
-            "account_id": account,
-            "order_id": np.arange(pairs) // 4,
-            "product_id": product,
-            "ordered_at": np.repeat(seconds[::4], 4)[:pairs],
-        }
-    )
-    return build_history(to_lines(table, "synthetic", {}), None, [])
+    rank = np.minimum((rng.pareto(1.1, lines) * 8).astype(np.int64), products - 1)
+    product = np.where(rng.random(lines) < 0.7, (rank * 50 + taste) % products, rank)
+    seconds = START + (rng.random(lines) * YEAR_SECONDS).astype(np.int64)
+    table = {"account_id": account, "order_id": np.arange(lines) // 4, "product_id": product}
+    pq.write_table(pa.table(table | {"ordered_at": np.repeat(seconds[::4], 4)[:lines]}), target)
+    return target

@@ -1,0 +1,111 @@
+"""`nextoffer train` and `nextoffer score`, as a user runs them: files in, exit codes and messages out."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner, Result
+
+from service.cli import app
+from service.errors import DomainError
+from service.registry.store import ArtifactStore
+
+RUNNER = CliRunner()
+
+
+def write_lines(path: Path, is_random: bool = False) -> Path:
+    """Order lines of a year by accounts of two tastes, or of none."""
+    rng = np.random.default_rng(3)
+    orders = 2_000
+    account = rng.integers(0, 100, orders)
+    product = rng.integers(0, 15, (orders, 2)) + (0 if is_random else 15 * (account % 2)[:, None])
+    day = np.datetime64("2024-01-01") + rng.integers(0, 360, orders)
+    table = pa.table(
+        {
+            "customer": np.repeat(account, 2),
+            "order_id": np.repeat(np.arange(orders), 2),
+            "product_id": product.ravel(),
+            "ordered_at": pa.array(np.repeat(day, 2)),
+            "quantity": np.ones(2 * orders),
+            "amount_minor": np.full(2 * orders, 100),
+        }
+    )
+    pyarrow.csv.write_csv(table, path)
+    return path
+
+
+def run(*arguments: object) -> Result:
+    return RUNNER.invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> Path:
+    """A folder with one published artifact."""
+    lines = write_lines(tmp_path / "lines.csv")
+    result = run("train", "--orders", lines, "--map", "customer=account_id", "--out", tmp_path / "artifacts")
+    assert result.exit_code == 0, result.output
+    return tmp_path / "artifacts"
+
+
+def test_training_from_a_file_publishes_and_scoring_writes_every_account(artifacts: Path, tmp_path: Path) -> None:
+    result = run("score", "--artifacts", artifacts, "--limit", 5, "--out", tmp_path / "scores.parquet")
+
+    table = pq.read_table(tmp_path / "scores.parquet")
+    assert result.exit_code == 0, result.output
+    assert ArtifactStore(artifacts).active_version() is not None
+    assert table.column_names == ["account_id", "rank", "product_id", "score", "source"]
+    assert set(table["account_id"].to_pylist()) == {str(account) for account in range(100)}
+    assert set(table["rank"].to_pylist()) == {1, 2, 3, 4, 5}
+
+
+def test_training_again_on_the_same_data_gives_the_same_version(artifacts: Path, tmp_path: Path) -> None:
+    before = ArtifactStore(artifacts).active_version()
+
+    run("train", "--orders", tmp_path / "lines.csv", "--map", "customer=account_id", "--out", artifacts)
+
+    assert ArtifactStore(artifacts).active_version() == before
+    assert len([path for path in artifacts.iterdir() if path.is_dir()]) == 1
+
+
+def test_a_rejected_artifact_is_kept_but_not_published_and_exits_with_3(artifacts: Path, tmp_path: Path) -> None:
+    before = ArtifactStore(artifacts).active_version()
+    noise = write_lines(tmp_path / "noise.csv", is_random=True)
+
+    result = run("train", "--orders", noise, "--map", "customer=account_id", "--out", artifacts)
+
+    assert result.exit_code == 3
+    assert ArtifactStore(artifacts).active_version() == before
+    assert len([path for path in artifacts.iterdir() if path.is_dir()]) == 2
+
+
+def test_force_publishes_what_the_gate_rejected(artifacts: Path, tmp_path: Path) -> None:
+    before = ArtifactStore(artifacts).active_version()
+    noise = write_lines(tmp_path / "noise.csv", is_random=True)
+
+    result = run("train", "--orders", noise, "--map", "customer=account_id", "--out", artifacts, "--force")
+
+    assert result.exit_code == 0
+    assert ArtifactStore(artifacts).active_version() != before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("train", "--as-of", "soon", "--orders", "{lines}"), "--as-of soon: not a date"),
+        (("train", "--map", "customer", "--orders", "{lines}"), "--map takes theirs=ours"),
+        (("train", "--products", "{lines}"), "name those files too"),
+        (("score", "--artifacts", "nowhere", "--out", "scores.parquet"), "No artifact is active"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_in_words(
+    arguments: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
+    lines = write_lines(tmp_path / "lines.csv")
+
+    result = run(*(argument.format(lines=lines) for argument in arguments))
+
+    assert isinstance(result.exception, DomainError)
+    assert message in str(result.exception)
