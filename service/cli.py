@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 from alembic import command as alembic_command
+from alembic.util import CommandError
+from pydantic import ValidationError
+from rich.text import Text
 from sqlalchemy.exc import SQLAlchemyError
 
 from models.artifact import ArtifactInvalid
@@ -53,11 +56,15 @@ def main() -> None:
         app()
     except (DomainError, ArtifactInvalid, HistoryInvalid) as error:
         fail(str(error))
+    except ValidationError as error:
+        fail("; ".join(f"NEXTOFFER_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors()))
+    except CommandError as error:
+        fail(f"The database was made by another release, or is no database of nextoffer's: {error}")
     except SQLAlchemyError as error:
         fail(f"The database failed: {str(error).splitlines()[0]}")
 
 
 def fail(message: str) -> None:
     """Say what is wrong on standard error and end with code 1."""
-    console.print(f"[bold red]Error:[/] {message}", highlight=False, soft_wrap=True)
+    console.print("[bold red]Error:[/]", Text(message), highlight=False, soft_wrap=True)
     sys.exit(1)

@@ -108,6 +108,18 @@ def alembic_config(url: str | URL) -> Config:
     return config
 
 
+def refuse_outdated_schema(url: str) -> None:
+    """Check the schema of a database that is not open; raises SchemaOutdated. A missing SQLite file is not made."""
+    file = make_url(url).database if url.startswith("sqlite") else None
+    if file and not Path(file).exists():
+        raise SchemaOutdated(None, ScriptDirectory.from_config(alembic_config(url)).get_current_head())
+    engine = create_database_engine(url)
+    try:
+        check_schema(engine)
+    finally:
+        engine.dispose()
+
+
 def check_schema(engine: Engine) -> None:
     """Raise SchemaOutdated unless the database is at the newest migration."""
     wanted = ScriptDirectory.from_config(alembic_config(engine.url)).get_current_head()

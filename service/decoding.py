@@ -33,7 +33,7 @@ async def read_body(request: Request, model: type[Model], max_bytes: int) -> Mod
     its syntax, its encoding, its depth, or its fields.
     """
     if not is_json(request.headers.get("content-type")):
-        raise MediaTypeUnsupported
+        raise MediaTypeUnsupported("application/json")
     body = bytearray()
     async for chunk in request.stream():
         body += chunk

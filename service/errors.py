@@ -42,8 +42,8 @@ class MediaTypeUnsupported(DomainError):
 
     code = "media-type-unsupported"
 
-    def __init__(self) -> None:
-        super().__init__("Send the body as application/json.")
+    def __init__(self, *supported: str) -> None:
+        super().__init__(f"Send the body as {' or '.join(supported)}.")
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def request_id_for(scope: Scope) -> str:
 def route_of(scope: Scope) -> str:
     """Return the template of the matched route, never the path: it may hold identifiers."""
     route: Any = scope.get("route")
-    return getattr(route, "path", None) or "unmatched"
+    return getattr(route, "path_format", None) or getattr(route, "path", None) or "unmatched"
 
 
 def guarded(scope: Scope, receive: Receive, max_bytes: int) -> Receive:

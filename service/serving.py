@@ -5,7 +5,7 @@ import socket
 import uvicorn
 
 from service.app import create_app
-from service.database import check_schema, create_database_engine
+from service.database import refuse_outdated_schema
 from service.errors import DomainError
 from service.logs import server_log_config
 from service.settings import Settings
@@ -26,7 +26,7 @@ class AddressInUse(DomainError):
 def serve() -> None:
     """Answer over HTTP on NEXTOFFER_HOST and NEXTOFFER_PORT (127.0.0.1:8000)."""
     settings = Settings()
-    refuse_outdated_schema(settings)
+    refuse_outdated_schema(settings.database_url)
     with listen(settings) as listener:
         config = uvicorn.Config(
             create_app(settings),
@@ -36,15 +36,6 @@ def serve() -> None:
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
         uvicorn.Server(config).run(sockets=[listener])
-
-
-def refuse_outdated_schema(settings: Settings) -> None:
-    """Raise SchemaOutdated before anything is started, so that the message stands alone."""
-    engine = create_database_engine(settings.database_url)
-    try:
-        check_schema(engine)
-    finally:
-        engine.dispose()
 
 
 def listen(settings: Settings) -> socket.socket:

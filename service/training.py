@@ -10,6 +10,7 @@ import typer
 from rich.progress import Progress
 from rich.table import Table
 
+from service.database import refuse_outdated_schema
 from service.errors import DomainError
 from service.progress import console, show_steps
 from service.registry.store import ArtifactStore
@@ -74,6 +75,7 @@ def train(
     with show_steps() as step:
         step("read the sales history")
         if orders is None:
+            refuse_outdated_schema(settings.database_url)
             history = sources.history_from_database(settings.database_url)
         else:
             history = sources.history_from_files(orders, products, accounts, _parse_renames(renames or []))
@@ -105,6 +107,8 @@ def score(
 ) -> None:
     """Write every account's list from the live artifact, for a CRM's nightly load."""
     offline = offline_module("models.score")
+    if not out.parent.is_dir():
+        raise OptionInvalid(f"--out {out}: there is no folder {out.parent}.")
     store = ArtifactStore(artifacts or Settings().artifacts_dir)
     version = store.active_version()
     if version is None:

@@ -1,6 +1,6 @@
 """From whatever a file or a database gives to the columns that training needs; every bad row is named."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,6 +9,8 @@ from models.data.errors import HistoryInvalid
 
 LINE_COLUMNS = ("account_id", "order_id", "product_id", "ordered_at", "quantity", "amount_minor")
 PROBLEMS_SHOWN = 10
+
+Convert = Callable[[pa.ChunkedArray], pa.ChunkedArray]
 
 
 def to_lines(table: pa.Table, source: str, renames: Mapping[str, str]) -> pa.Table:
@@ -31,12 +33,12 @@ def to_lines(table: pa.Table, source: str, renames: Mapping[str, str]) -> pa.Tab
     problems: list[str] = []
     columns = {name: _identifier(table[name]) for name in ("account_id", "order_id", "product_id")}
     columns["ordered_at"] = _convert(table, "ordered_at", _epoch_seconds, problems)
-    for name, type_, default in (("quantity", pa.float32(), 1), ("amount_minor", pa.int64(), 0)):
-        columns[name] = (
-            _convert(table, name, lambda column, type_=type_: _number(column, type_), problems)
-            if name in table.column_names
-            else pa.repeat(pa.scalar(default, type_), table.num_rows)
-        )
+    for name, convert, default in (
+        ("quantity", _quantity, pa.scalar(1, pa.float32())),
+        ("amount_minor", _amount, pa.scalar(0, pa.int64())),
+    ):
+        is_given = name in table.column_names
+        columns[name] = _convert(table, name, convert, problems) if is_given else pa.repeat(default, table.num_rows)
     columns["amount_minor"] = pc.fill_null(columns["amount_minor"], 0)
     _check_rows(columns, problems)
     if problems:
@@ -58,6 +60,8 @@ def _epoch_seconds(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_integer(column.type):
         return pc.cast(column, pa.int64())
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        if pc.all(pc.match_substring_regex(column, r"^\d{9,10}$")).as_py():
+            return pc.cast(column, pa.int64())
         column = pc.cast(column, pa.timestamp("ns", tz="UTC" if _has_zone(column) else None))
     elif pa.types.is_date(column.type):
         column = pc.cast(column, pa.timestamp("s"))
@@ -68,30 +72,36 @@ def _has_zone(column: pa.ChunkedArray) -> bool:
     return bool(pc.any(pc.match_substring_regex(column, r"(Z|[+-]\d\d:?\d\d)$")).as_py())
 
 
-def _number(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
-    return pc.cast(column, type_, safe=not pa.types.is_floating(type_))
+def _quantity(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.cast(column, pa.float32(), safe=False)
 
 
-def _convert(table: pa.Table, name: str, convert: object, problems: list[str]) -> pa.ChunkedArray:
+def _amount(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.cast(column, pa.int64())
+
+
+def _convert(table: pa.Table, name: str, convert: Convert, problems: list[str]) -> pa.ChunkedArray:
     try:
-        return convert(table[name])  # type: ignore[operator]
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        problems.append(f"{name}: {_first_bad_row(table[name], convert)}{str(error).splitlines()[0]}")
+        return convert(table[name])
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        row, reason = _first_bad_row(table[name], convert)
+        problems.append(f"{name}: row {row + 1}: {reason}")
         return pa.nulls(table.num_rows, pa.int64())
 
 
-def _first_bad_row(column: pa.ChunkedArray, convert: object) -> str:
-    """Find the first value that does not convert, by halving."""
+def _first_bad_row(column: pa.ChunkedArray, convert: Convert) -> tuple[int, str]:
+    """Find the first value that does not convert, by halving, and why."""
     low, high = 0, len(column)
-    while high - low > 1:
+    reason = ""
+    while low < high:
         middle = (low + high) // 2
         try:
-            convert(column.slice(low, middle - low))  # type: ignore[operator]
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            high = middle
+            convert(column.slice(low, middle + 1 - low))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            high, reason = middle, str(error).splitlines()[0]
         else:
-            low = middle
-    return f"row {low + 1}: "
+            low = middle + 1
+    return low, reason
 
 
 def _check_rows(columns: Mapping[str, pa.ChunkedArray], problems: list[str]) -> None:

@@ -42,7 +42,8 @@ def decide_publication(
 
 def _refuse(over_popularity: Estimate, over_live: Estimate | None) -> str | None:
     if over_popularity.n < LEAST_ACCOUNTS:
-        return f"only {over_popularity.n} accounts can be measured; {LEAST_ACCOUNTS} are needed to tell"
+        n = over_popularity.n
+        return f"only {n} accounts can be measured; {LEAST_ACCOUNTS} are needed to tell (--force publishes unmeasured)"
     if not over_popularity.low > 0:
         return f"not better than popularity: NDCG@20 differs by {_text(over_popularity)}"
     if over_live is not None and over_live.high < 0:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from models.data.errors import HistoryInvalid
 from models.data.interactions import Interactions
 from models.ranking.affinity import AffinityScorer, fit_affinity
 from models.ranking.als import AlsScorer, fit_als
@@ -13,10 +14,6 @@ from models.ranking.popularity import PopularityScorer, fit_popularity
 from models.ranking.scorer import Scorer
 from models.ranking.settings import RankingParameters
 from models.ranking.weights import strength_matrix
-
-
-class NothingToLearn(ValueError):
-    """No known account bought anything in the window."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +42,11 @@ def fit_rankers(
     """Fit ALS, affinity and popularity on the lines of ``train``, aged at ``as_of`` (epoch seconds).
 
     warm: rankers of an earlier window over the same account and product rows; ALS starts from their factors.
-    Raises NothingToLearn if no known account holds a product, FloatingPointError if a fit diverged.
+    Raises HistoryInvalid if no known account holds a product, FloatingPointError if a fit diverged.
     """
     strength = strength_matrix(train, as_of, parameters.half_life_days)
     if strength.nnz == 0:
-        raise NothingToLearn("no known account holds a product: there is nothing to learn from")
+        raise HistoryInvalid("the sales history", ["in one of its windows no known account keeps what it bought"])
     progress(f"fitting ALS on {strength.nnz:,} pairs of account and product")
     als = fit_als(strength, parameters, warm.als if warm else None)
     if not (np.isfinite(als.account_factors).all() and np.isfinite(als.product_factors).all()):

@@ -40,7 +40,7 @@ def import_accounts(rows: BulkRows, session: WriteSession, now: Now) -> Response
 
 
 @router.get(
-    "/accounts/{account_id}",
+    "/accounts/{account_id:path}",
     operation_id="get_account",
     summary="Show an account",
     dependencies=[Depends(require("read"))],

@@ -69,7 +69,7 @@ def list_products(
 
 
 @router.get(
-    "/products/{product_id}",
+    "/products/{product_id:path}",
     operation_id="get_product",
     summary="Show a product",
     dependencies=[Depends(require("read"))],

@@ -61,6 +61,8 @@ class ProductIn(BaseModel):
             if {name, f"{name}_minor"} <= self.model_fields_set:
                 raise ValueError(f"{name} and {name}_minor exclude each other")
             _minor(name, getattr(self, name), self.currency)
+        if (self.price or self.price_minor or 0) < 0:
+            raise ValueError("a price must not be negative")
         return self
 
     def record(self, default_currency: str | None = None) -> dict[str, Any]:

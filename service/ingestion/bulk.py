@@ -71,7 +71,7 @@ RESPONSES: Final[Responses] = {
 async def _read_rows(request: Request) -> list[Any]:
     media_type = request.headers.get("content-type", "application/json").split(";")[0].strip().lower()
     if media_type not in ("application/json", *_NDJSON):
-        raise MediaTypeUnsupported
+        raise MediaTypeUnsupported("application/json", "application/x-ndjson")
     body = await request.body()
     rows = _parse_lines(body) if media_type in _NDJSON else _parse_array(body)
     limit = request.app.state.settings.max_rows_per_request

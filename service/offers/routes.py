@@ -25,7 +25,7 @@ router = APIRouter(prefix="/v1/recommendations", tags=["recommendations"])
 
 
 @router.get(
-    "/{account_id}",
+    "/{account_id:path}",
     operation_id="get_recommendations",
     summary="Recommend for an account",
     response_model=RecommendationAnswer,
@@ -36,7 +36,7 @@ async def get_recommendations(request: Request) -> Response:
     """What to offer an account next: products that it does not own yet, best first, each with its reason.
 
     An account that the model does not know gets the most popular products, with `account_known` false and `source`
-    `popular`. An identifier that holds a slash can't stand in a path: use POST for it.
+    `popular`.
     """
     await admit(request, Scope.RECOMMEND)
     asked = read_parameters(request, AccountQuery)

@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from service.registry.errors import RegistryUnreadable
 from service.registry.store import ArtifactStore
 from service.settings import Settings
 
@@ -16,11 +17,16 @@ app = typer.Typer(help="List, show, activate and roll back trained artifacts.", 
 def show_all() -> None:
     """List the artifacts, newest data first."""
     store = _store()
-    active = store.active_version()
+    try:
+        active = store.active_version()
+    except RegistryUnreadable as error:
+        active = None
+        typer.echo(f"Warning: {error}", err=True)
     table = Table(Column("version", no_wrap=True), "as of", "accounts", "products", "verdict", "active")
     for listed in store.listed():
+        is_active = "active" if listed.version == active else ""
         if listed.manifest is None:
-            table.add_row(listed.version, "", "", "", f"invalid: {listed.problem}", "")
+            table.add_row(listed.version, "", "", "", f"invalid: {listed.problem}", is_active)
             continue
         counts, verdict = listed.manifest.counts, listed.manifest.verdict
         table.add_row(
@@ -29,7 +35,7 @@ def show_all() -> None:
             str(counts.get("accounts", "")),
             str(counts.get("products", "")),
             "approved" if verdict.is_approved else f"rejected: {verdict.reason}",
-            "active" if listed.version == active else "",
+            is_active,
         )
     Console().print(table)
 

@@ -99,7 +99,7 @@ def test_a_domain_error_becomes_its_problem(failing_client: TestClient, code: st
 def test_an_unknown_route_is_a_problem(client: TestClient) -> None:
     assert_is_problem(client.get("/nowhere"), 404, "route-not-found")
     assert_is_problem(client.get("/v1/recommendations"), 405, "method-not-allowed")
-    assert_is_problem(client.get("/v1/recommendations/ann/"), 404, "route-not-found")
+    assert_is_problem(client.get("/v1/recommendation/ann"), 404, "route-not-found")
 
 
 def test_a_wrong_method_is_a_problem_that_names_the_right_one(client: TestClient) -> None:
@@ -146,3 +146,10 @@ def test_invalid_parameters_are_named_but_never_repeated(client: TestClient) -> 
     assert_is_problem(answer, 422, "request-invalid")
     assert [error["loc"] for error in answer.json()["errors"]] == [["query", "limit"]]
     assert "personal-data" not in answer.text
+
+
+def test_an_identifier_with_a_slash_is_found_in_a_path(client: TestClient) -> None:
+    answer = client.get("/v1/recommendations/someone%2Felse")
+
+    assert answer.status_code == 200
+    assert answer.json()["account_id"] == "someone/else"

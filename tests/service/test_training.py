@@ -7,10 +7,17 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
+from alembic import command
+from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
+from models.data.errors import HistoryInvalid
+from models.data.sources.local import history_from_database, history_from_files
 from service.cli import app
-from service.errors import DomainError
+from service.database import alembic_config, create_database_engine
+from service.errors import DomainError, SchemaOutdated
+from service.ingestion.importer import import_file
+from service.ingestion.options import ImportOptions
 from service.registry.store import ArtifactStore
 
 RUNNER = CliRunner()
@@ -109,3 +116,48 @@ def test_options_that_make_no_sense_are_refused_in_words(
 
     assert isinstance(result.exception, DomainError)
     assert message in str(result.exception)
+
+
+def test_a_database_without_tables_is_refused_with_the_command_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEXTOFFER_DATABASE_URL", f"sqlite:///{tmp_path / 'none.db'}")
+
+    result = run("train")
+
+    assert isinstance(result.exception, SchemaOutdated)
+    assert "nextoffer db upgrade" in str(result.exception)
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_returns_alone_teach_nothing_and_say_so(tmp_path: Path) -> None:
+    lines = tmp_path / "returns.csv"
+    lines.write_text("account_id,order_id,product_id,ordered_at,quantity,amount_minor\na,o1,p1,2020-01-01,-1,100\n")
+
+    result = run("train", "--orders", lines, "--out", tmp_path / "artifacts")
+
+    assert isinstance(result.exception, HistoryInvalid)
+    assert "no known account keeps what it bought" in str(result.exception)
+
+
+def test_a_training_view_exported_as_csv_trains_like_the_database(tmp_path: Path) -> None:
+    lines = write_lines(tmp_path / "lines.csv")
+    url = f"sqlite:///{tmp_path / 'nextoffer.db'}"
+    command.upgrade(alembic_config(url), "head")
+    engine = create_database_engine(url)
+    import_file(engine, "orders", [lines], ImportOptions(mapping=[("customer", "account_id")]))
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT * FROM training_order_lines")).mappings().all()
+    engine.dispose()
+    pyarrow.csv.write_csv(pa.Table.from_pylist([dict(row) for row in rows]), tmp_path / "view.csv")
+
+    from_view = history_from_files([tmp_path / "view.csv"], None, None, {})
+
+    assert from_view.fingerprint == history_from_database(url).fingerprint
+
+
+def test_a_score_file_in_no_folder_is_refused_before_anything_is_scored(artifacts: Path) -> None:
+    result = run("score", "--artifacts", artifacts, "--out", artifacts / "no" / "such" / "scores.parquet")
+
+    assert isinstance(result.exception, DomainError)
+    assert "there is no folder" in str(result.exception)

@@ -33,6 +33,7 @@ def lines(**columns: Any) -> pa.Table:
         [datetime(2024, 2, 29), datetime(2024, 3, 1)],  # noqa: DTZ001
         [datetime(2024, 2, 29, tzinfo=UTC), datetime(2024, 3, 1, tzinfo=UTC)],
         [1709164800, 1709251200],
+        ["1709164800", "1709251200"],
     ],
 )
 def test_every_accepted_form_of_time_means_the_same_second(given: list[Any]) -> None:

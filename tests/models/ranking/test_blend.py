@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from models.data.errors import HistoryInvalid
 from models.ranking.affinity import WalkingAffinity
 from models.ranking.blend import BlendScorer, peaks
 from models.ranking.explain import AlsContributions
-from models.ranking.fit import NothingToLearn, fit_rankers
+from models.ranking.fit import fit_rankers
 from models.ranking.settings import BlendWeights, RankingParameters
 from models.ranking.top import top_products
 from tests.models.histories import START, make_history
@@ -127,7 +128,7 @@ def test_reasons_do_not_depend_on_having_scored_before() -> None:
 def test_a_history_of_guests_alone_is_refused() -> None:
     history = make_history([(None, "1", "p", 0, 1)])
 
-    with pytest.raises(NothingToLearn):
+    with pytest.raises(HistoryInvalid):
         fit_rankers(history.interactions, START, PARAMETERS, lambda message: None)
 
 
