@@ -13,7 +13,7 @@ from service.auth.keys import parse_key
 from service.auth.queries import create_key
 from service.auth.tables import ApiKey
 from service.database import alembic_config, create_database_engine, session_factory, session_scope
-from service.demo.dataset import CURRENCY, LINE_COUNT, prepare_files
+from service.demo import CURRENCY, LINE_COUNT
 from service.ingestion.command import run_import
 from service.ingestion.options import ImportOptions
 from service.orders.tables import OrderLine
@@ -70,7 +70,7 @@ def import_everything() -> None:
     """Import accounts, products and order lines."""
     with show_steps() as step:
         step("read the demo's data")
-        files = prepare_files(FOLDER)
+        files = offline_module("service.demo.dataset").prepare_files(FOLDER)
     run_import("accounts", [files.accounts], ImportOptions())
     run_import("products", [files.products], ImportOptions())
     options = ImportOptions(

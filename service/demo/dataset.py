@@ -11,10 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from service.demo import CURRENCY
 from service.errors import DomainError
-
-CURRENCY = "USD"
-LINE_COUNT = 1_469_307
 
 # What the till records but nobody can be offered: fuel, coupons, postage, donations, supplies.
 UNSELLABLE_DEPARTMENTS = (

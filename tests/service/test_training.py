@@ -1,5 +1,7 @@
 """`nextoffer train` and `nextoffer score`, as a user runs them: files in, exit codes and messages out."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -161,3 +163,24 @@ def test_a_score_file_in_no_folder_is_refused_before_anything_is_scored(artifact
 
     assert isinstance(result.exception, DomainError)
     assert "there is no folder" in str(result.exception)
+
+
+def test_the_command_starts_and_says_what_to_install_where_the_training_libraries_are_missing(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "for name in ('implicit', 'scipy', 'pyarrow', 'threadpoolctl', 'adbc_driver_sqlite', 'sklearn', 'duckdb'):\n"
+        "    sys.modules[name] = None\n"
+        "from service.cli import main\n"
+        "main()\n"
+    )
+
+    def command_line(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", program, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+
+    assert command_line("db", "upgrade").returncode == 0
+    assert command_line("keys", "create", "--scopes", "read").stdout.startswith("nxo_")
+    refused = command_line("train")
+    assert refused.returncode == 1
+    assert "pip install 'nextoffer[train]'" in refused.stderr
