@@ -20,7 +20,7 @@ MOST_WALKED = 5_000
 """Up to so many accounts, walking the graph costs less than listing the links of every product."""
 
 LINKS_PER_PRODUCT = 400
-"""More links changed no metric on validation windows; fewer than 200 did."""
+"""On Gowalla 400 links rank as well as all of them, 200 a little worse."""
 
 
 class AffinityScorer(Scorer, Protocol):
