@@ -1,6 +1,7 @@
 """The gate publishes what is better, and says why it refused."""
 
 import numpy as np
+import pytest
 
 from models.evaluate.gate import LEAST_ACCOUNTS, decide_publication
 
@@ -52,3 +53,15 @@ def test_too_few_accounts_prove_nothing() -> None:
 
     assert not decision.is_published
     assert "accounts can be measured" in decision.reason
+
+
+@pytest.mark.parametrize(("record", "is_published"), [(0.39, True), (0.41, False)])
+def test_a_live_model_that_saw_the_period_is_compared_by_the_low_end_of_its_record(
+    record: float, is_published: bool
+) -> None:
+    candidate, popularity = np.full(100, 0.4), np.full(100, 0.1)
+
+    decision = decide_publication(candidate, popularity, record, seed=0)
+
+    assert decision.is_published == is_published
+    assert ("worse than the live model was" in decision.reason) != is_published
