@@ -1,0 +1,1 @@
+"""Idempotency keys: a write that is retried is done once, and answered as it was."""
