@@ -93,6 +93,8 @@ def train(history: History, options: TrainingOptions, root: Path, live: Path | N
         return Manifest(
             as_of=as_text(split.as_of),
             data_fingerprint=history.fingerprint,
+            # A history that was cut says nothing of the changes that it holds: a service then looks at them all.
+            sequence=history.sequence if len(interactions.time) == len(history.interactions.time) else None,
             counts={
                 "accounts": interactions.n_accounts,
                 "products": interactions.n_products,

@@ -95,7 +95,13 @@ def content_of(world: World) -> Content:
 
 
 def write_world(
-    root: Path, world: World, *, as_of: str = "2024-02-29T12:00:00Z", is_approved: bool = True, seed: int = 1
+    root: Path,
+    world: World,
+    *,
+    as_of: str = "2024-02-29T12:00:00Z",
+    is_approved: bool = True,
+    seed: int = 1,
+    sequence: int | None = None,
 ) -> str:
     """Write a world's artifact under ``root`` and return its version."""
 
@@ -109,6 +115,7 @@ def write_world(
             verdict=Verdict(is_approved, "Better than popularity." if is_approved else "Worse than popularity."),
             library_versions={"numpy": np.__version__},
             files=files,
+            sequence=sequence,
         )
 
     return write_artifact(root, content_of(world), describe).name

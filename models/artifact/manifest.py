@@ -9,7 +9,7 @@ from typing import Any
 from models.artifact.errors import ArtifactInvalid
 
 FORMAT = "nextoffer-artifact"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST_NAME = "manifest.json"
 
 
@@ -32,7 +32,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Everything about an artifact but its arrays. It carries no clock: the same data and seed give the same bytes."""
+    """Everything about an artifact but its arrays. It carries no clock: the same data and seed give the same bytes.
+
+    sequence: the database's newest change that was learned from; None where not all of the history before it was.
+    """
 
     as_of: str
     data_fingerprint: str
@@ -42,6 +45,7 @@ class Manifest:
     verdict: Verdict
     library_versions: dict[str, str]
     files: dict[str, FileEntry]
+    sequence: int | None = None
     version: str = ""
     format: str = FORMAT
     format_version: int = FORMAT_VERSION

@@ -19,11 +19,15 @@ PRODUCT_NUMBERS = ("tier", "price_minor", "margin_minor")
 
 @dataclass(frozen=True)
 class History:
-    """The interactions, the product facts in the same row order, and a digest of both."""
+    """The interactions, the product facts in the same row order, and a digest of both.
+
+    sequence: the newest change of the database that is in it; None if it does not come from the database.
+    """
 
     interactions: Interactions
     products: Products
     fingerprint: str
+    sequence: int | None = None
 
 
 def build_history(lines: pa.Table, products: pa.Table | None, account_ids: Sequence[str]) -> History:

@@ -1,6 +1,7 @@
 """Sales history on one machine: files, or the database's training views."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +38,21 @@ def history_from_files(
 
 
 def history_from_database(url: str) -> History:
-    """Read the training views through ADBC: columns, with no Python object per row.
+    """Read the training views through ADBC, all in one snapshot: columns, with no Python object per row.
 
     url: an SQLAlchemy URL of SQLite or PostgreSQL.
     """
     with _connect(url) as connection, connection.cursor() as cursor:
+        if not url.startswith("sqlite"):
+            # SQLite's transactions are snapshots by themselves.
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        cursor.execute("SELECT CAST(sequence AS BIGINT) AS sequence FROM training_sequence")
+        sequence = cursor.fetch_arrow_table()["sequence"][0].as_py()
         lines = _fetch(cursor, "training_order_lines", ("account_id", "order_id", "product_id"), LINE_NUMBERS)
         products = _fetch(cursor, "training_products", ("product_id", *PRODUCT_TEXTS), PRODUCT_FACTS)
         accounts = _fetch(cursor, "training_accounts", ("account_id",), {})
-    return build_history(to_lines(lines, "the database", {}), products, accounts["account_id"].to_pylist())
+    history = build_history(to_lines(lines, "the database", {}), products, accounts["account_id"].to_pylist())
+    return replace(history, sequence=int(sequence))
 
 
 def _connect(url: str) -> Any:
