@@ -6,11 +6,27 @@ from urllib.parse import parse_qsl
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Scope
 
 from service.errors import BodyTooLarge, MediaTypeUnsupported
 
 Model = TypeVar("Model", bound=BaseModel)
+HEADERS = "nextoffer.headers"
+
+
+def header(scope: Scope, name: bytes) -> str | None:
+    """Return a header's value, the last one where it is repeated. name: in lower case."""
+    found: bytes | None = headers_of(scope).get(name)
+    return None if found is None else str(found, "latin-1")
+
+
+def headers_of(scope: Scope) -> dict[bytes, bytes]:
+    """Return the headers by name, laid out once per request."""
+    headers: dict[bytes, bytes] | None = scope.get(HEADERS)
+    if headers is None:
+        headers = scope[HEADERS] = dict(scope["headers"])
+    return headers
 
 
 def read_parameters(request: Request, model: type[Model]) -> Model:
@@ -26,23 +42,36 @@ def read_parameters(request: Request, model: type[Model]) -> Model:
         raise RequestValidationError(located(error, lambda name: "path" if name in path else "query")) from None
 
 
-async def read_body(request: Request, model: type[Model], max_bytes: int) -> Model:
-    """Read and validate the body.
+async def read_body(request: Request, model: type[Model], max_bytes: int) -> tuple[Model, bytes]:
+    """Read and validate the body; return it decoded, and as it came.
 
     Raises MediaTypeUnsupported, BodyTooLarge, or RequestValidationError for all that is wrong with the JSON:
     its syntax, its encoding, its depth, or its fields.
     """
-    if not is_json(request.headers.get("content-type")):
+    if not is_json(header(request.scope, b"content-type")):
         raise MediaTypeUnsupported("application/json")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > max_bytes:
-            raise BodyTooLarge(max_bytes)
+    body = await _whole_body(request, max_bytes)
     try:
-        return model.model_validate_json(bytes(body))
+        return model.model_validate_json(body), body
     except ValidationError as error:
         raise RequestValidationError(located(error, lambda _: "body")) from None
+
+
+async def _whole_body(request: Request, max_bytes: int) -> bytes:
+    message = await request.receive()
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    body: bytes = message.get("body", b"")
+    while message.get("more_body"):
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        if len(body) > max_bytes:
+            raise BodyTooLarge(max_bytes)
+    if len(body) > max_bytes:
+        raise BodyTooLarge(max_bytes)
+    return body
 
 
 def located(error: ValidationError, place_of: Callable[[object], str]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What routes ask for: a session that commits, or one that only reads."""
+"""What reading routes ask for: a session. Writing ones ask for ``service.writing``."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -7,20 +7,21 @@ from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
 from service.database import session_scope
+from service.errors import DatabaseUnavailable
+from service.state import State
 
 
-def write_session(request: Request) -> Iterator[Session]:
-    """Open the one session of a writing request; it alone commits, before the answer is sent."""
-    with session_scope(request.app.state.write_sessions) as session:
-        yield session
+def refuse_while_away(state: State) -> None:
+    """Raise DatabaseUnavailable while the database is away: one that is frozen would hold the request for ever."""
+    if not state.database_is_up():
+        raise DatabaseUnavailable
 
 
 def read_session(request: Request) -> Iterator[Session]:
     """Open a session that only reads."""
+    refuse_while_away(request.app.state.nextoffer)
     with session_scope(request.app.state.read_sessions) as session:
         yield session
 
 
-# With the default scope ("request") the commit would come after the answer, and a failing one still say 201.
-WriteSession = Annotated[Session, Depends(write_session, scope="function")]
 ReadSession = Annotated[Session, Depends(read_session, scope="function")]

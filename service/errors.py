@@ -37,6 +37,15 @@ class BodyTooLarge(DomainError):
         super().__init__(f"The request body is larger than {limit_bytes} bytes.")
 
 
+class RequestTimeout(DomainError):
+    """The request body did not arrive in time."""
+
+    code = "request-timeout"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"The request body did not arrive within {seconds:g} seconds.")
+
+
 class MediaTypeUnsupported(DomainError):
     """The request body is of a type that the route does not read."""
 
@@ -64,6 +73,7 @@ PROBLEMS: dict[str, ProblemType] = {
     "database-unavailable": ProblemType(503, "The database does not answer"),
     "demo-data-missing": ProblemType(501, "The demo's data is not installed"),
     "http-error": ProblemType(400, "The request can't be served"),
+    "idempotency-key-reused": ProblemType(422, "The idempotency key was used for another request"),
     "internal-error": ProblemType(500, "The service failed"),
     "invalid-cursor": ProblemType(422, "The cursor is not valid"),
     "invalid-import-option": ProblemType(422, "An option of the import makes no sense"),
@@ -77,18 +87,23 @@ PROBLEMS: dict[str, ProblemType] = {
     "nothing-to-offer": ProblemType(503, "Nothing is known to offer"),
     "nothing-to-roll-back": ProblemType(409, "There is no earlier artifact"),
     "option-invalid": ProblemType(422, "An option makes no sense"),
+    "rate-limit-unreadable": ProblemType(422, "Not a rate limit"),
+    "rate-limited": ProblemType(429, "Too many requests"),
     "reader-missing": ProblemType(501, "A reader is not installed"),
     "registry-unreadable": ProblemType(503, "The artifact registry can't be read"),
     "request-invalid": ProblemType(422, "The request is not valid"),
+    "request-timeout": ProblemType(408, "The request took too long to arrive"),
     "route-not-found": ProblemType(404, "No such route"),
     "rows-unreadable": ProblemType(400, "The rows can't be read"),
     "schema-outdated": ProblemType(503, "The database schema is outdated"),
     "scope-missing": ProblemType(403, "The API key lacks a scope"),
     "scope-unknown": ProblemType(422, "No such scope"),
+    "sequence-not-reached": ProblemType(503, "The change is not applied here yet"),
     "too-many-rejects": ProblemType(422, "Too many rows were rejected"),
     "too-many-rows": ProblemType(413, "One request carries too many rows"),
     "training-not-installed": ProblemType(501, "Training is not installed"),
     "unknown-account": ProblemType(404, "No such account"),
+    "unknown-decision": ProblemType(404, "No such decision"),
     "unknown-product": ProblemType(404, "No such product"),
     "unreadable-file": ProblemType(422, "A file can't be read"),
 }

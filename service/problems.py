@@ -19,12 +19,13 @@ from service.errors import PROBLEMS, DatabaseUnavailable, DomainError
 MEDIA_TYPE = "application/problem+json"
 CODE_BY_STATUS = {400: "body-unreadable", 404: "route-not-found", 405: "method-not-allowed", 413: "body-too-large"}
 MOST_FIELD_ERRORS = 50
+RETRY_AFTER_SECONDS = 5
 
 
 class FieldError(BaseModel):
     """One thing that is wrong with the request."""
 
-    loc: list[str | int] = Field(description="Where: `body`, `query` or `path`, then the way to the field.")
+    loc: list[str | int] = Field(description="Where: `body`, `query`, `path` or `header`, then the way to the field.")
     message: str = Field(description="What is wrong, in words.")
     code: str = Field(description="The kind of mistake, such as `missing` or `string_too_long`.")
 
@@ -79,8 +80,8 @@ async def answer_domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, DomainError)  # noqa: S101 - what it is registered for
     kind = PROBLEMS[error.code]
     headers = {"WWW-Authenticate": 'Bearer realm="nextoffer"'} if kind.status == 401 else {}
-    if kind.status == 503:
-        headers["Retry-After"] = "5"
+    if kind.status in (429, 503):
+        headers["Retry-After"] = str(getattr(error, "retry_after_seconds", RETRY_AFTER_SECONDS))
     return problem_response(request_id_of(request), error.code, str(error), headers=headers)
 
 
@@ -96,13 +97,14 @@ async def answer_http_error(request: Request, error: Exception) -> Response:
 
 
 def allowed_methods(request: Request) -> str:
-    """Return every method of the path. The framework names only those of the first route that matches it."""
+    """Return every method of the path. The framework names only those of the first route that matches it.
+
+    A route that spells the path out goes before one that takes it for an identifier.
+    """
     path = request.scope["path"]
-    found: set[str] = set()
-    for route in iter_route_contexts(request.app.routes):
-        if route.path_regex.match(path):
-            found |= route.methods or set()
-    return ", ".join(sorted(found))
+    matching = [route for route in iter_route_contexts(request.app.routes) if route.path_regex.match(path)]
+    spelt_out = [route for route in matching if route.path_format == path]
+    return ", ".join(sorted({method for route in spelt_out or matching for method in route.methods or ()}))
 
 
 async def answer_invalid_request(request: Request, error: Exception) -> Response:

@@ -8,10 +8,10 @@ from sqlalchemy import ColumnElement, Connection, Table, case, func, select
 from sqlalchemy.orm import Session
 
 from service.accounts.errors import UnknownAccount
-from service.accounts.schemas import AccountOut, CurrencyTotal, OwnedProduct
-from service.accounts.tables import Account
+from service.accounts.schemas import AccountOut, ConsentIn, ConsentOut, CurrencyTotal, Marketing, OwnedProduct
+from service.accounts.tables import Account, Consent
 from service.catalogue.tables import Product
-from service.ingestion.queries import RowStatus, upsert_records
+from service.ingestion.queries import RowStatus, add_stubs, upsert_records, upsert_rows
 from service.orders.tables import Order, OrderLine
 
 MOST_OWNED: Final = 100
@@ -38,6 +38,7 @@ def find_account(session: Session, account_id: str) -> AccountOut:
         name=account.name,
         parent_account_id=account.parent_account_id,
         attributes=account.attributes,
+        marketing=find_consent(session, account_id).marketing,
         is_stub=account.is_stub,
         updated_at=account.updated_at,
         order_count=order_count,
@@ -47,6 +48,29 @@ def find_account(session: Session, account_id: str) -> AccountOut:
         owned_count=owned_count,
         owned=owned,
     )
+
+
+def set_consent(connection: Connection, account_id: str, consent: ConsentIn, now: datetime) -> ConsentOut:
+    """Note what an account says about marketing. One that nobody has named yet is added, so that its word counts."""
+    is_objecting = consent.marketing == Marketing.OBJECTED.value
+    stub = {"account_id": account_id, "attributes": {}, "is_stub": True, "updated_at": now}
+    add_stubs(connection, cast(Table, Account.__table__), [stub])
+    row = {"account_id": account_id, "is_objecting": is_objecting, "origin": consent.origin, "updated_at": now}
+    upsert_rows(connection, cast(Table, Consent.__table__), [row])
+    return _consent_out(account_id, is_objecting, consent.origin, now)
+
+
+def find_consent(session: Session, account_id: str) -> ConsentOut:
+    """What an account said about marketing last; ``not-asked`` for one that nobody knows, too."""
+    found = session.get(Consent, account_id)
+    if found is None:
+        return ConsentOut(account_id=account_id, marketing=Marketing.NOT_ASKED, origin=None, updated_at=None)
+    return _consent_out(account_id, found.is_objecting, found.origin, found.updated_at)
+
+
+def _consent_out(account_id: str, is_objecting: bool, origin: str | None, updated_at: datetime) -> ConsentOut:
+    marketing = Marketing.OBJECTED if is_objecting else Marketing.GRANTED
+    return ConsentOut(account_id=account_id, marketing=marketing, origin=origin, updated_at=updated_at)
 
 
 def _is_kept(account_id: str) -> ColumnElement[bool]:

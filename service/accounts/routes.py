@@ -5,16 +5,22 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Path, Response
 from pydantic import TypeAdapter
 
-from service.accounts.queries import find_account, upsert_accounts
-from service.accounts.schemas import AccountIn, AccountOut
+from service.accounts.queries import find_account, find_consent, set_consent, upsert_accounts
+from service.accounts.schemas import AccountIn, AccountOut, ConsentIn, ConsentOut
 from service.auth.dependencies import require
-from service.dependencies import ReadSession, WriteSession
+from service.dependencies import ReadSession
 from service.examples import ACCOUNT_ID
-from service.ingestion.bulk import RESPONSES, BulkRows, Now, body_schema, bulk_response, validate_body
-from service.ingestion.fields import MAX_IDENTIFIER, NO_NUL
+from service.hot_route import JsonResponse
+from service.ingestion.bulk import RESPONSES, BulkRows, body_schema, bulk_response, validate_body
+from service.ingestion.fields import MAX_IDENTIFIER, NO_NUL, WHOLE_IDENTIFIER
+from service.live.changes import ChangeKind
 from service.openapi_parts import problems
+from service.writing import WRITE_PROBLEM_CODES, WRITTEN_HEADERS, Write, Writing
 
 AccountInPath = Annotated[str, Path(max_length=MAX_IDENTIFIER, pattern=NO_NUL, examples=[ACCOUNT_ID])]
+NewAccountInPath = Annotated[
+    str, Path(min_length=1, max_length=MAX_IDENTIFIER, pattern=WHOLE_IDENTIFIER, examples=[ACCOUNT_ID])
+]
 router = APIRouter(prefix="/v1", tags=["accounts"])
 _ACCOUNTS: Final = TypeAdapter(list[AccountIn])
 
@@ -27,7 +33,7 @@ _ACCOUNTS: Final = TypeAdapter(list[AccountIn])
     responses=RESPONSES,
     openapi_extra=body_schema(AccountIn),
 )
-def import_accounts(rows: BulkRows, session: WriteSession, now: Now) -> Response:
+def import_accounts(rows: BulkRows, writing: Writing) -> Response:
     """Create or update accounts, many at once: a JSON array, or one object per line as `application/x-ndjson`.
 
     Each row is judged by itself: good rows are stored even if others are rejected, and the answer says what became of
@@ -35,8 +41,45 @@ def import_accounts(rows: BulkRows, session: WriteSession, now: Now) -> Response
     """
     good, faults = validate_body(_ACCOUNTS, rows)
     records = [row.record() for row in good.values()]
-    statuses = upsert_accounts(session.connection(), records, now)
-    return bulk_response("account_id", rows, good, statuses, faults)
+
+    def work(write: Write) -> Response:
+        statuses = upsert_accounts(write.connection, records, write.now)
+        return bulk_response("account_id", rows, good, statuses, faults)
+
+    return writing.answer(work)
+
+
+@router.put(
+    "/accounts/{account_id:path}/consent",
+    operation_id="set_consent",
+    summary="Note what an account says about marketing",
+    response_model=ConsentOut,
+    dependencies=[Depends(require("write"))],
+    responses={200: {"headers": WRITTEN_HEADERS}, **problems(*WRITE_PROBLEM_CODES)},
+)
+def set_account_consent(account_id: NewAccountInPath, consent: ConsentIn, writing: Writing) -> Response:
+    """Grant or object. After an objection nothing is offered to the account: not by this worker's next answer, and
+    by the others' within a second, whatever artifact is in use. It holds until the account grants again.
+    """
+
+    def work(write: Write) -> Response:
+        noted = set_consent(write.connection, account_id, consent, write.now)
+        write.changes.touch(ChangeKind.CONSENT, [account_id])
+        return JsonResponse(noted.model_dump_json().encode())
+
+    return writing.answer(work)
+
+
+@router.get(
+    "/accounts/{account_id:path}/consent",
+    operation_id="get_consent",
+    summary="Show what an account said about marketing",
+    dependencies=[Depends(require("read"))],
+    responses=problems("key-missing", "key-invalid", "scope-missing", "request-invalid"),
+)
+def get_account_consent(account_id: AccountInPath, session: ReadSession) -> ConsentOut:
+    """What the account said last; `not-asked` if it said nothing, or if nobody has named it yet."""
+    return find_consent(session, account_id)
 
 
 @router.get(

@@ -1,7 +1,8 @@
 """Accounts as callers write and read them."""
 
 from datetime import datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -37,6 +38,36 @@ class AccountIn(BaseModel):
         return self.model_dump(exclude_unset=True)
 
 
+class Marketing(StrEnum):
+    """What an account said about marketing."""
+
+    NOT_ASKED = "not-asked"
+    GRANTED = "granted"
+    OBJECTED = "objected"
+
+
+class ConsentIn(BaseModel):
+    """What an account says about marketing from now on."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"example": {"marketing": "objected", "origin": "phone call"}}
+    )
+
+    marketing: Literal["granted", "objected"] = Field(
+        description="`objected`: nothing is offered to the account any more, from its next request on."
+    )
+    origin: OptionalText = Field(default=None, description="Where it was said, in your own words.")
+
+
+class ConsentOut(BaseModel):
+    """What an account said about marketing last."""
+
+    account_id: str
+    marketing: Marketing = Field(description="`not-asked` is offered to; `objected` is not.")
+    origin: str | None
+    updated_at: datetime | None
+
+
 class CurrencyTotal(BaseModel):
     """Money in one currency."""
 
@@ -61,6 +92,7 @@ class AccountOut(BaseModel):
     name: str | None
     parent_account_id: str | None
     attributes: dict[str, Any]
+    marketing: Marketing = Field(description="What it said about marketing: `not-asked`, `granted` or `objected`.")
     is_stub: bool = Field(description="Only orders have named this account so far: nobody has described it.")
     updated_at: datetime
     order_count: int = Field(

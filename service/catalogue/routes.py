@@ -10,11 +10,14 @@ from service.auth.dependencies import require
 from service.catalogue.errors import InvalidCursor
 from service.catalogue.queries import ProductFilter, find_product, page_of_products, upsert_products
 from service.catalogue.schemas import ProductIn, ProductOut, ProductPage
-from service.dependencies import ReadSession, WriteSession
+from service.dependencies import ReadSession
 from service.examples import PRODUCT_ID
-from service.ingestion.bulk import RESPONSES, BulkRows, Now, body_schema, bulk_response, validate_body
+from service.ingestion.bulk import RESPONSES, BulkRows, body_schema, bulk_response, validate_body
 from service.ingestion.fields import MAX_IDENTIFIER, MAX_TEXT, NO_NUL
+from service.ingestion.queries import changed_ids
+from service.live.changes import ChangeKind
 from service.openapi_parts import problems
+from service.writing import Write, Writing
 
 
 def _exactly(description: str) -> Any:
@@ -34,7 +37,7 @@ _PRODUCTS: Final = TypeAdapter(list[ProductIn])
     responses=RESPONSES,
     openapi_extra=body_schema(ProductIn),
 )
-def import_products(rows: BulkRows, session: WriteSession, now: Now) -> Response:
+def import_products(rows: BulkRows, writing: Writing) -> Response:
     """Create or update products, many at once: a JSON array, or one object per line as `application/x-ndjson`.
 
     Each row is judged by itself: good rows are stored even if others are rejected, and the answer says what became of
@@ -42,8 +45,13 @@ def import_products(rows: BulkRows, session: WriteSession, now: Now) -> Response
     """
     good, faults = validate_body(_PRODUCTS, rows)
     records = [row.record() for row in good.values()]
-    statuses = upsert_products(session.connection(), records, now)
-    return bulk_response("product_id", rows, good, statuses, faults)
+
+    def work(write: Write) -> Response:
+        statuses = upsert_products(write.connection, records, write.now)
+        write.changes.touch(ChangeKind.PRODUCTS, changed_ids("product_id", records, statuses))
+        return bulk_response("product_id", rows, good, statuses, faults)
+
+    return writing.answer(work)
 
 
 @router.get(

@@ -1,7 +1,6 @@
 """Bulk input over HTTP: many rows in one body, a result for each."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from io import BytesIO
 from typing import Annotated, Any, Final, Literal, TypeVar
 
@@ -16,6 +15,7 @@ from service.ingestion.queries import RowStatus
 from service.ingestion.readers.ndjson import numbered, parse_object
 from service.ingestion.validation import Faults, validate_rows
 from service.openapi_parts import Responses, problems
+from service.writing import WRITE_PROBLEM_CODES, WRITTEN_HEADERS
 
 Row = TypeVar("Row", bound=BaseModel)
 _NDJSON: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl")
@@ -54,13 +54,10 @@ EXAMPLE: Final = {
     ],
 }
 RESPONSES: Final[Responses] = {
-    200: {"model": BulkAnswer, "content": {"application/json": {"example": EXAMPLE}}},
+    200: {"model": BulkAnswer, "content": {"application/json": {"example": EXAMPLE}}, "headers": WRITTEN_HEADERS},
     **problems(
+        *WRITE_PROBLEM_CODES,
         "rows-unreadable",
-        "key-missing",
-        "key-invalid",
-        "scope-missing",
-        "body-too-large",
         "too-many-rows",
         "media-type-unsupported",
     ),
@@ -79,14 +76,6 @@ async def _read_rows(request: Request) -> list[Any]:
         raise TooManyRows(limit)
     return rows
 
-
-async def _read_clock(request: Request) -> datetime:
-    now: datetime = request.app.state.nextoffer.now()
-    return now
-
-
-Now = Annotated[datetime, Depends(_read_clock)]
-"""The service's clock."""
 
 BulkRows = Annotated[list[Any], Depends(_read_rows)]
 """The rows of a body: parsed, but not validated. An unreadable NDJSON line is a Fault."""

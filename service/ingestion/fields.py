@@ -18,6 +18,8 @@ MAX_IDENTIFIER: Final = 200
 MAX_TEXT: Final = 1000
 NO_NUL: Final = r"^[^\x00]*$"
 """Pattern of what may be looked up: PostgreSQL refuses a NUL even in a question."""
+WHOLE_IDENTIFIER: Final = r"^[^\s\x00]([^\x00]*[^\s\x00])?$"
+"""Pattern of an identifier in a path that may be stored: without white space around it, as ``read_text`` leaves it."""
 MAX_QUANTITY: Final = 10**9
 MAX_ATTRIBUTES_BYTES: Final = 16 * 1024
 MAX_ATTRIBUTES_DEPTH: Final = 5

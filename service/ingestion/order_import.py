@@ -16,6 +16,7 @@ from service.ingestion.intake import Intake
 from service.ingestion.matching import ProductMatcher
 from service.ingestion.order_lines import LineAssembler, LineParser
 from service.ingestion.queries import rename_stubs, write_orders
+from service.live.changes import ChangeKind, ChangeLog
 from service.orders.schemas import LINE_FIELDS, MANDATORY_LINE_FIELDS
 
 ORDER_FIELDS: Final = tuple(LINE_FIELDS)
@@ -32,7 +33,9 @@ def import_orders(engine: Engine, intake: Intake, now: datetime) -> None:
         batch, matched = assembler.assemble(parsed)
         intake.refuse(chunk, parsed.faults)
         with engine.begin() as connection:
-            written = write_orders(connection, batch, now)
+            changes = ChangeLog()
+            written = write_orders(connection, batch, now, changes)
+            changes.write(connection, now)
         summary = intake.summary
         summary.matched += matched
         summary.account_stubs += written.account_stubs
@@ -40,7 +43,9 @@ def import_orders(engine: Engine, intake: Intake, now: datetime) -> None:
         summary.orders.add(*written.orders, given=len(batch.orders))
         summary.rows.add(*written.lines, given=len(batch.lines))
     with engine.begin() as connection:
-        rename_stubs(connection, assembler.product_names, now)
+        changes = ChangeLog()
+        changes.touch(ChangeKind.PRODUCTS, rename_stubs(connection, assembler.product_names, now))
+        changes.write(connection, now)
 
 
 def product_matcher(engine: Engine, intake: Intake) -> ProductMatcher:

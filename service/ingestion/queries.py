@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 import orjson
-from sqlalchemy import Connection, Table, select, text
+from sqlalchemy import Connection, Table, column, select, table, text
 from sqlalchemy.dialects import postgresql, sqlite
+
+from service.live.changes import ChangeKind, ChangeLog
 
 RowStatus = Literal["created", "updated", "unchanged"]
 OrderRow = tuple[str, str | None, datetime, str | None, bool]
@@ -45,6 +47,11 @@ def upsert_records(
             current[record[key]] = {**after, "updated_at": now}
     upsert_rows(connection, table, [row for row_id, row in current.items() if stored.get(row_id) is not row])
     return statuses
+
+
+def changed_ids(key: str, records: Sequence[dict[str, Any]], statuses: Sequence[RowStatus]) -> list[str]:
+    """Which records ``upsert_records`` created or updated."""
+    return [record[key] for record, status in zip(records, statuses, strict=True) if status != "unchanged"]
 
 
 def stored_rows(
@@ -137,13 +144,35 @@ _IMPORT_LOCK: Final = 0x6E786F696D70
 _Target = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 
-def write_orders(connection: Connection, batch: OrderBatch, now: datetime) -> Written:
-    """Write one batch with what it names. Rows that are stored as they are given are not written again."""
+def write_orders(connection: Connection, batch: OrderBatch, now: datetime, changes: ChangeLog) -> Written:
+    """Write one batch with what it names. Rows that are stored as they are given are not written again.
+
+    changes: is told which accounts the batch touched, those included that an order belonged to before.
+    """
+    stored_owners = _owners_of(connection, [order[0] for order in batch.orders])
+    written = _write_batch(connection, batch, now)
+    if any(written.orders) or any(written.lines):
+        changes.touch(ChangeKind.ORDERS, batch.account_ids | stored_owners)
+    return written
+
+
+def _owners_of(connection: Connection, order_ids: Sequence[str]) -> set[str]:
+    """The accounts of those orders that are stored. An import of new orders finds none, by the key alone."""
+    orders = table("orders", column("order_id"), column("account_id"))
+    return {
+        owner
+        for some in _some(sorted(order_ids))
+        for owner in connection.scalars(select(orders.c.account_id).where(orders.c.order_id.in_(some)))
+        if owner is not None
+    }
+
+
+def _write_batch(connection: Connection, batch: OrderBatch, now: datetime) -> Written:
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_IMPORT_LOCK,))
         return _write_with(connection, batch, now, batch.orders, _copy, _copy_upsert)
-    orders = [(order_id, account, _sqlite_time(moment), *rest) for order_id, account, moment, *rest in batch.orders]
-    return _write_with(connection, batch, _sqlite_time(now), orders, _sqlite_insert, _sqlite_upsert)
+    orders = [(order_id, account, sqlite_time(moment), *rest) for order_id, account, moment, *rest in batch.orders]
+    return _write_with(connection, batch, sqlite_time(now), orders, _sqlite_insert, _sqlite_upsert)
 
 
 def _write_with(
@@ -164,18 +193,27 @@ def _write_with(
     )
 
 
-def rename_stubs(connection: Connection, names: dict[str, str], now: datetime) -> None:
-    """Name product stubs as the order lines last called them."""
+def rename_stubs(connection: Connection, names: dict[str, str], now: datetime) -> list[str]:
+    """Name product stubs as the order lines last called them; return those that were called otherwise before."""
+    products = table("products", column("product_id"), column("name"), column("is_stub"))
+    stored = select(products.c.product_id, products.c.name).where(products.c.is_stub)
+    renamed = [
+        product_id
+        for some in _some(sorted(names))
+        for product_id, name in connection.execute(stored.where(products.c.product_id.in_(some)))
+        if name != names[product_id]
+    ]
     statement = text(
         "UPDATE products SET name = :name, updated_at = :now "
         "WHERE product_id = :product_id AND is_stub AND name <> :name"
     )
-    at = _sqlite_time(now) if connection.dialect.name == "sqlite" else now
-    if names:
-        connection.execute(statement, [{"product_id": key, "name": names[key], "now": at} for key in sorted(names)])
+    at = sqlite_time(now) if connection.dialect.name == "sqlite" else now
+    if renamed:
+        connection.execute(statement, [{"product_id": key, "name": names[key], "now": at} for key in renamed])
+    return renamed
 
 
-def _sqlite_time(moment: datetime) -> str:
+def sqlite_time(moment: datetime) -> str:
     """As ``UtcDateTime`` stores it."""
     return moment.replace(tzinfo=None).isoformat(" ", "microseconds")
 
@@ -238,3 +276,12 @@ def _copy_upsert(connection: Connection, target: _Target, rows: Sequence[tuple[A
     differs = " OR ".join(f"stored.{name} IS DISTINCT FROM staged.{name}" for name in values)
     statement = f"UPDATE {table} stored SET {assign} FROM staged_{table} staged WHERE {same_key} AND ({differs})"  # noqa: S608
     return new, connection.exec_driver_sql(statement).rowcount
+
+
+def insert_new(connection: Connection, target: _Target, rows: Sequence[tuple[Any, ...]]) -> int:
+    """Insert rows on the database's fast path; those of a stored key are passed over. Times: see ``sqlite_time``.
+
+    target: the table, its key columns, and its other columns, in the order of each row's values.
+    """
+    insert = _sqlite_insert if connection.dialect.name == "sqlite" else _copy
+    return insert(connection, target, rows)

@@ -19,8 +19,9 @@ from service.ingestion.chunks import Chunk
 from service.ingestion.errors import UnreadableFile
 from service.ingestion.fields import is_blank
 from service.ingestion.intake import Intake
-from service.ingestion.queries import RowStatus
+from service.ingestion.queries import RowStatus, changed_ids
 from service.ingestion.validation import validate_rows
+from service.live.changes import ChangeKind, ChangeLog
 
 _ROWS_PER_WRITE: Final = 2000
 _NESTED: Final = "attributes."
@@ -34,10 +35,13 @@ class RecordKind:
     adapter: TypeAdapter[list[Any]]
     fields: tuple[str, ...]
     upsert: Callable[[Connection, Sequence[dict[str, Any]], datetime], list[RowStatus]]
+    changes: ChangeKind | None = None
 
 
 ACCOUNTS: Final = RecordKind("account_id", TypeAdapter(list[AccountIn]), tuple(AccountIn.model_fields), upsert_accounts)
-PRODUCTS: Final = RecordKind("product_id", TypeAdapter(list[ProductIn]), tuple(ProductIn.model_fields), upsert_products)
+PRODUCTS: Final = RecordKind(
+    "product_id", TypeAdapter(list[ProductIn]), tuple(ProductIn.model_fields), upsert_products, ChangeKind.PRODUCTS
+)
 
 
 def import_records(engine: Engine, intake: Intake, kind: RecordKind, now: datetime) -> None:
@@ -51,9 +55,13 @@ def import_records(engine: Engine, intake: Intake, kind: RecordKind, now: dateti
             broken = error
         intake.summary.repeated += spool.repeated
         with engine.begin() as connection:
+            changes = ChangeLog()
             for records in spool.records(_ROWS_PER_WRITE):
                 statuses = kind.upsert(connection, records, now)
+                if kind.changes:
+                    changes.touch(kind.changes, changed_ids(kind.key, records, statuses))
                 intake.summary.rows.add(statuses.count("created"), statuses.count("updated"), len(statuses))
+            changes.write(connection, now)
     if broken:
         raise broken
 

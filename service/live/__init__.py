@@ -1,1 +1,1 @@
-"""The state since the artifact was trained (changes applied in memory). Not built yet."""
+"""The state since the artifact was trained: what a write changes, and how every worker feels it."""

@@ -1,81 +1,124 @@
 """Products that might be offered, best first: the basket's, then the account's, then the popular ones."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import NamedTuple, Protocol
 
 from models.artifact import NO_ROW
 from service.offers.facts import Facts
+from service.offers.neighbours import NeighbourScores
 from service.offers.reasons import Source
 from service.offers.shelf import ProductRow
 
-STEP = 64
+STEPS = (16, 64, 512)
+"""The first few are nearly always enough, and the list of popular products is long."""
+
+
+class CandidateSource(Protocol):
+    """Where candidates come from."""
+
+    name: Source
+
+    def best(self) -> Iterator[tuple[ProductRow, float, int]]:
+        """Products with their score and their place here, best first."""
+
+    def contributors(self, product: ProductRow, place: int) -> list[ProductRow]:
+        """Return up to two owned or basket products that contributed most to a score, greatest first."""
 
 
 class Candidate(NamedTuple):
-    """A product that might be offered. place: its position in its source's own list."""
+    """A product that might be offered. place: where its source finds it again."""
 
     product: ProductRow
     score: float
-    source: Source
+    source: CandidateSource
     place: int
 
 
 def generate(facts: Facts) -> Iterator[Candidate]:
     """Every candidate, best first, each product once. Lazy: a source is asked only when those before it run dry."""
     seen: set[ProductRow] = set()
-    for source in (_from_basket, _from_history, _from_popularity):
-        for candidate in source(facts):
-            if candidate.product not in seen:
-                seen.add(candidate.product)
-                yield candidate
-
-
-def _from_basket(facts: Facts) -> Iterator[Candidate]:
-    if facts.basket:
-        products, scores = score_basket(facts)
-        yield from _candidates(products, scores, Source.BASKET)
-
-
-def _from_history(facts: Facts) -> Iterator[Candidate]:
-    if facts.account_row is not None and len(facts.owned):
-        products = facts.shelf.content.candidate_products[facts.account_row]
-        scores = facts.shelf.content.candidate_scores[facts.account_row]
-        yield from _candidates(products, scores, Source.PERSONALIZED)
-
-
-def _from_popularity(facts: Facts) -> Iterator[Candidate]:
-    products, scores = facts.shelf.content.popular_products, facts.shelf.content.popular_scores
-    yield from _candidates(products, scores, Source.POPULAR)
-
-
-def _candidates(products: NDArray[np.int32], scores: NDArray[np.floating], source: Source) -> Iterator[Candidate]:
-    # In steps, because the first few are nearly always enough and the list of popular products is long.
-    for begin in range(0, len(products), STEP):
-        end = begin + STEP
-        listed = zip(products[begin:end].tolist(), scores[begin:end].tolist(), strict=True)
-        for place, (product, score) in enumerate(listed, begin):
-            if product != NO_ROW:
+    for source in sources(facts):
+        for product, score, place in source.best():
+            if product not in seen:
+                seen.add(product)
                 yield Candidate(product, score, source, place)
 
 
-def score_basket(facts: Facts) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Score every product that goes with a basket: the sum of its scores as a neighbour of each basket product.
+def sources(facts: Facts) -> Iterator[CandidateSource]:
+    """What speaks for this request, the strongest first."""
+    if facts.basket:
+        yield Neighbours(facts, Source.BASKET)
+    if len(facts.recent):
+        yield Neighbours(facts, Source.PERSONALIZED)
+    elif facts.account_row is not None and len(facts.owned):
+        yield History(facts, facts.account_row)
+    yield Popularity(facts)
 
-    Returns product rows (int32) and scores (float64), best first, ties by row. Sums are made in float64 and in
-    the order of rows, so that they don't depend on the order of the basket.
-    """
-    basket = list(facts.basket)
-    neighbours = facts.shelf.content.neighbour_products[basket].ravel()
-    weights = facts.shelf.content.neighbour_scores[basket].ravel()
-    # What np.unique and np.bincount would do together, at a third of their cost for so few numbers.
-    order = neighbours.argsort(kind="stable")
-    neighbours = neighbours[order]
-    begins = np.flatnonzero(neighbours[1:] != neighbours[:-1]) + 1
-    begins = np.concatenate(([0], begins)) if len(neighbours) else begins
-    products = neighbours[begins]
-    scores = np.add.reduceat(weights[order], begins, dtype=np.float64) if len(begins) else np.empty(0)
-    best = (-scores).argsort(kind="stable")
-    return products[best], scores[best]
+
+class Neighbours:
+    """What goes with the basket, or with what an account new since the artifact bought last."""
+
+    def __init__(self, facts: Facts, name: Source) -> None:
+        self.name = name
+        rows = facts.basket if name is Source.BASKET else sorted(facts.recent.tolist())
+        self._scores = NeighbourScores(facts.shelf.content, rows)
+
+    def best(self) -> Iterator[tuple[ProductRow, float, int]]:
+        return self._scores.best()
+
+    def contributors(self, _product: ProductRow, place: int) -> list[ProductRow]:
+        return self._scores.contributors(place)
+
+
+class History:
+    """What training listed for the account."""
+
+    name = Source.PERSONALIZED
+
+    def __init__(self, facts: Facts, account_row: int) -> None:
+        self._facts = facts
+        self._row = account_row
+
+    def best(self) -> Iterator[tuple[ProductRow, float, int]]:
+        content = self._facts.shelf.content
+        products, scores = content.candidate_products[self._row], content.candidate_scores[self._row]
+        for begin, end in in_steps(len(products)):
+            listed = zip(products[begin:end].tolist(), scores[begin:end].tolist(), range(begin, end), strict=True)
+            yield from (one for one in listed if one[0] != NO_ROW)
+
+    def contributors(self, product: ProductRow, place: int) -> list[ProductRow]:
+        content = self._facts.shelf.content
+        if place < content.candidate_reasons.shape[1]:
+            return [row for row in content.candidate_reasons[self._row, place].tolist() if row != NO_ROW]
+        neighbours = NeighbourScores(content, self._facts.owned.tolist())
+        found = int(neighbours.products.searchsorted(product))
+        is_there = found < len(neighbours.products) and neighbours.products[found] == product
+        return neighbours.contributors(found) if is_there else []
+
+
+class Popularity:
+    """What most customers buy."""
+
+    name = Source.POPULAR
+
+    def __init__(self, facts: Facts) -> None:
+        self._content = facts.shelf.content
+
+    def best(self) -> Iterator[tuple[ProductRow, float, int]]:
+        products, scores = self._content.popular_products, self._content.popular_scores
+        for begin, end in in_steps(len(products)):
+            yield from zip(products[begin:end].tolist(), scores[begin:end].tolist(), range(begin, end), strict=True)
+
+    def contributors(self, _product: ProductRow, _place: int) -> list[ProductRow]:
+        return []
+
+
+def in_steps(length: int) -> Iterator[tuple[int, int]]:
+    """Cut a list into pieces, the first ones small."""
+    begin = 0
+    for step in STEPS:
+        if begin < length:
+            yield begin, min(begin + step, length)
+        begin += step
+    for start in range(begin, length, STEPS[-1]):
+        yield start, min(start + STEPS[-1], length)

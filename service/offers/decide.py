@@ -23,6 +23,8 @@ def decide(facts: Facts) -> Decision:
 
     Pure: no I/O, no clock, no chance. Candidates are examined best first until ``limit`` of them pass the rules.
     """
+    if facts.is_objecting:
+        return Decision(Source.NONE, [], {WithheldCode.OBJECTED: facts.limit})
     chosen: list[Candidate] = []
     withheld: dict[WithheldCode, int] = {}
     for candidate in generate(facts):
@@ -33,5 +35,5 @@ def decide(facts: Facts) -> Decision:
         chosen.append(candidate)
         if len(chosen) == facts.limit:
             break
-    source = chosen[0].source if chosen else Source.POPULAR
-    return Decision(source, explain(chosen, facts), withheld)
+    source = chosen[0].source.name if chosen else Source.POPULAR
+    return Decision(source, explain(chosen, facts.shelf), withheld)

@@ -1,21 +1,14 @@
 """Says why, truly: the owned or basket products that contributed most to a score, by name."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import TypedDict
 
-import numpy as np
-
-from models.artifact import NO_ROW
 from service.offers.candidates import Candidate
-from service.offers.facts import Facts
 from service.offers.reasons import ReasonCode, Relation, Source
-from service.offers.shelf import Card, ProductRow
-
-MOST_CONTRIBUTORS = 2
+from service.offers.shelf import Card, Shelf
 
 
-@dataclass(slots=True)
-class Reason:
+class Reason(TypedDict):
     """One reason of an offer."""
 
     code: ReasonCode
@@ -23,8 +16,7 @@ class Reason:
     product_ids: list[str]
 
 
-@dataclass(slots=True)
-class Offer:
+class Offer(TypedDict):
     """One offered product, as it goes into the answer."""
 
     rank: int
@@ -38,50 +30,26 @@ class Offer:
     reasons: list[Reason]
 
 
-def explain(chosen: Sequence[Candidate], facts: Facts) -> list[Offer]:
+def explain(chosen: Sequence[Candidate], shelf: Shelf) -> list[Offer]:
     """Turn the chosen candidates into offers."""
-    return [_offer(rank, candidate, facts) for rank, candidate in enumerate(chosen, 1)]
+    return [_offer(rank, candidate, shelf) for rank, candidate in enumerate(chosen, 1)]
 
 
-def _offer(rank: int, candidate: Candidate, facts: Facts) -> Offer:
-    card = facts.shelf.card(candidate.product)
-    contributors = [facts.shelf.card(row) for row in contributors_to(candidate, facts)]
-    return Offer(
-        rank=rank,
-        product_id=card.product_id,
-        name=card.name,
-        relation=relation_between(contributors[0], card) if contributors else None,
-        source_product_id=contributors[0].product_id if contributors else None,
-        score=candidate.score,
-        price_minor=card.price_minor,
-        currency=card.currency,
-        reasons=[_reason(candidate.source, contributors)],
-    )
-
-
-def contributors_to(candidate: Candidate, facts: Facts) -> list[ProductRow]:
-    """Return up to two products that contributed most to the candidate's score, greatest first."""
-    if candidate.source is Source.BASKET:
-        return strongest_neighbours(candidate.product, np.array(facts.basket, dtype=np.int32), facts)
-    if candidate.source is not Source.PERSONALIZED or facts.account_row is None:
-        return []
-    known = facts.shelf.content.candidate_reasons
-    if candidate.place < known.shape[1]:
-        return [row for row in known[facts.account_row, candidate.place].tolist() if row != NO_ROW]
-    return strongest_neighbours(candidate.product, facts.owned, facts)
-
-
-def strongest_neighbours(product: ProductRow, among: np.ndarray, facts: Facts) -> list[ProductRow]:
-    """Return up to two of the rows ``among`` whose neighbour the product is, the highest score first, ties by row."""
-    hits, columns = np.nonzero(facts.shelf.content.neighbour_products[among] == product)
-    contributors = among[hits]
-    if len(contributors) == 1:
-        only: list[ProductRow] = contributors.tolist()
-        return only
-    scores = facts.shelf.content.neighbour_scores[contributors, columns]
-    best = np.argsort(-scores, kind="stable")[:MOST_CONTRIBUTORS]
-    rows: list[ProductRow] = contributors[best].tolist()
-    return rows
+def _offer(rank: int, candidate: Candidate, shelf: Shelf) -> Offer:
+    product, score, source, place = candidate
+    card = shelf.card(product)
+    contributors = [shelf.card(row) for row in source.contributors(product, place)]
+    return {
+        "rank": rank,
+        "product_id": card.product_id,
+        "name": card.name,
+        "relation": relation_between(contributors[0], card) if contributors else None,
+        "source_product_id": contributors[0].product_id if contributors else None,
+        "score": score,
+        "price_minor": card.price_minor,
+        "currency": card.currency,
+        "reasons": [_reason(source.name, contributors)],
+    }
 
 
 def relation_between(source: Card, offered: Card) -> Relation:
@@ -93,12 +61,15 @@ def relation_between(source: Card, offered: Card) -> Relation:
 
 
 def _reason(source: Source, contributors: Sequence[Card]) -> Reason:
-    names = " and ".join([card.name for card in contributors])
-    product_ids = [card.product_id for card in contributors]
+    code, text = _words(source, " and ".join([card.name for card in contributors]))
+    return {"code": code, "text": text, "product_ids": [card.product_id for card in contributors]}
+
+
+def _words(source: Source, names: str) -> tuple[ReasonCode, str]:
     if source is Source.BASKET:
-        return Reason(ReasonCode.GOES_WITH_BASKET, f"Often bought together with {names}.", product_ids)
-    if contributors:
-        return Reason(ReasonCode.BOUGHT_WITH_OWNED, f"Often bought by customers who have {names}.", product_ids)
+        return ReasonCode.GOES_WITH_BASKET, f"Often bought together with {names}."
+    if names:
+        return ReasonCode.BOUGHT_WITH_OWNED, f"Often bought by customers who have {names}."
     if source is Source.PERSONALIZED:
-        return Reason(ReasonCode.FITS_HISTORY, "Fits what this customer has bought so far.", [])
-    return Reason(ReasonCode.POPULAR, "Among the products that most customers buy.", [])
+        return ReasonCode.FITS_HISTORY, "Fits what this customer has bought so far."
+    return ReasonCode.POPULAR, "Among the products that most customers buy."

@@ -27,6 +27,16 @@ class WithheldCode(StrEnum):
     IN_BASKET = "in-basket"
     OWNED = "owned"
     INACTIVE = "inactive"
+    OBJECTED = "objected-to-marketing"
+
+
+WITHHELD_MEANINGS = {
+    WithheldCode.EXCLUDED: "the request excludes it",
+    WithheldCode.IN_BASKET: "it is in the basket already",
+    WithheldCode.OWNED: "the account owns it",
+    WithheldCode.INACTIVE: "it is no longer sold",
+    WithheldCode.OBJECTED: "the account objects to marketing, so that nothing is offered (counts what was asked for)",
+}
 
 
 class Source(StrEnum):
@@ -36,6 +46,7 @@ class Source(StrEnum):
     BASKET = "basket"
     SEGMENT = "segment"
     POPULAR = "popular"
+    NONE = "none"
 
 
 SOURCE_MEANINGS = {
@@ -43,6 +54,7 @@ SOURCE_MEANINGS = {
     Source.BASKET: "the products in the basket",
     Source.SEGMENT: "what similar accounts buy (reserved: not given by this release)",
     Source.POPULAR: "what most customers buy, for want of anything better known",
+    Source.NONE: "no offer may be made",
 }
 
 

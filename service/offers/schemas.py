@@ -6,12 +6,23 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
 from service.examples import ACCOUNT_ID, ARTIFACT_VERSION, OTHER_PRODUCT_ID, PRODUCT_ID
-from service.offers.reasons import REASON_MEANINGS, SOURCE_MEANINGS, ReasonCode, Relation, Source
+from service.offers.reasons import (
+    REASON_MEANINGS,
+    SOURCE_MEANINGS,
+    WITHHELD_MEANINGS,
+    ReasonCode,
+    Relation,
+    Source,
+    WithheldCode,
+)
 
 LARGEST_LIMIT = 50
 DEFAULT_LIMIT = 3
+LONGEST_IDENTIFIER = 200
+MOST_ACCOUNTS = 1000
+DRY_RUN = "Only look: the decision is not recorded, and has no identifier."
 
-Identifier = Annotated[str, Field(min_length=1, max_length=200)]
+Identifier = Annotated[str, Field(min_length=1, max_length=LONGEST_IDENTIFIER)]
 
 
 def to_whole_number(value: object) -> object:
@@ -19,6 +30,7 @@ def to_whole_number(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+Placement = Annotated[str, Field(min_length=1, max_length=64)]
 ContextKey = Annotated[str, Field(min_length=1, max_length=64)]
 ContextText = Annotated[str, Field(max_length=200)]
 ContextInteger = Annotated[StrictInt, Field(ge=-(2**53), le=2**53)]
@@ -33,6 +45,7 @@ class AccountQuery(BaseModel):
 
     account_id: Identifier = Field(description="Your identifier of the account.", examples=[ACCOUNT_ID])
     limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=LARGEST_LIMIT, description="How many offers to return.")
+    dry_run: bool = Field(default=False, description=DRY_RUN)
 
 
 class RecommendationRequest(BaseModel):
@@ -59,7 +72,7 @@ class RecommendationRequest(BaseModel):
     exclude: list[Identifier] = Field(
         default_factory=list, max_length=1000, description="Products that must not be offered."
     )
-    placement: Annotated[str, Field(min_length=1, max_length=64)] | None = Field(
+    placement: Placement | None = Field(
         default=None, description="Where the offers will be shown, in your own words, such as `checkout`."
     )
     limit: Annotated[int, BeforeValidator(to_whole_number)] = Field(
@@ -70,6 +83,32 @@ class RecommendationRequest(BaseModel):
         max_length=32,
         description="What else is known of the moment: a flat object. It is checked, and changes no answer yet.",
     )
+    dry_run: StrictBool = Field(default=False, description=DRY_RUN)
+
+
+class BatchRequest(BaseModel):
+    """Accounts that are asked for together, each for its own list."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        json_schema_extra={"examples": [{"account_ids": [ACCOUNT_ID], "limit": 3}]},
+    )
+
+    account_ids: list[Identifier] = Field(
+        min_length=1, max_length=MOST_ACCOUNTS, description="Your identifiers of the accounts, answered in this order."
+    )
+    exclude: list[Identifier] = Field(
+        default_factory=list, max_length=1000, description="Products that must not be offered to any of them."
+    )
+    placement: Placement | None = Field(
+        default=None, description="Where the offers will be shown, in your own words, such as `newsletter`."
+    )
+    limit: Annotated[int, BeforeValidator(to_whole_number)] = Field(
+        default=DEFAULT_LIMIT, ge=1, le=LARGEST_LIMIT, description="How many offers to return for each account."
+    )
+    dry_run: StrictBool = Field(default=False, description=DRY_RUN)
 
 
 class ReasonOut(BaseModel):
@@ -102,16 +141,20 @@ class OfferOut(BaseModel):
 class RecommendationAnswer(BaseModel):
     """Offers, and where they come from."""
 
-    decision_id: str = Field(
-        description="Identifies this answer: a version 7 UUID.", examples=["01932f0c-5d5e-7cc3-9c1a-3f6f2d1c0b9a"]
+    decision_id: str | None = Field(
+        description="Identifies this answer in the ledger: a version 7 UUID; null after `dry_run`.",
+        examples=["01932f0c-5d5e-7cc3-9c1a-3f6f2d1c0b9a"],
     )
     account_id: str | None = Field(description="As it was asked.", examples=[ACCOUNT_ID])
     account_known: bool | None = Field(
-        description="Whether the artifact knows the account; null if the request names none."
+        description="Whether the account has a history, in the artifact or since; null if the request names none."
     )
     generated_at: datetime = Field(description="When the answer was made, UTC.")
     artifact_version: str | None = Field(
         description="The trained artifact behind the answer; null while there is none.", examples=[ARTIFACT_VERSION]
+    )
+    sequence: int = Field(
+        description="The newest change that the answer knows: at least the `X-Sequence` of each write that it reflects."
     )
     source: Source = Field(
         description="Where the first offer comes from: "
@@ -123,5 +166,16 @@ class RecommendationAnswer(BaseModel):
     )
     offers: list[OfferOut] = Field(
         description="Best first. Owned, inactive, excluded and basket products were withheld before the list was cut, "
-        "so it is shorter than `limit` only when products run out."
+        "so it is shorter than `limit` only when products run out, or if the account objects to marketing."
     )
+    withheld: dict[WithheldCode, int] = Field(
+        description="How many candidates were withheld until the list was full, by reason: "
+        + "; ".join(f"`{code}`: {text}" for code, text in WITHHELD_MEANINGS.items())
+        + "."
+    )
+
+
+class BatchAnswer(BaseModel):
+    """One answer per account."""
+
+    answers: list[RecommendationAnswer] = Field(description="In the order in which the accounts were named.")

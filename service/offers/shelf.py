@@ -25,20 +25,39 @@ class Card:
 
 
 class Shelf:
-    """Content and its cards. Decoding texts from the map was half of the cost of a decision, so cards are kept."""
+    """Content, its cards and its products' rows. Finding them took half of a decision, so they are kept."""
 
     def __init__(self, content: Content) -> None:
         self.content = content
         self._cards: dict[ProductRow, Card] = {}
+        self._replaced: dict[ProductRow, Card] = {}
+        self._rows: dict[str, ProductRow | None] = {}
 
     def card(self, product: ProductRow) -> Card:
         """Return a product's card."""
         card = self._cards.get(product)
         if card is None:
             if len(self._cards) >= MOST_CARDS:
-                self._cards.clear()
-            card = self._cards[product] = _card(self.content, product)
+                self._cards = {}
+            # Never in place of what another thread has put there: that is newer.
+            card = self._cards.setdefault(product, self._replaced.get(product) or _card(self.content, product))
         return card
+
+    def replace_card(self, product: ProductRow, card: Card) -> None:
+        """Tell of a product what changed since the artifact."""
+        self._replaced[product] = card
+        self._cards[product] = card
+
+    def row_of(self, product_id: str) -> ProductRow | None:
+        """Return a product's row, or None if the artifact does not know it."""
+        try:
+            return self._rows[product_id]
+        except KeyError:
+            row = self.content.products.ids.row_of(product_id)
+            if len(self._rows) >= MOST_CARDS:
+                self._rows = {}
+            found = self._rows[product_id] = None if row is None else ProductRow(row)
+            return found
 
 
 def _card(content: Content, product: ProductRow) -> Card:

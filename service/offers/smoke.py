@@ -3,8 +3,9 @@
 import numpy as np
 
 from models.artifact import NO_ROW, Content
+from service.live.state import LiveState
 from service.offers.decide import decide
-from service.offers.facts import gather
+from service.offers.facts import Asked, gather
 from service.offers.shelf import Shelf
 
 SAMPLE_SIZE = 16
@@ -44,6 +45,6 @@ def _check_rows(content: Content, n_products: int) -> None:
 
 
 def _check_answer(shelf: Shelf, account_id: str | None, basket: list[str]) -> None:
-    decision = decide(gather(shelf, LIMIT, account_id, basket))
-    if not all(np.isfinite(offer.score) for offer in decision.offers):
+    decision = decide(gather(shelf, LiveState(shelf, 0), Asked(account_id, LIMIT, basket)))
+    if not all(np.isfinite(offer["score"]) for offer in decision.offers):
         raise SmokeTestFailure("it scores with numbers that are not finite")

@@ -13,6 +13,7 @@ from service.catalogue.tables import Product
 from service.ingestion.matching import ProductMatcher
 from service.ingestion.options import UnknownProducts
 from service.ingestion.queries import RowStatus, add_stubs, stored_ids, stored_rows, upsert_rows
+from service.live.changes import ChangeKind, ChangeLog
 from service.orders.tables import Order, OrderLine
 
 _ACCOUNTS: Final = cast(Table, Account.__table__)
@@ -46,7 +47,9 @@ def matcher_for(connection: Connection, product_ids: Iterable[str], mode: Unknow
     return ProductMatcher(stored_ids(connection, _PRODUCTS, product_ids), lambda: connection.scalars(described), mode)
 
 
-def replace_orders(connection: Connection, orders: Sequence[WholeOrder], now: datetime) -> list[RowStatus]:
+def replace_orders(
+    connection: Connection, orders: Sequence[WholeOrder], now: datetime, changes: ChangeLog
+) -> list[RowStatus]:
     """Store orders, each in place of what was stored of it, and tell what became of each."""
     stored = _stored_orders(connection, {order.order_id for order in orders})
     current = dict(stored)
@@ -55,7 +58,10 @@ def replace_orders(connection: Connection, orders: Sequence[WholeOrder], now: da
         before = current.get(order.order_id)
         statuses.append("created" if before is None else "unchanged" if before == order else "updated")
         current[order.order_id] = order
-    _write(connection, [order for order_id, order in current.items() if stored.get(order_id) != order], now)
+    changed = [order for order_id, order in current.items() if stored.get(order_id) != order]
+    _write(connection, changed, now)
+    owners = [order.account_id for order in (*changed, *(stored[o.order_id] for o in changed if o.order_id in stored))]
+    changes.touch(ChangeKind.ORDERS, (account_id for account_id in owners if account_id is not None))
     return statuses
 
 

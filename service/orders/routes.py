@@ -6,13 +6,12 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import TypeAdapter
 
 from service.auth.dependencies import require
-from service.dependencies import WriteSession
-from service.ingestion.bulk import RESPONSES, BulkRows, Now, body_schema, bulk_response, validate_body
+from service.ingestion.bulk import RESPONSES, BulkRows, body_schema, bulk_response, validate_body
 from service.ingestion.options import UnknownProducts
-from service.openapi_parts import problems
 from service.orders.queries import matcher_for, replace_orders
 from service.orders.resolve import resolve_orders
 from service.orders.schemas import OrderIn
+from service.writing import Write, Writing
 
 router = APIRouter(prefix="/v1", tags=["orders"])
 _ORDERS: Final = TypeAdapter(list[OrderIn])
@@ -30,10 +29,10 @@ Unknown = Annotated[
     operation_id="import_orders",
     summary="Create or replace orders",
     dependencies=[Depends(require("write"))],
-    responses=RESPONSES | problems("request-invalid"),
+    responses=RESPONSES,
     openapi_extra=body_schema(OrderIn),
 )
-def import_orders(rows: BulkRows, session: WriteSession, now: Now, unknown_products: Unknown = "match") -> Response:
+def import_orders(rows: BulkRows, writing: Writing, unknown_products: Unknown = "match") -> Response:
     """Create or replace orders, many at once: a JSON array, or one object per line as `application/x-ndjson`.
 
     An order that is sent again replaces what was stored of it: lines that are no longer in it are deleted. Accounts
@@ -41,8 +40,11 @@ def import_orders(rows: BulkRows, session: WriteSession, now: Now, unknown_produ
     are rejected, and the answer says what became of each. Sending the same orders again changes nothing.
     """
     valid, faults = validate_body(_ORDERS, rows)
-    connection = session.connection()
     named = {line.product_id for order in valid.values() for line in order.lines}
-    good, unresolved = resolve_orders(valid, matcher_for(connection, named, unknown_products))
-    statuses = replace_orders(connection, list(good.values()), now)
-    return bulk_response("order_id", rows, {index: valid[index] for index in good}, statuses, faults | unresolved)
+
+    def work(write: Write) -> Response:
+        good, unresolved = resolve_orders(valid, matcher_for(write.connection, named, unknown_products))
+        statuses = replace_orders(write.connection, list(good.values()), write.now, write.changes)
+        return bulk_response("order_id", rows, {index: valid[index] for index in good}, statuses, faults | unresolved)
+
+    return writing.answer(work)

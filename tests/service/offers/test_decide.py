@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from models.artifact.content import to_files
-from service.offers.candidates import score_basket
+from service.live.state import LiveState
 from service.offers.decide import Decision, decide
 from service.offers.explain import Offer, relation_between
-from service.offers.facts import gather
+from service.offers.facts import Asked, gather
+from service.offers.neighbours import NeighbourScores
 from service.offers.reasons import ReasonCode, Relation, Source, WithheldCode
 from service.offers.rules import RULES
 from service.offers.shelf import Card, Shelf
@@ -25,17 +27,25 @@ PRODUCT_IDS = [product.product_id for product in WORLD.products]
 
 def offered(decision: Decision) -> list[str]:
     """The offered products in order."""
-    return [offer.product_id for offer in decision.offers]
+    return [offer["product_id"] for offer in decision.offers]
 
 
 def offer_of(decision: Decision, product_id: str) -> Offer:
     """The offer of one product."""
-    return next(offer for offer in decision.offers if offer.product_id == product_id)
+    return next(offer for offer in decision.offers if offer["product_id"] == product_id)
 
 
 def decide_for(limit: int = 3, **asked: object) -> Decision:
     """Decide in the coffee shop."""
-    return decide(gather(SHELF, limit, **asked))  # type: ignore[arg-type]
+    return decide(gather(SHELF, LiveState(SHELF, 0), Asked(**{"account_id": None, "limit": limit} | asked)))  # type: ignore[arg-type]
+
+
+def basket_scores(basket: list[str]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Score what goes with a basket in the coffee shop."""
+    listed = list(
+        NeighbourScores(SHELF.content, gather(SHELF, LiveState(SHELF, 0), Asked(None, 3, basket)).basket).best()
+    )
+    return np.array([row for row, _, _ in listed], dtype=np.int32), np.array([score for _, score, _ in listed])
 
 
 def test_offers_are_the_best_products_that_the_account_does_not_own() -> None:
@@ -51,20 +61,20 @@ def test_offers_are_the_best_products_that_the_account_does_not_own() -> None:
 def test_a_personal_reason_names_the_owned_products_that_contributed_most(account_id: str) -> None:
     decision = decide_for(50, account_id=account_id)
 
-    personal = [offer for offer in decision.offers if offer.product_id in WORLD.scores(account_id)]
+    personal = [offer for offer in decision.offers if offer["product_id"] in WORLD.scores(account_id)]
     assert len(personal) > N_REASONED, "some must be explained beyond the precomputed reasons"
     for offer in personal:
-        strongest = list(WORLD.contributions(account_id, offer.product_id))[:2]
-        assert offer.reasons[0].code is ReasonCode.BOUGHT_WITH_OWNED
-        assert offer.reasons[0].product_ids == strongest
-        assert offer.source_product_id == strongest[0]
+        strongest = list(WORLD.contributions(account_id, offer["product_id"]))[:2]
+        assert offer["reasons"][0]["code"] is ReasonCode.BOUGHT_WITH_OWNED
+        assert offer["reasons"][0]["product_ids"] == strongest
+        assert offer["source_product_id"] == strongest[0]
 
 
 def test_a_reason_is_said_with_the_names_of_the_products() -> None:
     decision = decide_for(account_id="ann")
 
     filters = offer_of(decision, "filter")
-    assert filters.reasons[0].text == "Often bought by customers who have Coffee beans and Hand grinder."
+    assert filters["reasons"][0]["text"] == "Often bought by customers who have Coffee beans and Hand grinder."
 
 
 def test_a_basket_offers_what_goes_with_it_by_the_sum_of_scores() -> None:
@@ -74,9 +84,9 @@ def test_a_basket_offers_what_goes_with_it_by_the_sum_of_scores() -> None:
     assert decision.source is Source.BASKET
     assert offered(decision)[:2] == ["filter", "grinder-pro"]
     assert set(offered(decision)[2:4]) == {"milk", "scale"}
-    assert decision.offers[0].score == pytest.approx(0.9 + 0.25)
-    assert decision.offers[0].reasons[0].product_ids == ["beans", "grinder"]
-    assert decision.offers[0].reasons[0].text == "Often bought together with Coffee beans and Hand grinder."
+    assert decision.offers[0]["score"] == pytest.approx(0.9 + 0.25)
+    assert decision.offers[0]["reasons"][0]["product_ids"] == ["beans", "grinder"]
+    assert decision.offers[0]["reasons"][0]["text"] == "Often bought together with Coffee beans and Hand grinder."
 
 
 @given(st.lists(st.sampled_from(PRODUCT_IDS), min_size=1, max_size=12))
@@ -86,8 +96,8 @@ def test_basket_scores_equal_a_sum_in_a_dictionary_whatever_the_order(basket: li
         for neighbour, score in WORLD.neighbours.get(product, {}).items():
             expected[neighbour] = expected.get(neighbour, 0.0) + score
 
-    rows, scores = score_basket(gather(SHELF, 3, None, basket))
-    reverse = score_basket(gather(SHELF, 3, None, basket[::-1]))
+    rows, scores = basket_scores(basket)
+    reverse = basket_scores(basket[::-1])
 
     ids = SHELF.content.products.ids.texts
     found = {ids[row]: score for row, score in zip(rows.tolist(), scores.tolist(), strict=True) if row >= 0}
@@ -112,7 +122,7 @@ def test_basket_and_account_together_offer_neither_what_is_owned_nor_what_is_in_
 def test_when_the_basket_runs_dry_the_list_goes_on_with_the_account_and_then_with_popular_products() -> None:
     decision = decide_for(50, account_id="bob", basket=["mug"])
 
-    codes = [offer.reasons[0].code for offer in decision.offers]
+    codes = [offer["reasons"][0]["code"] for offer in decision.offers]
     assert offered(decision)[:4] == ["milk", "syrup", "filter", "scale"]
     assert codes[:4] == [ReasonCode.GOES_WITH_BASKET] * 2 + [ReasonCode.BOUGHT_WITH_OWNED] * 2
     assert set(codes[4:]) == {ReasonCode.POPULAR}
@@ -133,7 +143,7 @@ def test_the_limit_is_filled_while_products_last(
 
     assert len(decision.offers) == min(limit, len(left))
     assert set(offered(decision)) <= left
-    assert [offer.rank for offer in decision.offers] == list(range(1, len(decision.offers) + 1))
+    assert [offer["rank"] for offer in decision.offers] == list(range(1, len(decision.offers) + 1))
     assert len(set(offered(decision))) == len(decision.offers)
 
 
@@ -162,14 +172,18 @@ def test_what_nothing_is_known_of_gets_popular_products(asked: dict[str, object]
     assert decision.source is Source.POPULAR, why
     assert offered(decision) == ["milk", "beans", "filter"]
     for offer in decision.offers:
-        assert (offer.reasons[0].code, offer.relation, offer.source_product_id) == (ReasonCode.POPULAR, None, None)
+        assert (offer["reasons"][0]["code"], offer["relation"], offer["source_product_id"]) == (
+            ReasonCode.POPULAR,
+            None,
+            None,
+        )
 
 
 def test_a_higher_tier_of_the_same_family_is_an_up_sell_and_anything_else_a_cross_sell() -> None:
     decision = decide_for(account_id="ann")
 
-    assert offer_of(decision, "grinder-pro").relation is Relation.UP_SELL
-    assert offer_of(decision, "filter").relation is Relation.CROSS_SELL
+    assert offer_of(decision, "grinder-pro")["relation"] is Relation.UP_SELL
+    assert offer_of(decision, "filter")["relation"] is Relation.CROSS_SELL
 
 
 @pytest.mark.parametrize(
@@ -196,12 +210,12 @@ def card(family: str, tier: int | None) -> Card:
 def test_unknown_prices_and_currencies_are_null() -> None:
     decision = decide_for(50, account_id="stranger")
 
-    assert (offer_of(decision, "mug").price_minor, offer_of(decision, "mug").currency) == (None, None)
-    assert (offer_of(decision, "beans").price_minor, offer_of(decision, "beans").currency) == (1299, "EUR")
+    assert (offer_of(decision, "mug")["price_minor"], offer_of(decision, "mug")["currency"]) == (None, None)
+    assert (offer_of(decision, "beans")["price_minor"], offer_of(decision, "beans")["currency"]) == (1299, "EUR")
 
 
 def test_deciding_changes_nothing_and_repeats_itself() -> None:
-    facts = gather(SHELF, 5, "dee", ["grinder"], ["milk"])
+    facts = gather(SHELF, LiveState(SHELF, 0), Asked("dee", 5, ["grinder"], ["milk"]))
     before = deepcopy(to_files(SHELF.content))
 
     first, second = decide(facts), decide(facts)
@@ -221,7 +235,8 @@ def test_a_candidate_without_a_contributor_is_explained_by_the_whole_history() -
     )
     content = content_of(world)
     content.candidate_reasons[:] = -1
+    shelf = Shelf(content)
 
-    decision = decide(gather(Shelf(content), 1, "x"))
+    decision = decide(gather(shelf, LiveState(shelf, 0), Asked("x", 1)))
 
-    assert decision.offers[0].reasons[0].code is ReasonCode.FITS_HISTORY
+    assert decision.offers[0]["reasons"][0]["code"] is ReasonCode.FITS_HISTORY

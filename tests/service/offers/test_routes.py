@@ -40,8 +40,10 @@ def test_an_account_gets_a_complete_answer(client: TestClient, version: str) -> 
         "account_known": True,
         "generated_at": "2024-03-01T12:00:00.000Z",
         "artifact_version": version,
+        "sequence": 0,
         "source": "personalized",
         "degraded": False,
+        "withheld": {},
     }
     assert body["offers"][1] == {
         "rank": 2,

@@ -1,0 +1,69 @@
+"""What happened since one artifact, in that artifact's rows: in memory, per account."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.offers.shelf import Card, ProductRow, Shelf
+
+MOST_RECENT = 50
+NO_PRODUCTS = np.empty(0, dtype=np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """What one account owns now, in place of what the artifact says.
+
+    owned:  int32, product rows, ascending. Products that the artifact does not know are left out.
+    recent: int32, for an account that the artifact has no candidates for, the products bought last, newest first.
+    """
+
+    owned: NDArray[np.int32]
+    recent: NDArray[np.int32]
+
+
+class LiveState:
+    """One writer, many readers: each of the methods replaces whole entries, so that a reader sees one or the other.
+
+    accounts:  accounts whose orders changed since the artifact.
+    objecting: every account that objects to marketing, whenever it did: an artifact knows nothing of it.
+    sequence:  the newest change that is in here.
+    is_history_whole: whether the database holds all that the artifact was trained on, so that its word alone counts.
+               An artifact trained on files knows of purchases that the database may not have.
+    """
+
+    def __init__(self, shelf: Shelf, sequence: int, *, is_history_whole: bool = True) -> None:
+        self.accounts: dict[str, AccountState] = {}
+        self.objecting: set[str] = set()
+        self.sequence = sequence
+        self._shelf = shelf
+        self._is_history_whole = is_history_whole
+
+    def set_owned(self, account_id: str, owned: Iterable[str], returned: Iterable[str] = ()) -> None:
+        """Note what an account owns now, those bought last first, and what it bought once and owns no more."""
+        learned = self._learned(account_id)
+        rows = [row for row in map(self._shelf.row_of, owned) if row is not None]
+        recent = NO_PRODUCTS if len(learned) else np.array(rows[:MOST_RECENT], dtype=np.int32)
+        if not self._is_history_whole:
+            rows += set(learned.tolist()).difference(rows, map(self._shelf.row_of, returned))
+        self.accounts[account_id] = AccountState(np.array(sorted(rows), dtype=np.int32), recent)
+
+    def set_objecting(self, account_ids: Sequence[str], objecting: set[str]) -> None:
+        """Note which of some accounts object to marketing now."""
+        self.objecting |= objecting
+        self.objecting.difference_update(set(account_ids) - objecting)
+
+    def set_products(self, cards: Mapping[str, Card]) -> None:
+        """Note what is told of some products now. Those that the artifact does not know are passed over."""
+        for product_id, card in cards.items():
+            row = self._shelf.row_of(product_id)
+            if row is not None:
+                self._shelf.replace_card(ProductRow(row), card)
+
+    def _learned(self, account_id: str) -> NDArray[np.int32]:
+        """What the artifact says that the account owns. If that is anything, it has candidates for it, too."""
+        content = self._shelf.content
+        row = content.account_ids.row_of(account_id)
+        return NO_PRODUCTS if row is None else content.owned_by(row)

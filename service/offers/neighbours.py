@@ -1,0 +1,82 @@
+"""Scores what goes with some products, and remembers which of them each score comes from."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.artifact import NO_ROW, Content
+from service.offers.shelf import ProductRow
+
+FIRST = 12
+MOST_CONTRIBUTORS = 2
+LARGEST_INT32 = 2**31
+
+
+class NeighbourScores:
+    """Every neighbour of some products; its score is the sum of its scores as a neighbour of each of them.
+
+    rows:     product rows, distinct and ascending, so that the order in which they were named changes nothing.
+    products: int32 (n,), the neighbours, ascending.
+    scores:   float64 (n,).
+    """
+
+    def __init__(self, content: Content, rows: Sequence[int]) -> None:
+        self._rows = rows
+        neighbours = content.neighbour_products.take(rows, axis=0)
+        self._width = neighbours.shape[1]
+        sorted_products, self._places = sort_with_places(neighbours.ravel(), len(content.neighbour_products))
+        self._weights = content.neighbour_scores.take(rows, axis=0).ravel().take(self._places)
+        is_first = np.empty(len(sorted_products), dtype=np.bool_)
+        is_first[:1] = True
+        np.not_equal(sorted_products[1:], sorted_products[:-1], out=is_first[1:])
+        self._begins = is_first.nonzero()[0]
+        self.products = sorted_products.take(self._begins)
+        weights = self._weights.astype(np.float64)
+        self.scores = np.add.reduceat(weights, self._begins) if len(weights) else weights
+
+    def best(self) -> Iterator[tuple[ProductRow, float, int]]:
+        """Every neighbour with its score and its place in ``products``, best first, ties by row.
+
+        The first few are nearly always enough, and are found one by one: only if they are not, the rest is sorted.
+        """
+        left = self.scores.copy()
+        for _ in range(min(FIRST, len(left))):
+            place = int(left.argmax())
+            left[place] = -np.inf
+            product = int(self.products[place])
+            if product != NO_ROW:
+                yield ProductRow(product), float(self.scores[place]), place
+        if len(left) > FIRST:
+            yield from self._sorted((left > -np.inf).nonzero()[0])
+
+    def _sorted(self, places: NDArray[np.int64]) -> Iterator[tuple[ProductRow, float, int]]:
+        scores = self.scores.take(places)
+        order = (-scores).argsort(kind="stable")
+        places = places.take(order)
+        listed = zip(self.products.take(places).tolist(), scores.take(order).tolist(), places.tolist(), strict=True)
+        return (one for one in listed if one[0] != NO_ROW)
+
+    def contributors(self, place: int) -> list[ProductRow]:
+        """Return up to two of the rows that added most to a neighbour's score, greatest first, ties by row."""
+        begins = self._begins
+        begin = begins[place]
+        end = begins[place + 1] if place + 1 < len(begins) else len(self._places)
+        places = self._places[begin:end]
+        if len(places) > 1:
+            places = places.take((-self._weights[begin:end]).argsort(kind="stable")[:MOST_CONTRIBUTORS])
+        return [ProductRow(self._rows[at // self._width]) for at in places.tolist()]
+
+
+def sort_with_places(rows: NDArray[np.int32], n_rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Sort rows and return them with the place that each had; equal rows keep their order.
+
+    rows: -1 <= rows < n_rows. Row and place go into one integer, since a plain sort is vectorised and a stable
+    argsort is not; where both fit into 32 bits, it is twice as fast again.
+    """
+    bits = max(1, (len(rows) - 1).bit_length())
+    kind: Any = np.int32 if (n_rows + 1) << bits < LARGEST_INT32 else np.int64
+    keys: NDArray[Any] = (rows.astype(kind) << bits) + np.arange(len(rows), dtype=kind)
+    keys.sort()
+    return keys >> bits, keys & ((1 << bits) - 1)

@@ -1,0 +1,69 @@
+"""Scores of neighbours against a dictionary, at sizes where every shortcut is taken."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from models.artifact import NO_ROW
+from service.offers.neighbours import FIRST, NeighbourScores, sort_with_places
+from tests.artifacts import coffee_world, content_of
+
+N_PRODUCTS = 300
+WIDTH = 40
+
+
+def random_lists(seed: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Neighbour lists with gaps; scores are small fractions of two, so that sums are exact and ties are many."""
+    rng = np.random.default_rng(seed)
+    products = np.array([rng.permutation(N_PRODUCTS)[:WIDTH] for _ in range(N_PRODUCTS)], dtype=np.int32)
+    products[rng.random(products.shape) < 0.1] = NO_ROW
+    return products, (rng.integers(1, 16, products.shape) / 16).astype(np.float32)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 20, 200])
+def test_every_neighbour_comes_out_with_its_sum_and_its_greatest_contributors(size: int) -> None:
+    products, scores = random_lists(size)
+    rows = sorted(np.random.default_rng(size).permutation(N_PRODUCTS)[:size].tolist())
+    parts: dict[int, list[tuple[float, int]]] = {}
+    for row in rows:
+        for product, score in zip(products[row].tolist(), scores[row].tolist(), strict=True):
+            if product != NO_ROW:
+                parts.setdefault(product, []).append((score, row))
+    content = replace(content_of(coffee_world()), neighbour_products=products, neighbour_scores=scores)
+
+    found = NeighbourScores(content, rows)
+
+    listed = list(found.best())
+    sums = {product: sum(score for score, _ in one) for product, one in parts.items()}
+    assert [(product, score) for product, score, _ in listed] == sorted(sums.items(), key=lambda one: (-one[1], one[0]))
+    assert len(listed) > FIRST or size == 1
+    for product, _, place in listed:
+        greatest = sorted(parts[product], key=lambda one: (-one[0], one[1]))[:2]
+        assert found.contributors(place) == [row for _, row in greatest]
+
+
+def test_products_without_neighbours_give_none() -> None:
+    content = content_of(coffee_world())
+    none = replace(
+        content, neighbour_products=content.neighbour_products[:, :0], neighbour_scores=content.neighbour_scores[:, :0]
+    )
+
+    assert list(NeighbourScores(none, [0, 1]).best()) == []
+
+
+@given(
+    st.lists(st.integers(NO_ROW, 99), max_size=300),
+    st.sampled_from([100, 2**20, 2**28, 2**31 - 1]),
+)
+def test_rows_are_sorted_with_their_places_whatever_the_width_of_the_integer(values: list[int], n_rows: int) -> None:
+    rows = np.array([NO_ROW if value == NO_ROW else n_rows - 1 - value for value in values], dtype=np.int32)
+
+    sorted_rows, places = sort_with_places(rows, n_rows)
+
+    expected = rows.argsort(kind="stable")
+    assert places.tolist() == expected.tolist()
+    assert sorted_rows.tolist() == rows[expected].tolist()
