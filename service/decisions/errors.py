@@ -1,0 +1,12 @@
+"""What can be wrong with a request about decisions."""
+
+from service.errors import DomainError
+
+
+class UnknownDecision(DomainError):
+    """No decision of that identifier is in the ledger."""
+
+    code = "unknown-decision"
+
+    def __init__(self, decision_id: str) -> None:
+        super().__init__(f"There is no decision {decision_id!r}; it may be too old to be kept, or was a dry run.")
