@@ -1,8 +1,8 @@
-"""``nextoffer keys``: make, list and revoke API keys."""
+"""``nextoffer keys``: make, list, rotate and revoke API keys."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.table import Column, Table
 from sqlalchemy.orm import Session
 
-from service.auth.queries import create_key, list_keys, revoke_key
+from service.auth.queries import create_key, list_keys, revoke_key, rotate_key
 from service.auth.tables import ApiKey
 from service.database import check_schema, create_database_engine, session_factory, session_scope
 from service.settings import Settings
 
-app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+app = typer.Typer(help="Make, list, rotate and revoke API keys.", no_args_is_help=True)
 
 
 @app.command()
@@ -25,13 +25,14 @@ def create(
     expires_in_days: Annotated[
         int | None, typer.Option(min=1, help="Days until it expires; never if left out.")
     ] = None,
+    rate_limit: Annotated[
+        str | None, typer.Option(help="How often it may ask, such as 100/second; else NEXTOFFER_RATE_LIMIT.")
+    ] = None,
 ) -> None:
     """Make a key. Its text is shown this once: only a hash of it is stored."""
     with _database() as session:
-        text = create_key(session, label, scopes.split(","), datetime.now(UTC), expires_in_days)
-    # The key alone on standard output, so that a script can take it.
-    typer.echo(text)
-    typer.echo("Keep this key now: it is not stored and can't be shown again.", err=True)
+        text = create_key(session, label, scopes.split(","), datetime.now(UTC), expires_in_days, rate_limit)
+    show_once(text)
 
 
 @app.command("list")
@@ -39,10 +40,28 @@ def show_all() -> None:
     """List the keys, without their secrets."""
     with _database() as session:
         keys = list_keys(session)
-    table = Table(Column("key id", no_wrap=True), "label", "scopes", "created", "expires", "state")
+    table = Table(Column("key id", no_wrap=True), "label", "scopes", "limit", "created", "expires", "state")
     for key in keys:
-        table.add_row(key.key_id, key.label, key.scopes, _day(key.created_at), _day(key.expires_at), _state(key))
+        times = _day(key.created_at), _day(key.expires_at)
+        table.add_row(key.key_id, key.label, key.scopes, key.rate_limit or "", *times, _state(key))
     Console().print(table)
+
+
+@app.command()
+def rotate(
+    key_id: str,
+    overlap_minutes: Annotated[int, typer.Option(min=0, help="How long the old key goes on to work.")] = 60,
+) -> None:
+    """Make a key with the same scopes, label and limit in place of another, which then expires."""
+    with _database() as session:
+        text = rotate_key(session, key_id, datetime.now(UTC), timedelta(minutes=overlap_minutes))
+    show_once(text)
+
+
+def show_once(text: str) -> None:
+    """Print a new key: the key alone on standard output, so that a script can take it."""
+    typer.echo(text)
+    typer.echo("Keep this key now: it is not stored and can't be shown again.", err=True)
 
 
 @app.command()

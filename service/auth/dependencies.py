@@ -5,6 +5,7 @@ from starlette.types import Scope as AsgiScope
 
 from service.auth.errors import KeyMissing, ScopeMissing
 from service.auth.keys import Principal
+from service.decoding import headers_of
 
 PRINCIPAL = "nextoffer.principal"
 
@@ -33,21 +34,21 @@ async def admit(request: Request, scope: str) -> Principal:
 
 
 async def authenticate(scope: AsgiScope) -> Principal:
-    """Return who asks, once per request; raises KeyMissing or KeyInvalid."""
+    """Return who asks, and count it, once per request; raises KeyMissing, KeyInvalid or RateLimited."""
     principal: Principal | None = scope.get(PRINCIPAL)
     if principal is None:
-        principal = await scope["app"].state.nextoffer.key_ring.authenticate(_presented_key(scope))
+        state = scope["app"].state.nextoffer
+        principal = await state.key_ring.authenticate(_presented_key(scope))
         scope[PRINCIPAL] = principal
+        await state.limiter.check(principal)
     return principal
 
 
 def _presented_key(scope: AsgiScope) -> str:
-    bearer = ""
-    for name, value in scope["headers"]:
-        if name == b"x-api-key":
-            return str(value, "latin-1").strip()
-        if name == b"authorization" and value[:7].lower() == b"bearer ":
-            bearer = str(value[7:], "latin-1").strip()
-    if not bearer:
-        raise KeyMissing
-    return bearer
+    headers = headers_of(scope)
+    key = headers.get(b"x-api-key")
+    if key is None:
+        kind, _, key = headers.get(b"authorization", b"").partition(b" ")
+        if kind.lower() != b"bearer" or not key:
+            raise KeyMissing
+    return str(key, "latin-1").strip()

@@ -47,3 +47,22 @@ class ScopeUnknown(DomainError):
     def __init__(self, scope: str, known: list[str]) -> None:
         named = f"There is no scope {scope}" if scope else "A key needs a scope"
         super().__init__(f"{named}; choose among {', '.join(known)}.")
+
+
+class RateLimited(DomainError):
+    """The key has asked more often than it may."""
+
+    code = "rate-limited"
+
+    def __init__(self, limit: str, retry_after_seconds: int) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(f"This API key may ask {limit}. Try again in {retry_after_seconds} s, or ask in batches.")
+
+
+class LimitUnreadable(DomainError):
+    """A rate limit is not written as one."""
+
+    code = "rate-limit-unreadable"
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"{text!r} is no rate limit; write for example 100/second or 5000/minute.")

@@ -31,6 +31,7 @@ class KeyRing:
         self._stale_after_seconds = stale_after_seconds
         self._lock = threading.Lock()
         self._keys: dict[str, StoredKey] = {}
+        self._opened: dict[str, StoredKey] = {}
         self._refreshed_at = self._answered_at = float("-inf")
         self._refreshing: asyncio.Task[None] | None = None
 
@@ -39,7 +40,8 @@ class KeyRing:
         # One at a time, or a slow reader would put back what a later one found changed.
         with self._lock:
             self._refreshed_at = time.monotonic()
-            self._keys = self._load()
+            # The new dictionary of opened keys last, or a key that was just revoked could get into it.
+            self._keys, self._opened = self._load(), {}
             self._answered_at = time.monotonic()
 
     @property
@@ -52,7 +54,14 @@ class KeyRing:
         await asyncio.to_thread(self.load)
 
     async def authenticate(self, presented: str) -> Principal:
-        """Return who holds the key; raises KeyInvalid, or DatabaseUnavailable where only the database could tell."""
+        """Return who holds the key; raises KeyInvalid, or DatabaseUnavailable where only the database could tell.
+
+        A key that was found right is known again until the keys are read anew; whether it still stands is asked anew.
+        """
+        opened = self._opened.get(presented)
+        if opened is not None and opened.stands(self._now()):
+            return opened.principal
+        known = self._opened
         parsed = parse_key(presented)
         if parsed is None:
             raise KeyInvalid
@@ -60,6 +69,7 @@ class KeyRing:
         key = self._keys.get(key_id) or await self._find_new(key_id)
         if key is None or not key.opens_with(secret, self._now()):
             raise KeyInvalid
+        known[presented] = key
         return key.principal
 
     def pending(self) -> list[asyncio.Task[None]]:

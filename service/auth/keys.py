@@ -8,6 +8,8 @@ from enum import StrEnum
 from hashlib import sha256
 from hmac import compare_digest
 
+from limits import RateLimitItem
+
 KEY_PATTERN = re.compile(r"nxo_([0-9a-f]{12})_([0-9a-f]{64})", re.ASCII)
 
 
@@ -26,6 +28,7 @@ class Principal:
 
     key_id: str
     scopes: frozenset[str]
+    rate_limit: RateLimitItem | None = None
 
     def may(self, scope: str) -> bool:
         """Tell whether the scope is granted; ``admin`` grants every one."""
@@ -44,8 +47,11 @@ class StoredKey:
     def opens_with(self, secret: str, now: datetime) -> bool:
         """Compare in constant time, then look whether the key still stands."""
         is_right = compare_digest(digest_of(secret), self.secret_sha256)
-        is_standing = self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
-        return is_right and is_standing
+        return is_right and self.stands(now)
+
+    def stands(self, now: datetime) -> bool:
+        """Tell whether it is neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
 def new_key() -> tuple[str, str, str]:

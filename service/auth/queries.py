@@ -6,15 +6,21 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from service.auth.errors import KeyNotFound, ScopeUnknown
+from service.auth.errors import KeyNotFound, LimitUnreadable, ScopeUnknown
 from service.auth.keys import Principal, Scope, StoredKey, new_key
+from service.auth.limits import parse_limit
 from service.auth.tables import ApiKey
 
 
 def create_key(
-    session: Session, label: str, scopes: Iterable[str], now: datetime, expires_in_days: int | None = None
+    session: Session,
+    label: str,
+    scopes: Iterable[str],
+    now: datetime,
+    expires_in_days: int | None = None,
+    rate_limit: str | None = None,
 ) -> str:
-    """Store a new key and return its text, which is nowhere kept; raises ScopeUnknown."""
+    """Store a new key and return its text, which is nowhere kept; raises ScopeUnknown or LimitUnreadable."""
     key_id, digest, text = new_key()
     session.add(
         ApiKey(
@@ -24,9 +30,33 @@ def create_key(
             scopes=",".join(checked_scopes(scopes)),
             created_at=now,
             expires_at=now + timedelta(days=expires_in_days) if expires_in_days is not None else None,
+            rate_limit=checked_limit(rate_limit),
         )
     )
     return text
+
+
+def rotate_key(session: Session, key_id: str, now: datetime, overlap: timedelta) -> str:
+    """Make a key like another one, and let that one expire after the overlap; return the new one's text.
+
+    Raises KeyNotFound, also for a key that is revoked or has expired: there is nothing to hand over.
+    """
+    old = session.get(ApiKey, key_id)
+    if old is None or old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= now):
+        raise KeyNotFound(key_id)
+    text = create_key(session, old.label, old.scopes.split(","), now, rate_limit=old.rate_limit)
+    ends = now + overlap
+    old.expires_at = ends if old.expires_at is None else min(ends, old.expires_at)
+    return text
+
+
+def checked_limit(rate_limit: str | None) -> str | None:
+    """Return a limit as it is stored; raises LimitUnreadable."""
+    try:
+        limit = parse_limit(rate_limit)
+    except ValueError:
+        raise LimitUnreadable(rate_limit or "") from None
+    return rate_limit if limit else None
 
 
 def checked_scopes(scopes: Iterable[str]) -> list[str]:
@@ -57,7 +87,10 @@ def load_keys(session: Session) -> dict[str, StoredKey]:
     """Every key by its identifier, for the key ring."""
     return {
         key.key_id: StoredKey(
-            Principal(key.key_id, frozenset(key.scopes.split(","))), key.secret_sha256, key.expires_at, key.revoked_at
+            Principal(key.key_id, frozenset(key.scopes.split(",")), parse_limit(key.rate_limit)),
+            key.secret_sha256,
+            key.expires_at,
+            key.revoked_at,
         )
         for key in session.scalars(select(ApiKey))
     }
