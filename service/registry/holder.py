@@ -1,5 +1,6 @@
 """The live artifact of this process: loaded at start-up, watched, and swapped in one assignment."""
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,8 +9,10 @@ from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
-from models.artifact import Artifact, Content
+from models.artifact import Content
 from service.errors import DomainError
+from service.live.state import LiveState
+from service.live.tail import Tail
 from service.offers.shelf import Shelf
 from service.registry.errors import ArtifactCorrupt, RegistryUnreadable
 from service.registry.store import ArtifactStore
@@ -22,6 +25,8 @@ class Live:
 
     shelf: Shelf
     version: str | None
+    state: LiveState
+    as_of: datetime | None = None
 
     @property
     def is_fallback(self) -> bool:
@@ -42,6 +47,7 @@ class ArtifactHolder:
         store: ArtifactStore,
         smoke_test: SmokeTest,
         load_fallback: LoadFallback,
+        tail: Tail,
         telemetry: Telemetry,
         log: FilteringBoundLogger,
     ) -> None:
@@ -51,8 +57,10 @@ class ArtifactHolder:
         self._store = store
         self._smoke_test = smoke_test
         self._load_fallback = load_fallback
+        self._tail = tail
         self._telemetry = telemetry
         self._log = log
+        self._lock = threading.Lock()
         self._seen: object = None
         self._fallback_due_at = 0.0
 
@@ -65,11 +73,19 @@ class ArtifactHolder:
             self._refresh_fallback()
 
     def poll(self) -> None:
-        """Load the active artifact if it changed. One that is not good is refused, and what is live stays."""
+        """Load the active artifact if it changed. One that is not good is refused, and what is live stays.
+
+        Raises SQLAlchemyError if the database can't tell what happened since the artifact; the next poll tries again.
+        """
+        with self._lock:
+            if self._tail.is_database_up:
+                self._poll()
+
+    def _poll(self) -> None:
         seen = self._look()
         if seen != self._seen:
-            self._seen = seen
             self._load_active()
+            self._seen = seen
         elif not self.has_artifact and time.monotonic() >= self._fallback_due_at:
             self._refresh_fallback()
 
@@ -85,7 +101,7 @@ class ArtifactHolder:
             self.problem = None
             return
         try:
-            self._swap(*self._open(version))
+            self._swap(self.open_live(version))
         except DomainError as error:
             self._refuse(version, error)
 
@@ -93,7 +109,7 @@ class ArtifactHolder:
         for version in self._earlier_versions():
             problem = self.problem
             try:
-                self._swap(*self._open(version))
+                self._swap(self.open_live(version))
             except DomainError as error:
                 self._refuse(version, error)
             else:
@@ -101,29 +117,33 @@ class ArtifactHolder:
                 return
 
     def _earlier_versions(self) -> list[str]:
+        """What may stand in for the active artifact: those active before, the last one first; then approved ones."""
         try:
-            return self._store.standing()[-2::-1]
+            earlier = self._store.standing()[-2::-1]
         except RegistryUnreadable:
-            approved = (listed for listed in self._store.listed() if listed.manifest)
-            return [listed.version for listed in approved if listed.manifest and listed.manifest.verdict.is_approved]
+            earlier = []
+        listed = [one for one in self._store.listed() if one.manifest and one.manifest.verdict.is_approved]
+        return [*earlier, *(one.version for one in listed if one.version not in earlier)]
 
-    def _open(self, version: str) -> tuple[Artifact, Shelf]:
+    def open_live(self, version: str) -> Live:
+        """Verify an artifact, try it out, and read what happened since; raises ArtifactNotFound or ArtifactCorrupt."""
         artifact = self._store.open(version)
         shelf = Shelf(artifact.content)
         try:
             self._smoke_test(shelf)
         except Exception as error:  # Whatever a malformed artifact breaks, it must break here and not in a request.
             raise SmokeTestFailed(version, error) from error
-        return artifact, shelf
-
-    def _swap(self, artifact: Artifact, shelf: Shelf) -> None:
-        before, self.live = self.live, Live(shelf, artifact.version)
-        self.has_artifact = True
-        self.problem = None
         as_of = datetime.fromisoformat(artifact.manifest.as_of)
         as_of = as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
-        self._telemetry.show_artifact(artifact.version, as_of.timestamp())
-        self._log.info("artifact loaded", version=artifact.version, before=before.version if before else None)
+        return Live(shelf, version, self._tail.open(shelf, artifact.manifest.sequence, as_of), as_of)
+
+    def _swap(self, live: Live) -> None:
+        before, self.live = self.live, live
+        self.has_artifact = True
+        self.problem = None
+        if live.version is not None and live.as_of is not None:
+            self._telemetry.show_artifact(live.version, live.as_of.timestamp())
+        self._log.info("artifact loaded", version=live.version, before=before.version if before else None)
 
     def _refuse(self, version: str, error: DomainError) -> None:
         self.problem = str(error)
@@ -133,9 +153,12 @@ class ArtifactHolder:
     def _refresh_fallback(self) -> None:
         begun = time.monotonic()
         content = self._load_fallback()
-        self.live = Live(Shelf(content), None) if content else None
+        self.live = self._fallback(Shelf(content)) if content else None
         # Seconds of pause grow with the cost, so that a large history is not counted over and over.
         self._fallback_due_at = time.monotonic() + max(FALLBACK_GAP_SECONDS, 20 * (time.monotonic() - begun))
+
+    def _fallback(self, shelf: Shelf) -> Live:
+        return Live(shelf, None, self._tail.open_fallback(shelf))
 
     def _look(self) -> object:
         """What changes when another artifact is activated, or when the files of a refused one are repaired."""

@@ -1,23 +1,27 @@
-"""Shows the trained artifacts."""
+"""Shows the trained artifacts, and activates them."""
 
+from contextlib import suppress
 from itertools import islice
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from sqlalchemy.exc import SQLAlchemyError
 
 from models.artifact import Manifest
 from service.auth.dependencies import require
 from service.conditional import conditional_response
 from service.examples import ARTIFACT_VERSION
+from service.hot_route import JsonResponse
 from service.openapi_parts import problems
 from service.registry.errors import RegistryUnreadable
-from service.registry.schemas import ArtifactDetail, ArtifactPage, ArtifactState
+from service.registry.schemas import ArtifactDetail, ArtifactOut, ArtifactPage, ArtifactState
 from service.registry.store import Listed
 from service.state import State
 
 router = APIRouter(prefix="/v1/artifacts", tags=["artifacts"])
 read = Depends(require("read"))
+admin = Depends(require("admin"))
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
     304: {"description": "Nothing changed since the ETag in If-None-Match."}
 }
@@ -69,6 +73,58 @@ def get_artifact(request: Request, version: VersionInPath) -> Response:
         "report": orjson.loads(report),
     }
     return conditional_response(request, body)
+
+
+@router.post(
+    "/rollback",
+    operation_id="roll_back_artifact",
+    summary="Go back to the artifact before",
+    response_model=ArtifactOut,
+    dependencies=[admin],
+    responses=problems("key-missing", "key-invalid", "scope-missing", "nothing-to-roll-back", "registry-unreadable"),
+)
+def roll_back_artifact(request: Request) -> Response:
+    """Activate the good artifact that was active before. Every worker serves from it within seconds."""
+    state: State = request.app.state.nextoffer
+    return _activated(state, state.store.rollback(now=state.now()))
+
+
+@router.post(
+    "/{version}/activate",
+    operation_id="activate_artifact",
+    summary="Activate an artifact",
+    response_model=ArtifactOut,
+    dependencies=[admin],
+    responses=problems(
+        "key-missing",
+        "key-invalid",
+        "scope-missing",
+        "artifact-not-found",
+        "artifact-corrupt",
+        "artifact-rejected",
+        "request-invalid",
+    ),
+)
+def activate_artifact(
+    request: Request,
+    version: VersionInPath,
+    force: Annotated[bool, Query(description="Serve it although the evaluation gate rejected it.")] = False,
+) -> Response:
+    """Verify an artifact and make it the one in use. Every worker serves from it within seconds, without a pause.
+
+    One that is corrupt, partial or foreign is refused, and the one in use stays.
+    """
+    state: State = request.app.state.nextoffer
+    state.store.activate(version, force=force, now=state.now())
+    return _activated(state, version)
+
+
+def _activated(state: State, version: str) -> Response:
+    # So that this worker serves from it before the answer; while the database is away it waits, as the others do.
+    with suppress(SQLAlchemyError):
+        state.holder.poll()
+    manifest, _ = state.store.show(version)
+    return JsonResponse(orjson.dumps(_artifact(Listed(version, manifest, None), state)))
 
 
 def _artifact(listed: Listed, state: State) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from models.artifact import Artifact, ArtifactInvalid, Manifest, list_artifacts, open_artifact, read_manifest
+from service.offers.shelf import Shelf
+from service.offers.smoke import smoke_test
 from service.registry.errors import (
     ArtifactCorrupt,
     ArtifactNotFound,
@@ -75,6 +77,16 @@ class ArtifactStore:
         except ArtifactInvalid as invalid:
             raise ArtifactCorrupt(version, invalid) from invalid
 
+    def try_out(self, version: str) -> Artifact:
+        """Verify an artifact and ask it for answers; raises ArtifactNotFound or ArtifactCorrupt."""
+        artifact = self.open(version)
+        try:
+            smoke_test(Shelf(artifact.content))
+        except Exception as error:  # Whatever a malformed artifact breaks, it must break here and not in a request.
+            invalid = ArtifactInvalid(self.folder_of(version), f"it can't answer: {type(error).__name__}: {error}")
+            raise ArtifactCorrupt(version, invalid) from error
+        return artifact
+
     def show(self, version: str) -> tuple[Manifest, bytes]:
         """Return the manifest and the evaluation report; raises ArtifactNotFound or ArtifactCorrupt."""
         artifact_folder = self.folder_of(version)
@@ -110,12 +122,12 @@ class ArtifactStore:
         return stack
 
     def activate(self, version: str, *, force: bool = False, now: datetime | None = None) -> None:
-        """Verify an artifact and make it the active one; running services load it within a poll.
+        """Verify an artifact, try it out, and make it the active one; running services load it within a poll.
 
         Raises ArtifactNotFound, ArtifactCorrupt (force does not help), or ArtifactRejected unless forced.
         """
         with self._locked():
-            verdict = self.open(version).manifest.verdict
+            verdict = self.try_out(version).manifest.verdict
             if not (verdict.is_approved or force):
                 raise ArtifactRejected(version, verdict.reason)
             self._append(version, "activate", now)
@@ -125,7 +137,7 @@ class ArtifactStore:
         with self._locked():
             for version in reversed(self.standing()[:-1]):
                 try:
-                    self.open(version)
+                    self.try_out(version)
                 except (ArtifactNotFound, ArtifactCorrupt):
                     continue
                 self._append(version, "rollback", now)

@@ -181,7 +181,7 @@ def test_a_new_artifact_is_felt_without_a_restart(
 
     assert before == version
     assert f'nextoffer_artifact_info{{version="{version}"}} 1.0' in client.get("/metrics").text
-    assert newer not in client.get("/metrics").text
+    assert f'version="{newer}"}} 0.0' in client.get("/metrics").text
 
 
 @pytest.mark.parametrize("spoil", SPOILERS)
@@ -249,13 +249,70 @@ def test_an_artifact_that_breaks_at_the_first_answer_is_refused(
     content = content_of(world)
     content.candidate_products[:] = 10_000
     monkeypatch.setattr("tests.artifacts.content_of", lambda _: content)
-    store.activate(write_world(store.root, world))
+    force_active(store, write_world(store.root, world))
 
     with running(settings, make_key(settings.database_url, "admin")) as client:
         ready = client.get("/readyz")
 
     assert ready.status_code == 503
     assert "names products that it does not hold" in ready.json()["checks"][1]["detail"]
+
+
+def test_an_artifact_that_breaks_at_the_first_answer_is_neither_activated_nor_rolled_back_to(
+    client: TestClient, store: ArtifactStore, version: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = content_of(world)
+    content.candidate_products[:] = 10_000
+    with monkeypatch.context() as patched:
+        patched.setattr("tests.artifacts.content_of", lambda _: content)
+        broken = write_world(store.root, world, as_of=NEWER)
+    newest = write_world(store.root, world, as_of="2024-03-16T00:00:00Z")
+
+    refused = client.post(f"/v1/artifacts/{broken}/activate?force=true")
+    force_active(store, broken)
+    store.activate(newest)
+    rolled_back = client.post("/v1/artifacts/rollback")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "artifact-corrupt")
+    assert "names products that it does not hold" in refused.json()["detail"]
+    assert (rolled_back.status_code, rolled_back.json()["version"]) == (200, version)
+    assert served_version(client) == version
+
+
+def test_activation_over_http_answers_once_it_is_served_here(
+    client: TestClient, store: ArtifactStore, version: str, world: World
+) -> None:
+    newer = write_world(store.root, world, as_of=NEWER, is_approved=False)
+
+    rejected = client.post(f"/v1/artifacts/{newer}/activate")
+    unknown = client.post("/v1/artifacts/rollback/activate")
+    nothing = client.post("/v1/artifacts/rollback")
+    forced = client.post(f"/v1/artifacts/{newer}/activate?force=true")
+    listed = client.get("/v1/artifacts").json()["artifacts"]
+
+    assert (rejected.status_code, rejected.json()["code"]) == (409, "artifact-rejected")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "artifact-not-found")
+    assert (nothing.status_code, nothing.json()["code"]) == (409, "nothing-to-roll-back")
+    assert forced.json() == next(one for one in listed if one["version"] == newer)
+    assert (forced.json()["is_active"], forced.json()["is_live"]) == (True, True)
+
+
+def test_rolling_back_without_a_readable_record_says_so(client: TestClient, store: ArtifactStore, version: str) -> None:
+    store.active_path.write_text("{")
+
+    answer = client.post("/v1/artifacts/rollback")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "registry-unreadable")
+    assert served_version(client) == version
+
+
+@pytest.mark.parametrize("scopes", ["read", "recommend", "write"])
+@pytest.mark.parametrize("path", ["/v1/artifacts/rollback", "/v1/artifacts/x/activate"])
+def test_only_an_admin_changes_what_is_served(settings: Settings, version: str, scopes: str, path: str) -> None:
+    with running(settings, make_key(settings.database_url, scopes)) as client:
+        answer = client.post(path)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "scope-missing")
 
 
 def test_a_live_artifact_serves_on_when_its_folder_is_deleted(
