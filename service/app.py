@@ -1,13 +1,13 @@
 """The application: what it is made of, and what happens when it starts and stops. Read this first."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 
 from fastapi import FastAPI
 from sqlalchemy import Engine
+from starlette.middleware.cors import CORSMiddleware
 from structlog.typing import FilteringBoundLogger
 
 from models.artifact import Content
@@ -15,7 +15,9 @@ from service import health
 from service.accounts import routes as accounts
 from service.auth.key_ring import KeyRing
 from service.auth.keys import StoredKey
+from service.auth.limits import RateLimiter
 from service.auth.queries import load_keys
+from service.background import background_work
 from service.catalogue import routes as catalogue
 from service.database import (
     check_schema,
@@ -24,6 +26,13 @@ from service.database import (
     session_factory,
     session_scope,
 )
+from service.decisions import routes as decisions
+from service.decisions.ledger import Ledger
+from service.errors import DomainError
+from service.housekeeping import Housekeeping
+from service.live.listener import Listener
+from service.live.state import LiveState
+from service.live.tail import Tail
 from service.logs import Logs
 from service.middleware import RequestEdge
 from service.offers import routes as offers
@@ -33,14 +42,21 @@ from service.orders import routes as orders
 from service.problems import install_problem_handlers
 from service.registry import routes as registry
 from service.registry.holder import ArtifactHolder
+from service.registry.shadow import Shadow
 from service.registry.store import ArtifactStore
 from service.settings import Settings
 from service.state import State
 from service.telemetry import Telemetry
 
-ROUTERS = (accounts.router, catalogue.router, orders.router, registry.router, health.router)
+ROUTERS = (decisions.router, accounts.router, catalogue.router, orders.router, registry.router, health.router)
 
-LONGEST_STOP_SECONDS = 5.0
+CORS_REQUEST_HEADERS = (
+    "Authorization", "X-API-Key", "Content-Type", "Idempotency-Key", "If-None-Match", "X-Min-Sequence", "X-Request-ID",
+)  # fmt: skip
+CORS_ANSWER_HEADERS = ("ETag", "Idempotency-Replayed", "Retry-After", "X-Request-ID", "X-Sequence")
+
+BUSY_SECONDS = 5
+"""How long a write waits for another writer of SQLite; then the caller is asked to come back."""
 
 NO_TRACING = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
 """The framework's own, which costs a tenth of a request."""
@@ -59,10 +75,10 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now, log
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        engine = create_database_engine(settings.database_url)
+        engine = create_database_engine(settings.database_url, busy_seconds=BUSY_SECONDS)
         try:
             app.state.nextoffer = open_state(app, engine, settings, now, telemetry, log)
-            async with background_loops(app.state.nextoffer, settings, log):
+            async with background_work(app.state.nextoffer, settings, log):
                 yield
         finally:
             engine.dispose()
@@ -78,7 +94,21 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now, log
         telemetry=NO_TRACING,  # type: ignore[arg-type]
     )
     app.state.settings = settings
-    app.add_middleware(RequestEdge, telemetry=telemetry, logs=logs, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        RequestEdge,
+        telemetry=telemetry,
+        logs=logs,
+        max_body_bytes=settings.max_body_bytes,
+        body_timeout_seconds=settings.body_timeout_seconds,
+    )
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=CORS_REQUEST_HEADERS,
+            expose_headers=CORS_ANSWER_HEADERS,
+        )
     install_problem_handlers(app)
     # As they are: a router that is included is matched twice for each request.
     app.router.routes.extend(offers.router.routes)
@@ -110,57 +140,34 @@ def open_state(
 
     key_ring = KeyRing(read_keys, now, stale_after_seconds=3 * settings.key_refresh_seconds + 2)
     key_ring.load()
+
+    shadow: Shadow | None = None
+
+    def states_in_use() -> list[LiveState]:
+        in_use = (holder.live, shadow.live if shadow else None)
+        return [live.state for live in in_use if live]
+
+    tail = Tail(engine, states_in_use, settings.tail_poll_seconds, telemetry, log)
     store = ArtifactStore(settings.artifacts_dir)
-    holder = ArtifactHolder(store, smoke_test, read_fallback, telemetry, log)
+    holder = ArtifactHolder(store, smoke_test, read_fallback, tail, telemetry, log)
     holder.load_at_start()
-    return State(key_ring, store, holder, telemetry, now)
+    shadow = open_shadow(holder, settings, telemetry, log)
+    ledger = Ledger(engine, settings, telemetry, log)
+    housekeeping = Housekeeping(engine, store, settings, now)
+    limiter = RateLimiter(settings.rate_limit, settings.rate_limit_storage, telemetry, log)
+    listener = Listener(engine, tail) if engine.dialect.name == "postgresql" else None
+    return State(key_ring, limiter, store, holder, tail, listener, shadow, ledger, housekeeping, telemetry, now)
 
 
-@asynccontextmanager
-async def background_loops(state: State, settings: Settings, log: FilteringBoundLogger) -> AsyncIterator[None]:
-    """Run the loops that keep keys and artifact current, and end them with the application."""
-    loops = {
-        "keys": (state.key_ring.load, settings.key_refresh_seconds),
-        "artifact": (state.holder.poll, settings.artifact_poll_seconds),
-    }
-    stop = asyncio.Event()
-    tasks = [
-        asyncio.create_task(repeat(name, work, seconds, stop, state.telemetry, log), name=f"nextoffer-{name}")
-        for name, (work, seconds) in loops.items()
-    ]
+def open_shadow(
+    holder: ArtifactHolder, settings: Settings, telemetry: Telemetry, log: FilteringBoundLogger
+) -> Shadow | None:
+    """Open the candidate that the settings name. One that is not good is refused: the service runs without it."""
+    if not settings.shadow_version:
+        return None
     try:
-        yield
-    finally:
-        stop.set()
-        # What a thread does can't be cancelled: it is waited for, so that no connection outlives the engine.
-        _, late = await asyncio.wait([*tasks, *state.key_ring.pending()], timeout=LONGEST_STOP_SECONDS)
-        for task in late:
-            task.cancel()
-
-
-async def repeat(
-    name: str,
-    work: Callable[[], None],
-    seconds: float,
-    stop: asyncio.Event,
-    telemetry: Telemetry,
-    log: FilteringBoundLogger,
-) -> None:
-    """Do blocking work in a thread, again and again. A failure is logged and counted, and the loop goes on."""
-    was_failing = False
-    while not await is_set_within(stop, seconds):
-        try:
-            await asyncio.to_thread(work)
-            was_failing = False
-        except Exception as error:  # The edge of a background loop: nothing may end it.
-            telemetry.loop_failures.labels(name).inc()
-            if not was_failing:
-                log.warning("background loop failing", loop=name, error=type(error).__name__)
-            was_failing = True
-
-
-async def is_set_within(event: asyncio.Event, seconds: float) -> bool:
-    """Wait for an event, and tell whether it came in time."""
-    with suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
-    return event.is_set()
+        return Shadow(holder.open_live(settings.shadow_version), settings.shadow_share, telemetry)
+    except DomainError as error:
+        telemetry.refused_artifacts.inc()
+        log.error("shadow refused", version=settings.shadow_version, reason=str(error))  # noqa: TRY400
+        return None

@@ -1,5 +1,6 @@
 """The ``nextoffer`` command: the composition root, alone allowed to import everything."""
 
+import errno
 import sys
 from typing import Annotated
 
@@ -29,6 +30,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES)
 database = typer.Typer(help="The database's schema.", no_args_is_help=True)
 app.add_typer(database, name="db")
 app.add_typer(imports, name="import")
@@ -62,6 +64,10 @@ def main() -> None:
         fail(f"The database was made by another release, or is no database of nextoffer's: {error}")
     except SQLAlchemyError as error:
         fail(f"The database failed: {str(error).splitlines()[0]}")
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        fail(f"{error.strerror}: {error.filename or 'while writing'}. What was there before is as it was.")
 
 
 def fail(message: str) -> None:

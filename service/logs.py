@@ -19,19 +19,23 @@ class Logs:
 
     def __init__(self, level: str, stream: BinaryIO | None = None) -> None:
         self._stream = stream or sys.stdout.buffer
-        self._lines: list[bytes] = []
+        self._lines: list[str] = []
         self._writes_access = LEVELS[level] <= logging.INFO
         self.log = _make_logger(level, self._stream)
 
-    def access(self, fields: dict[str, Any]) -> None:
-        """Note one request. The lines of a tenth of a second are written together.
+    def access(self, method: str, route: str, status: int, seconds: float, request_id: str, key_id: str | None) -> None:
+        """Note one request, in values that need no escape. The lines of a tenth of a second are written together.
 
         Structlog's processors and a write per line would take about as long as a recommendation.
         """
         if not self._writes_access:
             return
-        line = {"event": "request", "level": "info", **fields, "timestamp": datetime.now(UTC)}
-        self._lines.append(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z))
+        key = f'"{key_id}"' if key_id else "null"
+        self._lines.append(
+            f'{{"event":"request","level":"info","method":"{method}","route":"{route}","status":{status},'
+            f'"milliseconds":{seconds * 1000:.3f},"request_id":"{request_id}","key_id":{key},'
+            f'"timestamp":"{datetime.now(UTC).isoformat(timespec="microseconds")[:26]}Z"}}\n'
+        )
         if len(self._lines) == 1:
             asyncio.get_running_loop().call_later(ACCESS_FLUSH_SECONDS, self.flush)
 
@@ -39,7 +43,7 @@ class Logs:
         """Write the access lines that wait."""
         lines, self._lines = self._lines, []
         if lines:
-            self._stream.write(b"".join(lines))
+            self._stream.write("".join(lines).encode())
             self._stream.flush()
 
 

@@ -3,21 +3,25 @@
 Pure ASGI: Starlette's ``@app.middleware`` would cost more than all of this together.
 """
 
-import os
+import asyncio
 import re
 import time
+from random import Random
 from typing import Any
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.auth.dependencies import PRINCIPAL, authenticate
-from service.errors import BodyTooLarge
+from service.decoding import headers_of
+from service.errors import BodyTooLarge, RequestTimeout
 from service.logs import Logs
 from service.problems import problem_response
-from service.telemetry import Telemetry
+from service.telemetry import KNOWN_METHODS, Telemetry
 
 REQUEST_ID_PATTERN = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 REQUEST_ID = "nextoffer.request_id"
+_random = Random()  # noqa: S311  Seeded by the system in each process; an identifier is no secret.
 CLIENT_LEFT = 499
 """What is counted when the caller hung up before there was an answer."""
 
@@ -25,8 +29,11 @@ CLIENT_LEFT = 499
 class RequestEdge:
     """What happens around every request."""
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry, logs: Logs, max_body_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, telemetry: Telemetry, logs: Logs, max_body_bytes: int, body_timeout_seconds: float
+    ) -> None:
         self.app = app
+        self.body_timeout_seconds = body_timeout_seconds
         self.telemetry = telemetry
         self.logs = logs
         self.max_body_bytes = max_body_bytes
@@ -47,9 +54,12 @@ class RequestEdge:
             await send(message)
 
         if scope["method"] not in ("GET", "HEAD"):
-            receive = guarded(scope, receive, self.max_body_bytes)
+            receive = guarded(scope, receive, self.max_body_bytes, self.body_timeout_seconds)
         try:
             await self.app(scope, receive, send_with_id)
+        except ClientDisconnect:
+            # Nobody is there to be answered, and nothing is wrong here.
+            status = CLIENT_LEFT
         except Exception:  # The last edge: whatever failed, the caller gets a problem and the log the trace.
             self.logs.log.exception("request failed", request_id=request_id, route=route_of(scope))
             if status == 0:
@@ -62,24 +72,18 @@ class RequestEdge:
         route, method = route_of(scope), scope["method"]
         self.telemetry.observe_request(route, method, status, seconds)
         principal = scope.get(PRINCIPAL)
+        key_id = principal.key_id if principal else None
         self.logs.access(
-            {
-                "method": method if len(method) < 16 else "other",
-                "route": route,
-                "status": status,
-                "milliseconds": round(seconds * 1000, 3),
-                "request_id": scope[REQUEST_ID],
-                "key_id": principal.key_id if principal else None,
-            }
+            method if method in KNOWN_METHODS else "other", route, status, seconds, scope[REQUEST_ID], key_id
         )
 
 
 def request_id_for(scope: Scope) -> str:
     """Return the caller's request id if it is well-formed, or a fresh one."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and REQUEST_ID_PATTERN.fullmatch(value):
-            return str(value, "ascii")
-    return os.urandom(16).hex()
+    given = headers_of(scope).get(b"x-request-id")
+    if given is not None and REQUEST_ID_PATTERN.fullmatch(given):
+        return str(given, "ascii")
+    return f"{_random.getrandbits(128):032x}"
 
 
 def route_of(scope: Scope) -> str:
@@ -88,18 +92,29 @@ def route_of(scope: Scope) -> str:
     return getattr(route, "path_format", None) or getattr(route, "path", None) or "unmatched"
 
 
-def guarded(scope: Scope, receive: Receive, max_bytes: int) -> Receive:
-    """Let a body be read only once its sender is known, and only up to the limit."""
+def guarded(scope: Scope, receive: Receive, max_bytes: int, timeout_seconds: float) -> Receive:
+    """Let a body be read only once its sender is known, only up to the limit, and only for so long."""
     read_bytes = -1
+    deadline = 0.0
+    is_whole = False
 
     async def receive_guarded() -> Message:
-        nonlocal read_bytes
+        nonlocal read_bytes, deadline, is_whole
+        if is_whole:
+            # What comes after the body is the end of the connection, which may take as long as the answer.
+            return await receive()
         if read_bytes < 0:
             read_bytes = 0
+            deadline = asyncio.get_running_loop().time() + timeout_seconds
             await authenticate(scope)
             if announced_bytes(scope) > max_bytes:
                 raise BodyTooLarge(max_bytes)
-        message = await receive()
+        try:
+            async with asyncio.timeout_at(deadline):
+                message = await receive()
+        except TimeoutError:
+            raise RequestTimeout(timeout_seconds) from None
+        is_whole = not message.get("more_body", False)
         read_bytes += len(message.get("body", b""))
         if read_bytes > max_bytes:
             raise BodyTooLarge(max_bytes)
@@ -110,7 +125,5 @@ def guarded(scope: Scope, receive: Receive, max_bytes: int) -> Receive:
 
 def announced_bytes(scope: Scope) -> int:
     """Return the Content-Length, or 0 where none is given."""
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            return int(value) if value.isdigit() else 0
-    return 0
+    value = headers_of(scope).get(b"content-length", b"")
+    return int(value) if value.isdigit() else 0

@@ -13,13 +13,13 @@ from pydantic.json_schema import models_json_schema
 from service.app import create_app
 from service.auth.dependencies import RequireScope
 from service.errors import PROBLEMS
-from service.offers.schemas import RecommendationRequest
+from service.offers.schemas import BatchRequest, RecommendationRequest
 from service.openapi_parts import REF_PREFIX, SCOPE_KEY, problems
 from service.problems import MEDIA_TYPE, Problem
 from service.settings import Settings
 
 PATH = Path("openapi.yaml")
-REFERENCED_MODELS = (Problem, RecommendationRequest)
+REFERENCED_MODELS = (Problem, RecommendationRequest, BatchRequest)
 """Models that routes refer to by name, because they decode or render them themselves."""
 
 DESCRIPTION = """\

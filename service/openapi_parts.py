@@ -12,6 +12,7 @@ REF_PREFIX = "#/components/schemas/"
 SCOPE_KEY = "x-required-scope"
 
 Responses = dict[int | str, dict[str, Any]]
+Parameter = dict[str, Any]
 
 
 def problems(*codes: str) -> Responses:
@@ -27,7 +28,16 @@ def _response(codes: list[str]) -> dict[str, Any]:
     return {"description": f"{text}.", "content": {MEDIA_TYPE: {"schema": {"$ref": REF_PREFIX + Problem.__name__}}}}
 
 
-def decoded_parameters(model: type[BaseModel], scope: str, *, in_path: str) -> dict[str, Any]:
+MIN_SEQUENCE: Parameter = {
+    "name": "X-Min-Sequence",
+    "in": "header",
+    "required": False,
+    "description": "A write's `X-Sequence`: the answer waits for that change, and is 503 if it takes too long.",
+    "schema": {"type": "integer", "minimum": 0, "maximum": 2**63 - 1},
+}
+
+
+def decoded_parameters(model: type[BaseModel], scope: str, *headers: Parameter, in_path: str) -> dict[str, Any]:
     """Document parameters that the route decodes itself, and its scope: pass as ``openapi_extra``."""
     schema = model.model_json_schema()
     parameters = [
@@ -40,10 +50,11 @@ def decoded_parameters(model: type[BaseModel], scope: str, *, in_path: str) -> d
         }
         for name, field in schema["properties"].items()
     ]
-    return {"parameters": parameters, SCOPE_KEY: scope}
+    return {"parameters": [*parameters, *headers], SCOPE_KEY: scope}
 
 
-def decoded_body(model: type[BaseModel], scope: str) -> dict[str, Any]:
+def decoded_body(model: type[BaseModel], scope: str, *headers: Parameter) -> dict[str, Any]:
     """Document a JSON body that the route decodes itself, and its scope: pass as ``openapi_extra``."""
     schema = {"$ref": REF_PREFIX + model.__name__}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}, SCOPE_KEY: scope}
+    body = {"required": True, "content": {"application/json": {"schema": schema}}}
+    return {"parameters": list(headers), "requestBody": body, SCOPE_KEY: scope}

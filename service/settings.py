@@ -1,10 +1,14 @@
 """Every setting of the service, read once from the environment (prefix ``NEXTOFFER_``)."""
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from limits import parse
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+ORIGIN_PATTERN = re.compile(r"\*|https?://[^/?#\s]+")
 
 
 class Settings(BaseSettings):
@@ -19,17 +23,92 @@ class Settings(BaseSettings):
     artifacts_dir: Path = Field(default=Path("var/artifacts"), description="Folder of trained artifacts.")
     host: str = Field(default="127.0.0.1", description="Address that `nextoffer serve` binds.")
     port: int = Field(default=8000, ge=1, le=65535, description="Port that `nextoffer serve` binds.")
+    workers: int = Field(default=1, ge=1, le=64, description="Processes of `nextoffer serve` that answer.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log line."
     )
     key_refresh_seconds: float = Field(
-        default=1.0, gt=0, description="How often the API keys in memory are read again from the database."
+        default=0.5, gt=0, description="How often the API keys in memory are read again from the database."
     )
     artifact_poll_seconds: float = Field(
         default=1.0, gt=0, description="How often the service looks for a newly activated artifact."
     )
+    rate_limit: str = Field(
+        default="",
+        description="How often each key without a limit of its own may ask, such as 100/second; empty for no limit.",
+    )
+    rate_limit_storage: str = Field(
+        default="memory://",
+        description="Where requests are counted: memory:// (each worker by itself) or redis://HOST:PORT (shared).",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Origins whose pages may call from a browser, comma-separated; none by default."
+    )
+    shadow_version: str = Field(
+        default="", description="A candidate artifact that answers a share of the traffic, unseen; telemetry compares."
+    )
+    shadow_share: float = Field(default=0.1, ge=0, le=1, description="Share of the answers that the shadow compares.")
+    tail_poll_seconds: float = Field(
+        default=0.2, gt=0, description="How often each worker looks for what other workers wrote."
+    )
+    longest_sequence_wait_seconds: float = Field(
+        default=2.0, ge=0, description="How long a request waits for the change that its X-Min-Sequence names."
+    )
+    ledger_queue_rows: int = Field(
+        default=20_000, gt=0, description="Most decisions that a worker keeps while they can't be written."
+    )
+    ledger_batch_rows: int = Field(default=1_000, gt=0, description="Most decisions in one transaction.")
+    ledger_flush_seconds: float = Field(default=0.25, gt=0, description="How often a worker writes its decisions.")
+    ledger_drain_seconds: float = Field(
+        default=5.0, ge=0, description="How long a stopping worker tries to write the rest of its decisions."
+    )
+    decision_retention_days: float = Field(default=90, gt=0, description="How long decisions are kept.")
+    idempotency_hours: float = Field(
+        default=48, gt=0, description="How long the answer to a write with an Idempotency-Key is kept."
+    )
+    change_retention_days: float = Field(
+        default=7, ge=0, description="How long changes are kept that every artifact in reach has learned from."
+    )
+    housekeeping_seconds: float = Field(
+        default=600, gt=0, description="How often decisions, answers and changes that had their time are deleted."
+    )
+    header_timeout_seconds: float = Field(
+        default=10.0, gt=0, description="How long a request's header may take to arrive."
+    )
+    body_timeout_seconds: float = Field(default=20.0, gt=0, description="How long a request's body may take to arrive.")
     max_body_bytes: int = Field(default=16 * 1024 * 1024, gt=0, description="Largest accepted request body.")
     max_rows_per_request: int = Field(default=50_000, gt=0, description="Most rows that one bulk POST may carry.")
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def split_origins(cls, origins: object) -> object:
+        """Read a comma-separated list."""
+        return tuple(one.strip() for one in origins.split(",") if one.strip()) if isinstance(origins, str) else origins
+
+    @field_validator("cors_origins")
+    @classmethod
+    def check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse what no browser sends as an origin, as one with a path: it would let nobody in, and say nothing."""
+        if not all(ORIGIN_PATTERN.fullmatch(origin) for origin in origins):
+            raise ValueError("write for example https://shop.example,https://crm.example:8443, without a path, or *")
+        return origins
+
+    @field_validator("rate_limit")
+    @classmethod
+    def check_rate_limit(cls, limit: str) -> str:
+        """Refuse at the start what is no limit."""
+        try:
+            return limit if not limit or parse(limit) else ""
+        except ValueError:
+            raise ValueError("write for example 100/second or 5000/minute") from None
+
+    @field_validator("rate_limit_storage")
+    @classmethod
+    def check_rate_limit_storage(cls, uri: str) -> str:
+        """Accept the storages that are tested."""
+        if uri != "memory://" and not uri.startswith(("redis://", "rediss://")):
+            raise ValueError("write memory:// or redis://HOST:PORT")
+        return uri
 
     @field_validator("database_url")
     @classmethod

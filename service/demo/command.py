@@ -58,7 +58,7 @@ def demo(
     engine.dispose()
     show_what_to_try(settings, key, store.active_version() or "")
     if serving:
-        serve()
+        serve(workers=None, shadow=None, shadow_share=None)
 
 
 def count_lines(session: Session) -> int:

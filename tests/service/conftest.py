@@ -46,7 +46,12 @@ def version(artifacts_dir: Path, world: World) -> str:
 def make_settings(database_url: str, artifacts_dir: Path) -> Settings:
     """Settings that refresh fast enough for a test to wait."""
     return Settings(
-        database_url=database_url, artifacts_dir=artifacts_dir, key_refresh_seconds=0.1, artifact_poll_seconds=0.05
+        database_url=database_url,
+        artifacts_dir=artifacts_dir,
+        key_refresh_seconds=0.1,
+        artifact_poll_seconds=0.05,
+        tail_poll_seconds=0.05,
+        longest_sequence_wait_seconds=0.3,
     )
 
 
@@ -87,7 +92,7 @@ def client(settings: Settings, version: str) -> Iterator[TestClient]:
         yield made
 
 
-def wait_until(is_so: Callable[[], bool], seconds: float = 5) -> None:
+def wait_until(is_so: Callable[[], bool], seconds: float = 20) -> None:
     """Wait for something that a background loop does; fails if it does not come."""
     deadline = time.monotonic() + seconds
     while not is_so():
