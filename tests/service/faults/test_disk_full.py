@@ -1,0 +1,78 @@
+"""A disk that is really full: a small file system of its own, in a mount namespace of its own."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+PROGRAM = """
+import errno, json, os, sys
+from pathlib import Path
+
+from models.artifact import open_artifact
+from service.registry.store import ArtifactStore
+from tests.artifacts import coffee_world, write_world
+
+root = Path(sys.argv[1])
+store = ArtifactStore(root)
+first = write_world(root, coffee_world())
+second = write_world(root, coffee_world(), as_of="2024-03-01T00:00:00Z")
+store.activate(first)
+told = {"first": first}
+with (root / "filler").open("wb", buffering=0) as filler:
+    try:
+        while True:
+            filler.write(bytes(512))
+    except OSError as error:
+        told["filler"] = errno.errorcode[error.errno]
+for name, act in {
+    "write": lambda: write_world(root, coffee_world(), as_of="2024-03-02T00:00:00Z"),
+    "activate": lambda: store.activate(second),
+}.items():
+    try:
+        act()
+        told[name] = "done"
+    except OSError as error:
+        told[name] = errno.errorcode[error.errno]
+told["left"] = sorted(path.name for path in root.iterdir() if path.name.startswith(".") and path.name != ".lock")
+told["active"] = store.active_version()
+open_artifact(store.folder_of(first))
+(root / "filler").unlink()
+third = write_world(root, coffee_world(), as_of="2024-03-02T00:00:00Z")
+store.activate(third)
+told["recovered"] = store.active_version() == third
+print(json.dumps(told))
+"""
+
+
+def has_namespaces() -> bool:
+    """Tell whether this user may mount a file system of their own."""
+    if shutil.which("unshare") is None:
+        return False
+    probe = ["unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"]
+    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not has_namespaces(), reason="mount namespaces are not allowed here")
+def test_a_full_disk_leaves_no_half_artifact_and_the_active_one_as_it_was(tmp_path: Path) -> None:
+    script = f'mount -t tmpfs -o size=1m none {tmp_path} && exec {sys.executable} -c "$0" {tmp_path}'
+
+    done = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", "sh", "-c", script, PROGRAM],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["filler"] == told["write"] == told["activate"] == "ENOSPC"
+    assert told["left"] == []
+    assert told["active"] == told["first"]
+    assert told["recovered"]

@@ -1,0 +1,53 @@
+"""Two servers that start at once migrate once."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, text
+
+from service.database import alembic_config, check_schema, create_database_engine
+from tests.conftest import POSTGRES_URL
+
+AT_ONCE = 4
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path, worker_id: str) -> Iterator[str]:
+    """A database without a single table."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+        return
+    request.getfixturevalue("migrated_postgres")  # skips or fails where there is no PostgreSQL
+    url = POSTGRES_URL.set(database=f"nextoffer_empty_{worker_id}_{os.getpid()}")
+    server = create_engine(POSTGRES_URL, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {url.database}"))
+    yield url.render_as_string(hide_password=False)
+    with server.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {url.database} WITH (FORCE)"))
+    server.dispose()
+
+
+def test_servers_that_migrate_at_once_do_not_fail_each_other(empty_url: str) -> None:
+    command = [str(Path(sys.executable).with_name("nextoffer")), "db", "upgrade"]
+    environment = {**os.environ, "NEXTOFFER_DATABASE_URL": empty_url}
+
+    processes = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        for _ in range(AT_ONCE)
+    ]
+    outputs = [process.communicate(timeout=60)[0].decode() for process in processes]
+
+    assert [process.returncode for process in processes] == [0] * AT_ONCE, outputs
+    engine = create_database_engine(empty_url)
+    check_schema(engine)
+    with engine.connect() as connection:
+        heads = MigrationContext.configure(connection).get_current_heads()
+    engine.dispose()
+    assert list(heads) == ScriptDirectory.from_config(alembic_config(empty_url)).get_heads()
