@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test lint format types openapi bench lock clean
+.PHONY: help demo serve test faults lint format openapi bench bench-serving lock clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,16 +25,25 @@ lint: $(VENV)/.dev ## Check format, style, types, import rules, unused dependenc
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 	$(BIN)/python -m service.openapi --check
+	$(BIN)/python -m service.telemetry --check
 
 format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-openapi: $(VENV)/.dev ## Write openapi.yaml from the application
+openapi: $(VENV)/.dev ## Write openapi.yaml and docs/telemetry.md from the code
 	$(BIN)/python -m service.openapi
+	$(BIN)/python -m service.telemetry
 
-bench: $(VENV)/.dev ## Print the benchmark tables: import, training, scoring
+bench: $(VENV)/.dev ## Print every benchmark table: import, training, scoring, live state, serving
 	$(BIN)/python -m benchmarks
+
+bench-serving: $(VENV)/.dev ## Print the tables of serving: beside a hello world, growth, memory, start-up
+	$(BIN)/python -m benchmarks serving
+
+faults: $(VENV)/.dev ## The long runs: 20 kills, 100,000 hostile requests, ten minutes of load
+	NEXTOFFER_FAULT_ROUNDS=20 NEXTOFFER_FUZZ_REQUESTS=100000 NEXTOFFER_SOAK_SECONDS=600 \
+	  $(BIN)/python -m pytest -q -s tests/service/faults
 
 lock: $(VENV)/.dev ## Renew the hashed requirement files
 	$(BIN)/pip install --quiet uv

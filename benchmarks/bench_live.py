@@ -1,0 +1,117 @@
+"""A million changes since the artifact: memory of the live state, replay at start, pace of the tail, pruning."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from alembic import command
+from rich.table import Table
+from sqlalchemy import Engine
+
+from benchmarks.measure import console, peak_memory_mib
+from benchmarks.worlds import N_PRODUCTS, world
+from models.artifact import Content
+from service.database import alembic_config, create_database_engine
+from service.live.state import LiveState
+from service.live.tail import Tail
+from service.logs import Logs
+from service.offers.shelf import Shelf
+from service.telemetry import Telemetry
+
+N_ACCOUNTS = 200_000
+N_CHANGES = 1_000_000
+LINES = 2
+MOMENT = "2024-02-01 00:00:00.000000"
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/live.db"
+        prepare(url)
+        console.print(f"{N_CHANGES:,} orders of {LINES} lines by {N_ACCOUNTS:,} accounts, one change each; SQLite")
+        jobs: dict[str, Callable[[str], object]] = {
+            "the artifact's content alone": nothing,
+            "live state, replayed from the first change": replay,
+            "… by an artifact that has learned all but the last 1,000": replay_the_end,
+            "floor: a dictionary of sets of identifiers": plain_sets,
+        }
+        table = Table(title="Live state since the artifact", title_justify="left")
+        for name in ("state", "seconds", "changes per s", "peak MiB of a process of its own"):
+            table.add_column(name, justify="left" if name == "state" else "right")
+        for name, job in jobs.items():
+            begun = time.perf_counter()
+            job(url)
+            seconds = time.perf_counter() - begun
+            pace = f"{N_CHANGES / seconds:,.0f}" if job in (replay, plain_sets) else "-"
+            table.add_row(name, f"{seconds:.1f}", pace, f"{peak_memory_mib(job, url):,.0f}")
+        console.print(table)
+
+
+def prepare(url: str) -> None:
+    """Write the orders and their changes, as single posts would have."""
+    command.upgrade(alembic_config(url), "head")
+    rng = np.random.default_rng(1)
+    accounts = rng.integers(0, N_ACCOUNTS, N_CHANGES).tolist()
+    products = rng.integers(0, N_PRODUCTS, (N_CHANGES, LINES)).tolist()
+    engine = create_database_engine(url)
+    with engine.begin() as connection:
+        many(connection, "accounts", ((f"account-{n}", None, None, "{}", True, MOMENT) for n in range(N_ACCOUNTS)))
+        facts = (None, None, None, None, None, None, None, True, "{}", True, MOMENT)
+        many(connection, "products", ((f"product-{n}", f"Product {n}", *facts) for n in range(N_PRODUCTS)))
+        many(connection, "orders", ((f"o-{n}", f"account-{a}", MOMENT, None, False) for n, a in enumerate(accounts)))
+        lines = (
+            (f"o-{n}", f"product-{p}", at, 1.0, None) for n, row in enumerate(products) for at, p in enumerate(row)
+        )
+        many(connection, "order_lines", lines)
+        changes = ((n, "orders", f'["account-{a}"]', MOMENT) for n, a in enumerate(accounts, 1))
+        many(connection, "changes", changes)
+    engine.dispose()
+
+
+def many(connection: Any, table: str, rows: Any) -> None:
+    cursor = connection.connection.cursor()
+    first = next(rows := iter(rows))
+    marks = ", ".join("?" * len(first))
+    cursor.execute(f"INSERT INTO {table} VALUES ({marks})", first)
+    cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+
+
+def make_content() -> Content:
+    return world(N_ACCOUNTS, np.random.default_rng(1))
+
+
+def make_tail(url: str) -> tuple[Tail, Engine]:
+    engine = create_database_engine(url)
+    return Tail(engine, list, 1.0, Telemetry(), Logs("error").log), engine
+
+
+def nothing(_url: str) -> Shelf:
+    return Shelf(make_content())
+
+
+def replay(url: str) -> LiveState:
+    tail, engine = make_tail(url)
+    state = tail.open(nothing(url), 0, None)
+    engine.dispose()
+    return state
+
+
+def replay_the_end(url: str) -> LiveState:
+    tail, engine = make_tail(url)
+    state = tail.open(nothing(url), N_CHANGES - 1000, None)
+    engine.dispose()
+    return state
+
+
+def plain_sets(url: str) -> dict[str, set[str]]:
+    nothing(url)
+    engine = create_database_engine(url)
+    owned: dict[str, set[str]] = {}
+    with engine.connect() as connection:
+        query = "SELECT account_id, product_id FROM orders JOIN order_lines USING (order_id)"
+        for account_id, product_id in connection.exec_driver_sql(query):
+            owned.setdefault(account_id, set()).add(product_id)
+    engine.dispose()
+    return owned

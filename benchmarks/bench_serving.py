@@ -1,0 +1,250 @@
+"""What an answer costs, beside a hello world of the same server: throughput, latency, processor time, memory, start."""
+
+import json
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from rich.table import Table
+
+from benchmarks.load import Outcome, load, request_bytes
+from benchmarks.measure import console
+from benchmarks.servers import BIN, Server, hello_server, nextoffer_server
+from benchmarks.worlds import write_world
+from service.app import utc_now
+from service.auth.queries import create_key
+from service.database import alembic_config, create_database_engine, session_factory, session_scope
+from service.registry.store import ArtifactStore
+
+FOLDER = Path("var/bench").resolve()
+ROUNDS = 5
+SECONDS = 3.0
+LOAD_SHARE = 0.6
+SIZES = (2_469, 200_000, 2_000_000)
+N_REQUESTS = 5_000
+
+
+@dataclass
+class Job:
+    """One kind of request, and what each round of it saw."""
+
+    name: str
+    server: Server
+    requests: Sequence[bytes]
+    full: list[Outcome] = field(default_factory=list)
+    partial: list[Outcome] = field(default_factory=list)
+
+    def run(self) -> None:
+        """As fast as it goes, then at 60 % of that."""
+        self.full.append(load(self.server.port, self.requests, seconds=SECONDS, pids=self.server.pids))
+        rate = LOAD_SHARE * self.full[-1].per_second
+        self.partial.append(load(self.server.port, self.requests, seconds=SECONDS, connections=64, rate=rate))
+
+
+def main() -> None:
+    home = demo_home()
+    key = make_key(home)
+    accounts, products = known(home)
+    with hello_server() as floor, nextoffer_server(home) as ours:
+        jobs = [
+            Job("hello world", floor, [request_bytes("GET", "/", None)]),
+            Job("hello world, POST", floor, [request_bytes("POST", "/", None, b"{}")]),
+            Job("hello world returning a dict", floor, [request_bytes("GET", "/dict", None)]),
+            Job("GET account", ours, account_requests(accounts, key)),
+            Job("POST basket of 3", ours, basket_requests(products, 3, key)),
+            Job("POST basket of 20", ours, basket_requests(products, 20, key)),
+            Job("POST batch of 1,000", ours, [batch_request(accounts, key)]),
+        ]
+        for job in jobs:
+            load(job.server.port, job.requests, seconds=0.5)
+        for _ in range(ROUNDS):
+            for job in jobs:
+                job.run()
+    show_serving(jobs)
+    show_growth()
+    show_memory(home)
+
+
+def show_serving(jobs: Sequence[Job]) -> None:
+    table = Table(title=f"Serving, medians of {ROUNDS} rounds in turn; latency at 60 % load", title_justify="left")
+    for name in ("request", "per s", "CPU µs", "p50 ms", "p99 ms", "p99.9 ms", "ratio of throughput", "of CPU", "n"):
+        table.add_column(name, justify="left" if name == "request" else "right")
+    floor = jobs[0]
+    for job in jobs:
+        check(job.full + job.partial)
+        table.add_row(
+            job.name,
+            f"{middle(job.full, lambda one: one.per_second):,.0f}",
+            f"{middle(job.full, lambda one: one.cpu_microseconds):.0f}",
+            *(f"{median(one.percentile_ms(percent) for one in job.partial):.2f}" for percent in (50.0, 99.0, 99.9)),
+            f"{median(a.per_second / b.per_second for a, b in zip(job.full, floor.full, strict=True)):.2f}",
+            f"{median(b.cpu_microseconds / a.cpu_microseconds for a, b in zip(job.full, floor.full, strict=True)):.2f}",
+            f"{sum(one.n for one in job.full):,}",
+        )
+    console.print(table)
+
+
+def show_growth() -> None:
+    """GET per account at three sizes: processor time per answer, start-up, memory of 1, 2 and 4 workers."""
+    table = Table(title="Growth with the number of accounts", title_justify="left")
+    for name in (
+        "accounts",
+        "artifact MiB",
+        "CPU µs",
+        "÷ smallest",
+        "ready s",
+        "÷ floor",
+        "PSS MiB, 1 · 2 · 4 workers",
+    ):
+        table.add_column(name, justify="right")
+    smallest = 0.0
+    for n_accounts in SIZES:
+        home = synthetic_home(n_accounts)
+        key = make_key(home)
+        numbers = random.Random(1).sample(range(n_accounts), min(N_REQUESTS, n_accounts))  # noqa: S311
+        requests = account_requests([f"account-{number}" for number in numbers], key)
+        with nextoffer_server(home) as server:
+            load(server.port, requests, seconds=1.0)
+            rounds = [load(server.port, requests, seconds=SECONDS, pids=server.pids) for _ in range(ROUNDS)]
+            check(rounds)
+            memory = [server.pss_mib()]
+        cpu = middle(rounds, lambda one: one.cpu_microseconds)
+        smallest = smallest or cpu
+        ready, floor = start_up(home)
+        memory += [memory_of(home, requests, workers) for workers in (2, 4)]
+        table.add_row(
+            f"{n_accounts:,}",
+            f"{size_mib(home):,.0f}",
+            f"{cpu:.0f}",
+            f"{cpu / smallest:.2f}",
+            f"{median(ready):.2f}",
+            f"{median(a / b for a, b in zip(ready, floor, strict=True)):.2f}",
+            " · ".join(f"{one:,.0f}" for one in memory),
+        )
+    console.print(table)
+
+
+def start_up(home: Path) -> tuple[list[float], list[float]]:
+    """Seconds to ready, beside a bare Python that starts and makes the checksums of the same files."""
+    ready: list[float] = []
+    floor: list[float] = []
+    folder = artifact_folder(home)
+    for _ in range(3):
+        begun = time.perf_counter()
+        subprocess.run([sys.executable, "-c", CHECKSUMS, str(folder)], check=True)
+        floor.append(time.perf_counter() - begun)
+        with nextoffer_server(home) as server:
+            ready.append(server.seconds_to_ready)
+    return ready, floor
+
+
+CHECKSUMS = """
+import hashlib, pathlib, sys
+for path in pathlib.Path(sys.argv[1]).iterdir():
+    with path.open("rb") as stream:
+        hashlib.file_digest(stream, "sha256")
+"""
+
+
+def memory_of(home: Path, requests: Sequence[bytes], workers: int) -> float:
+    with nextoffer_server(home, workers) as server:
+        load(server.port, requests, seconds=2.0, connections=32)
+        return server.pss_mib()
+
+
+def show_memory(home: Path) -> None:
+    table = Table(title="Memory on the demo's artifact, proportional set size after load", title_justify="left")
+    for name in ("workers", "PSS MiB", "each further worker MiB"):
+        table.add_column(name, justify="right")
+    accounts, _ = known(home)
+    requests = account_requests(accounts, make_key(home))
+    before, before_workers = 0.0, 0
+    for workers in (1, 2, 4):
+        memory = memory_of(home, requests, workers)
+        further = f"{(memory - before) / (workers - before_workers):,.0f}" if before else "-"
+        table.add_row(str(workers), f"{memory:,.0f}", further)
+        before, before_workers = memory, workers
+    console.print(table)
+
+
+def demo_home() -> Path:
+    """A folder with the demo's database and artifact, made once."""
+    home = FOLDER / "demo"
+    home.mkdir(parents=True, exist_ok=True)
+    subprocess.run([str(BIN / "nextoffer"), "demo", "--no-serve"], cwd=home, check=True, stdout=subprocess.DEVNULL)
+    return home
+
+
+def synthetic_home(n_accounts: int) -> Path:
+    """A folder with an empty database and an artifact of so many accounts, made once."""
+    home = FOLDER / f"accounts-{n_accounts}"
+    (home / "var").mkdir(parents=True, exist_ok=True)
+    migrate(home)
+    if ArtifactStore(home / "var" / "artifacts").active_version() is None:
+        write_world(home / "var" / "artifacts", n_accounts)
+    return home
+
+
+def migrate(home: Path) -> None:
+    from alembic import command
+
+    command.upgrade(alembic_config(database_url(home)), "head")
+
+
+def make_key(home: Path) -> str:
+    engine = create_database_engine(database_url(home))
+    with session_scope(session_factory(engine)) as session:
+        key = create_key(session, "benchmark", ["recommend"], utc_now())
+    engine.dispose()
+    return key
+
+
+def database_url(home: Path) -> str:
+    return f"sqlite:///{home}/var/nextoffer.db"
+
+
+def artifact_folder(home: Path) -> Path:
+    store = ArtifactStore(home / "var" / "artifacts")
+    return store.folder_of(store.active_version() or "")
+
+
+def size_mib(home: Path) -> float:
+    return sum(path.stat().st_size for path in artifact_folder(home).iterdir()) / 2**20
+
+
+def known(home: Path) -> tuple[list[str], list[str]]:
+    """The artifact's accounts, and its 3,000 most popular products."""
+    content = ArtifactStore(home / "var" / "artifacts").open(artifact_folder(home).name).content
+    popular = content.popular_products[:3000].tolist()
+    return list(content.account_ids.texts), [content.products.ids.texts[row] for row in popular]
+
+
+def account_requests(accounts: Sequence[str], key: str) -> list[bytes]:
+    drawn = random.Random(1).choices(accounts, k=N_REQUESTS)  # noqa: S311
+    return [request_bytes("GET", f"/v1/recommendations/{account}", key) for account in drawn]
+
+
+def basket_requests(products: Sequence[str], size: int, key: str) -> list[bytes]:
+    rng = random.Random(1)  # noqa: S311
+    bodies = [json.dumps({"basket": rng.sample(products, size)}).encode() for _ in range(N_REQUESTS)]
+    return [request_bytes("POST", "/v1/recommendations", key, body) for body in bodies]
+
+
+def batch_request(accounts: Sequence[str], key: str) -> bytes:
+    body = json.dumps({"account_ids": list(accounts[:1000])}).encode()
+    return request_bytes("POST", "/v1/recommendations/batch", key, body)
+
+
+def check(rounds: Sequence[Outcome]) -> None:
+    """A failed answer makes every figure worthless."""
+    if failed := [one.failures for one in rounds if one.failures]:
+        raise RuntimeError(f"answers failed: {failed}")
+
+
+def middle(rounds: Sequence[Outcome], figure: Callable[[Outcome], float]) -> float:
+    return median(figure(one) for one in rounds)

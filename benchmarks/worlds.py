@@ -1,0 +1,86 @@
+"""Artifacts of any size, written without training, to show how serving grows."""
+
+from pathlib import Path
+
+import numpy as np
+
+from models.artifact import (
+    NO_NUMBER,
+    Content,
+    FileEntry,
+    IdIndex,
+    Manifest,
+    Products,
+    TextColumn,
+    Verdict,
+    in_hash_order,
+    write_artifact,
+)
+from service.registry.store import ArtifactStore
+
+N_PRODUCTS = 20_000
+N_CANDIDATES = 100
+N_EXPLAINED = 20
+N_NEIGHBOURS = 100
+N_OWNED = 20
+
+
+def write_world(root: Path, n_accounts: int, seed: int = 1) -> str:
+    """Write and activate an artifact of random lists, shaped as training writes them; return its version."""
+    content = world(n_accounts, np.random.default_rng(seed))
+
+    def describe(files: dict[str, FileEntry]) -> Manifest:
+        return Manifest(
+            as_of="2024-01-01T00:00:00Z",
+            data_fingerprint="0" * 64,
+            counts={"accounts": n_accounts, "products": N_PRODUCTS},
+            parameters={},
+            metrics={},
+            verdict=Verdict(is_approved=True, reason="Made for a benchmark."),
+            library_versions={},
+            files=files,
+            sequence=0,
+        )
+
+    version = write_artifact(root, content, describe).name
+    ArtifactStore(root).activate(version)
+    return version
+
+
+def world(n_accounts: int, rng: np.random.Generator) -> Content:
+    shape = (n_accounts, N_CANDIDATES)
+    scores = np.broadcast_to(np.linspace(1, 0.1, N_CANDIDATES, dtype=np.float32), shape)
+    owned = np.sort(rng.integers(0, N_PRODUCTS, (n_accounts, N_OWNED), dtype=np.int32), axis=1)
+    return Content(
+        account_ids=IdIndex.of(in_hash_order(f"account-{number}" for number in range(n_accounts))),
+        products=_products(),
+        popular_products=rng.permutation(N_PRODUCTS).astype(np.int32),
+        popular_scores=np.arange(N_PRODUCTS, 0, -1, dtype=np.float32),
+        owned_offsets=np.arange(0, n_accounts * N_OWNED + 1, N_OWNED, dtype=np.int64),
+        owned_products=owned.ravel(),
+        owned_scores=np.ones(owned.size, dtype=np.float32),
+        candidate_products=rng.integers(0, N_PRODUCTS, shape, dtype=np.int32),
+        candidate_scores=np.ascontiguousarray(scores),
+        candidate_reasons=np.ascontiguousarray(np.broadcast_to(owned[:, None, :2], (n_accounts, N_EXPLAINED, 2))),
+        neighbour_products=rng.integers(0, N_PRODUCTS, (N_PRODUCTS, N_NEIGHBOURS), dtype=np.int32),
+        neighbour_scores=np.sort(rng.random((N_PRODUCTS, N_NEIGHBOURS), dtype=np.float32), axis=1)[:, ::-1].copy(),
+        report=b"{}",
+    )
+
+
+def _products() -> Products:
+    names = in_hash_order(f"product-{number}" for number in range(N_PRODUCTS))
+    blank = TextColumn.of("" for _ in names)
+    unknown = np.full(N_PRODUCTS, NO_NUMBER, dtype=np.int64)
+    return Products(
+        ids=IdIndex.of(names),
+        names=TextColumn.of(name.title() for name in names),
+        lines=blank,
+        categories=blank,
+        families=blank,
+        currencies=blank,
+        tiers=unknown,
+        prices_minor=np.arange(100, N_PRODUCTS + 100, dtype=np.int64),
+        margins_minor=unknown,
+        is_active=np.ones(N_PRODUCTS, dtype=np.bool_),
+    )
