@@ -17,6 +17,7 @@ from service.decoding import headers_of
 from service.errors import BodyTooLarge, RequestTimeout
 from service.logs import Logs
 from service.problems import problem_response
+from service.protocol import BODY_IS_HERE
 from service.telemetry import KNOWN_METHODS, Telemetry
 
 REQUEST_ID_PATTERN = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
@@ -105,15 +106,18 @@ def guarded(scope: Scope, receive: Receive, max_bytes: int, timeout_seconds: flo
             return await receive()
         if read_bytes < 0:
             read_bytes = 0
-            deadline = asyncio.get_running_loop().time() + timeout_seconds
             await authenticate(scope)
             if announced_bytes(scope) > max_bytes:
                 raise BodyTooLarge(max_bytes)
-        try:
-            async with asyncio.timeout_at(deadline):
-                message = await receive()
-        except TimeoutError:
-            raise RequestTimeout(timeout_seconds) from None
+            deadline = asyncio.get_running_loop().time() + timeout_seconds
+        if BODY_IS_HERE in scope:
+            message = await receive()
+        else:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                raise RequestTimeout(timeout_seconds) from None
         is_whole = not message.get("more_body", False)
         read_bytes += len(message.get("body", b""))
         if read_bytes > max_bytes:

@@ -136,10 +136,25 @@ def _sayable(text: str) -> str:
     return text.encode(errors="replace").decode()[:500]
 
 
+HANDLERS = {
+    DomainError: answer_domain_error,
+    HTTPException: answer_http_error,
+    RequestValidationError: answer_invalid_request,
+    OperationalError: answer_database_error,
+    InterfaceError: answer_database_error,
+    PoolTimeout: answer_database_error,
+}
+
+
 def install_problem_handlers(app: Starlette) -> None:
     """Answer every error with problem details."""
-    app.add_exception_handler(DomainError, answer_domain_error)
-    app.add_exception_handler(HTTPException, answer_http_error)
-    app.add_exception_handler(RequestValidationError, answer_invalid_request)
-    for kind in (OperationalError, InterfaceError, PoolTimeout):
-        app.add_exception_handler(kind, answer_database_error)
+    for kind, handler in HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+
+
+async def answer_error(request: Request, error: Exception) -> Response | None:
+    """Answer an error as the framework does, by its nearest kind; None where only the last edge can."""
+    for kind in type(error).__mro__:
+        if kind in HANDLERS:
+            return await HANDLERS[kind](request, error)
+    return None

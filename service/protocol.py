@@ -6,6 +6,8 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 LARGEST_HEADER_BYTES = 64 * 1024
+BODY_IS_HERE = "nextoffer.body_is_here"
+"""In the scope of a request whose body is in memory: reading it takes no time, and so needs no bound on it."""
 
 
 class OneWrite:
@@ -87,6 +89,10 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._header_bytes = 0
         self._end_deadline()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self.scope[BODY_IS_HERE] = True  # type: ignore[literal-required]
+        super().on_message_complete()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._end_deadline()
