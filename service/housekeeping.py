@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, delete, func, select, text
 
-from service.decisions.tables import DecisionRow
+from service.decisions.tables import DecisionBlock, DecisionRow
 from service.idempotency.tables import IdempotentAnswer
 from service.live.tables import Change
 from service.offers.decision_id import first_decision_id
@@ -33,7 +33,10 @@ class Housekeeping:
         settings, now = self._settings, self._now()
         decided_before = now - timedelta(days=settings.decision_retention_days)
         answered_before = now - timedelta(hours=settings.idempotency_hours)
-        self._delete(DecisionRow.decision_id, DecisionRow.decision_id < first_decision_id(decided_before))
+        oldest = first_decision_id(decided_before)
+        self._delete(DecisionRow.decision_id, DecisionRow.decision_id < oldest)
+        # A block's identifier is made after those of its decisions: none is left whose decisions stay without it.
+        self._delete(DecisionBlock.block_id, DecisionBlock.block_id < oldest)
         self._delete_answers(answered_before)
         needed = self._oldest_needed()
         if needed is not None:

@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     ledger_queue_rows: int = Field(
         default=20_000, gt=0, description="Most decisions that a worker keeps while they can't be written."
     )
-    ledger_batch_rows: int = Field(default=1_000, gt=0, description="Most decisions in one transaction.")
+    ledger_batch_rows: int = Field(default=4_000, gt=0, description="Most decisions in one transaction.")
     ledger_flush_seconds: float = Field(default=0.25, gt=0, description="How often a worker writes its decisions.")
     ledger_drain_seconds: float = Field(
         default=5.0, ge=0, description="How long a stopping worker tries to write the rest of its decisions."

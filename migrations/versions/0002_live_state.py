@@ -35,9 +35,16 @@ def upgrade() -> None:
         sa.Column("account_id", sa.Text),
         sa.Column("decided_at", TIME, nullable=False),
         sa.Column("key_id", sa.Text),
-        sa.Column("request", sa.Text, nullable=False),
-        sa.Column("answer", sa.Text, nullable=False),
+        sa.Column("block_id", sa.Text, nullable=False),
+        sa.Column("start", sa.Integer, nullable=False),
+        sa.Column("middle", sa.Integer, nullable=False),
+        sa.Column("stop", sa.Integer, nullable=False),
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "decision_blocks",
+        sa.Column("block_id", sa.Text, primary_key=True),
+        sa.Column("body", sa.LargeBinary, nullable=False),
     )
     op.create_index("ix_decisions_account_id_decision_id", "decisions", ["account_id", "decision_id"])
     op.create_table(
@@ -60,5 +67,5 @@ def downgrade() -> None:
     op.execute("DROP VIEW training_sequence")
     with op.batch_alter_table("api_keys") as api_keys:
         api_keys.drop_column("rate_limit")
-    for table in ("idempotent_answers", "decisions", "consents", "changes"):
+    for table in ("idempotent_answers", "decision_blocks", "decisions", "consents", "changes"):
         op.drop_table(table)

@@ -74,11 +74,19 @@ class Ledger:
         """How many decisions wait."""
         return len(self._queue)
 
+    @property
+    def is_behind(self) -> bool:
+        """Tell whether whoever can wait should: half of the queue is full, and the database takes what is in it."""
+        return len(self._queue) > self._longest // 2 and not (self._is_failing or self._stopping.is_set())
+
     def run(self) -> None:
         """Write what is queued, again and again, until ``stop``; then write the rest."""
         pause = self._flush_seconds
         while not self._stopping.wait(pause):
-            pause = self._flush_seconds if self._try(self.write_queued) else min(2 * pause, LONGEST_PAUSE_SECONDS)
+            if not self._try(self.write_queued):
+                pause = min(2 * max(pause, self._flush_seconds), LONGEST_PAUSE_SECONDS)
+            else:
+                pause = 0.0 if self.depth >= self._batch_rows else self._flush_seconds
             self._telemetry.ledger_depth.set(self.depth)
         self._drain()
 

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from service.auth.dependencies import require
 from service.decisions.queries import Decided, decisions_of, find_decision
 from service.decisions.schemas import DecisionOut, DecisionPage
-from service.decisions.tables import DecisionRow
 from service.dependencies import ReadSession
 from service.examples import ACCOUNT_ID
 from service.hot_route import JsonResponse
@@ -64,7 +63,7 @@ def list_account_decisions(
     return JsonResponse(b'{"items":[' + items + b'],"next_cursor":' + following + b"}")
 
 
-def render(decision: Decided | DecisionRow) -> bytes:
+def render(decision: Decided) -> bytes:
     """Lay out a ``DecisionOut``; request and answer are JSON already."""
     return orjson.dumps(
         {

@@ -2,14 +2,17 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, Text
+from sqlalchemy import Index, Integer, LargeBinary, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.database import Base, UtcDateTime
 
 
 class DecisionRow(Base):
-    """One answer, as it was sent, and the request that it answers. The identifiers sort by time: no index on it."""
+    """Where one decision is found. The identifiers sort by time: no index on it.
+
+    Its request is ``[start:middle]`` of the block's bytes, its answer ``[middle:stop]``.
+    """
 
     __tablename__ = "decisions"
     __table_args__ = (Index(None, "account_id", "decision_id"), {"sqlite_with_rowid": False})
@@ -18,5 +21,16 @@ class DecisionRow(Base):
     account_id: Mapped[str | None] = mapped_column(Text)
     decided_at: Mapped[datetime] = mapped_column(UtcDateTime)
     key_id: Mapped[str | None] = mapped_column(Text)
-    request: Mapped[str] = mapped_column(Text)
-    answer: Mapped[str] = mapped_column(Text)
+    block_id: Mapped[str] = mapped_column(Text)
+    start: Mapped[int] = mapped_column(Integer)
+    middle: Mapped[int] = mapped_column(Integer)
+    stop: Mapped[int] = mapped_column(Integer)
+
+
+class DecisionBlock(Base):
+    """What some decisions said: their requests and answers, byte by byte, one after the other, compressed by zlib."""
+
+    __tablename__ = "decision_blocks"
+
+    block_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    body: Mapped[bytes] = mapped_column(LargeBinary)

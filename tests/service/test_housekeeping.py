@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, func, insert, select
+from sqlalchemy.orm import Session
 
 from service.accounts.tables import Account
-from service.decisions.tables import DecisionRow
+from service.decisions.queries import find_decision, write_new_decisions
+from service.decisions.tables import DecisionBlock, DecisionRow
 from service.housekeeping import Housekeeping
 from service.idempotency.tables import IdempotentAnswer
 from service.live.tables import Change
@@ -49,21 +51,23 @@ def count(engine: Engine, table: Any) -> int:
 
 def test_old_decisions_and_answers_go_and_young_ones_stay(engine: Engine, store: ArtifactStore) -> None:
     moments = [NOON - timedelta(days=days) for days in [91] * 4500 + [89] * 3]
-    decisions = [
-        {"decision_id": new_decision_id(moment), "decided_at": moment, "request": "{}", "answer": "{}"}
-        for moment in moments
-    ]
+    decisions = [(new_decision_id(moment), None, moment, None, b"{}", b"[%d]" % n) for n, moment in enumerate(moments)]
     answers = [
         {"key_id": "k", "idempotency_key": str(hours), "fingerprint": "", "created_at": NOON - timedelta(hours=hours)}
         for hours in (1, 47, 49, 1000)
     ]
     with engine.begin() as connection:
-        connection.execute(insert(DecisionRow), decisions)
+        write_new_decisions(connection, decisions)
         connection.execute(insert(IdempotentAnswer), answers)
 
     tidy(engine, store, decision_retention_days=90, idempotency_hours=48)
 
     assert (count(engine, DecisionRow), count(engine, IdempotentAnswer)) == (3, 2)
+    # The last 100 of the decisions share a block or two.
+    assert 1 <= count(engine, DecisionBlock) <= 2
+    with Session(engine) as session:
+        kept = [find_decision(session, decision[0]).answer for decision in decisions[-3:]]
+    assert kept == [decision[5] for decision in decisions[-3:]]
 
 
 def test_changes_that_an_artifact_in_reach_needs_are_kept(engine: Engine, store: ArtifactStore, world: World) -> None:
