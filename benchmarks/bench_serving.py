@@ -27,6 +27,7 @@ SECONDS = 3.0
 LOAD_SHARE = 0.6
 SIZES = (2_469, 200_000, 2_000_000)
 N_REQUESTS = 5_000
+BATCH = 1_000
 
 
 @dataclass
@@ -58,7 +59,8 @@ def main() -> None:
             Job("GET account", ours, account_requests(accounts, key)),
             Job("POST basket of 3", ours, basket_requests(products, 3, key)),
             Job("POST basket of 20", ours, basket_requests(products, 20, key)),
-            Job("POST batch of 1,000", ours, [batch_request(accounts, key)]),
+            Job("POST batch of 1,000", ours, batch_requests(accounts, key)),
+            Job("POST batch of 1,000, dry run", ours, batch_requests(accounts, key, dry_run=True)),
         ]
         for job in jobs:
             load(job.server.port, job.requests, seconds=0.5)
@@ -87,6 +89,11 @@ def show_serving(jobs: Sequence[Job]) -> None:
             f"{sum(one.n for one in job.full):,}",
         )
     console.print(table)
+    single = next(job for job in jobs if job.name == "GET account")
+    for job in jobs:
+        if "batch" in job.name:
+            per_account = [BATCH * a.per_second / b.per_second for a, b in zip(job.full, single.full, strict=True)]
+            console.print(f"{job.name}: {median(per_account):.1f} times as many accounts a second as GET account")
 
 
 def show_growth() -> None:
@@ -235,9 +242,10 @@ def basket_requests(products: Sequence[str], size: int, key: str) -> list[bytes]
     return [request_bytes("POST", "/v1/recommendations", key, body) for body in bodies]
 
 
-def batch_request(accounts: Sequence[str], key: str) -> bytes:
-    body = json.dumps({"account_ids": list(accounts[:1000])}).encode()
-    return request_bytes("POST", "/v1/recommendations/batch", key, body)
+def batch_requests(accounts: Sequence[str], key: str, *, dry_run: bool = False) -> list[bytes]:
+    rng = random.Random(1)  # noqa: S311
+    bodies = [{"account_ids": rng.choices(accounts, k=BATCH), "dry_run": dry_run} for _ in range(20)]
+    return [request_bytes("POST", "/v1/recommendations/batch", key, json.dumps(body).encode()) for body in bodies]
 
 
 def check(rounds: Sequence[Outcome]) -> None:

@@ -1,13 +1,29 @@
 """From what is asked to the bytes of an answer: gather, decide, count, encode, record."""
 
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
 import orjson
 
 from service.auth.keys import Principal
-from service.offers.decide import decide
+from service.offers.decide import Decision, decide
 from service.offers.decision_id import new_decision_id
 from service.offers.errors import NothingToOffer
 from service.offers.facts import Asked, gather
+from service.offers.listed import decide_listed
+from service.registry.holder import Live
 from service.state import State
+
+
+class Moment(NamedTuple):
+    """What answers of one moment share. generated_at: ``now`` as it is told."""
+
+    live: Live
+    key_id: str
+    now: datetime
+    generated_at: str
+    is_degraded: bool
 
 
 def answer(state: State, principal: Principal, asked: Asked, request: bytes) -> bytes:
@@ -15,20 +31,56 @@ def answer(state: State, principal: Principal, asked: Asked, request: bytes) -> 
 
     request: what was asked, as JSON, for the ledger. The ledger keeps the very bytes that are returned.
     """
-    live = state.holder.live
-    if live is None:
-        raise NothingToOffer
+    live = live_of(state)
     facts = gather(live.shelf, live.state, asked)
-    decision = decide(facts)
-    is_degraded = live.version is None or not state.database_is_up()
+    moment = moment_of(state, live, principal)
+    return render(state, moment, asked, request, decide(facts), facts.is_account_known)
+
+
+def answer_many(state: State, principal: Principal, wanted: Sequence[Asked], request: bytes) -> list[bytes]:
+    """Answer for many accounts, each as ``answer`` does; ``exclude`` and ``limit`` are the same for all."""
+    live = live_of(state)
+    first = wanted[0]
+    listed = decide_listed(
+        live.shelf, live.state, [asked.account_id for asked in wanted if asked.account_id], first.exclude, first.limit
+    )
+    moment = moment_of(state, live, principal)
+    answers = []
+    for asked in wanted:
+        decision, is_known = listed.get(asked.account_id or ""), True
+        if decision is None:
+            facts = gather(live.shelf, live.state, asked)
+            decision, is_known = decide(facts), facts.is_account_known
+        answers.append(render(state, moment, asked, request, decision, is_known))
+    return answers
+
+
+def live_of(state: State) -> Live:
+    """What answers rest on now; raises NothingToOffer."""
+    if state.holder.live is None:
+        raise NothingToOffer
+    return state.holder.live
+
+
+def moment_of(state: State, live: Live, principal: Principal) -> Moment:
+    """Note what all answers of this moment share."""
     now = state.now()
+    said = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return Moment(live, principal.key_id, now, said, live.version is None or not state.database_is_up())
+
+
+def render(
+    state: State, moment: Moment, asked: Asked, request: bytes, decision: Decision, is_account_known: bool
+) -> bytes:
+    """Encode a decision, count it, and record it unless it is a dry run."""
+    live, key_id, now, generated_at, is_degraded = moment
     decision_id = None if asked.is_dry_run else new_decision_id(now)
     body = orjson.dumps(
         {
             "decision_id": decision_id,
             "account_id": asked.account_id,
-            "account_known": None if asked.account_id is None else facts.is_account_known,
-            "generated_at": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "account_known": None if asked.account_id is None else is_account_known,
+            "generated_at": generated_at,
             "artifact_version": live.version,
             "sequence": live.state.sequence,
             "source": decision.source,
@@ -41,7 +93,7 @@ def answer(state: State, principal: Principal, asked: Asked, request: bytes) -> 
     for reason, n in decision.withheld.items():
         state.telemetry.count_withheld(reason, n)
     if decision_id is not None:
-        state.ledger.record(decision_id, asked.account_id, now, principal.key_id, request, body)
+        state.ledger.record(decision_id, asked.account_id, now, key_id, request, body)
     if state.shadow is not None:
         state.shadow.consider(asked, [offer["product_id"] for offer in decision.offers])
     return body

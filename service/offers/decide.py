@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from service.offers.candidates import Candidate, generate
-from service.offers.explain import Offer, explain
+from service.offers.candidates import generate
+from service.offers.explain import Chosen, Offer, explain
 from service.offers.facts import Facts
 from service.offers.reasons import Source, WithheldCode
 from service.offers.rules import first_objection
@@ -25,15 +25,15 @@ def decide(facts: Facts) -> Decision:
     """
     if facts.is_objecting:
         return Decision(Source.NONE, [], {WithheldCode.OBJECTED: facts.limit})
-    chosen: list[Candidate] = []
+    chosen: list[Chosen] = []
     withheld: dict[WithheldCode, int] = {}
-    for candidate in generate(facts):
-        objection = first_objection(candidate.product, facts)
+    for product, score, source, place in generate(facts):
+        objection = first_objection(product, facts)
         if objection is not None:
             withheld[objection] = withheld.get(objection, 0) + 1
             continue
-        chosen.append(candidate)
+        chosen.append((product, score, source.name, source.contributors(product, place)))
         if len(chosen) == facts.limit:
             break
-    source = chosen[0].source.name if chosen else Source.POPULAR
-    return Decision(source, explain(chosen, facts.shelf), withheld)
+    name = chosen[0][2] if chosen else Source.POPULAR
+    return Decision(name, explain(chosen, facts.shelf), withheld)

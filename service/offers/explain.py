@@ -1,11 +1,10 @@
 """Says why, truly: the owned or basket products that contributed most to a score, by name."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
-from service.offers.candidates import Candidate
 from service.offers.reasons import ReasonCode, Relation, Source
-from service.offers.shelf import Card, Shelf
+from service.offers.shelf import Card, ProductRow, Shelf
 
 
 class Reason(TypedDict):
@@ -30,26 +29,40 @@ class Offer(TypedDict):
     reasons: list[Reason]
 
 
-def explain(chosen: Sequence[Candidate], shelf: Shelf) -> list[Offer]:
-    """Turn the chosen candidates into offers."""
-    return [_offer(rank, candidate, shelf) for rank, candidate in enumerate(chosen, 1)]
+Chosen = tuple[ProductRow, float, Source, Sequence[ProductRow]]
+"""A product to be offered, its score, where it comes from, and up to two owned or basket products that speak for it,
+the strongest first. A plain tuple, which is made in a fifth of the time of a named one."""
 
 
-def _offer(rank: int, candidate: Candidate, shelf: Shelf) -> Offer:
-    product, score, source, place = candidate
-    card = shelf.card(product)
-    contributors = [shelf.card(row) for row in source.contributors(product, place)]
-    return {
-        "rank": rank,
-        "product_id": card.product_id,
-        "name": card.name,
-        "relation": relation_between(contributors[0], card) if contributors else None,
-        "source_product_id": contributors[0].product_id if contributors else None,
-        "score": score,
-        "price_minor": card.price_minor,
-        "currency": card.currency,
-        "reasons": [_reason(source.name, contributors)],
-    }
+def explain(chosen: Iterable[Chosen], shelf: Shelf) -> list[Offer]:
+    """Turn what was chosen into offers, best first. One loop without calls: it is half of what an answer costs."""
+    cards = shelf.cards
+    offers: list[Offer] = []
+    for rank, (product, score, source, speaking) in enumerate(chosen, 1):
+        card = cards[product]
+        first = cards[speaking[0]] if speaking else None
+        if first is None:
+            names, product_ids = "", []
+        elif len(speaking) == 1:
+            names, product_ids = first.name, [first.product_id]
+        else:
+            second = cards[speaking[1]]
+            names, product_ids = f"{first.name} and {second.name}", [first.product_id, second.product_id]
+        code, text = words(source, names)
+        offers.append(
+            {
+                "rank": rank,
+                "product_id": card.product_id,
+                "name": card.name,
+                "relation": relation_between(first, card) if first else None,
+                "source_product_id": first.product_id if first else None,
+                "score": score,
+                "price_minor": card.price_minor,
+                "currency": card.currency,
+                "reasons": [{"code": code, "text": text, "product_ids": product_ids}],
+            }
+        )
+    return offers
 
 
 def relation_between(source: Card, offered: Card) -> Relation:
@@ -60,12 +73,8 @@ def relation_between(source: Card, offered: Card) -> Relation:
     return Relation.UP_SELL if is_upgrade else Relation.CROSS_SELL
 
 
-def _reason(source: Source, contributors: Sequence[Card]) -> Reason:
-    code, text = _words(source, " and ".join([card.name for card in contributors]))
-    return {"code": code, "text": text, "product_ids": [card.product_id for card in contributors]}
-
-
-def _words(source: Source, names: str) -> tuple[ReasonCode, str]:
+def words(source: Source, names: str) -> tuple[ReasonCode, str]:
+    """Say why. names: of the products that speak for it, if any."""
     if source is Source.BASKET:
         return ReasonCode.GOES_WITH_BASKET, f"Often bought together with {names}."
     if names:

@@ -26,7 +26,7 @@ def is_owned(product: ProductRow, facts: Facts) -> WithheldCode | None:
 
 def is_inactive(product: ProductRow, facts: Facts) -> WithheldCode | None:
     """Withhold what is no longer sold."""
-    return None if facts.shelf.card(product).is_active else WithheldCode.INACTIVE
+    return None if facts.shelf.cards[product].is_active else WithheldCode.INACTIVE
 
 
 RULES: tuple[Rule, ...] = (was_excluded, is_in_basket, is_owned, is_inactive)

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import NewType
 
+import numpy as np
+from numpy.typing import NDArray
+
 from models.artifact import NO_NUMBER, Content
 
 ProductRow = NewType("ProductRow", int)
@@ -24,29 +27,39 @@ class Card:
     is_active: bool
 
 
+class Cards(dict[ProductRow, Card]):
+    """The cards that were asked for, up to a bound. replaced: those that changed since the artifact."""
+
+    def __init__(self, content: Content) -> None:
+        super().__init__()
+        self.replaced: dict[ProductRow, Card] = {}
+        self._content = content
+
+    def __missing__(self, product: ProductRow) -> Card:
+        if len(self) >= MOST_CARDS:
+            self.clear()
+        # Never in place of what another thread has put there: that is newer.
+        return self.setdefault(product, self.replaced.get(product) or _card(self._content, product))
+
+
 class Shelf:
-    """Content, its cards and its products' rows. Finding them took half of a decision, so they are kept."""
+    """Content, its cards and its products' rows. Finding them took half of a decision, so they are kept.
+
+    cards:     the card of each product by its row, made when it is first asked for.
+    is_active: bool (P,), whether each product is sold now.
+    """
 
     def __init__(self, content: Content) -> None:
         self.content = content
-        self._cards: dict[ProductRow, Card] = {}
-        self._replaced: dict[ProductRow, Card] = {}
+        self.is_active: NDArray[np.bool_] = content.products.is_active.copy()
+        self.cards = Cards(content)
         self._rows: dict[str, ProductRow | None] = {}
-
-    def card(self, product: ProductRow) -> Card:
-        """Return a product's card."""
-        card = self._cards.get(product)
-        if card is None:
-            if len(self._cards) >= MOST_CARDS:
-                self._cards = {}
-            # Never in place of what another thread has put there: that is newer.
-            card = self._cards.setdefault(product, self._replaced.get(product) or _card(self.content, product))
-        return card
 
     def replace_card(self, product: ProductRow, card: Card) -> None:
         """Tell of a product what changed since the artifact."""
-        self._replaced[product] = card
-        self._cards[product] = card
+        self.cards.replaced[product] = card
+        self.cards[product] = card
+        self.is_active[product] = card.is_active
 
     def row_of(self, product_id: str) -> ProductRow | None:
         """Return a product's row, or None if the artifact does not know it."""

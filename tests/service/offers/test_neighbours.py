@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from models.artifact import NO_ROW
 from service.offers.neighbours import FIRST, NeighbourScores, sort_with_places
+from service.offers.shelf import ProductRow
 from tests.artifacts import coffee_world, content_of
 
 N_PRODUCTS = 300
@@ -52,7 +53,7 @@ def test_products_without_neighbours_give_none() -> None:
         content, neighbour_products=content.neighbour_products[:, :0], neighbour_scores=content.neighbour_scores[:, :0]
     )
 
-    assert list(NeighbourScores(none, [0, 1]).best()) == []
+    assert list(NeighbourScores(none, [ProductRow(0), ProductRow(1)]).best()) == []
 
 
 @given(
