@@ -37,12 +37,15 @@ class Job:
     name: str
     server: Server
     requests: Sequence[bytes]
+    connections: int = 16
     full: list[Outcome] = field(default_factory=list)
     partial: list[Outcome] = field(default_factory=list)
 
     def run(self) -> None:
         """As fast as it goes, then at 60 % of that."""
-        self.full.append(load(self.server.port, self.requests, seconds=SECONDS, pids=self.server.pids))
+        self.full.append(
+            load(self.server.port, self.requests, seconds=SECONDS, connections=self.connections, pids=self.server.pids)
+        )
         rate = LOAD_SHARE * self.full[-1].per_second
         self.partial.append(load(self.server.port, self.requests, seconds=SECONDS, connections=64, rate=rate))
 
@@ -59,8 +62,8 @@ def main() -> None:
             Job("GET account", ours, account_requests(accounts, key)),
             Job("POST basket of 3", ours, basket_requests(products, 3, key)),
             Job("POST basket of 20", ours, basket_requests(products, 20, key)),
-            Job("POST batch of 1,000", ours, batch_requests(accounts, key)),
-            Job("POST batch of 1,000, dry run", ours, batch_requests(accounts, key, dry_run=True)),
+            Job("POST batch of 1,000", ours, batch_requests(accounts, key), 2),
+            Job("POST batch of 1,000, dry run", ours, batch_requests(accounts, key, dry_run=True), 2),
         ]
         for job in jobs:
             load(job.server.port, job.requests, seconds=0.5)
