@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("import", "train", "score", "live", "serving")
+NAMES = ("import", "train", "relationships", "score", "live", "serving")
 
 
 def main(names: list[str]) -> int:

@@ -11,6 +11,7 @@ from models.artifact import (
     IdIndex,
     Manifest,
     Products,
+    Relationships,
     TextColumn,
     Verdict,
     in_hash_order,
@@ -64,6 +65,7 @@ def world(n_accounts: int, rng: np.random.Generator) -> Content:
         candidate_reasons=np.ascontiguousarray(np.broadcast_to(owned[:, None, :2], (n_accounts, N_EXPLAINED, 2))),
         neighbour_products=rng.integers(0, N_PRODUCTS, (N_PRODUCTS, N_NEIGHBOURS), dtype=np.int32),
         neighbour_scores=np.sort(rng.random((N_PRODUCTS, N_NEIGHBOURS), dtype=np.float32), axis=1)[:, ::-1].copy(),
+        relationships=Relationships.none(N_PRODUCTS),
         report=b"{}",
     )
 

@@ -29,6 +29,8 @@ from models.evaluate.baskets import BasketScorer
 from models.evaluate.gate import decide_publication
 from models.evaluate.live import live_scorer, recorded_floor
 from models.evaluate.ranking import RankingMetrics
+from models.products.completion import fit_pairs
+from models.products.relationships import mine_relationships
 from models.ranking.baskets import fit_neighbours
 from models.ranking.blend import BlendScorer
 from models.ranking.choose import choose_blend
@@ -141,7 +143,7 @@ def evaluate(
     measured = measure_targets(scorers, learned, holdout, options.seed)
     verdict = decide(measured["new"], in_use, options)
     metrics = describe_targets(measured, options.seed)
-    baskets: dict[str, BasketScorer] = {"neighbours": neighbours, "popularity": fitted.popularity}
+    baskets: dict[str, BasketScorer] = {"neighbours": neighbours, "popularity": fitted.popularity, **fit_pairs(learned)}
     metrics["basket"] = measure_baskets(baskets, learned, holdout, options.seed)
     parameters = chosen.parameters.to_json() | {"blend": asdict(chosen.weights)}
     return Report(metrics, split.describe(), split.notice, parameters, verdict), fitted
@@ -172,6 +174,8 @@ def learn_content(
     step("fit on everything")
     fitted = fit_rankers(interactions, as_of, chosen.parameters, step, warm=evaluated)
     neighbours = fit_neighbours(interactions, as_of, chosen.parameters)
+    step("mine the relationships between products")
+    relationships = mine_relationships(interactions, products)
     step("list and explain every account's candidates")
     owned = owned_matrix(interactions)
     lists = list_candidates(BlendScorer(fitted, chosen.weights), owned, products.is_active)
@@ -190,6 +194,7 @@ def learn_content(
         candidate_reasons=lists.reasons,
         neighbour_products=neighbours.products,
         neighbour_scores=neighbours.scores,
+        relationships=relationships,
         report=report.to_json(),
     )
 

@@ -1,7 +1,7 @@
 """Builds small real artifacts: what training writes, with numbers that a reader can check by hand."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +15,13 @@ from models.artifact import (
     IdIndex,
     Manifest,
     Products,
+    Relationships,
     TextColumn,
     Verdict,
     in_hash_order,
     write_artifact,
 )
+from models.artifact.relationships import RELATIONS
 
 N_REASONED = 2
 """How many candidates of each account have precomputed reasons."""
@@ -40,19 +42,50 @@ class ProductSpec:
 
 @dataclass(frozen=True)
 class World:
-    """A small world, in identifiers. Neighbours and popularity are given; an account's scores are sums over them."""
+    """A small world, in identifiers. Neighbours and popularity are given; an account's scores are sums over them.
+
+    relationships: source, relation, target, and the number of baskets of 100 in which they are together.
+    """
 
     products: Sequence[ProductSpec]
     owned: Mapping[str, Sequence[str]]
     neighbours: Mapping[str, Mapping[str, float]]
     popular: Sequence[str]
     n_candidates: int = 8
+    relationships: Sequence[tuple[str, str, str, int]] = ()
     metrics: Mapping[str, float] = field(default_factory=lambda: {"recall_at_10": 0.25})
 
     def contributions(self, account_id: str, product_id: str) -> dict[str, float]:
         """What each owned product adds to the score of a product, strongest first, ties in hash order."""
         found = {i: self.neighbours.get(i, {}).get(product_id, 0.0) for i in in_hash_order(self.owned[account_id])}
         return dict(sorted(((i, s) for i, s in found.items() if s > 0), key=lambda pair: -pair[1]))
+
+    def relationships_of(self, row: Mapping[str, int]) -> Relationships:
+        """Lay the relationships out; each product is in 20 baskets."""
+        given = sorted((row[i], RELATIONS.index(relation), -n, row[j]) for i, relation, j, n in self.relationships)
+        n = len(given)
+        source, relation, together, target = np.array(given, dtype=np.int64).reshape(n, 4).T
+        counts = {"together": -together, "n_source": np.full(n, 20), "n_target": np.full(n, 20)}
+        unknown = np.full(n, np.nan, dtype=np.float32)
+        return replace(
+            Relationships.none(len(row)),
+            starts=np.searchsorted(source, np.arange(len(row) + 1)).astype(np.int64),
+            target=target.astype(np.int32),
+            relation=relation.astype(np.int8),
+            basis=np.zeros(n, dtype=np.int8),
+            evidence=np.zeros(n, dtype=np.int8),
+            strength=(-together / 20 - 0.2).astype(np.float32),
+            **{name: count.astype(np.int32) for name, count in counts.items()},
+            n_total=np.full(n, 100, dtype=np.int32),
+            confidence=(-together / 20).astype(np.float32),
+            lift=(-together / 4).astype(np.float32),
+            cosine=(-together / 20).astype(np.float32),
+            llr=(-together).astype(np.float32),
+            value_growth=unknown,
+            days=np.full((n, 3), np.nan, dtype=np.float32),
+            n_days=np.zeros(n, dtype=np.int32),
+            price_step_minor=np.full(n, NO_NUMBER, dtype=np.int64),
+        )
 
     def scores(self, account_id: str) -> dict[str, float]:
         """Scores of the products that the account does not own, best first, ties in hash order."""
@@ -90,6 +123,7 @@ def content_of(world: World) -> Content:
         candidate_reasons=reasons,
         neighbour_products=_padded([[i for i, _ in one] for one in neighbours], NO_ROW),
         neighbour_scores=_padded([[s for _, s in one] for one in neighbours], 0).astype(np.float32),
+        relationships=world.relationships_of(row),
         report=b'{"metrics": {"recall_at_10": 0.25}}',
     )
 

@@ -8,6 +8,7 @@ from models.artifact.errors import ArtifactInvalid
 from models.artifact.files import Artifact, list_artifacts, open_artifact, write_artifact
 from models.artifact.ids import IdIndex, TextColumn, in_hash_order
 from models.artifact.manifest import FileEntry, Manifest, Verdict, read_manifest
+from models.artifact.relationships import Relationships
 
 __all__ = [
     "NO_NUMBER",
@@ -19,6 +20,7 @@ __all__ = [
     "IdIndex",
     "Manifest",
     "Products",
+    "Relationships",
     "TextColumn",
     "Verdict",
     "in_hash_order",

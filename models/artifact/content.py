@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact.ids import IdIndex, TextColumn
+from models.artifact.relationships import Relationships
 
 NO_ROW = -1
 """Padding in arrays of product rows."""
@@ -47,6 +48,7 @@ class Content:
                         most to the score, NO_ROW padded.
     neighbour_products: int32 (P, K), the products that go with each product, best first, NO_ROW padded.
     neighbour_scores:   float32 (P, K); a basket's score of a product is the sum over the basket's products.
+    relationships:      upgrades, cross-sells, accessories and substitutes of each product.
     report:             the evaluation report, JSON.
     """
 
@@ -62,6 +64,7 @@ class Content:
     candidate_reasons: NDArray[np.int32]
     neighbour_products: NDArray[np.int32]
     neighbour_scores: NDArray[np.float32]
+    relationships: Relationships
     report: bytes
 
     def owned_by(self, account_row: int) -> NDArray[np.int32]:
@@ -95,5 +98,11 @@ def from_files(arrays: dict[str, NDArray[np.generic]], report: bytes) -> Content
     texts = {name: text(f"products.{name}") for name in ("names", "lines", "categories", "families", "currencies")}
     numbers = {name: arrays[f"products.{name}"] for name in ("tiers", "prices_minor", "margins_minor", "is_active")}
     products = Products(ids=index("products.ids"), **texts, **numbers)  # type: ignore[arg-type]
-    plain = {f.name: arrays[f.name] for f in fields(Content) if f.name not in ("account_ids", "products", "report")}
-    return Content(account_ids=index("account_ids"), products=products, report=report, **plain)  # type: ignore[arg-type]
+    related = {f.name: arrays[f"relationships.{f.name}"] for f in fields(Relationships)}
+    nested = {
+        "account_ids": index("account_ids"),
+        "products": products,
+        "relationships": Relationships(**related),  # type: ignore[arg-type]
+    }
+    plain = {f.name: arrays[f.name] for f in fields(Content) if f.name not in (*nested, "report")}
+    return Content(**nested, **plain, report=report)  # type: ignore[arg-type]

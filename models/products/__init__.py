@@ -1,1 +1,1 @@
-"""Product relationships and timing. Not built yet."""
+"""Product relationships: what goes together, what is an upgrade, and how long after."""

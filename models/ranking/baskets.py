@@ -14,6 +14,9 @@ from models.ranking.settings import RankingParameters
 from models.ranking.top import NO_PRODUCT, top_products
 from models.ranking.weights import decay, distinct, scale_rows
 
+MOST_NEIGHBOURS = 32
+"""Of each product. More complete no more baskets of a later period, and cost as much more when a basket is scored."""
+
 
 @dataclass(frozen=True)
 class Neighbours:
@@ -36,7 +39,9 @@ class Neighbours:
         return total
 
 
-def fit_neighbours(train: Interactions, as_of: int, parameters: RankingParameters, k: int = 100) -> Neighbours:
+def fit_neighbours(
+    train: Interactions, as_of: int, parameters: RankingParameters, k: int = MOST_NEIGHBOURS
+) -> Neighbours:
     """Learn from all orders, guests' too, aged at ``as_of`` (epoch seconds), k neighbours for each product.
 
     Up to ``dense_products`` products it is a ridge regression of each product on the rest of the basket (EASE: Steck,

@@ -1,0 +1,114 @@
+"""How often products are bought together: every pair of a history's baskets, counted at once."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from os import cpu_count
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from models.data.interactions import Interactions
+from models.products.measures import Counts
+from models.ranking.weights import distinct
+
+STEPS_PER_CHUNK = 20_000_000
+MOST_WORKERS = 4
+
+
+@dataclass(frozen=True)
+class Baskets:
+    """What was bought in each order, guests' orders too.
+
+    holds: 0/1 int64 (n_baskets, n_products), indices sorted.
+    value: int64 (n_baskets,), what was paid for all of it in minor units, at least 0.
+    """
+
+    holds: csr_matrix
+    value: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of products that share baskets, each once.
+
+    first:    int32 (n,), the lower product row; second: int32 (n,), the higher.
+    together: int64 (n,), baskets with both; value: int64 (n,), the sum of what was paid for them.
+    held:     int64 (n_products,), baskets with each product; held_value: int64 (n_products,), the sum paid for them.
+    """
+
+    first: NDArray[np.int32]
+    second: NDArray[np.int32]
+    together: NDArray[np.int64]
+    value: NDArray[np.int64]
+    held: NDArray[np.int64]
+    held_value: NDArray[np.int64]
+    n_baskets: int
+
+    def counts(self) -> Counts:
+        """The counts that measures are made of."""
+        a, b = self.held[self.first], self.held[self.second]
+        return Counts(self.together.astype(np.float64), a.astype(np.float64), b.astype(np.float64), self.n_baskets)
+
+
+def baskets_of(interactions: Interactions) -> Baskets:
+    """Lay out what was bought; returns are left out."""
+    bought = np.flatnonzero(interactions.quantity > 0)
+    lines = bought[distinct(interactions.order[bought], interactions.product[bought])]
+    orders, basket = np.unique(interactions.order[lines], return_inverse=True)
+    shape = (len(orders), interactions.n_products)
+    holds = csr_matrix((np.ones(len(lines), dtype=np.int64), (basket, interactions.product[lines])), shape=shape)
+    holds.sort_indices()
+    paid = np.bincount(
+        np.searchsorted(orders, interactions.order[bought]), interactions.amount_minor[bought], len(orders)
+    )
+    return Baskets(holds, np.maximum(paid, 0).astype(np.int64))
+
+
+def count_pairs(baskets: Baskets, least: int = 2) -> Pairs:
+    """Count every pair that is together in at least ``least`` baskets, and add up what was paid for those.
+
+    One integer product of sparse matrices does both: an entry is worth 2^k plus the basket's value, where all values
+    together stay below 2^k. It is worked out in chunks of product rows, of which only what is kept stays in memory.
+    """
+    holds, value = baskets.holds, baskets.value
+    shift = max(1, int(value.sum()).bit_length())
+    # What does not fit is rounded to larger units: no real history gets there.
+    unit = max(0, shift + int(holds.shape[0]).bit_length() - 62)
+    shift -= unit
+    worth = (np.int64(1) << shift) + (value >> unit)
+    owners = csr_matrix((np.repeat(worth, np.diff(holds.indptr)), holds.indices, holds.indptr), holds.shape).T.tocsr()
+    with ThreadPoolExecutor(min(cpu_count() or 1, MOST_WORKERS)) as pool:
+        found = list(pool.map(lambda rows: _pairs_of(owners, holds, rows, least << shift), _chunks(owners, holds)))
+    first, second, packed = (np.concatenate(columns) for columns in zip(*found, strict=True))
+    return Pairs(
+        first=first,
+        second=second,
+        together=packed >> shift,
+        value=(packed & ((1 << shift) - 1)) << unit,
+        held=np.bincount(holds.indices, minlength=holds.shape[1]),
+        held_value=np.bincount(holds.indices, np.repeat(value, np.diff(holds.indptr)), holds.shape[1]).astype(np.int64),
+        n_baskets=holds.shape[0],
+    )
+
+
+def _pairs_of(
+    owners: csr_matrix, holds: csr_matrix, rows: slice, least: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+    product = owners[rows] @ holds
+    kept = np.flatnonzero(product.data >= least)
+    first = (np.searchsorted(product.indptr, kept, side="right") - 1 + rows.start).astype(np.int32)
+    second = product.indices[kept]
+    is_upper = second > first
+    return first[is_upper], second[is_upper].astype(np.int32), product.data[kept[is_upper]]
+
+
+def _chunks(owners: csr_matrix, holds: csr_matrix) -> Iterator[slice]:
+    """Runs of product rows with about equally many steps to make."""
+    sizes = np.diff(holds.indptr)
+    steps = np.concatenate(([0], np.cumsum(sizes[owners.indices])))
+    chunk = steps[owners.indptr[1:]] // STEPS_PER_CHUNK
+    bounds = [0, *(np.flatnonzero(np.diff(chunk)) + 1).tolist(), len(chunk)]
+    return (slice(begin, end) for begin, end in pairwise(bounds))

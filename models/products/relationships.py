@@ -1,0 +1,199 @@
+"""Which products are upgrades, go together, belong to or stand in for each other: mined from orders, gated, ranked."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from models.artifact import NO_NUMBER, Products, Relationships
+from models.artifact.relationships import ACCESSORY, BASKETS, CATEGORY_BASIS, CROSS_SELL
+from models.data.interactions import Interactions
+from models.products.groups import groups_of
+from models.products.measures import (
+    Counts,
+    added_confidence,
+    attraction_p,
+    confidence,
+    cosine,
+    discovered,
+    lift,
+    log_likelihood_ratio,
+)
+from models.products.pairs import Baskets, Pairs, baskets_of, count_pairs
+from models.products.parameters import RelationshipParameters
+from models.products.prices import unit_prices
+from models.products.rows import Rows, concatenate, make_rows
+from models.products.sequences import find_sequences
+from models.products.substitutes import find_substitutes
+from models.products.timing import FirstPurchases, first_purchases, moves_between
+from models.products.upgrades import find_upgrades
+
+DEFAULTS = RelationshipParameters()
+
+
+def mine_relationships(
+    interactions: Interactions, products: Products, parameters: RelationshipParameters = DEFAULTS
+) -> Relationships:
+    """Find every relationship that the history shows beyond chance, or that the catalogue declares.
+
+    Pairs are gated by their count and by significance under a false discovery rate, never by lift, which is highest
+    for pairs seen once. A directed pair has one relation: an upgrade or a substitute is no cross-sell, and what baskets
+    tell goes before what sequences tell. Each product keeps the strongest of each relation, to products still sold.
+    """
+    n_products = interactions.n_products
+    baskets = baskets_of(interactions)
+    pairs = count_pairs(baskets)
+    purchases = first_purchases(interactions)
+    prices = unit_prices(interactions, products)
+    upgrades = find_upgrades(purchases, products, prices, parameters)
+    upwards = upgrades.keys(n_products), upgrades.reversed_keys(n_products)
+    substitutes = _without(find_substitutes(interactions, products, pairs, parameters), *upwards, n_products=n_products)
+    taken = [*upwards, substitutes.keys(n_products)]
+    together = _without(find_cross_sells(pairs, prices, parameters), *taken, n_products=n_products)
+    taken.append(together.keys(n_products))
+    later = _without(find_sequences(purchases, parameters), *taken, n_products=n_products)
+    mined = concatenate([upgrades, substitutes, together, later])
+    inherited = inherit(interactions, products, baskets, mined, parameters)
+    rows = _strongest(concatenate([mined, inherited]), products.is_active, parameters.most_per_product)
+    return _lay_out(rows, purchases, prices)
+
+
+def find_cross_sells(pairs: Pairs, prices: NDArray[np.float64], parameters: RelationshipParameters) -> Rows:
+    """Find what is bought together beyond chance, both ways; the cheaper one that hardly goes alone is an accessory."""
+    stands = gate(pairs, parameters)
+    first, second, counts = pairs.first[stands], pairs.second[stands], pairs.counts()[stands]
+    return concatenate(
+        [
+            _directed(pairs, stands, first, second, counts, prices, parameters),
+            _directed(pairs, stands, second, first, counts.swapped(), prices, parameters),
+        ]
+    )
+
+
+def gate(pairs: Pairs, parameters: RelationshipParameters) -> NDArray[np.intp]:
+    """Return the positions of pairs that are together often enough, and beyond chance among all that there could be."""
+    n_seen = int((pairs.held > 0).sum())
+    enough = np.flatnonzero(pairs.together >= parameters.least_together)
+    p = attraction_p(pairs.counts()[enough])
+    return enough[discovered(p, n_seen * (n_seen - 1) // 2, parameters.false_discovery_rate)]
+
+
+def _directed(
+    pairs: Pairs,
+    at: NDArray[np.intp],
+    source: NDArray[np.int32],
+    target: NDArray[np.int32],
+    counts: Counts,
+    prices: NDArray[np.float64],
+    parameters: RelationshipParameters,
+) -> Rows:
+    share, share_back = confidence(counts), confidence(counts.swapped())
+    belongs = (share_back >= parameters.accessory_share) & (share_back >= parameters.accessory_ratio * share)
+    with_both = pairs.value[at] / counts.ab
+    with np.errstate(divide="ignore", invalid="ignore"):
+        with_source_alone = (pairs.held_value[source] - pairs.value[at]) / (counts.a - counts.ab)
+        growth = with_both / with_source_alone - 1
+    rows = make_rows(
+        source,
+        target,
+        counts,
+        relation=CROSS_SELL,
+        evidence=BASKETS,
+        strength=added_confidence(counts),
+        value_growth=np.where(np.isfinite(growth), growth, np.nan),
+    )
+    rows.relation[belongs & (prices[target] < prices[source])] = ACCESSORY
+    return rows
+
+
+def inherit(
+    interactions: Interactions, products: Products, baskets: Baskets, mined: Rows, parameters: RelationshipParameters
+) -> Rows:
+    """Give products that go with nothing of their own what their category goes with: its best-selling products."""
+    category, n_categories = groups_of(products.categories)
+    has_category = np.flatnonzero(category >= 0)
+    entries = (np.ones(len(has_category), dtype=np.int64), (has_category, category[has_category]))
+    grouped = (baskets.holds @ csr_matrix(entries, shape=(len(category), n_categories))).tocsr()
+    grouped.data[:] = 1
+    grouped.sort_indices()
+    pairs = count_pairs(Baskets(grouped, baskets.value))
+    lacks = np.ones(interactions.n_products, dtype=np.bool_)
+    lacks[mined.source[(mined.relation == CROSS_SELL) | (mined.relation == ACCESSORY)]] = False
+    best = _best_sellers(baskets, products, category, n_categories)
+    found = find_cross_sells(pairs, np.full(n_categories, np.nan), parameters)
+    found = _strongest(found.take(best[found.target] >= 0), np.ones(n_categories, np.bool_), parameters.inherited)
+    heirs = np.flatnonzero(lacks & (category >= 0))
+    starts = np.searchsorted(found.source, np.arange(n_categories + 1))
+    sizes = np.diff(starts)[category[heirs]]
+    within = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    rows = found.take(np.repeat(starts[category[heirs]], sizes) + within)
+    rows.source[:] = np.repeat(heirs, sizes)
+    rows.target[:] = best[rows.target]
+    rows.basis[:] = CATEGORY_BASIS
+    return rows
+
+
+def _best_sellers(
+    baskets: Baskets, products: Products, category: NDArray[np.int32], n_categories: int
+) -> NDArray[np.int32]:
+    """Return int32 (n_categories,): the product of each category that most baskets hold, of those sold; -1 if none."""
+    n_held = np.bincount(baskets.holds.indices, minlength=len(category))
+    sold = np.flatnonzero(products.is_active & (category >= 0) & (n_held > 0))
+    best = np.full(n_categories, -1, dtype=np.int32)
+    ascending = sold[np.lexsort((-sold, n_held[sold]))]
+    best[category[ascending]] = ascending
+    return best
+
+
+def _without(rows: Rows, *taken: NDArray[np.int64], n_products: int) -> Rows:
+    return rows.take(~np.isin(rows.keys(n_products), np.concatenate(taken)))
+
+
+def _strongest(rows: Rows, is_kept: NDArray[np.bool_], most: int) -> Rows:
+    """Keep the strongest of each source and relation that lead to what is kept, sorted; ties by target."""
+    rows = rows.take(is_kept[rows.target])
+    rows = rows.take(np.lexsort((rows.target, -rows.strength, rows.relation, rows.source)))
+    begins = np.ones(len(rows), dtype=np.bool_)
+    begins[1:] = (rows.source[1:] != rows.source[:-1]) | (rows.relation[1:] != rows.relation[:-1])
+    at = np.arange(len(rows))
+    return rows.take(at - np.maximum.accumulate(np.where(begins, at, 0)) < most)
+
+
+def _lay_out(rows: Rows, purchases: FirstPurchases, prices: NDArray[np.float64]) -> Relationships:
+    """Work out what is told of each relationship."""
+    counts = rows.counts()
+    n_products = len(prices)
+    days = np.full((len(rows), 3), np.nan, dtype=np.float32)
+    n_days = np.zeros(len(rows), dtype=np.int32)
+    counted = np.flatnonzero(rows.basis != CATEGORY_BASIS)
+    moves = moves_between(purchases, rows.source[counted], rows.target[counted])
+    days[counted], n_days[counted] = moves.quartiles, moves.after
+    step = prices[rows.target] - prices[rows.source]
+    is_counted = counts.ab > 0
+
+    def measured(measure: Callable[[Counts], NDArray[np.float64]]) -> NDArray[np.float32]:
+        values = np.full(len(rows), np.nan, dtype=np.float32)
+        values[is_counted] = measure(counts[is_counted])
+        return values
+
+    return Relationships(
+        starts=np.searchsorted(rows.source, np.arange(n_products + 1)).astype(np.int64),
+        target=rows.target,
+        relation=rows.relation,
+        basis=rows.basis,
+        evidence=rows.evidence,
+        strength=rows.strength.astype(np.float32),
+        together=rows.together.astype(np.int32),
+        n_source=rows.n_source.astype(np.int32),
+        n_target=rows.n_target.astype(np.int32),
+        n_total=rows.n_total.astype(np.int32),
+        confidence=measured(confidence),
+        lift=measured(lift),
+        cosine=measured(cosine),
+        llr=measured(log_likelihood_ratio),
+        value_growth=rows.value_growth.astype(np.float32),
+        days=days,
+        n_days=n_days,
+        price_step_minor=np.where(np.isnan(step), NO_NUMBER, np.nan_to_num(step).round()).astype(np.int64),
+    )
