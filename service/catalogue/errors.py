@@ -19,3 +19,27 @@ class InvalidCursor(DomainError):
 
     def __init__(self) -> None:
         super().__init__("The cursor is not one that this service gave. Start again without it.")
+
+
+class UnknownRelationship(DomainError):
+    """The identifier names no relationship that was learned or that people spoke of."""
+
+    code = "unknown-relationship"
+
+    def __init__(self, relationship_id: str, hint: str = "") -> None:
+        super().__init__(f"There is no relationship {relationship_id!r}. {hint}".rstrip())
+
+
+class RelationshipRefused(DomainError):
+    """What people say of a relationship contradicts the catalogue or other relationships."""
+
+    code = "relationship-refused"
+
+
+class TooLargeForSpreadsheet(DomainError):
+    """A workbook's sheet does not hold as many rows."""
+
+    code = "too-large-for-spreadsheet"
+
+    def __init__(self, n_rows: int) -> None:
+        super().__init__(f"A sheet holds {n_rows:,} rows at most. Narrow the export down, or take CSV.")

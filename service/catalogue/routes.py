@@ -1,12 +1,12 @@
 """Products over HTTP."""
 
-from base64 import b64decode, urlsafe_b64encode
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import TypeAdapter
 
 from service.auth.dependencies import require
+from service.catalogue.cursors import decode_cursor, encode_cursor
 from service.catalogue.errors import InvalidCursor
 from service.catalogue.queries import ProductFilter, find_product, page_of_products, upsert_products
 from service.catalogue.schemas import ProductIn, ProductOut, ProductPage
@@ -70,10 +70,10 @@ def list_products(
     limit: Annotated[int, Query(ge=1, le=500, description="Most products to return.")] = 100,
 ) -> ProductPage:
     """List products in the order of their identifiers, a page at a time."""
-    after = _decode_cursor(cursor) if cursor is not None else None
+    after = _read_cursor(cursor) if cursor is not None else None
     found = page_of_products(session, ProductFilter(line, category, active), after, limit + 1)
     items = [ProductOut.model_validate(product, from_attributes=True) for product in found[:limit]]
-    return ProductPage(items=items, next_cursor=_encode_cursor(items[-1].product_id) if len(found) > limit else None)
+    return ProductPage(items=items, next_cursor=encode_cursor(items[-1].product_id) if len(found) > limit else None)
 
 
 @router.get(
@@ -88,15 +88,8 @@ def get_product(product_id: ProductInPath, session: ReadSession) -> ProductOut:
     return ProductOut.model_validate(find_product(session, product_id), from_attributes=True)
 
 
-def _encode_cursor(product_id: str) -> str:
-    return urlsafe_b64encode(product_id.encode()).decode().rstrip("=")
-
-
-def _decode_cursor(cursor: str) -> str:
-    try:
-        text = b64decode(cursor + "=" * (-len(cursor) % 4), altchars="-_", validate=True).decode()
-    except ValueError as error:
-        raise InvalidCursor from error
-    if "\0" in text or not text:
+def _read_cursor(cursor: str) -> str:
+    after = decode_cursor(cursor)
+    if not isinstance(after, str) or "\0" in after or not after:
         raise InvalidCursor
-    return text
+    return after

@@ -2,10 +2,11 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from service.catalogue.pairs import relationship_id_of
 from service.ingestion.fields import (
     Attributes,
     Flag,
@@ -15,6 +16,7 @@ from service.ingestion.fields import (
     OptionalMoney,
     OptionalText,
     OptionalTier,
+    is_blank,
 )
 from service.ingestion.money import to_minor
 
@@ -108,4 +110,133 @@ class ProductPage(BaseModel):
     """Some products, in the order of their identifiers."""
 
     items: list[ProductOut]
+    next_cursor: str | None = Field(description="Pass as `cursor` to get the next page; null on the last.")
+
+
+RelationName = Literal["up_sell", "cross_sell", "accessory", "substitute"]
+
+
+RelationshipStatus = Literal["mined", "approved", "banned", "added"]
+STATUS_MEANINGS: Final = (
+    "`mined`: learned, and not judged yet; `approved`: it stands, whatever is learned; `banned`: it is never shown; "
+    "`added`: by people."
+)
+
+
+def _as_code(value: object) -> object:
+    """Read ``Up-sell`` as ``up_sell``: files are written by people."""
+    if isinstance(value, str):
+        return value.strip().lower().replace("-", "_").replace(" ", "_")
+    return None if is_blank(value) else value
+
+
+class RelationshipIn(BaseModel):
+    """What people say of one pair of products, in place of what was said before."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "example": {
+                "source_product_id": "GTX Basic",
+                "target_product_id": "GTX Pro",
+                "relation": "up_sell",
+                "status": "added",
+                "note": "The price list says so.",
+                "author": "j.doe",
+            }
+        },
+    )
+
+    source_product_id: Identifier = Field(description="The product that leads to the other.")
+    target_product_id: Identifier = Field(description="The product that it leads to.")
+    relation: Annotated[RelationName, BeforeValidator(_as_code)] = Field(
+        description="What the target is to the source."
+    )
+    status: Annotated[RelationshipStatus, BeforeValidator(lambda given: _as_code(given) or "added")] = Field(
+        default="added", description=f"{STATUS_MEANINGS} `mined` takes back what people said; a note stays."
+    )
+    note: OptionalText = Field(default=None, description="Why, for colleagues. Left out or blank: none.")
+    author: OptionalText = Field(default=None, description="Who says so, such as a user of your CRM; else the API key.")
+
+    @property
+    def relationship_id(self) -> str:
+        """The name of the pair."""
+        return relationship_id_of(self.source_product_id, self.target_product_id)
+
+
+class RelationshipPatch(BaseModel):
+    """What changes in one relationship. A field that is left out stays."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"example": {"status": "banned", "note": "They do not fit.", "author": "j.doe"}},
+    )
+
+    relation: RelationName | None = Field(default=None, description="What the target is to the source.")
+    status: RelationshipStatus | None = Field(default=None, description=STATUS_MEANINGS)
+    note: OptionalText = Field(default=None, description="Why, for colleagues; null or blank clears it.")
+    author: OptionalText = Field(default=None, description="Who says so, such as a user of your CRM; else the API key.")
+
+
+class DaysBetween(BaseModel):
+    """Days from an account's first purchase of the source to its first purchase of the target."""
+
+    first_quartile: float
+    median: float
+    third_quartile: float
+    n: int = Field(description="Accounts that bought the target on a later day.")
+
+
+class RelationshipOut(BaseModel):
+    """How one product relates to another, what that rests on, and what people say of it."""
+
+    relationship_id: str = Field(description="Names the pair in paths; the same after every training.")
+    source_product_id: str
+    source_name: str
+    target_product_id: str
+    target_name: str
+    relation: RelationName = Field(
+        description="What the target is to the source: a more valuable version; something else that goes with it; "
+        "a cheaper thing that belongs to it; something that stands in for it."
+    )
+    status: RelationshipStatus = Field(description=STATUS_MEANINGS)
+    basis: Literal["product", "category"] = Field(
+        description="Whether the products were counted, or their categories, for want of history."
+    )
+    evidence: Literal["baskets", "sequence", "moves", "declared", "people"] = Field(
+        description="Counted in baskets; in what accounts bought within 30 days; in accounts that moved up; declared "
+        "by the catalogue's family and tier alone; or said by people alone."
+    )
+    strength: float = Field(
+        description="Between 0 and 1, comparable within a relation: how much likelier the target is in a basket with "
+        "the source; of an up-sell, the share of accounts that moved up; of a substitute, the share of missed baskets. "
+        "What only people say has 1."
+    )
+    reason: str = Field(examples=["Bought together in 466 orders, 2.2 times as often as by chance."])
+    together: int | None = Field(description="Baskets, or for sequences, moves and substitutes accounts, with both.")
+    n_source: int | None = Field(description="Baskets or accounts with the source.")
+    n_target: int | None = Field(description="Baskets or accounts with the target.")
+    n_total: int | None = Field(description="Baskets or accounts in all.")
+    support: float | None = Field(description="together / n_total.")
+    confidence: float | None = Field(description="together / n_source.")
+    lift: float | None = Field(description="together n_total / (n_source n_target); 1 by chance.")
+    cosine: float | None = Field(description="together / sqrt(n_source n_target).")
+    log_likelihood_ratio: float | None = Field(description="Dunning, 1993; chi-squared with one degree of freedom.")
+    value_growth: float | None = Field(
+        description="Mean value of baskets with both over that of baskets with the source alone, less 1."
+    )
+    days_between: DaysBetween | None
+    price_step_minor: int | None = Field(description="The target's price less the source's, in minor units.")
+    currency: str | None
+    note: str | None
+    created_at: datetime | None = Field(description="When people first said something of it; null if they did not.")
+    created_by: str | None
+    updated_at: datetime | None
+    updated_by: str | None
+
+
+class RelationshipPage(BaseModel):
+    """Some relationships."""
+
+    items: list[RelationshipOut]
     next_cursor: str | None = Field(description="Pass as `cursor` to get the next page; null on the last.")

@@ -1,9 +1,9 @@
-"""The products table."""
+"""The tables of products, and of what people say of their relationships."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.database import Base, UtcDateTime
@@ -27,3 +27,22 @@ class Product(Base):
     attributes: Mapped[dict[str, Any]] = mapped_column(JSON)
     is_stub: Mapped[bool]
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Relationship(Base):
+    """What people say of a pair of products, in place of what was learned. status: approved, banned or added.
+
+    created_by, updated_by: the id of the API key, or what else it was that wrote.
+    """
+
+    __tablename__ = "relationships"
+
+    source_product_id: Mapped[str] = mapped_column(Text, ForeignKey("products.product_id"), primary_key=True)
+    target_product_id: Mapped[str] = mapped_column(Text, ForeignKey("products.product_id"), primary_key=True)
+    relation: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(Text)
+    note: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_by: Mapped[str] = mapped_column(Text)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_by: Mapped[str] = mapped_column(Text)

@@ -24,11 +24,11 @@ EXIT_TOO_MANY_REJECTS: Final = 2
 _SECONDS_BETWEEN_LINES: Final = 5.0
 
 app = typer.Typer(
-    help="Import accounts, products and orders from CSV, NDJSON (both may be gzipped) and Parquet.",
+    help="Import accounts, products, orders, relationships from CSV, NDJSON (both may be gzipped), Parquet, XLSX.",
     no_args_is_help=True,
 )
 
-Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV, gzipped CSV, NDJSON or Parquet.")]
+Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV, gzipped CSV, NDJSON, Parquet or XLSX.")]
 Renames = Annotated[
     list[str] | None,
     typer.Option(
@@ -105,6 +105,22 @@ def orders(
     a negative quantity is a return. Importing a file again changes nothing, and completes an import that was cut off.
     """
     run_import("orders", files, _options(renames, where, rejects, max_rejects, default_currency, unknown_products))
+
+
+@app.command()
+def relationships(
+    files: Files,
+    renames: Renames = None,
+    where: Where = None,
+    rejects: RejectsPath = None,
+    max_rejects: MaxRejects = None,
+) -> None:
+    """Import what people say of relationships: source_product_id, target_product_id, relation, status, note, author.
+
+    Reads what GET /v1/relationships/export gives. A row replaces all that people said of its pair; status is added if
+    left out, and mined takes back what people said. A file goes in whole, or not at all.
+    """
+    run_import("relationships", files, _options(renames, where, rejects, max_rejects))
 
 
 def _options(

@@ -18,16 +18,23 @@ from service.ingestion.order_import import MANDATORY_ORDER_FIELDS, ORDER_FIELDS,
 from service.ingestion.readers import open_source
 from service.ingestion.record_import import ACCOUNTS, PRODUCTS, import_records
 from service.ingestion.rejects import Rejects
+from service.ingestion.relationship_import import (
+    MANDATORY_RELATIONSHIP_FIELDS,
+    RELATIONSHIP_FIELDS,
+    import_relationships,
+)
 
 FIELDS: Final[dict[Kind, tuple[str, ...]]] = {
     "accounts": ACCOUNTS.fields,
     "products": PRODUCTS.fields,
     "orders": ORDER_FIELDS,
+    "relationships": RELATIONSHIP_FIELDS,
 }
 MANDATORY: Final[dict[Kind, tuple[str, ...]]] = {
     "accounts": (ACCOUNTS.key,),
     "products": (PRODUCTS.key,),
     "orders": MANDATORY_ORDER_FIELDS,
+    "relationships": MANDATORY_RELATIONSHIP_FIELDS,
 }
 
 
@@ -39,7 +46,7 @@ def import_file(
     progress: Callable[[Progress], None] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> ImportSummary:
-    """Import files of accounts, products or order lines, one after the other.
+    """Import files of accounts, products, order lines or relationships, one after the other.
 
     The same file twice changes nothing the second time. Rows that are refused are written to the rejects file.
     Raises, before anything is written, UnreadableFile, MissingColumn or InvalidImportOption; while it goes on,
@@ -71,5 +78,7 @@ def _check(source: Source, kind: Kind, options: ImportOptions) -> tuple[Source, 
 def _import_one(engine: Engine, kind: Kind, intake: Intake, now: datetime) -> None:
     if kind == "orders":
         import_orders(engine, intake, now)
+    elif kind == "relationships":
+        import_relationships(engine, intake, now)
     else:
         import_records(engine, intake, ACCOUNTS if kind == "accounts" else PRODUCTS, now)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from service.ingestion.chunks import Chunk, Progress, Reject, Source
 from service.ingestion.errors import MissingColumn, TooManyRejects
@@ -39,6 +40,12 @@ class Intake:
             self.summary.read += chunk.rows_read
             self.summary.skipped += len(flags) - sum(flags)
             yield chunk if all(flags) else chunk.keep(flags)
+
+    def rows(self, chunk: Chunk) -> list[dict[str, Any]]:
+        """A chunk's rows by our own field names; those of a column that it lacks are None."""
+        empty = [None] * len(chunk.lines)
+        values = {ours: chunk.columns.get(theirs) or empty for ours, theirs in self.columns.items()}
+        return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
 
     def refuse(self, chunk: Chunk, faults: Faults) -> None:
         """Write down a chunk's unreadable and faulty rows; raises TooManyRejects before anything else is written."""

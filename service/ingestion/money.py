@@ -26,6 +26,12 @@ def to_minor(major: Decimal, currency: str | None) -> int:
     return _bounded(major.scaleb(exponent_of(currency)))
 
 
+def from_minor(minor: int, currency: str | None) -> str:
+    """Write an amount in major units, such as ``12.50 EUR``."""
+    exponent = exponent_of(currency)
+    return f"{Decimal(minor).scaleb(-exponent):,.{exponent}f} {currency or ''}".rstrip()
+
+
 def line_amount(field: str, value: Decimal | int, quantity: float, currency: str | None) -> int:
     """The whole line's amount in minor units, with the quantity's sign.
 

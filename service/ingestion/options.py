@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from service.ingestion.errors import InvalidImportOption, close_columns
 
-Kind = Literal["accounts", "products", "orders"]
+Kind = Literal["accounts", "products", "orders", "relationships"]
 UnknownProducts = Literal["match", "add", "reject"]
 _CONDITION: Final = re.compile(r"(.+?)(!=|!~|=|~)(.*)", re.DOTALL)
 

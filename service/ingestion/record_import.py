@@ -74,13 +74,11 @@ def _validated(chunk: Chunk, intake: Intake, kind: RecordKind) -> list[dict[str,
 
 def _rows(chunk: Chunk, intake: Intake) -> list[dict[str, Any]]:
     """Rows as the schemas want them: columns mapped to ``attributes.NAME`` become one object."""
-    empty = [None] * len(chunk.lines)
-    values = {ours: chunk.columns.get(theirs) or empty for ours, theirs in intake.columns.items()}
-    named = {ours.removeprefix(_NESTED): values.pop(ours) for ours in list(values) if ours.startswith(_NESTED)}
-    rows = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
-    if named:
-        for index, row in enumerate(rows):
-            row["attributes"] = {name: given[index] for name, given in named.items() if not is_blank(given[index])}
+    rows = intake.rows(chunk)
+    named = [name for name in intake.columns if name.startswith(_NESTED)]
+    for row in rows if named else ():
+        given = {name.removeprefix(_NESTED): row.pop(name) for name in named}
+        row["attributes"] = {name: value for name, value in given.items() if not is_blank(value)}
     return rows
 
 

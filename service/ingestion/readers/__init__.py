@@ -9,6 +9,7 @@ from service.ingestion.readers.delimited import DelimitedSource
 from service.ingestion.readers.ndjson import NdjsonSource
 from service.ingestion.readers.parquet import ParquetSource
 from service.ingestion.readers.streams import READ_ERRORS, open_stream, reason_of
+from service.ingestion.readers.workbook import MAGIC, WorkbookSource
 
 __all__ = ["open_source"]
 
@@ -17,8 +18,11 @@ def open_source(path: Path) -> Source:
     """Tell a file's format from its first bytes, whatever its name is."""
     try:
         with path.open("rb") as raw:
-            if raw.read(4) == b"PAR1":
-                return ParquetSource(path)
+            magic = raw.read(4)
+        if magic == b"PAR1":
+            return ParquetSource(path)
+        if magic == MAGIC:
+            return WorkbookSource(path)
         with open_stream(path) as stream:
             start = _first_bytes(stream)
     except READ_ERRORS as error:

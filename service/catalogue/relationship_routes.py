@@ -1,0 +1,309 @@
+"""Relationships over HTTP: to look at, to judge, and to hand out."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import TypeAdapter, ValidationError
+
+from service.auth.dependencies import require
+from service.auth.keys import Principal
+from service.catalogue.curation import Curation, LearnedUpgrades
+from service.catalogue.cursors import decode_cursor, encode_cursor
+from service.catalogue.errors import InvalidCursor, RelationshipRefused, UnknownRelationship
+from service.catalogue.export import as_csv, as_workbook
+from service.catalogue.pairs import Pair, pair_of
+from service.catalogue.queries import find_product
+from service.catalogue.relationships import Catalogue, Entry, RelationshipFilter, SortKey, learned_upgrades
+from service.catalogue.schemas import (
+    RelationName,
+    RelationshipIn,
+    RelationshipOut,
+    RelationshipPage,
+    RelationshipPatch,
+    RelationshipStatus,
+)
+from service.database import session_scope
+from service.dependencies import ReadSession, refuse_while_away
+from service.examples import PRODUCT_ID
+from service.ingestion.bulk import RESPONSES, BulkRows, body_schema, bulk_response, validate_body
+from service.ingestion.chunks import Fault
+from service.ingestion.fields import MAX_IDENTIFIER, MAX_TEXT, NO_NUL
+from service.offers.shelf import Shelf
+from service.openapi_parts import problems
+from service.writing import WRITE_PROBLEM_CODES, WRITTEN_HEADERS, Write, Writing
+
+router = APIRouter(prefix="/v1", tags=["relationships"])
+_RELATIONSHIPS: Final = TypeAdapter(list[RelationshipIn])
+_CURSOR: Final = TypeAdapter(tuple[str, int, bool, float, str])
+_READ_PROBLEMS: Final = ("key-missing", "key-invalid", "scope-missing", "request-invalid")
+_SHEET: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+def _exactly(description: str, longest: int = MAX_TEXT) -> Any:
+    return Query(max_length=longest, pattern=NO_NUL, description=description)
+
+
+ProductInPath = Annotated[str, Path(max_length=MAX_IDENTIFIER, pattern=NO_NUL, examples=[PRODUCT_ID])]
+RelationshipInPath = Annotated[str, Path(max_length=4000, pattern=NO_NUL, description="`relationship_id` of the pair.")]
+Relation = Annotated[RelationName | None, Query(description="Only relationships of this kind.")]
+Status = Annotated[RelationshipStatus | None, Query(description="Only relationships that stand like this.")]
+MinimumStrength = Annotated[float, Query(ge=0, le=1, description="Only relationships at least this strong.")]
+Cursor = Annotated[str | None, Query(max_length=4000, description="`next_cursor` of the page before.")]
+Limit = Annotated[int, Query(ge=1, le=500, description="Most relationships to return.")]
+MayRead = Annotated[Principal, Depends(require("read"))]
+MayWrite = Annotated[Principal, Depends(require("write"))]
+
+
+def _wanted(
+    product: Annotated[str | None, _exactly("Only what this product leads to.", MAX_IDENTIFIER)] = None,
+    line: Annotated[str | None, _exactly("Only what products of this line lead to.")] = None,
+    category: Annotated[str | None, _exactly("Only what products of this category lead to.")] = None,
+    relation: Relation = None,
+    status: Status = None,
+    minimum_strength: MinimumStrength = 0,
+) -> RelationshipFilter:
+    return RelationshipFilter(product, line, category, relation, status, minimum_strength)
+
+
+Wanted = Annotated[RelationshipFilter, Depends(_wanted)]
+
+
+@router.get(
+    "/relationships",
+    operation_id="list_relationships",
+    summary="List relationships",
+    responses=problems(*_READ_PROBLEMS, "invalid-cursor"),
+)
+def list_relationships(
+    request: Request, _: MayRead, session: ReadSession, wanted: Wanted, cursor: Cursor = None, limit: Limit = 100
+) -> RelationshipPage:
+    """All relationships as they stand: what was learned, with what people say in its place.
+
+    They come in the order of the source's identifier; of each source, upgrades first, then cross-sells, accessories
+    and substitutes; of each relation, what people say first, then the strongest.
+    """
+    return _page(Catalogue(session.connection(), _shelf(request)), wanted, cursor, limit)
+
+
+@router.get(
+    "/relationships/export",
+    operation_id="export_relationships",
+    summary="Export the catalogue of relationships",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/csv": {}, _SHEET: {}}, "description": "The catalogue, one relationship per row."},
+        **problems(*_READ_PROBLEMS, "too-large-for-spreadsheet"),
+    },
+)
+def export_relationships(
+    request: Request,
+    _: MayRead,
+    wanted: Wanted,
+    file_format: Annotated[Literal["csv", "xlsx"], Query(alias="format", description="CSV or a workbook.")] = "csv",
+) -> Response:
+    """The catalogue for people: by product line and name, with reasons in words; `nextoffer import relationships` reads
+    it back.
+
+    Whatever a spreadsheet would take for a formula begins with an apostrophe.
+    """
+    refuse_while_away(request.app.state.nextoffer)
+    headers = {"Content-Disposition": f'attachment; filename="relationships.{file_format}"'}
+    if file_format == "xlsx":
+        with session_scope(request.app.state.read_sessions) as session:
+            book = as_workbook(Catalogue(session.connection(), _shelf(request)), wanted)
+        return Response(book, media_type=_SHEET, headers=headers)
+    return StreamingResponse(_csv(request, wanted), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.post(
+    "/relationships",
+    operation_id="put_relationships",
+    summary="Approve, ban, add or annotate relationships",
+    responses=RESPONSES,
+    openapi_extra=body_schema(RelationshipIn),
+)
+def put_relationships(request: Request, principal: MayWrite, rows: BulkRows, writing: Writing) -> Response:
+    """Say what stands, many pairs at once: a JSON array, or one object per line as `application/x-ndjson`.
+
+    A row replaces all that people said of its pair before. It holds until people say otherwise, whatever is learned,
+    and is felt by the next answer. Each row is judged by itself; one that contradicts the catalogue or other
+    relationships is rejected with the reason.
+    """
+    good, faults = validate_body(_RELATIONSHIPS, rows)
+
+    def work(write: Write) -> Response:
+        outcomes = _curation(request, write).put(list(good.values()), _author(principal))
+        judged = dict(zip(good, outcomes, strict=True))
+        refused = {index: (outcome,) for index, outcome in judged.items() if isinstance(outcome, Fault)}
+        kept = {index: row for index, row in good.items() if index not in refused}
+        statuses = [outcome for outcome in outcomes if not isinstance(outcome, Fault)]
+        return bulk_response("relationship_id", rows, kept, statuses, {**faults, **refused})
+
+    return writing.answer(work)
+
+
+@router.patch(
+    "/relationships/{relationship_id}",
+    operation_id="change_relationship",
+    summary="Approve, ban or annotate a relationship",
+    response_model=RelationshipOut,
+    responses={
+        200: {"headers": WRITTEN_HEADERS},
+        **problems(*WRITE_PROBLEM_CODES, "unknown-relationship", "relationship-refused"),
+    },
+)
+def change_relationship(
+    request: Request,
+    principal: MayWrite,
+    relationship_id: RelationshipInPath,
+    change: RelationshipPatch,
+    writing: Writing,
+) -> Response:
+    """Change what people say of one pair, learned or not. Of a pair that was only learned, a note says nothing else.
+
+    Another relation than the learned one stands as approved.
+    """
+    source_id, target_id = pair = _pair(relationship_id)
+
+    def work(write: Write) -> Response:
+        curation = _curation(request, write)
+        catalogue = Catalogue(write.connection, _shelf(request))
+        before = _standing(catalogue, curation, pair, relationship_id)
+        given = {name: getattr(change, name) for name in change.model_fields_set}
+        said = {name: value for name, value in given.items() if value is not None or name == "note"}
+        if before["status"] == "mined" and "relation" in said and "status" not in said:
+            said["status"] = "approved"
+        if {**before, **said}["status"] == "mined" and catalogue.learned_relation(*pair) is None:
+            raise RelationshipRefused("It is not learned, so that without people's word nothing is left: DELETE it.")
+        row = RelationshipIn(
+            source_product_id=source_id, target_product_id=target_id, **{**before, "author": None, **said}
+        )
+        (outcome,) = curation.put([row], _author(principal))
+        if isinstance(outcome, Fault):
+            raise RelationshipRefused(f"{outcome.field} {outcome.reason}.")
+        return _shown(catalogue, pair)
+
+    return writing.answer(work)
+
+
+@router.delete(
+    "/relationships/{relationship_id}",
+    operation_id="forget_relationship",
+    summary="Take back what people said",
+    status_code=204,
+    responses={204: {"headers": WRITTEN_HEADERS}, **problems(*WRITE_PROBLEM_CODES, "unknown-relationship")},
+)
+def forget_relationship(
+    request: Request, _: MayWrite, relationship_id: RelationshipInPath, writing: Writing
+) -> Response:
+    """Take back what people said of a pair: what was learned of it, if anything, stands again."""
+    pair = _pair(relationship_id)
+
+    def work(write: Write) -> Response:
+        if not _curation(request, write).remove(pair):
+            raise UnknownRelationship(relationship_id, "People said nothing of it; to have it never shown, ban it.")
+        return Response(status_code=204)
+
+    return writing.answer(work)
+
+
+@router.get(
+    "/products/{product_id:path}/relationships",
+    operation_id="list_product_relationships",
+    summary="List what a product leads to",
+    responses=problems(*_READ_PROBLEMS, "unknown-product", "invalid-cursor"),
+)
+def list_product_relationships(
+    request: Request,
+    _: MayRead,
+    product_id: ProductInPath,
+    session: ReadSession,
+    relation: Relation = None,
+    status: Status = None,
+    minimum_strength: MinimumStrength = 0,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> RelationshipPage:
+    """Upgrades of a product, what is sold together with it, and what stands in for it: how sure, from how many orders.
+
+    Learned are at most 20 of each relation, to products that were sold at the training.
+    """
+    shelf = _shelf(request)
+    if shelf is None or shelf.row_of(product_id) is None:
+        find_product(session, product_id)
+    wanted = RelationshipFilter(product_id, None, None, relation, status, minimum_strength)
+    return _page(Catalogue(session.connection(), shelf), wanted, cursor, limit)
+
+
+def _csv(request: Request, wanted: RelationshipFilter) -> Iterator[bytes]:
+    with session_scope(request.app.state.read_sessions) as session:
+        yield from as_csv(Catalogue(session.connection(), _shelf(request)), wanted)
+
+
+def _page(catalogue: Catalogue, wanted: RelationshipFilter, cursor: str | None, limit: int) -> RelationshipPage:
+    at_least, after = _read_cursor(cursor) if cursor is not None else ("", None)
+    found: list[Entry] = []
+    for entry in catalogue.walk(wanted, catalogue.source_ids(wanted, at_least)):
+        if after is None or entry.source["product_id"] != at_least or entry.key > after:
+            found.append(entry)
+            if len(found) > limit:
+                break
+    last = found[limit - 1] if len(found) > limit else None
+    return RelationshipPage(
+        items=[catalogue.shown(entry) for entry in found[:limit]],
+        next_cursor=encode_cursor([last.source["product_id"], *last.key]) if last else None,
+    )
+
+
+def _read_cursor(cursor: str) -> tuple[str, SortKey]:
+    try:
+        source_id, relation, is_learned, weakness, target_id = _CURSOR.validate_python(decode_cursor(cursor))
+    except ValidationError as error:
+        raise InvalidCursor from error
+    if "\0" in source_id:
+        raise InvalidCursor
+    return source_id, SortKey(relation, is_learned, weakness, target_id)
+
+
+def _pair(relationship_id: str) -> Pair:
+    pair = pair_of(relationship_id)
+    if pair is None:
+        raise UnknownRelationship(relationship_id, "Take `relationship_id` from a list of relationships.")
+    return pair
+
+
+def _standing(catalogue: Catalogue, curation: Curation, pair: Pair, relationship_id: str) -> dict[str, Any]:
+    """What is said of a pair, or else what was learned; raises UnknownRelationship."""
+    said = curation.stored([pair]).get(pair)
+    if said is not None:
+        return {name: said[name] for name in ("relation", "status", "note")}
+    relation = catalogue.learned_relation(*pair)
+    if relation is None:
+        raise UnknownRelationship(relationship_id, "It was neither learned nor added.")
+    return {"relation": relation, "status": "mined", "note": None}
+
+
+def _shown(catalogue: Catalogue, pair: Pair) -> Response:
+    entries = catalogue.walk(RelationshipFilter(product_id=pair[0]))
+    shown = next(catalogue.shown(entry) for entry in entries if entry.target["product_id"] == pair[1])
+    return Response(shown.model_dump_json(), media_type="application/json")
+
+
+def _curation(request: Request, write: Write) -> Curation:
+    return Curation(write.connection, write.changes, write.now, _upgrades(request))
+
+
+def _upgrades(request: Request) -> LearnedUpgrades:
+    shelf = _shelf(request)
+    return lambda product_id: learned_upgrades(shelf, product_id)
+
+
+def _shelf(request: Request) -> Shelf | None:
+    live = request.app.state.nextoffer.holder.live
+    return live.shelf if live else None
+
+
+def _author(principal: Principal) -> str:
+    return f"key {principal.key_id}"

@@ -1,0 +1,20 @@
+"""Text that goes through a spreadsheet and back without running as a formula.
+
+OWASP, "CSV Injection": a cell that begins with one of these signs may be run by whoever opens the file.
+"""
+
+from typing import Final
+
+_SIGNS: Final = frozenset("=+-@\t\r\n'\uff1d\uff0b\uff0d\uff20")
+"""Of both widths; and the apostrophe itself, so that ``plain`` undoes what ``harmless`` did and nothing else."""
+
+
+def harmless(text: str) -> str:
+    """Put an apostrophe before what a spreadsheet would run."""
+    return f"'{text}" if text[:1] in _SIGNS else text
+
+
+def plain(cell: object) -> object:
+    """Undo ``harmless``; what is no text stays as it is."""
+    is_quoted = isinstance(cell, str) and cell[:1] == "'" and cell[1:2] in _SIGNS
+    return cell[1:] if is_quoted and isinstance(cell, str) else cell

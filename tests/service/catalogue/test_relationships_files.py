@@ -1,0 +1,304 @@
+"""The catalogue of relationships goes out as files, and comes back the same."""
+
+import csv
+from dataclasses import replace
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from openpyxl import Workbook, load_workbook
+from sqlalchemy import Engine, Table, delete, insert
+from typer.testing import CliRunner
+
+from service.catalogue import export
+from service.catalogue.curation import Curation
+from service.catalogue.errors import TooLargeForSpreadsheet
+from service.catalogue.export import COLUMNS, as_csv, as_workbook
+from service.catalogue.relationships import Catalogue, RelationshipFilter, learned_upgrades
+from service.catalogue.schemas import RelationshipIn
+from service.catalogue.tables import Product, Relationship
+from service.cli import app
+from service.ingestion.errors import UnreadableFile
+from service.ingestion.formulas import harmless, plain
+from service.ingestion.importer import import_file
+from service.ingestion.options import ImportOptions, ImportSummary
+from service.live.changes import ChangeLog
+from service.offers.shelf import Shelf
+from tests.artifacts import ProductSpec, World, content_of
+from tests.service.conftest import NOON
+
+NOTHING = RelationshipFilter()
+SIGNS = "=+-@'\"\t,;\n\r\uff1dé"
+WHOLE = st.text(st.sampled_from(SIGNS + "ab1 "), min_size=1, max_size=6).filter(lambda text: text == text.strip())
+PRINTED = WHOLE.filter(lambda text: not set("\t\r\n") & set(text))
+RELATIONS = st.sampled_from(["up_sell", "cross_sell", "accessory", "substitute"])
+STATUSES = st.sampled_from(["mined", "approved", "banned", "added"])
+
+
+def store(engine: Engine, *products: dict[str, Any]) -> None:
+    """Have only these products, and no word on them."""
+    nothing = dict.fromkeys(("line", "category", "family", "tier", "price_minor", "currency", "margin_minor"))
+    with engine.begin() as connection:
+        connection.execute(delete(Relationship))
+        connection.execute(delete(Product))
+        rows = [
+            {**nothing, "name": p["product_id"], "is_active": True, "attributes": {}, "is_stub": False, **p}
+            for p in products
+        ]
+        connection.execute(insert(cast(Table, Product.__table__)), [{**row, "updated_at": NOON} for row in rows])
+
+
+def say(engine: Engine, shelf: Shelf | None, *rows: RelationshipIn) -> None:
+    """Say something of some pairs; contradictions are refused."""
+    with engine.begin() as connection:
+        changes = ChangeLog()
+        Curation(connection, changes, NOON, lambda product_id: learned_upgrades(shelf, product_id)).put(rows, "ann")
+
+
+def standing(engine: Engine, shelf: Shelf | None) -> list[tuple[Any, ...]]:
+    """The catalogue as it stands."""
+    with engine.connect() as connection:
+        return [
+            (
+                entry.source["product_id"],
+                entry.target["product_id"],
+                entry.relation,
+                entry.status,
+                entry.strength,
+                (entry.said or {}).get("note"),
+                (entry.said or {}).get("updated_by"),
+            )
+            for entry in Catalogue(connection, shelf).walk(NOTHING)
+        ]
+
+
+def exported(engine: Engine, shelf: Shelf | None, wanted: RelationshipFilter = NOTHING) -> bytes:
+    """The catalogue as CSV."""
+    with engine.connect() as connection:
+        return b"".join(as_csv(Catalogue(connection, shelf), wanted))
+
+
+def read(content: bytes) -> list[dict[str, str]]:
+    """The rows of an exported CSV."""
+    return list(csv.DictReader(StringIO(content.decode("utf-8-sig"), newline="")))
+
+
+def import_back(engine: Engine, folder: Path, name: str, content: bytes) -> ImportSummary:
+    """Import an exported file."""
+    path = folder / name
+    path.write_bytes(content)
+    return import_file(engine, "relationships", [path], ImportOptions(rejects=folder / "rejects.csv"))
+
+
+@pytest.mark.parametrize("file_format", ["csv", "xlsx"])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.data())
+def test_the_export_comes_back_as_the_same_catalogue(
+    engine: Engine, tmp_path: Path, file_format: str, data: st.DataObject
+) -> None:
+    texts = WHOLE if file_format == "csv" else PRINTED
+    ids = data.draw(st.lists(texts, min_size=2, max_size=5, unique=True))
+    pairs = st.tuples(st.sampled_from(ids), st.sampled_from(ids)).filter(lambda pair: pair[0] != pair[1])
+    learned = [
+        (source, data.draw(RELATIONS), target, 8)
+        for source, target in data.draw(st.lists(pairs, unique=True, max_size=6))
+    ]
+    world = World([ProductSpec(i) for i in ids], {}, {}, [], relationships=learned)
+    shelf = Shelf(content_of(world))
+    store(engine, *({"product_id": i, "name": data.draw(texts), "line": data.draw(st.none() | texts)} for i in ids))
+    rows = [
+        RelationshipIn(
+            source_product_id=source,
+            target_product_id=target,
+            relation=data.draw(RELATIONS),
+            status=data.draw(STATUSES),
+            note=data.draw(st.none() | texts),
+            author=data.draw(st.none() | texts),
+        )
+        for source, target in data.draw(st.lists(pairs, max_size=6))
+    ]
+    say(engine, shelf, *rows)
+    before = standing(engine, shelf)
+    with engine.connect() as connection:
+        catalogue = Catalogue(connection, shelf)
+        content = b"".join(as_csv(catalogue, NOTHING)) if file_format == "csv" else as_workbook(catalogue, NOTHING)
+    with engine.begin() as connection:
+        connection.execute(delete(Relationship))
+
+    summary = import_back(engine, tmp_path, f"catalogue.{file_format}", content)
+
+    assert summary.rejected == 0
+    assert standing(engine, shelf) == before
+
+
+@given(st.text())
+def test_no_cell_runs_and_each_comes_back(text: str) -> None:
+    cell = harmless(text)
+
+    assert not cell.startswith(tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"))
+    assert plain(cell) == text
+
+
+def test_the_catalogue_is_for_people(engine: Engine) -> None:
+    price = {"currency": "EUR", "line": "Tools"}
+    store(
+        engine,
+        {"product_id": "2", "name": "=Saw", "price_minor": 2000, **price},
+        {"product_id": "1", "name": "Drill", "price_minor": 5000, **price},
+        {"product_id": "0", "name": "Apple", "line": None},
+    )
+    world = World([ProductSpec(i) for i in "012"], {}, {}, [], relationships=[("1", "cross_sell", "0", 8)])
+    shelf = Shelf(content_of(world))
+    say(
+        engine,
+        shelf,
+        RelationshipIn(source_product_id="2", target_product_id="1", relation="up_sell", note="-1", author="@bob"),
+        RelationshipIn(source_product_id="1", target_product_id="2", relation="accessory"),
+        RelationshipIn(source_product_id="0", target_product_id="1", relation="cross_sell"),
+    )
+
+    rows = read(exported(engine, shelf))
+
+    assert list(rows[0]) == list(COLUMNS)
+    assert [(row["product_line"], row["product"], row["related_product"], row["relation"]) for row in rows] == [
+        ("Tools", "'=Saw", "Drill", "up_sell"),
+        ("Tools", "Drill", "Apple", "cross_sell"),
+        ("Tools", "Drill", "'=Saw", "accessory"),
+        ("", "Apple", "Drill", "cross_sell"),
+    ]
+    assert rows[0]["price_step"] == "30.00 EUR more"
+    assert rows[2]["price_step"] == "30.00 EUR less"
+    assert (rows[0]["note"], rows[0]["author"]) == ("'-1", "'@bob")
+    assert rows[1]["reason"] == "Bought together in 8 orders, 2.0 times as often as by chance."
+    assert rows[1]["status"] == "mined"
+
+
+def test_a_workbook_holds_text_and_no_formula(engine: Engine) -> None:
+    store(engine, {"product_id": "=1+1"}, {"product_id": "b"})
+    say(engine, None, RelationshipIn(source_product_id="=1+1", target_product_id="b", relation="cross_sell"))
+
+    with engine.connect() as connection:
+        content = as_workbook(Catalogue(connection, None), NOTHING)
+
+    sheet = load_workbook(BytesIO(content)).worksheets[0]
+    assert {cell.data_type for row in sheet.iter_rows() for cell in row} <= {"s", "n", "inlineStr"}
+    assert sheet["B2"].value == "'=1+1"
+
+
+def test_what_a_workbook_can_not_hold_is_shown_as_unknown_characters(engine: Engine) -> None:
+    store(engine, {"product_id": "a", "name": "bell\x07"}, {"product_id": "b"})
+    say(engine, None, RelationshipIn(source_product_id="a", target_product_id="b", relation="cross_sell"))
+
+    with engine.connect() as connection:
+        content = as_workbook(Catalogue(connection, None), NOTHING)
+
+    assert load_workbook(BytesIO(content)).worksheets[0]["B2"].value == "bell\ufffd"
+
+
+def test_a_sheet_that_would_overflow_is_refused(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "MOST_ROWS", 1)
+    store(engine, {"product_id": "a"}, {"product_id": "b"})
+    pair = RelationshipIn(source_product_id="a", target_product_id="b", relation="cross_sell")
+    say(engine, None, pair, pair.model_copy(update={"source_product_id": "b", "target_product_id": "a"}))
+
+    with engine.connect() as connection, pytest.raises(TooLargeForSpreadsheet, match="1 rows at most"):
+        as_workbook(Catalogue(connection, None), NOTHING)
+
+
+def test_bad_rows_are_written_down_with_their_reason_and_good_ones_stored(engine: Engine, tmp_path: Path) -> None:
+    store(engine, {"product_id": "a", "price_minor": 10}, {"product_id": "b", "price_minor": 5}, {"product_id": "c"})
+    lines = [
+        "source_product_id,target_product_id,relation,status",
+        "a,b,up_sell,approved",
+        "a,b,friend,",
+        "a,x,cross_sell,",
+        "a,a,cross_sell,",
+        "a,c,Up-Sell,",
+        "c,a,up sell,",
+    ]
+
+    summary = import_back(engine, tmp_path, "in.csv", "\n".join(lines).encode())
+
+    with (tmp_path / "rejects.csv").open(newline="") as file:
+        rejects = [(row["line"], row["field"], row["reason"]) for row in csv.DictReader(file)]
+    assert (summary.read, summary.rejected) == (6, 5)
+    assert [(line, field) for line, field, _ in rejects] == [
+        ("2", "relation"),
+        ("3", "relation"),
+        ("4", "target_product_id"),
+        ("5", "target_product_id"),
+        ("7", "relation"),
+    ]
+    assert rejects[0][2].startswith("up_sell leads downwards: 'b' costs 0.05, less than 0.10")
+    assert "circle: c → a → c" in rejects[-1][2]
+    assert [(row[0], row[1], row[2], row[3]) for row in standing(engine, None)] == [("a", "c", "up_sell", "added")]
+
+
+def test_a_file_again_changes_nothing_and_mined_takes_back(engine: Engine, tmp_path: Path) -> None:
+    store(engine, {"product_id": "a"}, {"product_id": "b"})
+    header = "source_product_id,target_product_id,relation,status\n"
+    first = import_back(engine, tmp_path, "in.csv", f"{header}a,b,cross_sell,banned\n".encode())
+    again = import_back(engine, tmp_path, "in.csv", f"{header}a,b,cross_sell,banned\n".encode())
+    assert (first.rows.new, again.rows.new, again.rows.changed) == (1, 0, 0)
+
+    import_back(engine, tmp_path, "in.csv", f"{header}a,b,cross_sell,mined\n".encode())
+
+    assert standing(engine, None) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"PK\x03\x04rubbish", "it is no workbook that can be read"), (b"", "the file is empty")],
+)
+def test_rubbish_is_refused(engine: Engine, tmp_path: Path, content: bytes, reason: str) -> None:
+    with pytest.raises(UnreadableFile, match=reason):
+        import_back(engine, tmp_path, "in.xlsx", content)
+
+
+def test_a_workbook_without_names_or_with_repeated_ones_is_refused(engine: Engine, tmp_path: Path) -> None:
+    for header, reason in (([None, None], "must name the columns"), (["a", "a"], "named more than once: a")):
+        book = Workbook()
+        book.worksheets[0].append(header)
+        book.worksheets[0].append(["x", "y"])
+        file = BytesIO()
+        book.save(file)
+        with pytest.raises(UnreadableFile, match=reason):
+            import_back(engine, tmp_path, "in.xlsx", file.getvalue())
+
+
+def test_a_workbook_of_products_is_imported_too(engine: Engine, tmp_path: Path) -> None:
+    book = Workbook()
+    for row in (["product_id", "name", "price"], [995242, "Soup", 2.69], [None, None, None], ["b", None, None]):
+        book.worksheets[0].append(row)
+    book.save(tmp_path / "products.xlsx")
+
+    summary = import_file(engine, "products", [tmp_path / "products.xlsx"])
+
+    assert (summary.read, summary.rejected, summary.rows.new) == (2, 0, 2)
+
+
+def test_the_command_imports_what_the_route_exports(sqlite_url: str, tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    path.write_text("source_product_id,target_product_id,relation\na,b,cross_sell\n")
+    environment = {"NEXTOFFER_DATABASE_URL": sqlite_url}
+
+    result = CliRunner().invoke(
+        app, ["import", "relationships", str(path), "--rejects", str(tmp_path / "r.csv")], env=environment
+    )
+
+    assert result.exit_code == 0, result.output
+    assert "1 rows rejected" in result.output
+    assert "names no product: there is no 'a'" in (tmp_path / "r.csv").read_text()
+
+
+def test_filters_narrow_the_export_down(engine: Engine) -> None:
+    store(engine, {"product_id": "a", "line": "L"}, {"product_id": "b"})
+    pair = RelationshipIn(source_product_id="a", target_product_id="b", relation="cross_sell")
+    say(engine, None, pair, pair.model_copy(update={"source_product_id": "b", "target_product_id": "a"}))
+
+    for wanted in (replace(NOTHING, line="L"), replace(NOTHING, product_id="a")):
+        assert [row["source_product_id"] for row in read(exported(engine, None, wanted))] == ["a"]
+    assert read(exported(engine, None, replace(NOTHING, status="banned"))) == []
