@@ -18,6 +18,7 @@ from service.auth.keys import StoredKey
 from service.auth.limits import RateLimiter
 from service.auth.queries import load_keys
 from service.background import background_work
+from service.catalogue import relationship_routes as relationships
 from service.catalogue import routes as catalogue
 from service.database import (
     check_schema,
@@ -49,7 +50,15 @@ from service.settings import Settings
 from service.state import State
 from service.telemetry import Telemetry
 
-ROUTERS = (decisions.router, accounts.router, catalogue.router, orders.router, registry.router, health.router)
+ROUTERS = (
+    decisions.router,
+    accounts.router,
+    relationships.router,
+    catalogue.router,
+    orders.router,
+    registry.router,
+    health.router,
+)
 
 CORS_REQUEST_HEADERS = (
     "Authorization", "X-API-Key", "Content-Type", "Idempotency-Key", "If-None-Match", "X-Min-Sequence", "X-Request-ID",
@@ -158,7 +167,8 @@ def open_state(
     housekeeping = Housekeeping(engine, store, settings, now)
     limiter = RateLimiter(settings.rate_limit, settings.rate_limit_storage, telemetry, log)
     listener = Listener(engine, tail) if engine.dialect.name == "postgresql" else None
-    return State(key_ring, limiter, store, holder, tail, listener, shadow, ledger, housekeeping, telemetry, now)
+    policy = settings.up_sell_first
+    return State(key_ring, limiter, store, holder, tail, listener, shadow, ledger, housekeeping, telemetry, now, policy)
 
 
 def open_shadow(
@@ -168,7 +178,8 @@ def open_shadow(
     if not settings.shadow_version:
         return None
     try:
-        return Shadow(holder.open_live(settings.shadow_version), settings.shadow_share, telemetry)
+        live = holder.open_live(settings.shadow_version)
+        return Shadow(live, settings.shadow_share, telemetry, is_up_sell_first=settings.up_sell_first)
     except DomainError as error:
         telemetry.refused_artifacts.inc()
         log.error("shadow refused", version=settings.shadow_version, reason=str(error))  # noqa: TRY400

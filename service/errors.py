@@ -91,6 +91,7 @@ PROBLEMS: dict[str, ProblemType] = {
     "rate-limited": ProblemType(429, "Too many requests"),
     "reader-missing": ProblemType(501, "A reader is not installed"),
     "registry-unreadable": ProblemType(503, "The artifact registry can't be read"),
+    "relationship-refused": ProblemType(409, "The relationship contradicts others, or the catalogue"),
     "request-invalid": ProblemType(422, "The request is not valid"),
     "request-timeout": ProblemType(408, "The request took too long to arrive"),
     "route-not-found": ProblemType(404, "No such route"),
@@ -99,12 +100,14 @@ PROBLEMS: dict[str, ProblemType] = {
     "scope-missing": ProblemType(403, "The API key lacks a scope"),
     "scope-unknown": ProblemType(422, "No such scope"),
     "sequence-not-reached": ProblemType(503, "The change is not applied here yet"),
+    "too-large-for-spreadsheet": ProblemType(422, "The export is too large for a spreadsheet"),
     "too-many-rejects": ProblemType(422, "Too many rows were rejected"),
     "too-many-rows": ProblemType(413, "One request carries too many rows"),
     "training-not-installed": ProblemType(501, "Training is not installed"),
     "unknown-account": ProblemType(404, "No such account"),
     "unknown-decision": ProblemType(404, "No such decision"),
     "unknown-product": ProblemType(404, "No such product"),
+    "unknown-relationship": ProblemType(404, "No such relationship"),
     "unreadable-file": ProblemType(422, "A file can't be read"),
 }
 """Every error code, in alphabetical order: stable public API."""

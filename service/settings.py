@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Origins whose pages may call from a browser, comma-separated; none by default."
     )
+    up_sell_first: bool = Field(
+        default=True, description="Whether every upgrade that may be offered comes before everything else."
+    )
     shadow_version: str = Field(
         default="", description="A candidate artifact that answers a share of the traffic, unseen; telemetry compares."
     )

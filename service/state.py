@@ -31,6 +31,7 @@ class State:
     housekeeping: Housekeeping
     telemetry: Telemetry
     now: Callable[[], datetime]
+    is_up_sell_first: bool
 
     def database_is_up(self) -> bool:
         """Tell whether the database answers: the tail asks it all the time."""

@@ -16,11 +16,12 @@ _COMMIT_LOCK: Final = 0x6E786F6C6F67
 
 
 class ChangeKind(StrEnum):
-    """Whose facts changed."""
+    """Whose facts changed. Relationships go by the product that leads."""
 
     ORDERS = "orders"
     CONSENT = "consent"
     PRODUCTS = "products"
+    RELATIONSHIPS = "relationships"
 
 
 class ChangeLog:

@@ -3,14 +3,17 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, case, func, select
 
 from service.accounts.tables import Consent
-from service.catalogue.tables import Product
+from service.catalogue.tables import Product, Relationship
 from service.live.changes import ChangeKind
 from service.live.tables import Change
+from service.offers.links import Word
+from service.offers.reasons import Relation
 from service.offers.shelf import Card
 from service.orders.tables import Order, OrderLine
 
@@ -118,6 +121,24 @@ def product_cards(connection: Connection, product_ids: Sequence[str]) -> dict[st
             select(*columns).where(Product.product_id.in_(some))
         )
     }
+
+
+def words_of_people(connection: Connection, source_ids: Sequence[str] | None = None) -> dict[str, dict[str, Word]]:
+    """What people say of the relationships that lead from some products, or from all, by source and target."""
+    query = select(
+        Relationship.source_product_id, Relationship.target_product_id, Relationship.relation, Relationship.status
+    )
+    if source_ids is None:
+        found: dict[str, dict[str, Word]] = {}
+        results = [connection.execute(query)]
+    else:
+        found = {source_id: {} for source_id in source_ids}
+        results = [
+            connection.execute(query.where(Relationship.source_product_id.in_(some))) for some in _some(source_ids)
+        ]
+    for source_id, target_id, relation, status in chain.from_iterable(results):
+        found.setdefault(source_id, {})[target_id] = Word(Relation(relation), status == "banned")
+    return found
 
 
 def _some(ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from service.offers.links import Word
 from service.offers.shelf import Card, ProductRow, Shelf
 
 MOST_RECENT = 50
@@ -61,6 +62,16 @@ class LiveState:
             row = self._shelf.row_of(product_id)
             if row is not None:
                 self._shelf.replace_card(ProductRow(row), card)
+
+    def set_relationships(self, words: Mapping[str, Mapping[str, Word]]) -> None:
+        """Note all that people say of some products, by the product that leads and the one that it leads to."""
+        rows: dict[int, dict[int, Word]] = {
+            source: {row: word for target, word in of.items() if (row := self._shelf.row_of(target)) is not None}
+            for source_id, of in words.items()
+            if (source := self._shelf.row_of(source_id)) is not None
+        }
+        if rows:
+            self._shelf.links = self._shelf.links.with_words(rows)
 
     def _learned(self, account_id: str) -> NDArray[np.int32]:
         """What the artifact says that the account owns. If that is anything, it has candidates for it, too."""

@@ -68,6 +68,7 @@ class Tail:
             if (sequence is None or is_gap) and as_of is not None:
                 set_orders(state, connection, queries.accounts_with_orders_since(connection, as_of))
             state.set_objecting((), queries.objecting_accounts(connection))
+            state.set_relationships(queries.words_of_people(connection))
             apply(state, connection, touched)
         return state
 
@@ -125,6 +126,8 @@ def apply(state: LiveState, connection: Connection, touched: Touched) -> None:
         state.set_objecting(account_ids, queries.objecting_accounts(connection, account_ids))
     if product_ids := touched.ids.get(ChangeKind.PRODUCTS):
         state.set_products(queries.product_cards(connection, product_ids))
+    if source_ids := touched.ids.get(ChangeKind.RELATIONSHIPS):
+        state.set_relationships(queries.words_of_people(connection, source_ids))
     state.sequence = touched.sequence
 
 

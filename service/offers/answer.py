@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -14,6 +14,9 @@ from service.offers.facts import Asked, gather
 from service.offers.listed import decide_listed
 from service.registry.holder import Live
 from service.state import State
+
+CHECKOUT: Final = "checkout"
+"""The placement that needs the artifact alone."""
 
 
 class Moment(NamedTuple):
@@ -32,8 +35,8 @@ def answer(state: State, principal: Principal, asked: Asked, request: bytes) -> 
     request: what was asked, as JSON, for the ledger. The ledger keeps the very bytes that are returned.
     """
     live = live_of(state)
-    facts = gather(live.shelf, live.state, asked)
-    moment = moment_of(state, live, principal)
+    facts = gather(live.shelf, live.state, asked, is_up_sell_first=state.is_up_sell_first)
+    moment = moment_of(state, live, principal, asked.placement)
     return render(state, moment, asked, request, decide(facts), facts.is_account_known)
 
 
@@ -44,12 +47,12 @@ def answer_many(state: State, principal: Principal, wanted: Sequence[Asked], req
     listed = decide_listed(
         live.shelf, live.state, [asked.account_id for asked in wanted if asked.account_id], first.exclude, first.limit
     )
-    moment = moment_of(state, live, principal)
+    moment = moment_of(state, live, principal, first.placement)
     answers = []
     for asked in wanted:
         decision, is_known = listed.get(asked.account_id or ""), True
         if decision is None:
-            facts = gather(live.shelf, live.state, asked)
+            facts = gather(live.shelf, live.state, asked, is_up_sell_first=state.is_up_sell_first)
             decision, is_known = decide(facts), facts.is_account_known
         answers.append(render(state, moment, asked, request, decision, is_known))
     return answers
@@ -62,11 +65,12 @@ def live_of(state: State) -> Live:
     return state.holder.live
 
 
-def moment_of(state: State, live: Live, principal: Principal) -> Moment:
+def moment_of(state: State, live: Live, principal: Principal, placement: str | None) -> Moment:
     """Note what all answers of this moment share."""
+    is_degraded = live.version is None or (placement != CHECKOUT and not state.database_is_up())
     now = state.now()
     said = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return Moment(live, principal.key_id, now, said, live.version is None or not state.database_is_up())
+    return Moment(live, principal.key_id, now, said, is_degraded)
 
 
 def render(

@@ -1,16 +1,22 @@
-"""Products that might be offered, best first: the basket's, then the account's, then the popular ones."""
+"""Products that might be offered, best first: upgrades, then the basket's, the account's, then the popular ones."""
 
-from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Protocol
 
 from models.artifact import NO_ROW
 from service.offers.facts import Facts
+from service.offers.links import Lead
 from service.offers.neighbours import NeighbourScores
 from service.offers.reasons import Source
 from service.offers.shelf import ProductRow
 
 STEPS = (16, 64, 512)
 """The first few are nearly always enough, and the list of popular products is long."""
+
+
+Leads = Callable[[ProductRow], Iterable[Lead]]
+"""Where one product leads."""
 
 
 class CandidateSource(Protocol):
@@ -25,13 +31,9 @@ class CandidateSource(Protocol):
         """Return up to two owned or basket products that contributed most to a score, greatest first."""
 
 
-class Candidate(NamedTuple):
-    """A product that might be offered. place: where its source finds it again."""
-
-    product: ProductRow
-    score: float
-    source: CandidateSource
-    place: int
+Candidate = tuple[ProductRow, float, CandidateSource, int]
+"""A product that might be offered, its score, where it comes from, and the place where its source finds it again. A
+plain tuple, which is made in a fifth of the time of a named one."""
 
 
 def generate(facts: Facts) -> Iterator[Candidate]:
@@ -41,18 +43,62 @@ def generate(facts: Facts) -> Iterator[Candidate]:
         for product, score, place in source.best():
             if product not in seen:
                 seen.add(product)
-                yield Candidate(product, score, source, place)
+                yield product, score, source, place
 
 
 def sources(facts: Facts) -> Iterator[CandidateSource]:
     """What speaks for this request, the strongest first."""
+    if facts.is_up_sell_first:
+        yield from upgrades(facts)
+    if facts.shelf.links.promoted:
+        yield from companions(facts, facts.shelf.links.promoted_of)
     if facts.basket:
         yield Neighbours(facts, Source.BASKET)
     if len(facts.recent):
         yield Neighbours(facts, Source.PERSONALIZED)
     elif facts.account_row is not None and len(facts.owned):
         yield History(facts, facts.account_row)
+    if not facts.is_up_sell_first:
+        yield from upgrades(facts)
+    yield from companions(facts, facts.shelf.links.companions_of)
     yield Popularity(facts)
+
+
+def upgrades(facts: Facts) -> Iterator[CandidateSource]:
+    """Upgrades of the basket, then those of what is owned."""
+    links = facts.shelf.links
+    is_upgradable = links.upgradable.data
+    in_basket = [row for row in facts.basket if is_upgradable[row]]
+    if in_basket:
+        yield Leading(facts, Source.BASKET, in_basket, links.upgrades_of)
+    if len(facts.owned):
+        owned = facts.owned[links.upgradable.take(facts.owned)]
+        if len(owned):
+            yield Leading(facts, Source.PERSONALIZED, owned.tolist(), links.upgrades_of)
+
+
+def companions(facts: Facts, leads: Leads) -> Iterator[CandidateSource]:
+    """What goes with the basket, then what goes with what is owned."""
+    if facts.basket:
+        yield Leading(facts, Source.BASKET, facts.basket, leads)
+    if len(facts.owned):
+        yield Leading(facts, Source.PERSONALIZED, facts.owned.tolist(), leads)
+
+
+class Leading:
+    """What some products lead to by relationships: what people say first, then the strongest."""
+
+    def __init__(self, facts: Facts, name: Source, rows: Sequence[ProductRow], leads: Leads) -> None:
+        self.name = name
+        self._rows = rows
+        self._leads = leads
+
+    def best(self) -> Iterator[tuple[ProductRow, float, int]]:
+        found = sorted(chain.from_iterable(map(self._leads, self._rows)))
+        return ((ProductRow(target), -strength, source) for _, strength, target, source in found)
+
+    def contributors(self, _product: ProductRow, place: int) -> list[ProductRow]:
+        return [ProductRow(place)]
 
 
 class Neighbours:

@@ -1,10 +1,10 @@
-"""Says why, truly: the owned or basket products that contributed most to a score, by name."""
+"""Says why, truly: how a product relates to one that is owned or in the basket, or what contributed to its score."""
 
 from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
 from service.offers.reasons import ReasonCode, Relation, Source
-from service.offers.shelf import Card, ProductRow, Shelf
+from service.offers.shelf import ProductRow, Shelf
 
 
 class Reason(TypedDict):
@@ -36,26 +36,33 @@ the strongest first. A plain tuple, which is made in a fifth of the time of a na
 
 def explain(chosen: Iterable[Chosen], shelf: Shelf) -> list[Offer]:
     """Turn what was chosen into offers, best first. One loop without calls: it is half of what an answer costs."""
-    cards = shelf.cards
+    cards, link_of = shelf.cards, shelf.links.of
     offers: list[Offer] = []
     for rank, (product, score, source, speaking) in enumerate(chosen, 1):
         card = cards[product]
-        first = cards[speaking[0]] if speaking else None
-        if first is None:
-            names, product_ids = "", []
-        elif len(speaking) == 1:
-            names, product_ids = first.name, [first.product_id]
+        relation = link = None
+        for row in speaking:
+            link = link_of(row, product)
+            if link is not None:
+                break
+        if link is not None:
+            first = cards[row]
+            relation = link.relation
+            code, text = code_of(source, relation), f"{link.before}{first.name}{link.after}"
+            product_ids = [first.product_id]
+        elif speaking:
+            product_ids = [cards[row].product_id for row in speaking]
+            code, text = words(source, " and ".join([cards[row].name for row in speaking]))
         else:
-            second = cards[speaking[1]]
-            names, product_ids = f"{first.name} and {second.name}", [first.product_id, second.product_id]
-        code, text = words(source, names)
+            product_ids = []
+            code, text = words(source, "")
         offers.append(
             {
                 "rank": rank,
                 "product_id": card.product_id,
                 "name": card.name,
-                "relation": relation_between(first, card) if first else None,
-                "source_product_id": first.product_id if first else None,
+                "relation": relation,
+                "source_product_id": product_ids[0] if product_ids else None,
                 "score": score,
                 "price_minor": card.price_minor,
                 "currency": card.currency,
@@ -65,12 +72,11 @@ def explain(chosen: Iterable[Chosen], shelf: Shelf) -> list[Offer]:
     return offers
 
 
-def relation_between(source: Card, offered: Card) -> Relation:
-    """An upgrade is of the same family and a higher tier; anything else that a product leads to is a cross-sell."""
-    if source.tier is None or offered.tier is None or not source.family:
-        return Relation.CROSS_SELL
-    is_upgrade = source.family == offered.family and source.tier < offered.tier
-    return Relation.UP_SELL if is_upgrade else Relation.CROSS_SELL
+def code_of(source: Source, relation: Relation) -> ReasonCode:
+    """The reason's code where one product leads to another."""
+    if relation is Relation.UP_SELL:
+        return ReasonCode.UPGRADE
+    return ReasonCode.GOES_WITH_BASKET if source is Source.BASKET else ReasonCode.BOUGHT_WITH_OWNED
 
 
 def words(source: Source, names: str) -> tuple[ReasonCode, str]:

@@ -21,6 +21,7 @@ class Asked(NamedTuple):
     basket: Sequence[str] = ()
     exclude: Sequence[str] = ()
     is_dry_run: bool = False
+    placement: str | None = None
 
 
 class Facts(NamedTuple):
@@ -32,6 +33,7 @@ class Facts(NamedTuple):
     owned:            product rows, ascending.
     recent:           what an account that the artifact knows nothing of bought last, newest first.
     basket:           distinct product rows, ascending, so that the order of a basket does not change the answer.
+    is_up_sell_first: whether every upgrade that may be offered comes before everything else.
     """
 
     shelf: Shelf
@@ -43,8 +45,13 @@ class Facts(NamedTuple):
     basket: tuple[ProductRow, ...]
     excluded: frozenset[ProductRow]
     limit: int
+    is_up_sell_first: bool = True
 
-    def owns(self, product: ProductRow) -> bool:
+    def has_any(self, products: Iterable[int]) -> bool:
+        """Tell whether any of some products is owned or in the basket."""
+        return any(product in self.basket or self.owns(product) for product in products)
+
+    def owns(self, product: int) -> bool:
         """Tell whether the account owns the product, by binary search."""
         # Over the bare memory: asked for a single number, NumPy takes three times as long.
         owned = self.owned.data
@@ -52,7 +59,7 @@ class Facts(NamedTuple):
         return place < len(owned) and bool(owned[place] == product)
 
 
-def gather(shelf: Shelf, state: LiveState, asked: Asked) -> Facts:
+def gather(shelf: Shelf, state: LiveState, asked: Asked, *, is_up_sell_first: bool = True) -> Facts:
     """Look up everything that the request names. What happened since the artifact stands in place of what it says."""
     account_id = asked.account_id
     account_row = live = None
@@ -73,6 +80,7 @@ def gather(shelf: Shelf, state: LiveState, asked: Asked) -> Facts:
         basket=tuple(sorted(known_rows(shelf, asked.basket))) if asked.basket else (),
         excluded=frozenset(known_rows(shelf, asked.exclude)) if asked.exclude else NOTHING_EXCLUDED,
         limit=asked.limit,
+        is_up_sell_first=is_up_sell_first,
     )
 
 

@@ -9,8 +9,9 @@ from models.artifact import NO_ROW
 from service.live.state import LiveState
 from service.offers.decide import Decision
 from service.offers.explain import explain
-from service.offers.facts import known_rows
+from service.offers.facts import Asked, gather, known_rows
 from service.offers.reasons import Source, WithheldCode
+from service.offers.rules import first_objection
 from service.offers.shelf import ProductRow, Shelf
 
 
@@ -19,10 +20,12 @@ def decide_listed(
 ) -> dict[str, Decision]:
     """Decide for those of some accounts whose list is enough, just as ``decide`` does one by one.
 
-    Left out are accounts that are unknown, own nothing, object to marketing, or ordered since the artifact, and those
-    with fewer than ``limit`` products that may be offered in the explained part of their list.
+    Left out are accounts that are unknown, own nothing, object to marketing, or ordered since the artifact; those that
+    own what has upgrades or what people spoke of; those from whose list a relationship withholds a product; and
+    those with fewer than ``limit`` products that may be offered in the explained part of their list.
     """
-    content = shelf.content
+    content, links = shelf.content, shelf.links
+    is_led = links.accounts_led
     known = {
         account_id: row
         for account_id in account_ids
@@ -30,6 +33,7 @@ def decide_listed(
         and account_id not in state.objecting
         and (row := content.account_ids.row_of(account_id)) is not None
         and content.owned_offsets[row] < content.owned_offsets[row + 1]
+        and not is_led[row]
     }
     names = list(known)
     rows = np.fromiter(known.values(), dtype=np.int64, count=len(known))
@@ -41,8 +45,12 @@ def decide_listed(
     is_offered = is_there & ~is_excluded & ~is_inactive
     is_examined = is_offered.cumsum(axis=1) - is_offered < limit
     is_chosen = is_offered & is_examined
+    is_enough = is_chosen.sum(axis=1) == limit
+    is_doubtful = (links.is_guarded | shelf.has_tier).take(products, mode="clip") & is_chosen
+    for place in (is_doubtful.any(axis=1) & is_enough).nonzero()[0].tolist():
+        is_enough[place] = may_be_offered(shelf, state, names[place], products[place, is_doubtful[place]].tolist())
 
-    enough = (is_chosen.sum(axis=1) == limit).nonzero()[0]
+    enough = is_enough.nonzero()[0]
     columns = is_chosen[enough].nonzero()[1].reshape(len(enough), limit)
     rows_down = rows[enough, None]
     by_account = zip(
@@ -62,6 +70,12 @@ def decide_listed(
         )
         for account_id, products, scores, pairs, n_excluded, n_inactive in by_account
     }
+
+
+def may_be_offered(shelf: Shelf, state: LiveState, account_id: str, products: Sequence[ProductRow]) -> bool:
+    """Tell whether no rule withholds any of some products from an account."""
+    facts = gather(shelf, state, Asked(account_id, len(products)))
+    return not any(first_objection(product, facts) for product in products)
 
 
 def speaking(pair: list[ProductRow]) -> list[ProductRow]:

@@ -33,8 +33,7 @@ class NeighbourScores:
         np.not_equal(sorted_products[1:], sorted_products[:-1], out=is_first[1:])
         begins = is_first.nonzero()[0]
         self.products = sorted_products.take(begins)
-        exact = weights.astype(np.float64)
-        self.scores = np.add.reduceat(exact, begins) if len(exact) else exact
+        self.scores = np.add.reduceat(weights, begins, dtype=np.float64) if len(weights) else np.empty(0)
         # Single numbers are read from the bare memory: NumPy takes three times as long to hand one over.
         self._places, self._weights, self._begins = places.data, weights.data, begins.data
 

@@ -8,13 +8,15 @@ class ReasonCode(StrEnum):
 
     BOUGHT_WITH_OWNED = "bought-with-owned"
     GOES_WITH_BASKET = "goes-with-basket"
+    UPGRADE = "upgrade"
     FITS_HISTORY = "fits-history"
     POPULAR = "popular"
 
 
 REASON_MEANINGS = {
-    ReasonCode.BOUGHT_WITH_OWNED: "owned products contributed most to the score; `product_ids` names them",
-    ReasonCode.GOES_WITH_BASKET: "products in the basket contributed most to the score; `product_ids` names them",
+    ReasonCode.BOUGHT_WITH_OWNED: "owned products lead to it or speak most for it; `product_ids` names them",
+    ReasonCode.GOES_WITH_BASKET: "products in the basket lead to it or speak most for it; `product_ids` names them",
+    ReasonCode.UPGRADE: "a more valuable version of the product that `product_ids` names",
     ReasonCode.FITS_HISTORY: "the account's purchases as a whole speak for it, no single one stands out",
     ReasonCode.POPULAR: "many customers buy it; nothing about this account or basket speaks for it",
 }
@@ -27,6 +29,10 @@ class WithheldCode(StrEnum):
     IN_BASKET = "in-basket"
     OWNED = "owned"
     INACTIVE = "inactive"
+    BANNED = "banned"
+    SUBSTITUTE = "substitute"
+    LOWER_TIER = "lower-tier"
+    WITHOUT_MAIN = "accessory-without-main"
     OBJECTED = "objected-to-marketing"
 
 
@@ -35,6 +41,10 @@ WITHHELD_MEANINGS = {
     WithheldCode.IN_BASKET: "it is in the basket already",
     WithheldCode.OWNED: "the account owns it",
     WithheldCode.INACTIVE: "it is no longer sold",
+    WithheldCode.BANNED: "people banned it from being offered with a product that is owned or in the basket",
+    WithheldCode.SUBSTITUTE: "it stands in for a product that is owned or in the basket",
+    WithheldCode.LOWER_TIER: "a higher tier of its family is owned or in the basket",
+    WithheldCode.WITHOUT_MAIN: "it belongs to products of which none is owned or in the basket",
     WithheldCode.OBJECTED: "the account objects to marketing, so that nothing is offered (counts what was asked for)",
 }
 
@@ -59,7 +69,17 @@ SOURCE_MEANINGS = {
 
 
 class Relation(StrEnum):
-    """How an offered product relates to the product that speaks for it."""
+    """What a product is to the one that leads to it. Substitutes are known, but never offered."""
 
-    CROSS_SELL = "cross_sell"
     UP_SELL = "up_sell"
+    CROSS_SELL = "cross_sell"
+    ACCESSORY = "accessory"
+    SUBSTITUTE = "substitute"
+
+
+RELATION_MEANINGS = {
+    Relation.UP_SELL: "a more valuable version",
+    Relation.CROSS_SELL: "something else that goes with it",
+    Relation.ACCESSORY: "a cheaper thing that belongs to it",
+    Relation.SUBSTITUTE: "something that stands in for it",
+}

@@ -76,12 +76,14 @@ async def get_recommendations(request: Request) -> Response:
 async def create_recommendations(request: Request) -> Response:
     """What to offer at this moment: by the basket first, then by the account's history, then by popularity.
 
+    Where an upgrade of something owned or in the basket qualifies, it comes before all else.
+
     A basket alone needs no account. An empty basket, or one that holds only unknown products, is no error: the answer
     falls back on the account, or on popular products, and `source` says so.
     """
     principal = await admit_caught_up(request)
     asked, body = await read_body(request, RecommendationRequest, LARGEST_BODY_BYTES)
-    wanted = Asked(asked.account_id, asked.limit, asked.basket, asked.exclude, asked.dry_run)
+    wanted = Asked(asked.account_id, asked.limit, asked.basket, asked.exclude, asked.dry_run, asked.placement)
     return JsonResponse(answer(request.app.state.nextoffer, principal, wanted, body))
 
 
@@ -101,7 +103,10 @@ async def create_recommendations_batch(request: Request) -> Response:
     principal = await admit_caught_up(request)
     asked, _body = await read_body(request, BatchRequest, LARGEST_BODY_BYTES)
     said = orjson.dumps(asked.model_dump(exclude={"account_ids"}, exclude_unset=True))
-    wanted = [Asked(account_id, asked.limit, (), asked.exclude, asked.dry_run) for account_id in asked.account_ids]
+    wanted = [
+        Asked(account_id, asked.limit, (), asked.exclude, asked.dry_run, asked.placement)
+        for account_id in asked.account_ids
+    ]
     return JsonResponse(await answer_all(request.app.state.nextoffer, principal, wanted, said))
 
 

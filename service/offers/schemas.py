@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, 
 from service.examples import ACCOUNT_ID, ARTIFACT_VERSION, OTHER_PRODUCT_ID, PRODUCT_ID
 from service.offers.reasons import (
     REASON_MEANINGS,
+    RELATION_MEANINGS,
     SOURCE_MEANINGS,
     WITHHELD_MEANINGS,
     ReasonCode,
@@ -73,7 +74,9 @@ class RecommendationRequest(BaseModel):
         default_factory=list, max_length=1000, description="Products that must not be offered."
     )
     placement: Placement | None = Field(
-        default=None, description="Where the offers will be shown, in your own words, such as `checkout`."
+        default=None,
+        description="Where the offers will be shown, in your own words. At the `checkout` an answer needs memory "
+        "alone, and is `degraded` only if there is no good artifact.",
     )
     limit: Annotated[int, BeforeValidator(to_whole_number)] = Field(
         default=DEFAULT_LIMIT, ge=1, le=LARGEST_LIMIT, description="How many offers to return."
@@ -128,8 +131,9 @@ class OfferOut(BaseModel):
     product_id: str = Field(examples=[OTHER_PRODUCT_ID])
     name: str
     relation: Relation | None = Field(
-        description="How it relates to `source_product_id`: `up_sell` is a higher tier of the same family; "
-        "null where no single product leads to it."
+        description="What it is to `source_product_id`: "
+        + "; ".join(f"`{one}`: {meaning}" for one, meaning in RELATION_MEANINGS.items())
+        + ". Null where no relationship is clear: substitutes are never offered."
     )
     source_product_id: str | None = Field(description="The owned or basket product that speaks most for this offer.")
     score: float = Field(description="Ranks offers of one source; neither a probability nor comparable across sources.")
@@ -165,8 +169,8 @@ class RecommendationAnswer(BaseModel):
         description="True if something was missing: there is no good artifact, or the database does not answer."
     )
     offers: list[OfferOut] = Field(
-        description="Best first. Owned, inactive, excluded and basket products were withheld before the list was cut, "
-        "so it is shorter than `limit` only when products run out, or if the account objects to marketing."
+        description="Best first, upgrades before all else. What may not be offered was withheld before the list was "
+        "cut, so it is shorter than `limit` only when products run out, or if the account objects to marketing."
     )
     withheld: dict[WithheldCode, int] = Field(
         description="How many candidates were withheld until the list was full, by reason: "

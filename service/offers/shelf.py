@@ -1,5 +1,6 @@
 """An artifact's content, with what is told of each product decoded once."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NewType
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import NO_NUMBER, Content
+from service.offers.links import Learned, Links
 
 ProductRow = NewType("ProductRow", int)
 """A product's position in the artifact."""
@@ -46,31 +48,71 @@ class Shelf:
     """Content, its cards and its products' rows. Finding them took half of a decision, so they are kept.
 
     cards:     the card of each product by its row, made when it is first asked for.
-    is_active: bool (P,), whether each product is sold now.
+    row_of:    finds a product's row by its identifier; None if the artifact does not know it.
+    is_active: bool (P,), whether each product is sold now. has_tier: bool (P,), whether it has a place in a family.
+    links:     how products lead to each other.
     """
 
     def __init__(self, content: Content) -> None:
         self.content = content
+        self.links = Links(Learned(content), {})
         self.is_active: NDArray[np.bool_] = content.products.is_active.copy()
         self.cards = Cards(content)
-        self._rows: dict[str, ProductRow | None] = {}
+        self.row_of: Callable[[str], ProductRow | None] = Rows(content).__getitem__
+        self._families = _families(content)
+        self._above: dict[ProductRow, tuple[ProductRow, ...]] = {}
+        self.has_tier = np.zeros(len(self.is_active), dtype=np.bool_)
+        self.has_tier[[row for rows in self._families.values() for row in rows]] = True
 
     def replace_card(self, product: ProductRow, card: Card) -> None:
         """Tell of a product what changed since the artifact."""
+        if card.family and card.tier is not None:
+            self._families.setdefault(card.family, set()).add(product)
+            self.has_tier[product] = True
         self.cards.replaced[product] = card
         self.cards[product] = card
         self.is_active[product] = card.is_active
+        self._above = {}
 
-    def row_of(self, product_id: str) -> ProductRow | None:
-        """Return a product's row, or None if the artifact does not know it."""
+    def above(self, product: ProductRow) -> tuple[ProductRow, ...]:
+        """Return the products of higher tiers in the same family."""
         try:
-            return self._rows[product_id]
+            return self._above[product]
         except KeyError:
-            row = self.content.products.ids.row_of(product_id)
-            if len(self._rows) >= MOST_CARDS:
-                self._rows = {}
-            found = self._rows[product_id] = None if row is None else ProductRow(row)
+            found = self._above[product] = tuple(self._find_above(self.cards[product]))
             return found
+
+    def _find_above(self, card: Card) -> Iterator[ProductRow]:
+        # A product that changed its family is still among its old one's: what its card says now counts.
+        if card.tier is not None:
+            for row in tuple(self._families.get(card.family, ())):
+                other = self.cards[row]
+                if other.family == card.family and other.tier is not None and other.tier > card.tier:
+                    yield row
+
+
+class Rows(dict[str, "ProductRow | None"]):
+    """The rows of the products that were asked for, up to a bound; None for those that the artifact does not know."""
+
+    def __init__(self, content: Content) -> None:
+        super().__init__()
+        self._ids = content.products.ids
+
+    def __missing__(self, product_id: str) -> ProductRow | None:
+        row = self._ids.row_of(product_id)
+        if len(self) >= MOST_CARDS:
+            self.clear()
+        found = self[product_id] = None if row is None else ProductRow(row)
+        return found
+
+
+def _families(content: Content) -> dict[str, set[ProductRow]]:
+    """The products of each family that have a tier."""
+    found: dict[str, set[ProductRow]] = {}
+    for row in (content.products.tiers != NO_NUMBER).nonzero()[0].tolist():
+        if family := content.products.families[row]:
+            found.setdefault(family, set()).add(row)
+    return found
 
 
 def _card(content: Content, product: ProductRow) -> Card:

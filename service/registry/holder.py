@@ -128,8 +128,8 @@ class ArtifactHolder:
     def open_live(self, version: str) -> Live:
         """Verify an artifact, try it out, and read what happened since; raises ArtifactNotFound or ArtifactCorrupt."""
         artifact = self._store.open(version)
-        shelf = Shelf(artifact.content)
         try:
+            shelf = Shelf(artifact.content)
             self._smoke_test(shelf)
         except Exception as error:  # Whatever a malformed artifact breaks, it must break here and not in a request.
             raise SmokeTestFailed(version, error) from error

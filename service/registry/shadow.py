@@ -23,10 +23,11 @@ class Shadow:
     not fit into the queue is skipped and counted.
     """
 
-    def __init__(self, live: Live, share: float, telemetry: Telemetry) -> None:
+    def __init__(self, live: Live, share: float, telemetry: Telemetry, *, is_up_sell_first: bool = True) -> None:
         self.live = live
         self._share = share
         self._telemetry = telemetry
+        self._is_up_sell_first = is_up_sell_first
         self._random = Random()  # noqa: S311  Which requests are drawn is no secret.
         self._queue: deque[tuple[Asked, list[str]]] = deque()
         self._stopping = threading.Event()
@@ -54,7 +55,7 @@ class Shadow:
         begun = time.perf_counter()
         try:
             live = self.live
-            facts = gather(live.shelf, live.state, asked)
+            facts = gather(live.shelf, live.state, asked, is_up_sell_first=self._is_up_sell_first)
             proposed = [offer["product_id"] for offer in decide(facts).offers]
         except Exception:  # A candidate that fails is what a shadow is there to find.
             self._telemetry.shadow_answers.labels("failed").inc()

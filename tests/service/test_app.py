@@ -33,7 +33,7 @@ def test_an_outdated_schema_is_refused_with_the_command_to_run(database_url: str
             pass
     finally:
         with engine.begin() as connection:
-            connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
+            connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
         engine.dispose()
 
 

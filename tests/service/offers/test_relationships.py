@@ -1,0 +1,309 @@
+"""Offers by relationships: upgrades first, and nothing that a relationship forbids."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.live.state import LiveState
+from service.offers.decide import Decision, decide
+from service.offers.explain import Offer
+from service.offers.facts import Asked, gather
+from service.offers.links import Word
+from service.offers.listed import decide_listed
+from service.offers.reasons import ReasonCode, Relation, Source, WithheldCode
+from service.offers.shelf import Shelf
+from tests.artifacts import ProductSpec, World, coffee_world, content_of
+
+COFFEE = coffee_world()
+PRODUCT_IDS = [product.product_id for product in COFFEE.products]
+SAID_OF_COFFEE = [
+    ("grinder", "up_sell", "grinder-pro", 6),
+    ("beans", "cross_sell", "milk", 8),
+    ("beans", "substitute", "syrup", 5),
+    ("kettle", "accessory", "scale", 10),
+    ("mug", "cross_sell", "syrup", 7),
+]
+WORLD = replace(COFFEE, relationships=SAID_OF_COFFEE)
+
+
+def decide_in(world: World, words: dict[str, dict[str, Word]] | None = None, **asked: object) -> Decision:
+    """Decide in a world where people said some words."""
+    shelf = Shelf(content_of(world))
+    state = LiveState(shelf, 0)
+    state.set_relationships(words or {})
+    policy = bool(asked.pop("is_up_sell_first", True))
+    wanted = Asked(**{"account_id": None, "limit": 3} | asked)  # type: ignore[arg-type]
+    return decide(gather(shelf, state, wanted, is_up_sell_first=policy))
+
+
+def offered(decision: Decision) -> list[str]:
+    """The offered products in order."""
+    return [offer["product_id"] for offer in decision.offers]
+
+
+def told(offer: Offer) -> tuple[Relation | None, str | None, ReasonCode, str]:
+    """What an offer says of why."""
+    return (offer["relation"], offer["source_product_id"], offer["reasons"][0]["code"], offer["reasons"][0]["text"])
+
+
+def test_an_upgrade_of_what_is_owned_comes_first_and_says_of_what() -> None:
+    decision = decide_in(WORLD, account_id="ann")
+
+    assert decision.source is Source.PERSONALIZED
+    assert told(decision.offers[0]) == (
+        Relation.UP_SELL,
+        "grinder",
+        ReasonCode.UPGRADE,
+        "An upgrade of Hand grinder: bought together in 6 orders, 1.5 times as often as by chance.",
+    )
+    assert offered(decision) == ["grinder-pro", "filter", "milk"]
+
+
+def test_without_the_policy_an_upgrade_waits_its_turn() -> None:
+    decision = decide_in(WORLD, account_id="ann", is_up_sell_first=False)
+
+    assert offered(decision) == ["filter", "grinder-pro", "milk"]
+
+
+def test_an_upgrade_of_the_basket_comes_before_one_of_what_is_owned() -> None:
+    world = replace(COFFEE, relationships=[("beans", "up_sell", "syrup", 15), ("kettle", "up_sell", "mug", 5)])
+
+    decision = decide_in(world, account_id="ann", basket=["kettle"])
+
+    assert decision.source is Source.BASKET
+    assert offered(decision)[:2] == ["mug", "syrup"]
+
+
+def test_a_clear_relationship_gives_its_figures_and_an_unclear_one_no_relation() -> None:
+    decision = decide_in(WORLD, basket=["beans"], limit=2)
+
+    assert offered(decision) == ["filter", "grinder"]
+    assert told(decision.offers[0])[:3] == (None, "beans", ReasonCode.GOES_WITH_BASKET)
+    milk = decide_in(WORLD, basket=["beans"], limit=3).offers[2]
+    assert told(milk) == (
+        Relation.CROSS_SELL,
+        "beans",
+        ReasonCode.GOES_WITH_BASKET,
+        "Goes with Coffee beans: bought together in 8 orders, 2.0 times as often as by chance.",
+    )
+
+
+def test_the_second_contributor_speaks_if_only_it_has_a_clear_relationship() -> None:
+    world = replace(COFFEE, relationships=[("grinder", "cross_sell", "filter", 9)])
+
+    decision = decide_in(world, basket=["beans", "grinder"], limit=1)
+
+    assert (decision.offers[0]["product_id"], decision.offers[0]["source_product_id"]) == ("filter", "grinder")
+
+
+def test_a_basket_without_neighbours_is_answered_by_relationships() -> None:
+    world = replace(COFFEE, relationships=[("syrup", "cross_sell", "kettle", 9), ("syrup", "cross_sell", "mug", 12)])
+
+    decision = decide_in(world, basket=["syrup"])
+
+    assert (decision.source, offered(decision)) == (Source.BASKET, ["mug", "kettle", "milk"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "product_id", "code"),
+    [
+        ({"basket": ["beans"]}, "syrup", WithheldCode.SUBSTITUTE),
+        ({"account_id": "dee"}, "syrup", WithheldCode.SUBSTITUTE),
+        ({"basket": ["beans"]}, "scale", WithheldCode.WITHOUT_MAIN),
+        ({"basket": ["grinder-pro"]}, "grinder", WithheldCode.LOWER_TIER),
+    ],
+)
+def test_what_a_relationship_forbids_is_withheld(asked: dict[str, Any], product_id: str, code: WithheldCode) -> None:
+    decision = decide_in(WORLD, limit=50, **asked)
+
+    assert product_id not in offered(decision)
+    assert decision.withheld[code] == 1
+
+
+def test_an_accessory_is_offered_with_its_main_product() -> None:
+    decision = decide_in(WORLD, basket=["kettle"], limit=50)
+
+    offer = next(offer for offer in decision.offers if offer["product_id"] == "scale")
+    assert told(offer)[:2] == (Relation.ACCESSORY, "kettle")
+    assert told(offer)[3].startswith("Belongs to Kettle: ")
+
+
+def test_what_people_add_comes_before_what_was_learned_and_says_so() -> None:
+    words = {"beans": {"kettle": Word(Relation.CROSS_SELL, is_banned=False)}}
+
+    decision = decide_in(WORLD, words, basket=["beans"])
+
+    assert offered(decision) == ["kettle", "filter", "grinder"]
+    assert told(decision.offers[0])[3] == "Goes with Coffee beans: recommended by our product experts."
+
+
+def test_what_people_banned_is_never_shown_even_where_the_model_likes_it() -> None:
+    words = {"beans": {"filter": Word(Relation.CROSS_SELL, is_banned=True)}}
+
+    for account_id, basket in ((None, ["beans", "kettle"]), ("ann", [])):
+        decision = decide_in(WORLD, words, limit=50, account_id=account_id, basket=basket)
+        assert "filter" not in offered(decision)
+        assert decision.withheld[WithheldCode.BANNED] == 1
+    assert "filter" in offered(decide_in(WORLD, words, basket=["kettle"], limit=50))
+
+
+def test_the_last_word_on_a_product_replaces_those_before() -> None:
+    shelf = Shelf(content_of(WORLD))
+    state = LiveState(shelf, 0)
+    facts = Asked(None, 1, ["beans"])
+    state.set_relationships({"beans": {"filter": Word(Relation.CROSS_SELL, is_banned=True)}})
+    assert offered(decide(gather(shelf, state, facts))) == ["grinder"]
+
+    state.set_relationships({"beans": {}, "unheard-of": {"beans": Word(Relation.CROSS_SELL, is_banned=True)}})
+
+    assert offered(decide(gather(shelf, state, facts))) == ["filter"]
+
+
+def test_a_learned_upgrade_gives_way_to_what_people_say_the_other_way_round() -> None:
+    world = replace(
+        COFFEE,
+        relationships=[("beans", "up_sell", "milk", 6), ("milk", "up_sell", "mug", 6), ("mug", "up_sell", "syrup", 6)],
+    )
+    words = {"mug": {"beans": Word(Relation.UP_SELL, is_banned=False)}}
+
+    upgrades = _upgrades(Shelf(content_of(world)), words)
+
+    assert upgrades >= {("mug", "beans"), ("mug", "syrup")}
+    assert not _has_cycle(upgrades)
+
+
+class Case(NamedTuple):
+    """A world, what people say in it, and what is asked."""
+
+    world: World
+    words: dict[str, dict[str, Word]]
+    account_id: str | None
+    basket: list[str]
+    limit: int
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Draw any relationships, tiers, words, owners and baskets."""
+    ids = st.sampled_from(PRODUCT_IDS)
+    pairs = draw(st.lists(st.tuples(ids, ids).filter(lambda pair: pair[0] != pair[1]), unique=True, max_size=14))
+    relations = st.sampled_from(["up_sell", "cross_sell", "accessory", "substitute"])
+    learned = [(source, draw(relations), target, draw(st.integers(5, 20))) for source, target in pairs]
+    tiers = {i: (draw(st.sampled_from(["", "f", "g"])), draw(st.none() | st.integers(1, 3))) for i in PRODUCT_IDS}
+    products = [
+        ProductSpec(p.product_id, p.name, tiers[p.product_id][0], tiers[p.product_id][1], is_active=p.is_active)
+        for p in COFFEE.products
+    ]
+    words: dict[str, dict[str, Word]] = {}
+    for source, target in draw(st.lists(st.tuples(ids, ids).filter(lambda p: p[0] != p[1]), unique=True, max_size=6)):
+        words.setdefault(source, {})[target] = Word(Relation(draw(relations)), draw(st.booleans()))
+    owned = {"ann": draw(st.lists(ids, unique=True, max_size=4)), "bob": draw(st.lists(ids, unique=True, max_size=4))}
+    world = replace(COFFEE, products=products, relationships=learned, owned=owned)
+    return Case(
+        world,
+        words,
+        draw(st.sampled_from([None, "ann", "bob"])),
+        draw(st.lists(ids, max_size=3)),
+        draw(st.integers(1, 12)),
+    )
+
+
+def _effective(case: Case) -> dict[tuple[str, str], str]:
+    """What leads to what: learned, unless people spoke."""
+    found = {(source, target): relation for source, relation, target, _ in case.world.relationships}
+    for source, words in case.words.items():
+        for target, word in words.items():
+            found.pop((source, target), None)
+            if not word.is_banned:
+                found[source, target] = str(word.relation)
+    return found
+
+
+def _had(case: Case) -> set[str]:
+    return {*case.basket, *case.world.owned.get(case.account_id or "", ())}
+
+
+@given(cases())
+def test_nothing_is_offered_that_a_relationship_forbids(case: Case) -> None:
+    had, effective = _had(case), _effective(case)
+    specs = {product.product_id: product for product in case.world.products}
+
+    decision = decide_in(
+        case.world, case.words, account_id=case.account_id, basket=case.basket, limit=50, is_up_sell_first=True
+    )
+
+    for product_id in offered(decision):
+        assert not any(w[product_id].is_banned for s, w in case.words.items() if s in had and product_id in w)
+        assert not any(effective.get((s, product_id)) == "substitute" for s in had)
+        mains = {s for (s, t), relation in effective.items() if t == product_id and relation == "accessory"}
+        assert not mains or mains & had
+        mine = specs[product_id]
+        for other in (specs[i] for i in had):
+            if mine.family and mine.family == other.family and mine.tier and other.tier:
+                assert other.tier <= mine.tier
+
+
+@given(cases())
+def test_every_upgrade_that_may_be_offered_comes_before_everything_else(case: Case) -> None:
+    shelf = Shelf(content_of(case.world))
+    upgrades = {target for source, target in _upgrades(shelf, case.words) if source in _had(case)}
+
+    everything = decide_in(case.world, case.words, account_id=case.account_id, basket=case.basket, limit=50)
+    decision = decide_in(case.world, case.words, account_id=case.account_id, basket=case.basket, limit=case.limit)
+
+    qualifying = upgrades & set(offered(everything))
+    first = offered(decision)[: len(qualifying)]
+    assert set(first) <= qualifying
+    assert all(o["relation"] is Relation.UP_SELL for o in decision.offers[: len(qualifying)])
+
+
+@given(cases())
+def test_many_at_once_are_decided_as_one_by_one(case: Case) -> None:
+    shelf = Shelf(content_of(case.world))
+    state = LiveState(shelf, 0)
+    state.set_relationships(case.words)
+
+    decided = decide_listed(shelf, state, ["ann", "bob"], (), min(case.limit, 3))
+
+    for account_id, decision in decided.items():
+        assert decision == decide(gather(shelf, state, Asked(account_id, min(case.limit, 3))))
+
+
+@given(cases())
+def test_upgrades_never_go_round_in_circles_because_of_what_was_learned(case: Case) -> None:
+    """Where neither what people say nor what was learned goes round in circles by itself, both together do not."""
+    learned = {(s, t) for s, relation, t, _ in case.world.relationships if relation == "up_sell"}
+    said = {
+        (s, t)
+        for s, words in case.words.items()
+        for t, w in words.items()
+        if w.relation is Relation.UP_SELL and not w.is_banned
+    }
+
+    upgrades = _upgrades(Shelf(content_of(case.world)), case.words)
+
+    assert said <= upgrades
+    if not _has_cycle(learned) and not _has_cycle(said):
+        assert not _has_cycle(upgrades)
+
+
+def _upgrades(shelf: Shelf, words: dict[str, dict[str, Word]]) -> set[tuple[str, str]]:
+    LiveState(shelf, 0).set_relationships(words)
+    ids = shelf.content.products.ids.texts
+    return {(ids[s], ids[t]) for s in range(len(ids)) for _, _, t, _ in shelf.links.upgrades_of(s)}
+
+
+def _has_cycle(edges: Iterable[tuple[str, str]]) -> bool:
+    """Take away what leads nowhere until nothing is left, or a circle is."""
+    left = set(edges)
+    while left:
+        sources = {source for source, _ in left}
+        kept = {(s, t) for s, t in left if t in sources}
+        if kept == left:
+            return True
+        left = kept
+    return False
