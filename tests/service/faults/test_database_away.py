@@ -6,8 +6,10 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from httpx2 import Response
 from sqlalchemy import create_engine, make_url, text
 from starlette.testclient import TestClient
 
@@ -75,6 +77,18 @@ def is_degraded(client: TestClient) -> bool:
     return degraded
 
 
+def post_when_free(client: TestClient, *orders: dict[str, Any]) -> int:
+    """Post orders as a caller does who was asked to come back: again, while another writer holds the database."""
+    answers: list[Response] = []
+
+    def is_taken() -> bool:
+        answers.append(client.post("/v1/orders", json=list(orders)))
+        return answers[-1].status_code == 200
+
+    wait_until(is_taken)
+    return int(answers[-1].headers["X-Sequence"])
+
+
 def test_reads_go_on_writes_are_asked_to_come_back_and_it_catches_up(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,11 +106,12 @@ def test_reads_go_on_writes_are_asked_to_come_back_and_it_catches_up(
             account = client.get("/v1/accounts/ann")
             waited = time.monotonic() - begun
             meanwhile = offered(client, "ann")
+            checkout = client.post(URL, json={"basket": ["kettle"], "placement": "checkout"})
             readiness = client.get("/readyz")
 
         wait_until(lambda: not is_degraded(client) and not is_degraded(other))
         stored = client.get("/v1/accounts/ann").json()
-        sequence = post(client, order("o-2", "ann", "milk", "scale"))
+        sequence = post_when_free(client, order("o-2", "ann", "milk", "scale"))
         caught_up = other.get(f"{URL}/ann?limit=20", headers={"X-Min-Sequence": str(sequence)})
 
     for answer in (refused, consent, account):
@@ -104,6 +119,7 @@ def test_reads_go_on_writes_are_asked_to_come_back_and_it_catches_up(
         assert int(answer.headers["Retry-After"]) > 0
     assert waited < 5
     assert "filter" not in meanwhile
+    assert (checkout.status_code, checkout.json()["degraded"]) == (200, False)
     assert (readiness.status_code, readiness.json()["status"]) == (200, "degraded")
     assert stored["order_count"] == 1
     assert not {"filter", "milk", "scale"} & {offer["product_id"] for offer in caught_up.json()["offers"]}
