@@ -30,7 +30,7 @@ from service.database import (
 from service.decisions import routes as decisions
 from service.decisions.ledger import Ledger
 from service.errors import DomainError
-from service.hot_route import HotPaths
+from service.hot_desk import HotDesk
 from service.housekeeping import Housekeeping
 from service.live.listener import Listener
 from service.live.state import LiveState
@@ -104,7 +104,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now, log
         telemetry=NO_TRACING,  # type: ignore[arg-type]
     )
     app.state.settings = settings
-    app.add_middleware(HotPaths, routes=offers.router.routes)
+    app.state.desk = HotDesk(app, offers.router.routes, telemetry, logs, settings.max_body_bytes)
     app.add_middleware(
         RequestEdge,
         telemetry=telemetry,

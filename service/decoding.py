@@ -13,12 +13,8 @@ from service.errors import BodyTooLarge, MediaTypeUnsupported
 
 Model = TypeVar("Model", bound=BaseModel)
 HEADERS = "nextoffer.headers"
-
-
-def header(scope: Scope, name: bytes) -> str | None:
-    """Return a header's value, the last one where it is repeated. name: in lower case."""
-    found: bytes | None = headers_of(scope).get(name)
-    return None if found is None else str(found, "latin-1")
+BODY_IS_HERE = "nextoffer.body_is_here"
+"""In the scope of a request whose body is in memory: reading it takes no time, and so needs no bound on it."""
 
 
 def headers_of(scope: Scope) -> dict[bytes, bytes]:
@@ -29,35 +25,26 @@ def headers_of(scope: Scope) -> dict[bytes, bytes]:
     return headers
 
 
-def read_parameters(request: Request, model: type[Model]) -> Model:
+def decode_parameters(path: dict[str, Any], query: bytes, model: type[Model]) -> Model:
     """Read path and query parameters; raises RequestValidationError. Unknown query parameters are passed over."""
-    fields: dict[str, Any] = request.path_params
-    if query := request.scope["query_string"]:
-        named = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
-        fields = {**named, **fields}
+    named = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
     try:
-        return model.model_validate(fields)
+        return model.model_validate({**named, **path})
     except ValidationError as error:
-        path = request.path_params
         raise RequestValidationError(located(error, lambda name: "path" if name in path else "query")) from None
 
 
-async def read_body(request: Request, model: type[Model], max_bytes: int) -> tuple[Model, bytes]:
-    """Read and validate the body; return it decoded, and as it came.
-
-    Raises MediaTypeUnsupported, BodyTooLarge, or RequestValidationError for all that is wrong with the JSON:
-    its syntax, its encoding, its depth, or its fields.
-    """
-    if not is_json(header(request.scope, b"content-type")):
-        raise MediaTypeUnsupported("application/json")
-    body = await _whole_body(request, max_bytes)
+def decode_body(body: bytes, model: type[Model]) -> Model:
+    """Read JSON; raises RequestValidationError for all that is wrong: its syntax, encoding, depth, or fields."""
     try:
-        return model.model_validate_json(body), body
+        return model.model_validate_json(body)
     except ValidationError as error:
         raise RequestValidationError(located(error, lambda _: "body")) from None
 
 
-async def _whole_body(request: Request, max_bytes: int) -> bytes:
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """Read a body of JSON to its end; raises MediaTypeUnsupported before the first byte, and BodyTooLarge."""
+    refuse_other_than_json(headers_of(request.scope).get(b"content-type"))
     message = await request.receive()
     if message["type"] == "http.disconnect":
         raise ClientDisconnect
@@ -80,9 +67,10 @@ def located(error: ValidationError, place_of: Callable[[object], str]) -> list[d
     return [{**one, "loc": (place_of(one["loc"][0] if one["loc"] else None), *one["loc"])} for one in found]
 
 
-def is_json(content_type: str | None) -> bool:
-    """Tell whether a Content-Type is JSON; a body without one is taken for JSON."""
-    if content_type is None or content_type == "application/json":
-        return True
-    kind = content_type.partition(";")[0].strip().lower()
-    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+def refuse_other_than_json(content_type: bytes | None) -> None:
+    """Raise MediaTypeUnsupported unless a Content-Type is JSON; a body without one is taken for JSON."""
+    if content_type is None or content_type == b"application/json":
+        return
+    kind = content_type.partition(b";")[0].strip().lower()
+    if kind != b"application/json" and not (kind.startswith(b"application/") and kind.endswith(b"+json")):
+        raise MediaTypeUnsupported("application/json")

@@ -1,17 +1,55 @@
-"""Routes that are asked so often that the framework's work around them would be half of their cost."""
+"""Routes that are asked so often that the framework's work around them would be most of their cost."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from service.problems import answer_error
+from service.auth.keys import Principal
+from service.state import State
 
-REST_OF_PATH = "/{%s:path}"
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+AT_ONCE = "nextoffer_at_once"
+
+
+class Call(NamedTuple):
+    """One request for a hot route, whole and from one who may ask.
+
+    rest:    what follows the route's path, decoded: the one parameter that a hot route may have in its path.
+    query:   the query string as it came.
+    content_type, body: as they came.
+    """
+
+    state: State
+    principal: Principal
+    rest: str = ""
+    query: bytes = b""
+    content_type: bytes | None = None
+    body: bytes = b""
+
+
+class AtOnce(NamedTuple):
+    """How a hot route is answered without waiting for anything. scope: what a key must open."""
+
+    answer: Callable[[Call], bytes]
+    scope: str
+
+
+def at_once(answer: Callable[[Call], bytes], scope: str) -> Callable[[Endpoint], Endpoint]:
+    """Tell how an endpoint's requests can be answered where they arrive, without a task of their own.
+
+    What ``answer`` raises is told by the endpoint, which is then asked the same: until it returns, it must leave
+    no trace.
+    """
+
+    def tell(endpoint: Endpoint) -> Endpoint:
+        setattr(endpoint, AT_ONCE, AtOnce(answer, scope))
+        return endpoint
+
+    return tell
 
 
 class HotRoute(APIRoute):
@@ -24,68 +62,13 @@ class HotRoute(APIRoute):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         endpoint = self.endpoint
+        self.at_once: AtOnce | None = getattr(endpoint, AT_ONCE, None)
 
         async def run(scope: Scope, receive: Receive, send: Send) -> None:
             response: Response = await endpoint(Request(scope, receive, send))
             await response(scope, receive, send)
 
         self.app = run
-
-
-class HotPaths:
-    """Hands requests for hot routes to them, ahead of the framework's router and the layers around it.
-
-    Two dictionaries stand for the router: one of whole paths, one of paths up to a last parameter that may hold
-    slashes. Whatever is in neither, such as another method on the same path, goes the framework's way.
-    """
-
-    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
-        self.app = app
-        self._whole: dict[tuple[str, str], HotRoute] = {}
-        self._begun: dict[tuple[str, str], tuple[HotRoute, str]] = {}
-        for route in routes:
-            if isinstance(route, HotRoute):
-                self._add(route)
-
-    def _add(self, route: HotRoute) -> None:
-        begin = route.path
-        if route.param_convertors:
-            (name,) = route.param_convertors
-            begin = route.path.removesuffix(REST_OF_PATH % name)
-            assert "{" not in begin, "a hot route has no parameter but the rest of its path"  # noqa: S101
-        for method in route.methods or ():
-            if route.param_convertors:
-                self._begun[method, begin] = route, name
-            else:
-                self._whole[method, begin] = route
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route = self._find(scope) if scope["type"] == "http" and not scope["root_path"] else None
-        if route is None:
-            await self.app(scope, receive, send)
-            return
-        scope["route"] = route
-        try:
-            await route.app(scope, receive, send)
-        except Exception as error:
-            request = Request(scope, receive, send)
-            answer = await answer_error(request, error)
-            if answer is None:
-                raise
-            await answer(scope, receive, send)
-
-    def _find(self, scope: Scope) -> HotRoute | None:
-        """Return the route of a request, and note the parameter of its path in the scope."""
-        method, path = scope["method"], scope["path"]
-        whole = self._whole.get((method, path))
-        if whole is not None:
-            scope["path_params"] = {}
-            return whole
-        for (its_method, begin), (route, name) in self._begun.items():
-            if method == its_method and path.startswith(begin) and path[len(begin) : len(begin) + 1] == "/":
-                scope["path_params"] = {name: path[len(begin) + 1 :]}
-                return route
-        return None
 
 
 class JsonResponse(Response):

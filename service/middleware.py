@@ -6,6 +6,7 @@ Pure ASGI: Starlette's ``@app.middleware`` would cost more than all of this toge
 import asyncio
 import re
 import time
+from collections.abc import Mapping
 from random import Random
 from typing import Any
 
@@ -13,11 +14,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.auth.dependencies import PRINCIPAL, authenticate
-from service.decoding import headers_of
+from service.decoding import BODY_IS_HERE, headers_of
 from service.errors import BodyTooLarge, RequestTimeout
 from service.logs import Logs
 from service.problems import problem_response
-from service.protocol import BODY_IS_HERE
 from service.telemetry import KNOWN_METHODS, Telemetry
 
 REQUEST_ID_PATTERN = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
@@ -44,7 +44,7 @@ class RequestEdge:
             await self.app(scope, receive, send)
             return
         begun = time.perf_counter()
-        request_id = scope[REQUEST_ID] = request_id_for(scope)
+        request_id = scope[REQUEST_ID] = request_id_for(headers_of(scope))
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -79,9 +79,9 @@ class RequestEdge:
         )
 
 
-def request_id_for(scope: Scope) -> str:
+def request_id_for(headers: Mapping[bytes, bytes]) -> str:
     """Return the caller's request id if it is well-formed, or a fresh one."""
-    given = headers_of(scope).get(b"x-request-id")
+    given = headers.get(b"x-request-id")
     if given is not None and REQUEST_ID_PATTERN.fullmatch(given):
         return str(given, "ascii")
     return f"{_random.getrandbits(128):032x}"

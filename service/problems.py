@@ -150,11 +150,3 @@ def install_problem_handlers(app: Starlette) -> None:
     """Answer every error with problem details."""
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, handler)
-
-
-async def answer_error(request: Request, error: Exception) -> Response | None:
-    """Answer an error as the framework does, by its nearest kind; None where only the last edge can."""
-    for kind in type(error).__mro__:
-        if kind in HANDLERS:
-            return await HANDLERS[kind](request, error)
-    return None

@@ -1,13 +1,14 @@
-"""The server's connections: an answer in one write, and a deadline for a request that is never begun or completed."""
+"""The server's connections: hot requests answered where they arrive, an answer in one write, a deadline for headers."""
 
 from asyncio import AbstractEventLoop, TimerHandle, Transport
-from typing import Any
+from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.decoding import BODY_IS_HERE
+from service.hot_desk import Found, HotDesk
+
 LARGEST_HEADER_BYTES = 64 * 1024
-BODY_IS_HERE = "nextoffer.body_is_here"
-"""In the scope of a request whose body is in memory: reading it takes no time, and so needs no bound on it."""
 
 
 class OneWrite:
@@ -26,11 +27,15 @@ class OneWrite:
 
     def write(self, data: bytes) -> None:
         if self._held:
-            held, self._held = self._held, b""
-            self._transport.write(held + data)
+            self.write_all(data)
         else:
             self._held = data
             self._loop.call_soon(self._flush)
+
+    def write_all(self, data: bytes) -> None:
+        """Write what is held, and this, now."""
+        held, self._held = self._held, b""
+        self._transport.write(held + data)
 
     def close(self) -> None:
         self._flush()
@@ -38,14 +43,104 @@ class OneWrite:
 
     def _flush(self) -> None:
         if self._held:
-            held, self._held = self._held, b""
-            self._transport.write(held)
+            self.write_all(b"")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
 
-class DeadlineProtocol(HttpToolsProtocol):
+class DirectProtocol(HttpToolsProtocol):
+    """Answers a hot request in the very read that brings its last byte.
+
+    Uvicorn makes a scope, a cycle and a task of each request, and the framework walks through its layers: together
+    they cost as much as a recommendation. Here a hot request is kept back until it is whole. Whatever does not fit
+    goes uvicorn's way, as if it had never been kept: a request that comes in pieces, one behind another that is not
+    answered yet, one whose connection is to be closed or can't take more now, and all that the desk leaves.
+
+    Of what one read brings, one request is answered here: others get their turn between those of one connection.
+    """
+
+    desk: ClassVar[HotDesk | None] = None
+    """Of this process: uvicorn makes the connections, and hands nothing of ours to them."""
+
+    _kept: Found | None = None
+    _kept_body = b""
+    _head = b""
+    _head_made_of: list[tuple[bytes, bytes]] | None = None
+    has_answered = False
+    """Whether a request of this read is answered already."""
+
+    def data_received(self, data: bytes) -> None:
+        self.has_answered = False
+        super().data_received(data)
+        if self._kept is not None:
+            self._go_on_usually()
+
+    def on_headers_complete(self) -> None:
+        self._unset_keepalive_if_required()
+        self._kept = self._find()
+        if self._kept is None:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if self._kept is None:
+            super().on_body(body)
+            return
+        self._kept_body += body
+        assert self.desk is not None  # noqa: S101 - or nothing would be kept
+        if len(self._kept_body) > self.desk.max_body_bytes:
+            self._go_on_usually()
+
+    def on_message_complete(self) -> None:
+        if self._kept is not None:
+            if self._answer():
+                return
+            self._go_on_usually()
+        self.scope[BODY_IS_HERE] = True  # type: ignore[literal-required]
+        super().on_message_complete()
+
+    def _find(self) -> Found | None:
+        """Return the hot route of the request that begins, if it may be answered here."""
+        if self.desk is None or self.has_answered or self.expect_100_continue or self.flow.write_paused:
+            return None
+        if self.cycle is not None and not self.cycle.response_complete:
+            return None
+        parser = self.parser
+        if parser.should_upgrade() or not parser.should_keep_alive() or parser.get_http_version() != "1.1":
+            return None
+        return self.desk.find(parser.get_method(), self.url)
+
+    def _answer(self) -> bool:
+        """Answer the request that is kept, and tell whether that was possible."""
+        assert self.desk is not None  # noqa: S101
+        assert self._kept is not None  # noqa: S101
+        try:
+            message = self.desk.answer(self._kept, self.headers, self._kept_body)
+        except Exception:  # The application meets it again, and tells the caller or the log.
+            return False
+        self._kept, self._kept_body = None, b""
+        self.has_answered = True
+        self.server_state.total_requests += 1
+        self.transport.write_all(self._status_and_date() + message)  # type: ignore[attr-defined]
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        return True
+
+    def _go_on_usually(self) -> None:
+        body, self._kept, self._kept_body = self._kept_body, None, b""
+        super().on_headers_complete()
+        if body:
+            super().on_body(body)
+
+    def _status_and_date(self) -> bytes:
+        """Return how an answer begins. Uvicorn makes a new list of its headers each second."""
+        headers = self.server_state.default_headers
+        if headers is not self._head_made_of:
+            self._head = b"HTTP/1.1 200 OK\r\n" + b"".join(b"%b: %b\r\n" % header for header in headers)
+            self._head_made_of = headers
+        return self._head
+
+
+class DeadlineProtocol(DirectProtocol):
     """Closes a connection whose request header is not complete in time, or has no end.
 
     A request that comes in one piece costs no timer. Uvicorn's own time-out is for idle connections that have had an
@@ -75,7 +170,7 @@ class DeadlineProtocol(HttpToolsProtocol):
             self._header_bytes += len(data)
             if self._header_bytes > LARGEST_HEADER_BYTES:
                 self.transport.close()
-        elif self.cycle is not None and not self.cycle.response_complete:
+        elif self.has_answered or (self.cycle is not None and not self.cycle.response_complete):
             return
         if self._header_deadline is None:
             self._start_deadline()
@@ -89,10 +184,6 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._header_bytes = 0
         self._end_deadline()
         super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        self.scope[BODY_IS_HERE] = True  # type: ignore[literal-required]
-        super().on_message_complete()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._end_deadline()

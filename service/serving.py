@@ -80,7 +80,7 @@ def serve(
     with listen(settings) as listener:
         if settings.workers == 1:
             prepare_process(settings)
-            uvicorn.Server(uvicorn.Config(create_app(settings), **server_options(settings))).run(sockets=[listener])
+            uvicorn.Server(uvicorn.Config(make_app(settings), **server_options(settings))).run(sockets=[listener])
         else:
             serve_with_workers(settings, listener, given)
 
@@ -136,7 +136,14 @@ def make_worker_app() -> FastAPI:
                 sys.exit(os.EX_TEMPFAIL)
             time.sleep(1)
         else:
-            return create_app(settings)
+            return make_app(settings)
+
+
+def make_app(settings: Settings) -> FastAPI:
+    """Make the application of this process, and have its connections answer what is hot by themselves."""
+    app = create_app(settings)
+    DeadlineProtocol.desk = app.state.desk
+    return app
 
 
 def prepare_process(settings: Settings) -> None:

@@ -1,5 +1,7 @@
 """``require(scope)``: what every route but the health checks depends on."""
 
+from collections.abc import Mapping
+
 from starlette.requests import Request
 from starlette.types import Scope as AsgiScope
 
@@ -38,14 +40,14 @@ async def authenticate(scope: AsgiScope) -> Principal:
     principal: Principal | None = scope.get(PRINCIPAL)
     if principal is None:
         state = scope["app"].state.nextoffer
-        principal = await state.key_ring.authenticate(_presented_key(scope))
+        principal = await state.key_ring.authenticate(presented_key(headers_of(scope)))
         scope[PRINCIPAL] = principal
         await state.limiter.check(principal)
     return principal
 
 
-def _presented_key(scope: AsgiScope) -> str:
-    headers = headers_of(scope)
+def presented_key(headers: Mapping[bytes, bytes]) -> str:
+    """Return the key that a request shows; raises KeyMissing. headers: by name in lower case."""
     key = headers.get(b"x-api-key")
     if key is None:
         kind, _, key = headers.get(b"authorization", b"").partition(b" ")

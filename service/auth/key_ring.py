@@ -58,9 +58,9 @@ class KeyRing:
 
         A key that was found right is known again until the keys are read anew; whether it still stands is asked anew.
         """
-        opened = self._opened.get(presented)
-        if opened is not None and opened.stands(self._now()):
-            return opened.principal
+        principal = self.known(presented)
+        if principal is not None:
+            return principal
         known = self._opened
         parsed = parse_key(presented)
         if parsed is None:
@@ -71,6 +71,11 @@ class KeyRing:
             raise KeyInvalid
         known[presented] = key
         return key.principal
+
+    def known(self, presented: str) -> Principal | None:
+        """Return who holds a key that was found right since the keys were last read, and that still stands."""
+        opened = self._opened.get(presented)
+        return opened.principal if opened is not None and opened.stands(self._now()) else None
 
     def pending(self) -> list[asyncio.Task[None]]:
         """The refresh that still runs, if any: it is waited for when the service stops."""

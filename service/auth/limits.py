@@ -46,6 +46,10 @@ class RateLimiter:
         self._paused_until = -math.inf
         self._is_failing = False
 
+    def limits(self, principal: Principal) -> bool:
+        """Tell whether the key's requests are counted at all."""
+        return (principal.rate_limit or self._default) is not None
+
     async def check(self, principal: Principal) -> None:
         """Count one request of a key; raises RateLimited."""
         limit = principal.rate_limit or self._default

@@ -39,6 +39,11 @@ async def wait_for_named_sequence(request: Request) -> None:
         )
 
 
+def is_reached(state: State, named: bytes) -> bool:
+    """Tell whether the change that an X-Min-Sequence names is applied; raises RequestValidationError."""
+    return parse_sequence(named) <= sequence_of(state)
+
+
 def parse_sequence(named: bytes) -> int:
     """Read a sequence number; raises RequestValidationError."""
     if not (named.isdigit() and len(named) < 20 and int(named) <= LARGEST):

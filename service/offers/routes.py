@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request, Response
 
 from service.auth.dependencies import admit
 from service.auth.keys import Principal, Scope
-from service.decoding import read_body, read_parameters
-from service.hot_route import HotRoute, JsonResponse
+from service.decoding import decode_body, decode_parameters, read_body, refuse_other_than_json
+from service.hot_route import Call, HotRoute, JsonResponse, at_once
 from service.live.waiting import wait_for_named_sequence
 from service.offers.answer import answer, answer_many
 from service.offers.facts import Asked
@@ -45,6 +45,25 @@ BODY_PROBLEMS = ("body-too-large", "media-type-unsupported")
 router = APIRouter(prefix="/v1/recommendations", tags=["recommendations"], route_class=HotRoute)
 
 
+def answer_for_account(call: Call) -> bytes:
+    """Answer for the account that the path names; raises RequestValidationError or NothingToOffer."""
+    # Most requests have no query, and need no validation.
+    if not call.query and 0 < len(call.rest) <= LONGEST_IDENTIFIER:
+        wanted = Asked(call.rest, DEFAULT_LIMIT)
+    else:
+        asked = decode_parameters({"account_id": call.rest}, call.query, AccountQuery)
+        wanted = Asked(asked.account_id, asked.limit, is_dry_run=asked.dry_run)
+    return answer(call.state, call.principal, wanted, b'{"limit":%d}' % wanted.limit)
+
+
+def answer_for_moment(call: Call) -> bytes:
+    """Answer for what the body tells; raises MediaTypeUnsupported, RequestValidationError or NothingToOffer."""
+    refuse_other_than_json(call.content_type)
+    asked = decode_body(call.body, RecommendationRequest)
+    wanted = Asked(asked.account_id, asked.limit, asked.basket, asked.exclude, asked.dry_run, asked.placement)
+    return answer(call.state, call.principal, wanted, call.body)
+
+
 @router.get(
     "/{account_id:path}",
     operation_id="get_recommendations",
@@ -53,6 +72,7 @@ router = APIRouter(prefix="/v1/recommendations", tags=["recommendations"], route
     openapi_extra=decoded_parameters(AccountQuery, Scope.RECOMMEND, MIN_SEQUENCE, in_path="account_id"),
     responses=problems(*ANY_PROBLEMS),
 )
+@at_once(answer_for_account, Scope.RECOMMEND)
 async def get_recommendations(request: Request) -> Response:
     """What to offer an account next: products that it does not own yet, best first, each with its reason.
 
@@ -61,8 +81,8 @@ async def get_recommendations(request: Request) -> Response:
     `source` `popular`. An account that objects to marketing gets none.
     """
     principal = await admit_caught_up(request)
-    asked = read_account_query(request)
-    return JsonResponse(answer(request.app.state.nextoffer, principal, asked, b'{"limit":%d}' % asked.limit))
+    account_id, query = request.path_params["account_id"], request.scope["query_string"]
+    return JsonResponse(answer_for_account(Call(request.app.state.nextoffer, principal, account_id, query)))
 
 
 @router.post(
@@ -73,6 +93,7 @@ async def get_recommendations(request: Request) -> Response:
     openapi_extra=decoded_body(RecommendationRequest, Scope.RECOMMEND, MIN_SEQUENCE),
     responses=problems(*ANY_PROBLEMS, *BODY_PROBLEMS),
 )
+@at_once(answer_for_moment, Scope.RECOMMEND)
 async def create_recommendations(request: Request) -> Response:
     """What to offer at this moment: by the basket first, then by the account's history, then by popularity.
 
@@ -82,9 +103,8 @@ async def create_recommendations(request: Request) -> Response:
     falls back on the account, or on popular products, and `source` says so.
     """
     principal = await admit_caught_up(request)
-    asked, body = await read_body(request, RecommendationRequest, LARGEST_BODY_BYTES)
-    wanted = Asked(asked.account_id, asked.limit, asked.basket, asked.exclude, asked.dry_run, asked.placement)
-    return JsonResponse(answer(request.app.state.nextoffer, principal, wanted, body))
+    body = await read_body(request, LARGEST_BODY_BYTES)
+    return JsonResponse(answer_for_moment(Call(request.app.state.nextoffer, principal, body=body)))
 
 
 @router.post(
@@ -101,22 +121,13 @@ async def create_recommendations_batch(request: Request) -> Response:
     Other requests are let in between, so that a batch does not keep a checkout waiting.
     """
     principal = await admit_caught_up(request)
-    asked, _body = await read_body(request, BatchRequest, LARGEST_BODY_BYTES)
+    asked = decode_body(await read_body(request, LARGEST_BODY_BYTES), BatchRequest)
     said = orjson.dumps(asked.model_dump(exclude={"account_ids"}, exclude_unset=True))
     wanted = [
         Asked(account_id, asked.limit, (), asked.exclude, asked.dry_run, asked.placement)
         for account_id in asked.account_ids
     ]
     return JsonResponse(await answer_all(request.app.state.nextoffer, principal, wanted, said))
-
-
-def read_account_query(request: Request) -> Asked:
-    """Read who is asked for; raises RequestValidationError. Most requests have no query, and need no validation."""
-    account_id = request.path_params["account_id"]
-    if not request.scope["query_string"] and 0 < len(account_id) <= LONGEST_IDENTIFIER:
-        return Asked(account_id, DEFAULT_LIMIT)
-    asked = read_parameters(request, AccountQuery)
-    return Asked(asked.account_id, asked.limit, is_dry_run=asked.dry_run)
 
 
 async def answer_all(state: Any, principal: Principal, wanted: Sequence[Asked], said: bytes) -> bytes:
