@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sys
+import time
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
@@ -13,13 +14,16 @@ from structlog.typing import FilteringBoundLogger, Processor
 ACCESS_FLUSH_SECONDS = 0.1
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
+Access = tuple[str, str, int, float, str, str | None, float]
+"""Method, route, status, seconds, request id, key id and moment of a request."""
+
 
 class Logs:
     """Where the service writes its log."""
 
     def __init__(self, level: str, stream: BinaryIO | None = None) -> None:
         self._stream = stream or sys.stdout.buffer
-        self._lines: list[str] = []
+        self._accesses: list[Access] = []
         self._writes_access = LEVELS[level] <= logging.INFO
         self.log = _make_logger(level, self._stream)
 
@@ -30,21 +34,26 @@ class Logs:
         """
         if not self._writes_access:
             return
-        key = f'"{key_id}"' if key_id else "null"
-        self._lines.append(
-            f'{{"event":"request","level":"info","method":"{method}","route":"{route}","status":{status},'
-            f'"milliseconds":{seconds * 1000:.3f},"request_id":"{request_id}","key_id":{key},'
-            f'"timestamp":"{datetime.now(UTC).isoformat(timespec="microseconds")[:26]}Z"}}\n'
-        )
-        if len(self._lines) == 1:
+        self._accesses.append((method, route, status, seconds, request_id, key_id, time.time()))
+        if len(self._accesses) == 1:
             asyncio.get_running_loop().call_later(ACCESS_FLUSH_SECONDS, self.flush)
 
     def flush(self) -> None:
         """Write the access lines that wait."""
-        lines, self._lines = self._lines, []
-        if lines:
-            self._stream.write("".join(lines).encode())
+        accesses, self._accesses = self._accesses, []
+        if accesses:
+            self._stream.write("".join(map(_access_line, accesses)).encode())
             self._stream.flush()
+
+
+def _access_line(access: Access) -> str:
+    method, route, status, seconds, request_id, key_id, moment = access
+    key = f'"{key_id}"' if key_id else "null"
+    return (
+        f'{{"event":"request","level":"info","method":"{method}","route":"{route}","status":{status},'
+        f'"milliseconds":{seconds * 1000:.3f},"request_id":"{request_id}","key_id":{key},'
+        f'"timestamp":"{datetime.fromtimestamp(moment, UTC).isoformat(timespec="microseconds")[:26]}Z"}}\n'
+    )
 
 
 def _make_logger(level: str, stream: BinaryIO) -> FilteringBoundLogger:

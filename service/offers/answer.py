@@ -20,12 +20,11 @@ CHECKOUT: Final = "checkout"
 
 
 class Moment(NamedTuple):
-    """What answers of one moment share. generated_at: ``now`` as it is told."""
+    """What answers of one moment share."""
 
     live: Live
     key_id: str
     now: datetime
-    generated_at: str
     is_degraded: bool
 
 
@@ -45,7 +44,12 @@ def answer_many(state: State, principal: Principal, wanted: Sequence[Asked], req
     live = live_of(state)
     first = wanted[0]
     listed = decide_listed(
-        live.shelf, live.state, [asked.account_id for asked in wanted if asked.account_id], first.exclude, first.limit
+        live.shelf,
+        live.state,
+        [asked.account_id for asked in wanted if asked.account_id],
+        first.exclude,
+        first.limit,
+        is_up_sell_first=state.is_up_sell_first,
     )
     moment = moment_of(state, live, principal, first.placement)
     answers = []
@@ -68,30 +72,29 @@ def live_of(state: State) -> Live:
 def moment_of(state: State, live: Live, principal: Principal, placement: str | None) -> Moment:
     """Note what all answers of this moment share."""
     is_degraded = live.version is None or (placement != CHECKOUT and not state.database_is_up())
-    now = state.now()
-    said = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return Moment(live, principal.key_id, now, said, is_degraded)
+    return Moment(live, principal.key_id, state.now(), is_degraded)
 
 
 def render(
     state: State, moment: Moment, asked: Asked, request: bytes, decision: Decision, is_account_known: bool
 ) -> bytes:
     """Encode a decision, count it, and record it unless it is a dry run."""
-    live, key_id, now, generated_at, is_degraded = moment
+    live, key_id, now, is_degraded = moment
     decision_id = None if asked.is_dry_run else new_decision_id(now)
     body = orjson.dumps(
         {
             "decision_id": decision_id,
             "account_id": asked.account_id,
             "account_known": None if asked.account_id is None else is_account_known,
-            "generated_at": generated_at,
+            "generated_at": now,
             "artifact_version": live.version,
             "sequence": live.state.sequence,
             "source": decision.source,
             "degraded": is_degraded,
             "offers": decision.offers,
             "withheld": {str(reason): n for reason, n in decision.withheld.items()},
-        }
+        },
+        option=orjson.OPT_UTC_Z,
     )
     state.telemetry.count_answer(decision.source, is_degraded)
     for reason, n in decision.withheld.items():

@@ -8,16 +8,18 @@ _random = Random()  # noqa: S311  Seeded by the system in each process; an ident
 
 def new_decision_id(now: datetime) -> str:
     """Make a version 7 UUID (RFC 9562): 48 bits of Unix milliseconds, then 74 random bits."""
-    return _uuid(now, _random.getrandbits(74))
+    return _uuid(now, _random.getrandbits(12), _random.getrandbits(62))
 
 
 def first_decision_id(moment: datetime) -> str:
     """Return the least identifier of a moment: those of earlier moments sort before it."""
-    return _uuid(moment, 0)
+    return _uuid(moment, 0, 0)
 
 
-def _uuid(moment: datetime, bits: int) -> str:
-    milliseconds = int(moment.timestamp() * 1000) & 0xFFFF_FFFF_FFFF
-    number = milliseconds << 80 | 0x7 << 76 | (bits >> 62) << 64 | 0b10 << 62 | bits & 0x3FFF_FFFF_FFFF_FFFF
-    text = f"{number:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+def _uuid(moment: datetime, twelve_bits: int, bits: int) -> str:
+    # In parts that are single machine words: one number of 128 bits takes twice as long.
+    milliseconds = int(moment.timestamp() * 1000)
+    return (
+        f"{milliseconds >> 16 & 0xFFFF_FFFF:08x}-{milliseconds & 0xFFFF:04x}-7{twelve_bits:03x}"
+        f"-{0x8000 | bits >> 48:04x}-{bits & 0xFFFF_FFFF_FFFF:012x}"
+    )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from models.artifact import Content
 from models.artifact.relationships import ACCESSORY, RELATIONS, SUBSTITUTE, UP_SELL
+from service.offers.edges import Edges, UpgradeTable
 from service.offers.reasons import Relation
 from service.offers.wording import LEADS, WORD_OF_PEOPLE, grounds_of
 
@@ -165,16 +166,74 @@ class Links:
         return self._leading_to(product, SUBSTITUTE)
 
     @cached_property
-    def accounts_led(self) -> NDArray[np.bool_]:
-        """Bool (A,), the accounts that, by the artifact, own anything that is ``upgradable``."""
-        n_before = np.concatenate(([0], self.upgradable[self.learned.owned_products].cumsum()))
-        offsets = self.learned.owned_offsets
-        return np.asarray(n_before[offsets[1:]] > n_before[offsets[:-1]])
+    def upgrades(self) -> UpgradeTable:
+        """Every upgrade, for deciding array by array."""
+        learned, said = self._learned(UP_SELL), self._said_pairs(Relation.UP_SELL)
+        found, n_products = self._found, self.learned.n_products
+        gone = np.array([s * n_products + t for s, t in self._dropped], dtype=np.int64)
+        learned = learned[~np.isin(self._keys(learned), gone)]
+        strengths = [self._strength(self.learned.position(source, target)) for source, target in said.tolist()]
+        return UpgradeTable(
+            is_said=np.arange(len(learned) + len(said)) >= len(learned),
+            strengths=np.concatenate((found.strength[learned], np.array(strengths, dtype=np.float32))),
+            sources=np.concatenate((self.learned.sources[learned], said[:, 0])),
+            targets=np.concatenate((found.target[learned], said[:, 1])),
+            n_products=n_products,
+        )
+
+    @cached_property
+    def mains(self) -> Edges:
+        """From each accessory to the products without which it is nothing."""
+        return self._backwards(ACCESSORY)
+
+    @cached_property
+    def substitutes(self) -> Edges:
+        """From each substitute to the products that it stands in for."""
+        return self._backwards(SUBSTITUTE)
+
+    @cached_property
+    def bans(self) -> Edges:
+        """From each product that people banned to those from which they did."""
+        pairs = [(source, target) for target, sources in self.banned_from.items() for source in sources]
+        sources, targets = np.array(pairs, dtype=np.int32).reshape(-1, 2).T
+        return Edges(targets, sources, self.learned.n_products)
 
     def with_words(self, words: Mapping[int, Mapping[int, Word]]) -> "Links":
         """Replace all that people say of some sources."""
         said = {source: of for source, of in {**self._said, **words}.items() if of}
         return Links(self.learned, said)
+
+    def _backwards(self, relation: int) -> Edges:
+        learned, said = self._learned(relation), self._said_pairs(Relation(RELATIONS[relation]))
+        return Edges(
+            np.concatenate((self._found.target[learned], said[:, 1])),
+            np.concatenate((self.learned.sources[learned], said[:, 0])),
+            self.learned.n_products,
+        )
+
+    def _learned(self, relation: int) -> NDArray[np.int64]:
+        """Where the learned relationships stand that people did not speak of."""
+        places: NDArray[np.int64] = (self._found.relation == relation).nonzero()[0]
+        n_products = self.learned.n_products
+        said = [source * n_products + target for source, words in self._said.items() for target in words]
+        return places[~np.isin(self._keys(places), np.array(said, dtype=np.int64))]
+
+    def _keys(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """One number for each relationship's pair of products."""
+        keys: NDArray[np.int64] = self.learned.sources[places].astype(np.int64)
+        keys *= self.learned.n_products
+        keys += self._found.target[places]
+        return keys
+
+    def _said_pairs(self, relation: Relation) -> NDArray[np.int32]:
+        """What people say, int32 (n, 2): source and target."""
+        pairs = [
+            (source, target)
+            for source, words in self._said.items()
+            for target, word in words.items()
+            if word.relation is relation and not word.is_banned
+        ]
+        return np.array(pairs, dtype=np.int32).reshape(-1, 2)
 
     def _hear(self) -> None:
         banned: dict[int, set[int]] = {}
@@ -195,9 +254,11 @@ class Links:
         if word is None and (at is None or (source, target) in self._dropped):
             return None
         grounds = WORD_OF_PEOPLE if at is None else grounds_of(self._found, at)
-        strength = 1.0 if at is None else float(self._found.strength[at])
         relation = word.relation if word is not None else Relation(RELATIONS[self._found.relation[at or 0]])
-        return Link(relation, word is not None, strength, LEADS[relation], f": {grounds}")
+        return Link(relation, word is not None, self._strength(at), LEADS[relation], f": {grounds}")
+
+    def _strength(self, at: int | None) -> float:
+        return 1.0 if at is None else float(self._found.strength[at])
 
     def _targets(self, source: int, relations: Sequence[Relation]) -> list[int]:
         words = self._said.get(source, {})

@@ -12,6 +12,7 @@ from service.offers.shelf import ProductRow
 FIRST = 12
 MOST_CONTRIBUTORS = 2
 LARGEST_INT32 = 2**31
+_PLACES = np.arange(4096, dtype=np.int32)
 
 
 class NeighbourScores:
@@ -79,6 +80,7 @@ def sort_with_places(rows: NDArray[np.int32], n_rows: int) -> tuple[NDArray[Any]
     """
     bits = max(1, (len(rows) - 1).bit_length())
     kind: Any = np.int32 if (n_rows + 1) << bits < LARGEST_INT32 else np.int64
-    keys: NDArray[Any] = (rows.astype(kind) << bits) + np.arange(len(rows), dtype=kind)
+    keys: NDArray[Any] = rows.astype(kind, copy=False) << bits
+    keys += _PLACES[: len(rows)] if len(rows) <= len(_PLACES) else np.arange(len(rows), dtype=kind)
     keys.sort()
     return keys >> bits, keys & ((1 << bits) - 1)

@@ -261,16 +261,37 @@ def test_every_upgrade_that_may_be_offered_comes_before_everything_else(case: Ca
     assert all(o["relation"] is Relation.UP_SELL for o in decision.offers[: len(qualifying)])
 
 
-@given(cases())
-def test_many_at_once_are_decided_as_one_by_one(case: Case) -> None:
+@given(cases(), st.booleans())
+def test_many_at_once_are_decided_as_one_by_one(case: Case, is_up_sell_first: bool) -> None:
     shelf = Shelf(content_of(case.world))
     state = LiveState(shelf, 0)
     state.set_relationships(case.words)
+    limit = min(case.limit, 3)
 
-    decided = decide_listed(shelf, state, ["ann", "bob"], (), min(case.limit, 3))
+    decided = decide_listed(shelf, state, ["ann", "bob"], case.basket, limit, is_up_sell_first=is_up_sell_first)
 
     for account_id, decision in decided.items():
-        assert decision == decide(gather(shelf, state, Asked(account_id, min(case.limit, 3))))
+        asked = Asked(account_id, limit, exclude=case.basket)
+        assert decision == decide(gather(shelf, state, asked, is_up_sell_first=is_up_sell_first))
+
+
+def test_accounts_that_own_what_has_upgrades_are_decided_for_many_at_once() -> None:
+    shelf = Shelf(content_of(WORLD))
+    state = LiveState(shelf, 0)
+    state.set_relationships({"beans": {"mug": Word(Relation.UP_SELL, is_banned=False)}})
+
+    decided = decide_listed(shelf, state, ["ann"], ["grinder-pro"], 2)
+
+    assert offered(decided["ann"])[0] == "mug"
+    assert decided["ann"].withheld == {WithheldCode.EXCLUDED: 1}
+
+
+def test_accounts_that_own_what_people_say_something_goes_with_are_decided_for_one_by_one() -> None:
+    shelf = Shelf(content_of(WORLD))
+    state = LiveState(shelf, 0)
+    state.set_relationships({"beans": {"scale": Word(Relation.CROSS_SELL, is_banned=False)}})
+
+    assert decide_listed(shelf, state, ["ann"], [], 2) == {}
 
 
 @given(cases())

@@ -38,7 +38,7 @@ def test_an_account_gets_a_complete_answer(client: TestClient, version: str) -> 
     assert {name: body[name] for name in body if name not in ("decision_id", "offers")} == {
         "account_id": "ann",
         "account_known": True,
-        "generated_at": "2024-03-01T12:00:00.000Z",
+        "generated_at": "2024-03-01T12:00:00Z",
         "artifact_version": version,
         "sequence": 0,
         "source": "personalized",
