@@ -55,6 +55,7 @@ def mine_relationships(
     later = _without(find_sequences(purchases, parameters), *taken, n_products=n_products)
     mined = concatenate([upgrades, substitutes, together, later])
     inherited = inherit(interactions, products, baskets, mined, parameters)
+    inherited = _without(inherited, *upwards, mined.keys(n_products), n_products=n_products)
     rows = _strongest(concatenate([mined, inherited]), products.is_active, parameters.most_per_product)
     return _lay_out(rows, purchases, prices)
 

@@ -143,6 +143,17 @@ def test_a_product_without_a_history_inherits_what_its_category_goes_with() -> N
     assert mine(baskets, category={0: "tea", 2: "tea", 1: "milk"}, retired=[1]).target.tolist().count(1) == 0
 
 
+def test_nothing_is_inherited_where_the_products_themselves_have_a_relationship() -> None:
+    baskets = [*guests(*([[0, 1]] * 30), [2]), *ALONE]
+    catalogue = {"category": {0: "tea", 2: "tea", 1: "milk"}, "family": {1: "f", 2: "f"}}
+
+    upwards = mine(baskets, tier={1: 2, 2: 1}, **catalogue)
+    downwards = mine(baskets, tier={1: 1, 2: 2}, **catalogue)
+
+    assert [one[:2] for one in told(upwards) if one[0] == 2] == [(2, "up_sell")]
+    assert [one[:2] for one in told(downwards) if one[0] == 2] == []
+
+
 def test_each_product_keeps_the_strongest() -> None:
     baskets = [*guests(*([[0, 1]] * 30), *([[0, 2]] * 20), *([[0, 3]] * 10)), *ALONE]
     catalogue = products_of(10)
