@@ -145,10 +145,10 @@ def test_a_product_without_a_history_inherits_what_its_category_goes_with() -> N
 
 def test_nothing_is_inherited_where_the_products_themselves_have_a_relationship() -> None:
     baskets = [*guests(*([[0, 1]] * 30), [2]), *ALONE]
-    catalogue = {"category": {0: "tea", 2: "tea", 1: "milk"}, "family": {1: "f", 2: "f"}}
+    category, family = {0: "tea", 2: "tea", 1: "milk"}, {1: "f", 2: "f"}
 
-    upwards = mine(baskets, tier={1: 2, 2: 1}, **catalogue)
-    downwards = mine(baskets, tier={1: 1, 2: 2}, **catalogue)
+    upwards = mine(baskets, category=category, family=family, tier={1: 2, 2: 1})
+    downwards = mine(baskets, category=category, family=family, tier={1: 1, 2: 2})
 
     assert [one[:2] for one in told(upwards) if one[0] == 2] == [(2, "up_sell")]
     assert [one[:2] for one in told(downwards) if one[0] == 2] == []
