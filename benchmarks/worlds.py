@@ -7,6 +7,7 @@ import numpy as np
 from models.artifact import (
     NO_NUMBER,
     Content,
+    Customers,
     FileEntry,
     IdIndex,
     Manifest,
@@ -66,6 +67,7 @@ def world(n_accounts: int, rng: np.random.Generator) -> Content:
         neighbour_products=rng.integers(0, N_PRODUCTS, (N_PRODUCTS, N_NEIGHBOURS), dtype=np.int32),
         neighbour_scores=np.sort(rng.random((N_PRODUCTS, N_NEIGHBOURS), dtype=np.float32), axis=1)[:, ::-1].copy(),
         relationships=Relationships.none(N_PRODUCTS),
+        customers=Customers.unknown(n_accounts),
         report=b"{}",
     )
 

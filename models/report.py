@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,10 +30,11 @@ BASKET_CUTS = (1, 3, 10)
 class Report:
     """What the held-out period told.
 
-    metrics:    target ("new", "all", "basket") -> model -> metric -> {value, low, high, n}.
+    metrics:    target ("new", "all", "basket", "purchases", "spend_minor") -> model -> metric -> {value, low, high, n}.
     windows:    when each window begins and ends.
     notice:     what a reader should know about the split, or empty.
     parameters: what the models were trained with, the blend's weights included.
+    customers:  what accounts' worth was estimated with.
     """
 
     metrics: dict[str, dict[str, dict[str, Any]]]
@@ -41,6 +42,7 @@ class Report:
     notice: str
     parameters: dict[str, Any]
     verdict: Verdict
+    customers: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         return json.dumps(asdict(self), sort_keys=True, indent=1).encode()

@@ -1,7 +1,7 @@
 """Learn from a sales history: split, fit, evaluate, gate, write."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from models.artifact import (
     Artifact,
     ArtifactInvalid,
     Content,
+    Customers,
     FileEntry,
     IdIndex,
     Manifest,
@@ -21,6 +22,7 @@ from models.artifact import (
     write_artifact,
 )
 from models.candidates import list_candidates
+from models.customers.learn import learn_customers, measure_customers
 from models.data.errors import HistoryInvalid
 from models.data.history import History
 from models.data.interactions import Interactions, owned_matrix
@@ -88,7 +90,10 @@ def train(history: History, options: TrainingOptions, root: Path, live: Path | N
     )
     chosen = choose(interactions, split, options, step)
     report, evaluated = evaluate(interactions, split, chosen, options, live, step)
-    content = learn_content(interactions, history.products, split.as_of, chosen, evaluated, report, step)
+    step("value every account")
+    customers, described = learn_customers(interactions, split.as_of)
+    report = replace(report, customers=described)
+    content = learn_content(interactions, history.products, split.as_of, chosen, evaluated, customers, report, step)
     step("write the artifact")
 
     def describe(files: dict[str, FileEntry]) -> Manifest:
@@ -145,6 +150,7 @@ def evaluate(
     metrics = describe_targets(measured, options.seed)
     baskets: dict[str, BasketScorer] = {"neighbours": neighbours, "popularity": fitted.popularity, **fit_pairs(learned)}
     metrics["basket"] = measure_baskets(baskets, learned, holdout, options.seed)
+    metrics |= measure_customers(interactions, split, options.seed)
     parameters = chosen.parameters.to_json() | {"blend": asdict(chosen.weights)}
     return Report(metrics, split.describe(), split.notice, parameters, verdict), fitted
 
@@ -167,6 +173,7 @@ def learn_content(
     as_of: int,
     chosen: Chosen,
     evaluated: FittedRankers,
+    customers: Customers,
     report: Report,
     step: Step,
 ) -> Content:
@@ -195,6 +202,7 @@ def learn_content(
         neighbour_products=neighbours.products,
         neighbour_scores=neighbours.scores,
         relationships=relationships,
+        customers=customers,
         report=report.to_json(),
     )
 

@@ -24,6 +24,8 @@ TITLES = {
     "new": "Products new to the account, held-out period (n = {n} accounts)",
     "all": "All products, held-out period (n = {n} accounts)",
     "basket": "One hidden product of a basket, held-out period (n = {n} baskets)",
+    "purchases": "Days on which accounts bought, held-out period (n = {n} accounts)",
+    "spend_minor": "What accounts spent in minor units, held-out period (n = {n} accounts)",
 }
 
 FileOption = Annotated[Path | None, typer.Option(exists=True, dir_okay=False)]

@@ -11,6 +11,7 @@ from models.artifact import (
     NO_NUMBER,
     NO_ROW,
     Content,
+    Customers,
     FileEntry,
     IdIndex,
     Manifest,
@@ -124,6 +125,7 @@ def content_of(world: World) -> Content:
         neighbour_products=_padded([[i for i, _ in one] for one in neighbours], NO_ROW),
         neighbour_scores=_padded([[s for _, s in one] for one in neighbours], 0).astype(np.float32),
         relationships=world.relationships_of(row),
+        customers=Customers.unknown(len(accounts)),
         report=b'{"metrics": {"recall_at_10": 0.25}}',
     )
 

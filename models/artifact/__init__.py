@@ -4,6 +4,7 @@ Needs numpy alone.
 """
 
 from models.artifact.content import NO_NUMBER, NO_ROW, Content, Products
+from models.artifact.customers import Customers
 from models.artifact.errors import ArtifactInvalid
 from models.artifact.files import Artifact, list_artifacts, open_artifact, write_artifact
 from models.artifact.ids import IdIndex, TextColumn, in_hash_order
@@ -16,6 +17,7 @@ __all__ = [
     "Artifact",
     "ArtifactInvalid",
     "Content",
+    "Customers",
     "FileEntry",
     "IdIndex",
     "Manifest",

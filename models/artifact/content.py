@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, is_dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.artifact.customers import Customers
 from models.artifact.ids import IdIndex, TextColumn
 from models.artifact.relationships import Relationships
 
@@ -49,6 +50,7 @@ class Content:
     neighbour_products: int32 (P, K), the products that go with each product, best first, NO_ROW padded.
     neighbour_scores:   float32 (P, K); a basket's score of a product is the sum over the basket's products.
     relationships:      upgrades, cross-sells, accessories and substitutes of each product.
+    customers:          what each account is worth.
     report:             the evaluation report, JSON.
     """
 
@@ -65,6 +67,7 @@ class Content:
     neighbour_products: NDArray[np.int32]
     neighbour_scores: NDArray[np.float32]
     relationships: Relationships
+    customers: Customers
     report: bytes
 
     def owned_by(self, account_row: int) -> NDArray[np.int32]:
@@ -99,10 +102,12 @@ def from_files(arrays: dict[str, NDArray[np.generic]], report: bytes) -> Content
     numbers = {name: arrays[f"products.{name}"] for name in ("tiers", "prices_minor", "margins_minor", "is_active")}
     products = Products(ids=index("products.ids"), **texts, **numbers)  # type: ignore[arg-type]
     related = {f.name: arrays[f"relationships.{f.name}"] for f in fields(Relationships)}
+    valued = {f.name: arrays[f"customers.{f.name}"] for f in fields(Customers)}
     nested = {
         "account_ids": index("account_ids"),
         "products": products,
         "relationships": Relationships(**related),  # type: ignore[arg-type]
+        "customers": Customers(**valued),  # type: ignore[arg-type]
     }
     plain = {f.name: arrays[f.name] for f in fields(Content) if f.name not in (*nested, "report")}
     return Content(**nested, **plain, report=report)  # type: ignore[arg-type]

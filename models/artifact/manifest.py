@@ -9,7 +9,7 @@ from typing import Any
 from models.artifact.errors import ArtifactInvalid
 
 FORMAT = "nextoffer-artifact"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 MANIFEST_NAME = "manifest.json"
 
 

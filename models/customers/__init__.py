@@ -1,1 +1,1 @@
-"""Value, lifetime value, propensity and clusters of accounts. Not built yet."""
+"""What accounts are worth: recency, frequency and money, how often they will buy, what they will spend."""

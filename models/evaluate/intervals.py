@@ -1,5 +1,6 @@
 """Bootstrap intervals: what the same measurement might have been with other accounts."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,12 +23,37 @@ class Estimate:
 
 def estimate_mean(values: NDArray[np.float64], seed: int, resamples: int = RESAMPLES) -> Estimate:
     """Resample the values, shape (n,), with replacement; the same seed gives the same interval."""
-    n = len(values)
+    return _bootstrapped(lambda rows: values[rows].mean(axis=-1), len(values), seed, resamples)
+
+
+def estimate_ratio(
+    above: NDArray[np.float64], below: NDArray[np.float64], seed: int, resamples: int = RESAMPLES
+) -> Estimate:
+    """Estimate the sum of one column over that of another, both (n,), resampling their rows together."""
+    return _bootstrapped(lambda rows: above[rows].sum(axis=-1) / below[rows].sum(axis=-1), len(above), seed, resamples)
+
+
+def estimate_correlation(one: NDArray[np.float64], other: NDArray[np.float64], seed: int) -> Estimate:
+    """Estimate Pearson's correlation of two columns (n,); NaN where one of them does not vary."""
+
+    def correlation(rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        a, b = one[rows], other[rows]
+        a, b = a - a.mean(axis=-1, keepdims=True), b - b.mean(axis=-1, keepdims=True)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray((a * b).sum(axis=-1) / np.sqrt((a * a).sum(axis=-1) * (b * b).sum(axis=-1)))
+
+    return _bootstrapped(correlation, len(one), seed, RESAMPLES)
+
+
+def _bootstrapped(
+    statistic: Callable[[NDArray[np.int64]], NDArray[np.float64]], n: int, seed: int, resamples: int
+) -> Estimate:
+    """Take a statistic of all rows, and of resampled ones. statistic: of row numbers (..., n), along the last axis."""
     if n == 0:
         return Estimate(float("nan"), float("nan"), float("nan"), 0)
     rng = np.random.default_rng(seed)
     step = max(DRAWS_PER_BATCH // n, 1)
     sizes = [min(step, resamples - begin) for begin in range(0, resamples, step)]
-    means = np.concatenate([values[rng.integers(0, n, (size, n))].mean(axis=1) for size in sizes])
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Estimate(float(values.mean()), float(low), float(high), n)
+    drawn = np.concatenate([statistic(rng.integers(0, n, (size, n))) for size in sizes])
+    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(float(statistic(np.arange(n))), float(low), float(high), n)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from sqlalchemy.orm import Session
 
-from models.artifact import NO_NUMBER, Content, IdIndex, Products, Relationships, TextColumn, in_hash_order
+from models.artifact import NO_NUMBER, Content, Customers, IdIndex, Products, Relationships, TextColumn, in_hash_order
 from service.catalogue.tables import Product
 from service.offers.queries import popular_products
 
@@ -38,6 +38,7 @@ def fallback_content(popular: Sequence[tuple[Product, int]]) -> Content:
         neighbour_products=np.empty((len(ids), 0), dtype=np.int32),
         neighbour_scores=np.empty((len(ids), 0), dtype=np.float32),
         relationships=Relationships.none(len(ids)),
+        customers=Customers.unknown(0),
         report=b"{}",
     )
 

@@ -4,7 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.artifact import NO_NUMBER, NO_ROW, Content, IdIndex, Products, Relationships, TextColumn, in_hash_order
+from models.artifact import (
+    NO_NUMBER,
+    NO_ROW,
+    Content,
+    Customers,
+    IdIndex,
+    Products,
+    Relationships,
+    TextColumn,
+    in_hash_order,
+)
 
 PRODUCTS = 5
 
@@ -45,5 +55,6 @@ def make_content(
         neighbour_products=np.full((PRODUCTS, 1), NO_ROW, dtype=np.int32),
         neighbour_scores=np.zeros((PRODUCTS, 1), dtype=np.float32),
         relationships=Relationships.none(PRODUCTS),
+        customers=Customers.unknown(len(account_ids)),
         report=b"{}",
     )

@@ -1,0 +1,122 @@
+"""Each account's purchases in the few figures from which its value is estimated."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.data.interactions import Interactions
+from models.data.split import DAY_SECONDS
+
+LEAST_GAPS = 2
+"""A spread needs two."""
+
+
+@dataclass(frozen=True)
+class PurchaseHistory:
+    """One entry per account. A purchase is a day on which something was bought: two orders of one day are one.
+
+    n_purchases: int64 (A,), days with a purchase; 0 for an account that never bought.
+    n_repeat:    int64 (A,), purchases after the first (x).
+    last_days:   float64 (A,), days from the first purchase to the last (t_x); 0 where there is no repeat.
+    age_days:    float64 (A,), days from the first purchase to ``as_of`` (T); 0 where there is none.
+    mean_spend:  float64 (A,), minor units per repeat purchase (z), NaN where there is none. The first purchase is left
+                 out, as its kind differs from later ones. Returns are subtracted on the day they came.
+    spend:       float64 (A,), minor units in all, returns subtracted.
+    gap_days, gap_spread, usual_gap: float64 (A,), mean, standard deviation and median of the days between purchases
+                 that follow each other; NaN where there are fewer than two such gaps.
+    account, day: int64 (N,), every purchase but those of guests, ascending in both: whose, and days since 1970 (UTC).
+    """
+
+    n_purchases: NDArray[np.int64]
+    n_repeat: NDArray[np.int64]
+    last_days: NDArray[np.float64]
+    age_days: NDArray[np.float64]
+    mean_spend: NDArray[np.float64]
+    spend: NDArray[np.float64]
+    gap_days: NDArray[np.float64]
+    gap_spread: NDArray[np.float64]
+    usual_gap: NDArray[np.float64]
+    account: NDArray[np.int64]
+    day: NDArray[np.int64]
+
+    @property
+    def has_bought(self) -> NDArray[np.bool_]:
+        """Bool (A,)."""
+        return self.n_purchases > 0
+
+
+def purchase_history(interactions: Interactions, as_of: int) -> PurchaseHistory:
+    """Sum up lines before ``as_of`` (epoch seconds). Guests are left out; mere returns are no purchase."""
+    known = interactions.is_known
+    return history_of_events(
+        interactions.account[known],
+        interactions.time[known],
+        interactions.amount_minor[known].astype(np.float64),
+        interactions.quantity[known] > 0,
+        interactions.n_accounts,
+        as_of,
+    )
+
+
+def history_of_events(
+    account: NDArray[np.int32],
+    time: NDArray[np.int64],
+    amount: NDArray[np.float64],
+    is_purchase: NDArray[np.bool_],
+    n_accounts: int,
+    as_of: int,
+) -> PurchaseHistory:
+    """Sum up events, one entry each: whose, when (epoch seconds), how much, and whether something was bought."""
+    day = time // DAY_SECONDS
+    first_day, n_days = (int(day.min()), int(day.max() - day.min()) + 1) if len(day) else (0, 1)
+    key = account.astype(np.int64) * n_days + (day - first_day)
+    bought = np.unique(key[is_purchase])
+    owner, at = bought // n_days, bought % n_days
+    n_purchases = np.bincount(owner, minlength=n_accounts)
+    starts = n_purchases.cumsum() - n_purchases
+    has_bought = n_purchases > 0
+    first = np.zeros(n_accounts, dtype=np.int64)
+    last = np.zeros(n_accounts, dtype=np.int64)
+    first[has_bought] = at[starts[has_bought]]
+    last[has_bought] = at[starts[has_bought] + n_purchases[has_bought] - 1]
+    age = np.where(has_bought, as_of / DAY_SECONDS - first_day - first, 0.0)
+    spend = np.bincount(account, weights=amount, minlength=n_accounts).astype(np.float64)
+    is_later = key > (account * np.int64(n_days) + first[account])
+    later_spend = np.bincount(account[is_later], weights=amount[is_later], minlength=n_accounts)
+    n_repeat = np.maximum(n_purchases - 1, 0)
+    mean, spread, usual = _gaps(owner, at, n_accounts)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return PurchaseHistory(
+            n_purchases=n_purchases,
+            n_repeat=n_repeat,
+            last_days=(last - first).astype(np.float64),
+            age_days=age,
+            mean_spend=np.where(n_repeat > 0, later_spend / n_repeat, np.nan),
+            spend=spend,
+            gap_days=mean,
+            gap_spread=spread,
+            usual_gap=usual,
+            account=owner,
+            day=at + first_day,
+        )
+
+
+def _gaps(
+    owner: NDArray[np.int64], day: NDArray[np.int64], n_accounts: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Mean, standard deviation and median of the days between an account's purchases; both ascending, by account."""
+    is_gap = owner[1:] == owner[:-1]
+    gap, whose = np.diff(day)[is_gap].astype(np.float64), owner[1:][is_gap]
+    n = np.bincount(whose, minlength=n_accounts)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = np.bincount(whose, weights=gap, minlength=n_accounts) / n
+        squares = np.bincount(whose, weights=(gap - mean[whose]) ** 2, minlength=n_accounts)
+        spread = np.sqrt(squares / (n - 1))
+    ordered = gap[np.lexsort((gap, whose))]
+    starts = n.cumsum() - n
+    is_enough = n >= LEAST_GAPS
+    usual = np.full(n_accounts, np.nan)
+    low, high = (starts + (n - 1) // 2)[is_enough], (starts + n // 2)[is_enough]
+    usual[is_enough] = (ordered[low] + ordered[high]) / 2
+    return np.where(is_enough, mean, np.nan), np.where(is_enough, spread, np.nan), usual

@@ -1,0 +1,58 @@
+"""Segments by one figure: how much of the whole an account makes, and whether it buys more or less often of late."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binom
+
+from models.artifact.customers import NOT_SEGMENTED, TRENDS
+from models.customers.history import PurchaseHistory
+
+TIER_ENDS: Final = (0.8, 0.95)
+"""Pareto's rule in its usual three classes (ABC analysis)."""
+RECENT_DAYS: Final = 90
+BEFORE_DAYS: Final = 270
+CHANCE: Final = 0.1
+GROWING, STEADY, FALLING = range(len(TRENDS))
+
+
+def tiers_of(amounts: NDArray[np.float64]) -> NDArray[np.int8]:
+    """Return int8 (n,): 0 for the largest that make 80 % of the sum together, 1 for those up to 95 %, 2 for the rest.
+
+    Whoever crosses a border belongs to the higher tier, and so does whoever has as much. Accounts with nothing or less
+    are in the last tier. NaN gives NOT_SEGMENTED.
+    """
+    known = np.isfinite(amounts)
+    tiers = np.where(known, len(TIER_ENDS), NOT_SEGMENTED).astype(np.int8)
+    positive = np.flatnonzero(known & (np.nan_to_num(amounts) > 0))
+    if not len(positive):
+        return tiers
+    distinct, place, n_each = np.unique(-amounts[positive], return_inverse=True, return_counts=True)
+    total = (-distinct * n_each).cumsum()
+    before = (total - -distinct * n_each) / total[-1]
+    tiers[positive] = np.searchsorted(TIER_ENDS, before, side="right")[place]
+    return tiers
+
+
+def trends_of(history: PurchaseHistory, as_of_day: float) -> NDArray[np.int8]:
+    """Return int8 (A,), positions in TRENDS: the repeat purchases of the last 90 days against the 270 before them.
+
+    If nothing changed, each of an account's purchases falls into the recent part with the probability of that part's
+    length: binomial. Growing and falling are what then happens in at most one of ten cases. An account whose first
+    purchase is less than 180 days ago is NOT_SEGMENTED.
+    """
+    n = len(history.n_purchases)
+    since = as_of_day - history.day
+    is_repeat = np.ones(len(since), dtype=np.bool_)
+    is_repeat[np.unique(history.account, return_index=True)[1]] = False
+    is_recent = is_repeat & (since < RECENT_DAYS)
+    is_before = is_repeat & (since >= RECENT_DAYS) & (since < RECENT_DAYS + BEFORE_DAYS)
+    recent, before = (np.bincount(history.account[mask], minlength=n) for mask in (is_recent, is_before))
+    days_before = np.clip(history.age_days - RECENT_DAYS, 0, BEFORE_DAYS)
+    share = RECENT_DAYS / (RECENT_DAYS + days_before)
+    trend = np.full(n, STEADY, dtype=np.int8)
+    trend[binom.sf(recent - 1, recent + before, share) <= CHANCE] = GROWING
+    trend[binom.cdf(recent, recent + before, share) <= CHANCE] = FALLING
+    trend[days_before < RECENT_DAYS] = NOT_SEGMENTED
+    return trend
