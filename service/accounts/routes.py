@@ -2,11 +2,12 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Path, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import TypeAdapter
 
 from service.accounts.queries import find_account, find_consent, set_consent, upsert_accounts
 from service.accounts.schemas import AccountIn, AccountOut, ConsentIn, ConsentOut
+from service.accounts.value import value_of
 from service.auth.dependencies import require
 from service.dependencies import ReadSession
 from service.examples import ACCOUNT_ID
@@ -89,9 +90,12 @@ def get_account_consent(account_id: AccountInPath, session: ReadSession) -> Cons
     dependencies=[Depends(require("read"))],
     responses=problems("key-missing", "key-invalid", "scope-missing", "unknown-account", "request-invalid"),
 )
-def get_account(account_id: AccountInPath, session: ReadSession) -> AccountOut:
-    """What is known of an account: its attributes, its orders in numbers, and what it owns.
+def get_account(account_id: AccountInPath, session: ReadSession, request: Request) -> AccountOut:
+    """What is known of an account: its attributes, its orders in numbers, what it owns, and what it is worth.
 
-    A product is owned while more of it was bought than returned. Cancelled orders count for nothing.
+    A product is owned while more of it was bought than returned. Cancelled orders count for nothing. `value` is as of
+    the live artifact; everything else is as of now.
     """
-    return find_account(session, account_id)
+    live = request.app.state.nextoffer.holder.live
+    value = value_of(live.shelf.content, account_id) if live else None
+    return find_account(session, account_id).model_copy(update={"value": value})

@@ -1,6 +1,6 @@
 """Accounts as callers write and read them."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -85,6 +85,59 @@ class OwnedProduct(BaseModel):
     last_bought_at: datetime
 
 
+class Rfm(BaseModel):
+    """Recency, frequency and money among all accounts, in quintiles: 5 is the best fifth."""
+
+    recency: int = Field(ge=1, le=5)
+    frequency: int = Field(ge=1, le=5)
+    monetary: int = Field(ge=1, le=5)
+    segment: str = Field(description="One of eleven, such as `Champions` or `At Risk`.")
+
+
+class ExpectedPurchases(BaseModel):
+    """How often an account is expected to buy."""
+
+    days: float = Field(description="Counted from the artifact's date on.")
+    purchases: float = Field(description="Expected number of days with a purchase (BG/NBD).")
+
+
+class ValueAhead(BaseModel):
+    """What an account is expected to spend, discounted."""
+
+    days: int = Field(description="How far it looks ahead.")
+    annual_rate: float = Field(description="At which money ahead is discounted.")
+    expected_minor: int
+    low_minor: int | None = Field(description="Four of five such accounts will spend between this and the next.")
+    high_minor: int | None
+
+
+class AccountValue(BaseModel):
+    """What an account is worth, as of the live artifact. What the history does not tell is null."""
+
+    purchase_days: int = Field(description="Days on which it bought: what the estimates rest on.")
+    first_purchase_on: date
+    last_purchase_on: date
+    spend_minor: int = Field(description="In minor units, returns subtracted.")
+    rfm: Rfm
+    revenue_tier: str | None = Field(
+        description="`A`: the largest, which make 80 % of it together; `B`: up to 95 %; `C`."
+    )
+    value_tier: str | None = Field(description="The same by value ahead.")
+    trend: str | None = Field(
+        description="`growing` or `falling` where the last 90 days differ from the 270 before beyond chance (1 in 10)."
+    )
+    is_alive: float | None = Field(description="P(still buying).")
+    expected_purchases: list[ExpectedPurchases]
+    purchase_spend_minor: int | None = Field(description="Expected spend on a day with a purchase (gamma-gamma).")
+    value_ahead: ValueAhead | None
+    usual_gap_days: float | None = Field(description="Median of the days between purchases.")
+    next_purchase_on: date | None = Field(description="The last purchase and the usual gap; past where it is overdue.")
+    is_contractual: bool = Field(
+        description="Buys at regular intervals, as by contract: the model, in which purchases come by chance, does not "
+        "describe it."
+    )
+
+
 class AccountOut(BaseModel):
     """What is known of one account."""
 
@@ -103,3 +156,6 @@ class AccountOut(BaseModel):
     totals: list[CurrencyTotal] = Field(description="What was spent, by currency.")
     owned_count: int = Field(description="How many different products are owned.")
     owned: list[OwnedProduct] = Field(description="The products owned, last bought first; at most 100.")
+    value: AccountValue | None = Field(
+        default=None, description="What it is worth; null without an artifact that knows purchases of it."
+    )

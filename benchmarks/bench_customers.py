@@ -1,0 +1,73 @@
+"""What accounts are worth: fit and prediction, beside one evaluation of the likelihood over the same accounts."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betaln, gammaln
+
+from benchmarks.measure import peak_memory_mib, show, time_in_turn
+from models.customers.history import PurchaseHistory, history_of_events
+from models.customers.lifetime_value import ValueParameters, estimate_value
+
+SIZES = (10_000, 100_000, 1_000_000)
+ROUNDS = 3
+DAYS = 300
+R, ALPHA, A, B = 0.8, 20.0, 0.9, 3.0
+
+
+def main() -> None:
+    rows, rows_with_intervals = [], []
+    for size in SIZES:
+        history = simulate(size)
+        seconds = time_in_turn(
+            ROUNDS,
+            ours=lambda one=history: estimate_value(one, ValueParameters(), has_intervals=False),  # type: ignore[misc]
+            all=lambda one=history: estimate_value(one, ValueParameters()),  # type: ignore[misc]
+            floor=lambda one=history: likelihood(one),  # type: ignore[misc]
+        )
+        peak = f"peak {peak_memory_mib(estimate_simulated, size):,.0f} MiB"
+        rows.append((f"{size:,} accounts", seconds["ours"], seconds["floor"], ""))
+        rows_with_intervals.append((f"{size:,} accounts, with intervals", seconds["all"], seconds["floor"], peak))
+    show("P(active), purchases, spend and value ahead", "one likelihood", rows + rows_with_intervals)
+
+
+def estimate_simulated(size: int) -> None:
+    """All of it in a process of its own."""
+    estimate_value(simulate(size), ValueParameters())
+
+
+def likelihood(history: PurchaseHistory) -> float:
+    """Evaluate the log-likelihood of BG/NBD once, as it is written in the paper, at its truth."""
+    x, last, age = history.n_repeat, history.last_days, history.age_days
+    common = gammaln(R + x) - gammaln(R) + R * np.log(ALPHA) - betaln(A, B)
+    stayed = betaln(A, B + x) - (R + x) * np.log(ALPHA + age)
+    left = np.where(x > 0, betaln(A + 1, np.maximum(B + x - 1, B)) - (R + x) * np.log(ALPHA + last), -np.inf)
+    return float((common + np.logaddexp(stayed, left)).sum())
+
+
+def simulate(size: int) -> PurchaseHistory:
+    """Let accounts buy as the models say."""
+    random = np.random.default_rng(size)
+    rate, leaving = random.gamma(R, 1 / ALPHA, size), random.beta(A, B, size)
+    scale = random.gamma(3.5, 1 / 2_000, size)
+    at = random.uniform(0, DAYS / 2, size)
+    whose, when = [], []
+    active: NDArray[np.int64] = np.arange(size)
+    while len(active):
+        whose.append(active)
+        when.append(at[active])
+        active = active[random.random(len(active)) >= leaving[active]] if len(whose) > 1 else active
+        at[active] += random.exponential(1 / rate[active])
+        active = active[at[active] < DAYS]
+    account, time = np.concatenate(whose), np.concatenate(when)
+    return history_of_events(
+        account.astype(np.int32),
+        (time * 86_400).astype(np.int64),
+        random.gamma(4.0, 1 / scale[account]),
+        np.ones(len(account), dtype=np.bool_),
+        size,
+        DAYS * 86_400,
+    )
+
+
+if __name__ == "__main__":
+    main()

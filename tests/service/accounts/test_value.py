@@ -1,0 +1,83 @@
+"""What an account is worth, as an artifact says it."""
+
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import orjson
+import pytest
+
+from models.artifact import Content
+from models.artifact.customers import RFM_SEGMENTS, Customers
+from models.customers.learn import learn_customers
+from models.data.interactions import GUEST, Interactions
+from service.accounts.value import value_of
+from tests.artifacts import coffee_world, content_of
+
+DAY = 86_400
+N_ACCOUNTS = 40
+AS_OF = 400
+
+
+@pytest.fixture(scope="module")
+def content() -> Content:
+    """Forty accounts, the first of which buys weekly, the last but one once, and the last never."""
+    random = np.random.default_rng(0)
+    events = [(0, 200 + 7 * week, 500) for week in range(28)] + [(N_ACCOUNTS - 2, 100, 900), (GUEST, 150, 77)]
+    for account in range(1, N_ACCOUNTS - 2):
+        bought = np.unique(random.integers(30, AS_OF, 1 + account % 7)).tolist()
+        events += [(account, one, int(random.integers(100, 5_000))) for one in bought]
+    whose, days, amounts = (np.array(column) for column in zip(*events, strict=True))
+    world = replace(coffee_world(), owned={f"a{number}": ["beans"] for number in range(N_ACCOUNTS)})
+    made = content_of(world)
+    rows = np.array([made.account_ids.row_of(f"a{number}") for number in range(N_ACCOUNTS)])
+    interactions = Interactions(
+        account=np.where(whose == GUEST, GUEST, rows[whose]).astype(np.int32),
+        product=np.zeros(len(whose), dtype=np.int32),
+        order=np.arange(len(whose), dtype=np.int32),
+        time=days.astype(np.int64) * DAY,
+        quantity=np.ones(len(whose), dtype=np.float32),
+        amount_minor=amounts.astype(np.int64),
+        account_ids=np.array(list(made.account_ids.texts), dtype=object),
+        product_ids=np.array(["beans"], dtype=object),
+        order_count=len(whose),
+    )
+    customers, described = learn_customers(interactions, AS_OF * DAY)
+    return replace(made, customers=customers, report=orjson.dumps({"customers": described}))
+
+
+def test_an_account_s_figures_are_told_with_what_they_rest_on(content: Content) -> None:
+    value = value_of(content, "a0")
+
+    assert value is not None
+    assert (value.purchase_days, value.spend_minor) == (28, 28 * 500)
+    assert (value.first_purchase_on, value.last_purchase_on) == (date(1970, 7, 20), date(1971, 1, 25))
+    assert (value.usual_gap_days, value.next_purchase_on, value.is_contractual) == (7, date(1971, 2, 1), True)
+    assert value.rfm.segment in RFM_SEGMENTS
+    assert value.rfm.frequency == 5
+    assert value.is_alive is not None
+    assert value.is_alive > 0.9
+    assert [one.days for one in value.expected_purchases] == [30, 90, 365]
+    assert value.value_ahead is not None
+    assert value.value_ahead.low_minor is not None
+    assert value.value_ahead.high_minor is not None
+    assert value.value_ahead.low_minor <= value.value_ahead.expected_minor <= value.value_ahead.high_minor
+
+
+def test_what_one_purchase_does_not_tell_is_null(content: Content) -> None:
+    value = value_of(content, f"a{N_ACCOUNTS - 2}")
+
+    assert value is not None
+    assert (value.purchase_days, value.usual_gap_days, value.next_purchase_on) == (1, None, None)
+    assert not value.is_contractual
+
+
+def test_who_never_bought_or_is_not_known_has_no_value(content: Content) -> None:
+    assert value_of(content, f"a{N_ACCOUNTS - 1}") is None
+    assert value_of(content, "nobody") is None
+
+
+def test_an_artifact_that_knows_nothing_of_customers_gives_none(content: Content) -> None:
+    bare = replace(content, customers=Customers.unknown(N_ACCOUNTS), report=b"{}")
+
+    assert value_of(bare, "a0") is None
