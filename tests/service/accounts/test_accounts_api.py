@@ -156,3 +156,13 @@ def test_an_unknown_account_is_not_found(api: TestClient) -> None:
 
 def test_a_nul_in_the_path_is_refused(api: TestClient) -> None:
     assert api.get("/v1/accounts/a%00b").status_code == 422
+
+
+def test_an_identifier_with_a_line_break_has_an_address_like_any_other(api: TestClient) -> None:
+    results(api, "/v1/accounts", [{"account_id": "A\nB/C"}])
+    api.put("/v1/accounts/A%0AB%2FC/consent", json={"marketing": "objected"})
+
+    assert api.get("/v1/accounts/A%0AB%2FC").json()["marketing"] == "objected"
+    assert api.get("/v1/accounts/A%0AB%2FC/decisions").json()["items"] == []
+    assert api.get("/v1/accounts/A%0A/decisions").status_code == 200
+    assert api.get("/v1/accounts/A%0A").json()["code"] == "unknown-account"
