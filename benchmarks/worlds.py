@@ -6,13 +6,16 @@ import numpy as np
 
 from models.artifact import (
     NO_NUMBER,
+    Activity,
     Content,
     Customers,
     FileEntry,
+    Groups,
     IdIndex,
     Manifest,
     Products,
     Relationships,
+    Segments,
     TextColumn,
     Verdict,
     in_hash_order,
@@ -68,6 +71,10 @@ def world(n_accounts: int, rng: np.random.Generator) -> Content:
         neighbour_scores=np.sort(rng.random((N_PRODUCTS, N_NEIGHBOURS), dtype=np.float32), axis=1)[:, ::-1].copy(),
         relationships=Relationships.none(N_PRODUCTS),
         customers=Customers.unknown(n_accounts),
+        activity=Activity.none(n_accounts),
+        lines=Groups.none(n_accounts, N_PRODUCTS),
+        categories=Groups.none(n_accounts, N_PRODUCTS),
+        segments=Segments.none(n_accounts),
         report=b"{}",
     )
 

@@ -12,7 +12,6 @@ from models.artifact import (
     Artifact,
     ArtifactInvalid,
     Content,
-    Customers,
     FileEntry,
     IdIndex,
     Manifest,
@@ -22,7 +21,8 @@ from models.artifact import (
     write_artifact,
 )
 from models.candidates import list_candidates
-from models.customers.learn import learn_customers, measure_customers
+from models.customers.accounts import LearnedAccounts, learn_accounts
+from models.customers.learn import measure_customers
 from models.data.errors import HistoryInvalid
 from models.data.history import History
 from models.data.interactions import Interactions, owned_matrix
@@ -90,10 +90,10 @@ def train(history: History, options: TrainingOptions, root: Path, live: Path | N
     )
     chosen = choose(interactions, split, options, step)
     report, evaluated = evaluate(interactions, split, chosen, options, live, step)
-    step("value every account")
-    customers, described = learn_customers(interactions, split.as_of)
+    step("value and segment every account")
+    accounts, described = learn_accounts(interactions, history.products, history.accounts, split.as_of, open_live(live))
     report = replace(report, customers=described)
-    content = learn_content(interactions, history.products, split.as_of, chosen, evaluated, customers, report, step)
+    content = learn_content(interactions, history.products, split.as_of, chosen, evaluated, accounts, report, step)
     step("write the artifact")
 
     def describe(files: dict[str, FileEntry]) -> Manifest:
@@ -173,7 +173,7 @@ def learn_content(
     as_of: int,
     chosen: Chosen,
     evaluated: FittedRankers,
-    customers: Customers,
+    accounts: LearnedAccounts,
     report: Report,
     step: Step,
 ) -> Content:
@@ -202,7 +202,7 @@ def learn_content(
         neighbour_products=neighbours.products,
         neighbour_scores=neighbours.scores,
         relationships=relationships,
-        customers=customers,
+        **vars(accounts),
         report=report.to_json(),
     )
 

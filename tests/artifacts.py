@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 from models.artifact import (
     NO_NUMBER,
     NO_ROW,
+    Activity,
     Content,
     Customers,
     FileEntry,
+    Groups,
     IdIndex,
     Manifest,
     Products,
     Relationships,
+    Segments,
     TextColumn,
     Verdict,
     in_hash_order,
@@ -126,6 +129,10 @@ def content_of(world: World) -> Content:
         neighbour_scores=_padded([[s for _, s in one] for one in neighbours], 0).astype(np.float32),
         relationships=world.relationships_of(row),
         customers=Customers.unknown(len(accounts)),
+        activity=Activity.none(len(accounts)),
+        lines=Groups.none(len(accounts), len(ids)),
+        categories=Groups.none(len(accounts), len(ids)),
+        segments=Segments.none(len(accounts)),
         report=b'{"metrics": {"recall_at_10": 0.25}}',
     )
 
@@ -138,8 +145,9 @@ def write_world(
     is_approved: bool = True,
     seed: int = 1,
     sequence: int | None = None,
+    content: Content | None = None,
 ) -> str:
-    """Write a world's artifact under ``root`` and return its version."""
+    """Write a world's artifact under ``root`` and return its version. content: in place of the world's own."""
 
     def describe(files: dict[str, FileEntry]) -> Manifest:
         return Manifest(
@@ -154,7 +162,7 @@ def write_world(
             sequence=sequence,
         )
 
-    return write_artifact(root, content_of(world), describe).name
+    return write_artifact(root, content or content_of(world), describe).name
 
 
 def _ranked(scores: Mapping[str, float], row: Mapping[str, int]) -> list[tuple[int, float]]:

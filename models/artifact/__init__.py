@@ -3,26 +3,32 @@
 Needs numpy alone.
 """
 
+from models.artifact.activity import Activity
 from models.artifact.content import NO_NUMBER, NO_ROW, Content, Products
 from models.artifact.customers import Customers
 from models.artifact.errors import ArtifactInvalid
 from models.artifact.files import Artifact, list_artifacts, open_artifact, write_artifact
+from models.artifact.groups import Groups
 from models.artifact.ids import IdIndex, TextColumn, in_hash_order
 from models.artifact.manifest import FileEntry, Manifest, Verdict, read_manifest
 from models.artifact.relationships import Relationships
+from models.artifact.segments import Segments
 
 __all__ = [
     "NO_NUMBER",
     "NO_ROW",
+    "Activity",
     "Artifact",
     "ArtifactInvalid",
     "Content",
     "Customers",
     "FileEntry",
+    "Groups",
     "IdIndex",
     "Manifest",
     "Products",
     "Relationships",
+    "Segments",
     "TextColumn",
     "Verdict",
     "in_hash_order",

@@ -1,13 +1,19 @@
 """What an artifact holds: every array that a decision needs as of its date."""
 
 from dataclasses import dataclass, fields, is_dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.artifact.activity import Activity
 from models.artifact.customers import Customers
+from models.artifact.groups import Groups
 from models.artifact.ids import IdIndex, TextColumn
 from models.artifact.relationships import Relationships
+from models.artifact.segments import Segments
+
+Record = TypeVar("Record", Relationships, Customers, Activity, Segments)
 
 NO_ROW = -1
 """Padding in arrays of product rows."""
@@ -51,6 +57,9 @@ class Content:
     neighbour_scores:   float32 (P, K); a basket's score of a product is the sum over the basket's products.
     relationships:      upgrades, cross-sells, accessories and substitutes of each product.
     customers:          what each account is worth.
+    activity:           the days on which accounts bought.
+    lines, categories:  the groups that products are in, and which accounts own something of each.
+    segments:           the segments that each account is in, and what was measured of them.
     report:             the evaluation report, JSON.
     """
 
@@ -68,6 +77,10 @@ class Content:
     neighbour_scores: NDArray[np.float32]
     relationships: Relationships
     customers: Customers
+    activity: Activity
+    lines: Groups
+    categories: Groups
+    segments: Segments
     report: bytes
 
     def owned_by(self, account_row: int) -> NDArray[np.int32]:
@@ -101,13 +114,22 @@ def from_files(arrays: dict[str, NDArray[np.generic]], report: bytes) -> Content
     texts = {name: text(f"products.{name}") for name in ("names", "lines", "categories", "families", "currencies")}
     numbers = {name: arrays[f"products.{name}"] for name in ("tiers", "prices_minor", "margins_minor", "is_active")}
     products = Products(ids=index("products.ids"), **texts, **numbers)  # type: ignore[arg-type]
-    related = {f.name: arrays[f"relationships.{f.name}"] for f in fields(Relationships)}
-    valued = {f.name: arrays[f"customers.{f.name}"] for f in fields(Customers)}
+
+    def groups(stem: str) -> Groups:
+        return Groups(text(f"{stem}.names"), arrays[f"{stem}.of_product"], arrays[f"{stem}.owned"])  # type: ignore[arg-type]
+
+    def record(stem: str, kind: type[Record]) -> Record:
+        return kind(**{f.name: arrays[f"{stem}.{f.name}"] for f in fields(kind)})  # type: ignore[arg-type]
+
     nested = {
         "account_ids": index("account_ids"),
         "products": products,
-        "relationships": Relationships(**related),  # type: ignore[arg-type]
-        "customers": Customers(**valued),  # type: ignore[arg-type]
+        "relationships": record("relationships", Relationships),
+        "customers": record("customers", Customers),
+        "activity": record("activity", Activity),
+        "lines": groups("lines"),
+        "categories": groups("categories"),
+        "segments": record("segments", Segments),
     }
     plain = {f.name: arrays[f.name] for f in fields(Content) if f.name not in (*nested, "report")}
     return Content(**nested, **plain, report=report)  # type: ignore[arg-type]

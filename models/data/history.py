@@ -1,4 +1,4 @@
-"""A sales history ready to learn from: interactions and what is known of the products."""
+"""A sales history ready to learn from: interactions, and what is known of products and accounts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from models.artifact import NO_NUMBER, IdIndex, Products, TextColumn, in_hash_order
+from models.data.accounts import AccountFacts, account_facts
 from models.data.interactions import GUEST, Interactions
 
 PRODUCT_TEXTS = ("name", "line", "category", "family", "currency")
@@ -19,27 +20,30 @@ PRODUCT_NUMBERS = ("tier", "price_minor", "margin_minor")
 
 @dataclass(frozen=True)
 class History:
-    """The interactions, the product facts in the same row order, and a digest of both.
+    """The interactions, what is known of products and of accounts in the same order of rows, and a digest.
 
     sequence: the newest change of the database that is in it; None if it does not come from the database.
     """
 
     interactions: Interactions
     products: Products
+    accounts: AccountFacts
     fingerprint: str
     sequence: int | None = None
 
 
-def build_history(lines: pa.Table, products: pa.Table | None, account_ids: Sequence[str]) -> History:
+def build_history(lines: pa.Table, products: pa.Table | None, accounts: pa.Table | None) -> History:
     """Give every account and product a row, and the lines an order of their own.
 
     lines:       validated columns account_id (string, null for a guest), order_id, product_id (string),
                  ordered_at (int64 epoch seconds), quantity (float32), amount_minor (int64).
     products:    product_id, and any of the product facts; None if only the lines are known.
-    account_ids: accounts that may have bought nothing yet.
+    accounts:    account_id and what is known of them; they may have bought nothing yet.
     The result does not depend on the order in which the rows arrive.
     """
-    accounts, account = _rows(lines["account_id"], account_ids)
+    account_ids, account = _rows(
+        lines["account_id"], accounts["account_id"].to_pylist() if accounts is not None else []
+    )
     described = products["product_id"].to_pylist() if products is not None else []
     product_ids, product = _rows(lines["product_id"], described)
     orders = pc.unique(lines["order_id"])
@@ -54,12 +58,12 @@ def build_history(lines: pa.Table, products: pa.Table | None, account_ids: Seque
         time=time[canonical],
         quantity=quantity[canonical],
         amount_minor=amount[canonical],
-        account_ids=np.array(accounts, dtype=object),
+        account_ids=np.array(account_ids, dtype=object),
         product_ids=np.array(product_ids, dtype=object),
         order_count=len(orders),
     )
     facts = _product_facts(product_ids, products)
-    return History(interactions, facts, _fingerprint(interactions, facts))
+    return History(interactions, facts, account_facts(account_ids, accounts), _fingerprint(interactions, facts))
 
 
 def _flat(column: Any) -> Any:

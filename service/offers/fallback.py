@@ -5,7 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 from sqlalchemy.orm import Session
 
-from models.artifact import NO_NUMBER, Content, Customers, IdIndex, Products, Relationships, TextColumn, in_hash_order
+from models.artifact import (
+    NO_NUMBER,
+    Activity,
+    Content,
+    Customers,
+    Groups,
+    IdIndex,
+    Products,
+    Relationships,
+    Segments,
+    TextColumn,
+    in_hash_order,
+)
 from service.catalogue.tables import Product
 from service.offers.queries import popular_products
 
@@ -39,6 +51,10 @@ def fallback_content(popular: Sequence[tuple[Product, int]]) -> Content:
         neighbour_scores=np.empty((len(ids), 0), dtype=np.float32),
         relationships=Relationships.none(len(ids)),
         customers=Customers.unknown(0),
+        activity=Activity.none(0),
+        lines=Groups.none(0, len(ids)),
+        categories=Groups.none(0, len(ids)),
+        segments=Segments.none(0),
         report=b"{}",
     )
 

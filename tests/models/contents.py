@@ -7,11 +7,14 @@ import numpy as np
 from models.artifact import (
     NO_NUMBER,
     NO_ROW,
+    Activity,
     Content,
     Customers,
+    Groups,
     IdIndex,
     Products,
     Relationships,
+    Segments,
     TextColumn,
     in_hash_order,
 )
@@ -56,5 +59,9 @@ def make_content(
         neighbour_scores=np.zeros((PRODUCTS, 1), dtype=np.float32),
         relationships=Relationships.none(PRODUCTS),
         customers=Customers.unknown(len(account_ids)),
+        activity=Activity.none(len(account_ids)),
+        lines=Groups.none(len(account_ids), PRODUCTS),
+        categories=Groups.none(len(account_ids), PRODUCTS),
+        segments=Segments.none(len(account_ids)),
         report=b"{}",
     )

@@ -28,4 +28,5 @@ def make_history(lines: Sequence[Line], account_ids: Sequence[str] = ()) -> Hist
             "amount_minor": pa.array([int(quantity * 100) for quantity in quantities]),
         }
     )
-    return build_history(to_lines(table, "test", {}), None, account_ids)
+    accounts = pa.table({"account_id": pa.array(account_ids, type=pa.string())})
+    return build_history(to_lines(table, "test", {}), None, accounts)

@@ -19,6 +19,7 @@ LINE_NUMBERS = {"ordered_at": "ordered_at", "quantity": "quantity", "amount_mino
 PRODUCT_FACTS = {name: f"COALESCE(CAST({name} AS BIGINT), {NO_NUMBER})" for name in PRODUCT_NUMBERS} | {
     "is_active": "CAST(is_active AS INTEGER)"
 }
+ACCOUNT_FACTS = {"is_strategic": "CAST(is_strategic AS INTEGER)", "attributes": "CAST(attributes AS TEXT)"}
 TEXT_COLUMNS = ("account_id", "order_id", "product_id", "ordered_at", *PRODUCT_TEXTS)
 
 
@@ -33,7 +34,7 @@ def history_from_files(
     return build_history(
         lines,
         _described(products, "product_id", renames) if products else None,
-        _described(accounts, "account_id", renames)["account_id"].to_pylist() if accounts else [],
+        _described(accounts, "account_id", renames) if accounts else None,
     )
 
 
@@ -50,8 +51,8 @@ def history_from_database(url: str) -> History:
         sequence = cursor.fetch_arrow_table()["sequence"][0].as_py()
         lines = _fetch(cursor, "training_order_lines", ("account_id", "order_id", "product_id"), LINE_NUMBERS)
         products = _fetch(cursor, "training_products", ("product_id", *PRODUCT_TEXTS), PRODUCT_FACTS)
-        accounts = _fetch(cursor, "training_accounts", ("account_id",), {})
-    history = build_history(to_lines(lines, "the database", {}), products, accounts["account_id"].to_pylist())
+        accounts = _fetch(cursor, "training_accounts", ("account_id",), ACCOUNT_FACTS)
+    history = build_history(to_lines(lines, "the database", {}), products, accounts)
     return replace(history, sequence=int(sequence))
 
 

@@ -59,7 +59,7 @@ def has_namespaces() -> bool:
 
 @pytest.mark.skipif(not has_namespaces(), reason="mount namespaces are not allowed here")
 def test_a_full_disk_leaves_no_half_artifact_and_the_active_one_as_it_was(tmp_path: Path) -> None:
-    script = f'mount -t tmpfs -o size=1m none {tmp_path} && exec {sys.executable} -c "$0" {tmp_path}'
+    script = f'mount -t tmpfs -o size=2m none {tmp_path} && exec {sys.executable} -c "$0" {tmp_path}'
 
     done = subprocess.run(
         ["unshare", "--map-root-user", "--mount", "sh", "-c", script, PROGRAM],

@@ -1,0 +1,59 @@
+"""Products in groups, their lines or their categories, and which accounts own something of each."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.artifact.ids import TextColumn
+
+ACCOUNTS_PER_BATCH = 65_536
+NO_GROUP = -1
+
+
+@dataclass(frozen=True)
+class Groups:
+    """G groups of P products, and what A accounts own of them.
+
+    names:      G names, ascending.
+    of_product: int32 (P,), each product's group, NO_GROUP where it has none.
+    owned:      uint8 (A, ceil(G / 8)), one bit per group (numpy's packbits): whether the account owns any of it.
+    """
+
+    names: TextColumn
+    of_product: NDArray[np.int32]
+    owned: NDArray[np.uint8]
+
+    @classmethod
+    def none(cls, n_accounts: int, n_products: int) -> "Groups":
+        """No groups at all."""
+        no_group = np.full(n_products, NO_GROUP, dtype=np.int32)
+        return cls(TextColumn.of([]), no_group, np.zeros((n_accounts, 0), dtype=np.uint8))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def is_owned(self, accounts: slice | NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Bool (n, G): which groups some accounts own something of."""
+        return np.unpackbits(self.owned[accounts], axis=1, count=len(self)).view(np.bool_)
+
+    def batches(self) -> Iterator[tuple[slice, NDArray[np.bool_]]]:
+        """Go through all accounts: which of them, and ``is_owned`` of these."""
+        for begin in range(0, len(self.owned), ACCOUNTS_PER_BATCH):
+            accounts = slice(begin, min(begin + ACCOUNTS_PER_BATCH, len(self.owned)))
+            yield accounts, self.is_owned(accounts)
+
+    def count_owners(self, codes: NDArray[np.int16], n_segments: int) -> NDArray[np.int64]:
+        """Count, for each segment and group, the segment's accounts that own something of the group.
+
+        codes: int16 (A,), each account's segment, below n_segments; negative for one that is in none.
+        Returns int64 (n_segments, G).
+        """
+        counts = np.zeros((n_segments, len(self)), dtype=np.int64)
+        for accounts, is_owned in self.batches():
+            account, group = is_owned.nonzero()
+            code = codes[accounts][account]
+            flat = code[code >= 0].astype(np.int64) * len(self) + group[code >= 0]
+            counts += np.bincount(flat, minlength=counts.size).reshape(counts.shape)
+        return counts

@@ -1,0 +1,48 @@
+"""All that is learned of accounts, beside what to offer them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from models.artifact import NO_NUMBER, Activity, Artifact, Customers, Groups, IdIndex, Products, Segments
+from models.artifact.measures import Measured
+from models.customers.activity import activity_of
+from models.customers.clusters import cluster_accounts
+from models.customers.groups import groups_of
+from models.customers.learn import learn_customers
+from models.customers.segments import learn_segments
+from models.data.accounts import AccountFacts
+from models.data.interactions import Interactions, owned_matrix
+from models.data.split import DAY_SECONDS
+
+CLUSTER_SEED = 0
+
+
+@dataclass(frozen=True)
+class LearnedAccounts:
+    """The parts of an artifact's content that have to do with accounts; see ``models.artifact.content.Content``."""
+
+    customers: Customers
+    activity: Activity
+    lines: Groups
+    categories: Groups
+    segments: Segments
+
+
+def learn_accounts(
+    interactions: Interactions, products: Products, facts: AccountFacts, as_of: int, before: Artifact | None
+) -> tuple[LearnedAccounts, dict[str, Any]]:
+    """Value and segment every account as of a moment (epoch seconds); return that, and the models for the report.
+
+    before: the artifact in use, whose snapshots of segments are gone on with.
+    """
+    customers, described = learn_customers(interactions, as_of)
+    owned = owned_matrix(interactions)
+    lines, categories = groups_of(products.lines, owned), groups_of(products.categories, owned)
+    activity = activity_of(interactions, products.margins_minor)
+    has_margins = bool((products.margins_minor != NO_NUMBER).any())
+    measured = Measured(customers, activity, lines, -(-as_of // DAY_SECONDS), has_margins)
+    clusters = cluster_accounts(interactions, (categories, lines), CLUSTER_SEED)
+    ids = IdIndex.of(interactions.account_ids.tolist())
+    segments = learn_segments(measured, facts.is_strategic, clusters, ids, before)
+    described |= {"clusters": {"n": len(clusters.traits), "silhouette": clusters.silhouette}}
+    return LearnedAccounts(customers, activity, lines, categories, segments), described

@@ -1,0 +1,45 @@
+"""From order lines to the days on which each account bought."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.artifact import NO_NUMBER, Activity
+from models.data.interactions import Interactions
+from models.data.split import DAY_SECONDS
+
+
+def activity_of(interactions: Interactions, margins_minor: NDArray[np.int64]) -> Activity:
+    """Sum up each account's lines by day (UTC). Guests are left out.
+
+    margins_minor: int64 (n_products,), of one unit, NO_NUMBER where it is not known: then it adds nothing.
+    """
+    known = interactions.is_known
+    account, day = interactions.account[known].astype(np.int64), interactions.time[known] // DAY_SECONDS
+    if not len(day):
+        return Activity.none(interactions.n_accounts)
+    first_day, n_days = int(day.min()), int(day.max() - day.min()) + 1
+    keys, place = np.unique(account * n_days + (day - first_day), return_inverse=True)
+    margin = np.where(margins_minor == NO_NUMBER, 0, margins_minor)[interactions.product[known]]
+    quantity = interactions.quantity[known].astype(np.float64)
+    owner = keys // n_days
+
+    def add(values: NDArray[np.float64]) -> NDArray[np.int64]:
+        return np.bincount(place, weights=values, minlength=len(keys)).round().astype(np.int64)
+
+    return Activity(
+        offsets=np.searchsorted(owner, np.arange(interactions.n_accounts + 1)).astype(np.int64),
+        day=(keys % n_days + first_day).astype(np.int32),
+        orders=_orders_by_day(interactions, known, place, len(keys)),
+        spend_minor=add(interactions.amount_minor[known].astype(np.float64)),
+        margin_minor=add(margin * quantity),
+    )
+
+
+def _orders_by_day(
+    interactions: Interactions, known: NDArray[np.bool_], place: NDArray[np.intp], n_places: int
+) -> NDArray[np.int32]:
+    """Count, for each account and day, the orders in which something was bought."""
+    bought = interactions.quantity[known] > 0
+    order = interactions.order[known][bought].astype(np.int64)
+    distinct = np.unique(place[bought] * np.int64(interactions.order_count) + order)
+    return np.bincount(distinct // interactions.order_count, minlength=n_places).astype(np.int32)

@@ -1,0 +1,37 @@
+"""From products to their lines and categories, and to which accounts own something of each."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from models.artifact import Groups, TextColumn
+from models.artifact.groups import ACCOUNTS_PER_BATCH, NO_GROUP
+
+
+def groups_of(names: Iterable[str], owned: csr_matrix) -> Groups:
+    """Group products by name; "" is no group.
+
+    names: one per product. owned: (n_accounts, n_products), stored where an account owns a product.
+    """
+    texts = np.array(list(names), dtype=object)
+    found = sorted({name for name in texts if name})
+    code_of = {name: code for code, name in enumerate(found)}
+    of_product = np.array([code_of.get(name, NO_GROUP) for name in texts], dtype=np.int32)
+    n_accounts = owned.shape[0]
+    packed = [
+        _pack(owned[begin : begin + ACCOUNTS_PER_BATCH], of_product, len(found))
+        for begin in range(0, n_accounts, ACCOUNTS_PER_BATCH)
+    ]
+    bits = np.concatenate(packed) if packed else np.zeros((0, 0), dtype=np.uint8)
+    return Groups(TextColumn.of(found), of_product, bits)
+
+
+def _pack(
+    owned: csr_matrix, of_product: np.ndarray[tuple[int], np.dtype[np.int32]], n: int
+) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
+    flags = np.zeros((owned.shape[0], n), dtype=np.bool_)
+    group = of_product[owned.indices]
+    account = np.repeat(np.arange(owned.shape[0]), np.diff(owned.indptr))
+    flags[account[group >= 0], group[group >= 0]] = True
+    return np.packbits(flags, axis=1)
