@@ -41,11 +41,13 @@ from service.offers import routes as offers
 from service.offers.fallback import load_fallback
 from service.offers.smoke import smoke_test
 from service.orders import routes as orders
+from service.polled import PolledAnswers
 from service.problems import install_problem_handlers
 from service.registry import routes as registry
 from service.registry.holder import ArtifactHolder
 from service.registry.shadow import Shadow
 from service.registry.store import ArtifactStore
+from service.segments import routes as segments
 from service.settings import Settings
 from service.state import State
 from service.telemetry import Telemetry
@@ -56,6 +58,7 @@ ROUTERS = (
     relationships.router,
     catalogue.router,
     orders.router,
+    segments.router,
     registry.router,
     health.router,
 )
@@ -104,6 +107,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now, log
         telemetry=NO_TRACING,  # type: ignore[arg-type]
     )
     app.state.settings = settings
+    app.state.polled = PolledAnswers(lambda: what_is_polled(app.state.nextoffer))
     app.state.desk = HotDesk(app, offers.router.routes, telemetry, logs, settings.max_body_bytes)
     app.add_middleware(
         RequestEdge,
@@ -126,6 +130,11 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now, log
     for router in ROUTERS:
         app.include_router(router)
     return app
+
+
+def what_is_polled(state: State) -> object:
+    """Return what stands for all that polled answers are made from: another object when anything in it is."""
+    return state.holder.live.book.stamp if state.holder.live else None
 
 
 def open_state(

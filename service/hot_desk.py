@@ -1,7 +1,7 @@
 """Answers a hot request from its bare HTTP message, with all that is done around every other request."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
@@ -9,11 +9,13 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute
 
 from service.auth.dependencies import presented_key
+from service.auth.keys import Principal, Scope
 from service.hot_route import Call, HotRoute
 from service.live.waiting import HEADER as MIN_SEQUENCE
 from service.live.waiting import is_reached
 from service.logs import Logs
 from service.middleware import request_id_for
+from service.polled import CACHE_CONTROL, Kept, PolledAnswers
 from service.state import State
 from service.telemetry import Telemetry
 
@@ -21,6 +23,10 @@ LARGEST_BODY_BYTES: Final = 64 * 1024
 """A basket takes a hundredth of this. What is larger may take long, and gets a task of its own."""
 REST_OF_PATH: Final = "/{%s:path}"
 HEAD: Final = b"content-type: application/json\r\ncontent-length: %d\r\nx-request-id: %b\r\n\r\n"
+KEPT_HEAD: Final = b"etag: %b\r\ncache-control: %b\r\n"
+UNCHANGED: Final = b"x-request-id: %b\r\n\r\n"
+OK: Final = b"HTTP/1.1 200 OK\r\n"
+NOT_MODIFIED: Final = b"HTTP/1.1 304 Not Modified\r\n"
 
 
 class Found(NamedTuple):
@@ -32,8 +38,17 @@ class Found(NamedTuple):
     query: bytes
 
 
+class Message(NamedTuple):
+    """An answer: its status line, its own headers, and its body. The server's headers go between."""
+
+    status_line: bytes
+    rest: bytes
+
+
 class HotDesk:
     """Finds the hot route of a request and answers it at once, or leaves it to the application.
+
+    What dashboards poll is hot, too, once the application has answered it: see ``service.polled``.
 
     Two dictionaries stand for the router: one of whole paths, one of paths up to a last parameter that may hold
     slashes. Whatever is unusual is left: another origin, a key that has a rate limit or is not known yet, a change that
@@ -44,6 +59,7 @@ class HotDesk:
         self, app: FastAPI, routes: Sequence[BaseRoute], telemetry: Telemetry, logs: Logs, max_body_bytes: int
     ) -> None:
         self._app = app
+        self._polled: PolledAnswers = app.state.polled
         self._telemetry = telemetry
         self._logs = logs
         self.max_body_bytes = min(max_body_bytes, LARGEST_BODY_BYTES)
@@ -62,8 +78,10 @@ class HotDesk:
         for method in route.methods or ():
             places[method.encode(), begin.encode()] = route
 
-    def find(self, method: bytes, url: bytes) -> Found | None:
+    def find(self, method: bytes, url: bytes) -> Found | Kept | None:
         """Return the hot route of a request line. An address that is in no plain path and query is left alone."""
+        if method == b"GET" and (kept := self._polled.find(url)) is not None:
+            return kept
         path, _, query = url.partition(b"?")
         route = self._whole.get((method, path))
         if route is not None:
@@ -73,25 +91,45 @@ class HotDesk:
                 return Found(one, method.decode(), unquote(path[len(begin) :].decode()), query)
         return None
 
-    def answer(self, found: Found, headers: list[tuple[bytes, bytes]], body: bytes) -> bytes:
-        """Return the answer's own headers and its body; raises whatever speaks against answering here."""
+    def answer(self, found: Found | Kept, headers: list[tuple[bytes, bytes]], body: bytes) -> Message:
+        """Return the answer; raises whatever speaks against answering here."""
         begun = time.perf_counter()
-        state: State = self._app.state.nextoffer
-        at_once = found.route.at_once
-        assert at_once is not None  # noqa: S101 - only such routes are found
         named = dict(headers)
+        request_id = request_id_for(named)
+        if isinstance(found, Kept):
+            principal = self._admit(named, Scope.READ)
+            message, status = _kept_message(found, named.get(b"if-none-match"), request_id)
+            method, route = "GET", found.route
+        else:
+            at_once = found.route.at_once
+            assert at_once is not None  # noqa: S101 - only such routes are found
+            principal = self._admit(named, at_once.scope)
+            state: State = self._app.state.nextoffer
+            content = at_once.answer(Call(state, principal, found.rest, found.query, named.get(b"content-type"), body))
+            message, status = Message(OK, HEAD % (len(content), request_id.encode()) + content), 200
+            method, route = found.method, found.route.path_format
+        seconds = time.perf_counter() - begun
+        self._telemetry.observe_request(route, method, status, seconds)
+        self._logs.access(method, route, status, seconds, request_id, principal.key_id)
+        return message
+
+    def _admit(self, named: Mapping[bytes, bytes], scope: str) -> Principal:
+        """Return who asks, if that can be told here; raises LeftToApplication."""
+        state: State = self._app.state.nextoffer
         principal = state.key_ring.known(presented_key(named))
-        if principal is None or not principal.may(at_once.scope) or state.limiter.limits(principal):
+        if principal is None or not principal.may(scope) or state.limiter.limits(principal):
             raise LeftToApplication
         if b"origin" in named or (MIN_SEQUENCE in named and not is_reached(state, named[MIN_SEQUENCE])):
             raise LeftToApplication
-        content = at_once.answer(Call(state, principal, found.rest, found.query, named.get(b"content-type"), body))
-        request_id = request_id_for(named)
-        seconds = time.perf_counter() - begun
-        route = found.route.path_format
-        self._telemetry.observe_request(route, found.method, 200, seconds)
-        self._logs.access(found.method, route, 200, seconds, request_id, principal.key_id)
-        return HEAD % (len(content), request_id.encode()) + content
+        return principal
+
+
+def _kept_message(kept: Kept, if_none_match: bytes | None, request_id: str) -> tuple[Message, int]:
+    named = None if if_none_match is None else str(if_none_match, "latin-1")
+    head = KEPT_HEAD % (kept.etag.encode(), CACHE_CONTROL.encode())
+    if kept.is_known_to(named):
+        return Message(NOT_MODIFIED, head + UNCHANGED % request_id.encode()), 304
+    return Message(OK, head + HEAD % (len(kept.body), request_id.encode()) + kept.body), 200
 
 
 class LeftToApplication(Exception):

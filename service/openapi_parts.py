@@ -28,6 +28,8 @@ def _response(codes: list[str]) -> dict[str, Any]:
     return {"description": f"{text}.", "content": {MEDIA_TYPE: {"schema": {"$ref": REF_PREFIX + Problem.__name__}}}}
 
 
+NOT_MODIFIED: Responses = {304: {"description": "Nothing changed since the ETag in If-None-Match."}}
+
 MIN_SEQUENCE: Parameter = {
     "name": "X-Min-Sequence",
     "in": "header",

@@ -7,6 +7,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from service.decoding import BODY_IS_HERE
 from service.hot_desk import Found, HotDesk
+from service.polled import Kept
 
 LARGEST_HEADER_BYTES = 64 * 1024
 
@@ -63,7 +64,7 @@ class DirectProtocol(HttpToolsProtocol):
     desk: ClassVar[HotDesk | None] = None
     """Of this process: uvicorn makes the connections, and hands nothing of ours to them."""
 
-    _kept: Found | None = None
+    _kept: Found | Kept | None = None
     _kept_body = b""
     _head = b""
     _head_made_of: list[tuple[bytes, bytes]] | None = None
@@ -99,7 +100,7 @@ class DirectProtocol(HttpToolsProtocol):
         self.scope[BODY_IS_HERE] = True  # type: ignore[literal-required]
         super().on_message_complete()
 
-    def _find(self) -> Found | None:
+    def _find(self) -> Found | Kept | None:
         """Return the hot route of the request that begins, if it may be answered here."""
         if self.desk is None or self.has_answered or self.expect_100_continue or self.flow.write_paused:
             return None
@@ -121,7 +122,8 @@ class DirectProtocol(HttpToolsProtocol):
         self._kept, self._kept_body = None, b""
         self.has_answered = True
         self.server_state.total_requests += 1
-        self.transport.write_all(self._status_and_date() + message)  # type: ignore[attr-defined]
+        whole = message.status_line + self._server_headers() + message.rest
+        self.transport.write_all(whole)  # type: ignore[attr-defined]
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
         return True
 
@@ -131,11 +133,11 @@ class DirectProtocol(HttpToolsProtocol):
         if body:
             super().on_body(body)
 
-    def _status_and_date(self) -> bytes:
-        """Return how an answer begins. Uvicorn makes a new list of its headers each second."""
+    def _server_headers(self) -> bytes:
+        """Return the headers that every answer has. Uvicorn makes a new list of them each second."""
         headers = self.server_state.default_headers
         if headers is not self._head_made_of:
-            self._head = b"HTTP/1.1 200 OK\r\n" + b"".join(b"%b: %b\r\n" % header for header in headers)
+            self._head = b"".join(b"%b: %b\r\n" % header for header in headers)
             self._head_made_of = headers
         return self._head
 

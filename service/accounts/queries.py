@@ -23,7 +23,7 @@ def upsert_accounts(connection: Connection, records: Sequence[dict[str, Any]], n
 
 
 def _blank_account(account_id: str) -> dict[str, Any]:
-    return {"account_id": account_id, "name": None, "parent_account_id": None, "attributes": {}}
+    return {"account_id": account_id, "name": None, "parent_account_id": None, "attributes": {}, "is_strategic": False}
 
 
 def find_account(session: Session, account_id: str) -> AccountOut:
@@ -39,6 +39,7 @@ def find_account(session: Session, account_id: str) -> AccountOut:
         parent_account_id=account.parent_account_id,
         attributes=account.attributes,
         marketing=find_consent(session, account_id).marketing,
+        is_strategic=account.is_strategic,
         is_stub=account.is_stub,
         updated_at=account.updated_at,
         order_count=order_count,

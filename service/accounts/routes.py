@@ -7,13 +7,14 @@ from pydantic import TypeAdapter
 
 from service.accounts.queries import find_account, find_consent, set_consent, upsert_accounts
 from service.accounts.schemas import AccountIn, AccountOut, ConsentIn, ConsentOut
-from service.accounts.value import value_of
+from service.accounts.value import segments_of, value_of
 from service.auth.dependencies import require
 from service.dependencies import ReadSession
 from service.examples import ACCOUNT_ID
 from service.hot_route import JsonResponse
 from service.ingestion.bulk import RESPONSES, BulkRows, body_schema, bulk_response, validate_body
 from service.ingestion.fields import MAX_IDENTIFIER, NO_NUL, WHOLE_IDENTIFIER
+from service.ingestion.queries import changed_ids
 from service.live.changes import ChangeKind
 from service.openapi_parts import problems
 from service.writing import WRITE_PROBLEM_CODES, WRITTEN_HEADERS, Write, Writing
@@ -45,6 +46,7 @@ def import_accounts(rows: BulkRows, writing: Writing) -> Response:
 
     def work(write: Write) -> Response:
         statuses = upsert_accounts(write.connection, records, write.now)
+        write.changes.touch(ChangeKind.ACCOUNTS, changed_ids("account_id", records, statuses))
         return bulk_response("account_id", rows, good, statuses, faults)
 
     return writing.answer(work)
@@ -97,5 +99,9 @@ def get_account(account_id: AccountInPath, session: ReadSession, request: Reques
     the live artifact; everything else is as of now.
     """
     live = request.app.state.nextoffer.holder.live
-    value = value_of(live.shelf.content, account_id) if live else None
-    return find_account(session, account_id).model_copy(update={"value": value})
+    told = (
+        {"value": value_of(live.book.content, account_id), "segments": segments_of(live.book, account_id)}
+        if live
+        else {}
+    )
+    return find_account(session, account_id).model_copy(update=told)

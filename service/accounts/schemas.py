@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.ingestion.fields import Attributes, Identifier, OptionalIdentifier, OptionalText
+from service.ingestion.fields import Attributes, Choice, Identifier, OptionalIdentifier, OptionalText
 
 
 class AccountIn(BaseModel):
@@ -27,6 +27,7 @@ class AccountIn(BaseModel):
     account_id: Identifier = Field(description="Your own identifier of the account.")
     name: OptionalText = Field(default=None, description="What people call it.")
     parent_account_id: OptionalIdentifier = Field(default=None, description="The account that it belongs to.")
+    is_strategic: Choice = Field(default=False, description="Wanted, whatever it is worth today.")
     attributes: Attributes = Field(
         default_factory=dict,
         description="Whatever else is known: demographics, firmographics, needs. Replaced as a whole. "
@@ -138,6 +139,16 @@ class AccountValue(BaseModel):
     )
 
 
+class AccountSegment(BaseModel):
+    """A segment that the account is in."""
+
+    segment_id: str = Field(examples=["rfm.champions"])
+    name: str
+    since: date | None = Field(
+        description="The training in which it was first there; null for segments of rules, in which it is as of now."
+    )
+
+
 class AccountOut(BaseModel):
     """What is known of one account."""
 
@@ -145,6 +156,7 @@ class AccountOut(BaseModel):
     name: str | None
     parent_account_id: str | None
     attributes: dict[str, Any]
+    is_strategic: bool = Field(description="Wanted, whatever it is worth today: somebody said so.")
     marketing: Marketing = Field(description="What it said about marketing: `not-asked`, `granted` or `objected`.")
     is_stub: bool = Field(description="Only orders have named this account so far: nobody has described it.")
     updated_at: datetime
@@ -156,6 +168,7 @@ class AccountOut(BaseModel):
     totals: list[CurrencyTotal] = Field(description="What was spent, by currency.")
     owned_count: int = Field(description="How many different products are owned.")
     owned: list[OwnedProduct] = Field(description="The products owned, last bought first; at most 100.")
+    segments: list[AccountSegment] = Field(default=[], description="Empty without an artifact.")
     value: AccountValue | None = Field(
         default=None, description="What it is worth; null without an artifact that knows purchases of it."
     )

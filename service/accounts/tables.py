@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Text
+from sqlalchemy import JSON, ForeignKey, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.database import Base, UtcDateTime
@@ -18,6 +18,7 @@ class Account(Base):
     name: Mapped[str | None] = mapped_column(Text)
     parent_account_id: Mapped[str | None] = mapped_column(Text)
     attributes: Mapped[dict[str, Any]] = mapped_column(JSON)
+    is_strategic: Mapped[bool] = mapped_column(server_default=false())
     is_stub: Mapped[bool]
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

@@ -8,7 +8,8 @@ import orjson
 
 from models.artifact import Content
 from models.artifact.customers import NOT_SEGMENTED, RFM_SEGMENTS, TIERS, TRENDS
-from service.accounts.schemas import AccountValue, ExpectedPurchases, Rfm, ValueAhead
+from service.accounts.schemas import AccountSegment, AccountValue, ExpectedPurchases, Rfm, ValueAhead
+from service.segments.book import SegmentBook
 
 EPOCH = date(1970, 1, 1)
 
@@ -57,6 +58,15 @@ def value_of(content: Content, account_id: str) -> AccountValue | None:
         next_purchase_on=None if gap is None else day(last + round(gap)),
         is_contractual=bool(customers.is_contractual[row]),
     )
+
+
+def segments_of(book: SegmentBook, account_id: str) -> list[AccountSegment]:
+    """Return the segments that an account is in."""
+    return [
+        AccountSegment(segment_id=segment_id, name=name, since=None if since is None else day(since))
+        for segment_id, name, since in book.segments_of(account_id)
+        if not segment_id.startswith("all.")
+    ]
 
 
 def named(names: tuple[str, ...], code: Any) -> str | None:

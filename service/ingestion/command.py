@@ -62,7 +62,7 @@ def accounts(
     rejects: RejectsPath = None,
     max_rejects: MaxRejects = None,
 ) -> None:
-    """Import accounts: account_id, name, parent_account_id, attributes.
+    """Import accounts: account_id, name, parent_account_id, is_strategic, attributes.
 
     A column that is in the file overwrites what is stored; one that is not leaves it. A file goes in whole, or not at
     all.

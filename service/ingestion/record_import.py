@@ -35,10 +35,12 @@ class RecordKind:
     adapter: TypeAdapter[list[Any]]
     fields: tuple[str, ...]
     upsert: Callable[[Connection, Sequence[dict[str, Any]], datetime], list[RowStatus]]
-    changes: ChangeKind | None = None
+    changes: ChangeKind
 
 
-ACCOUNTS: Final = RecordKind("account_id", TypeAdapter(list[AccountIn]), tuple(AccountIn.model_fields), upsert_accounts)
+ACCOUNTS: Final = RecordKind(
+    "account_id", TypeAdapter(list[AccountIn]), tuple(AccountIn.model_fields), upsert_accounts, ChangeKind.ACCOUNTS
+)
 PRODUCTS: Final = RecordKind(
     "product_id", TypeAdapter(list[ProductIn]), tuple(ProductIn.model_fields), upsert_products, ChangeKind.PRODUCTS
 )
@@ -58,8 +60,7 @@ def import_records(engine: Engine, intake: Intake, kind: RecordKind, now: dateti
             changes = ChangeLog()
             for records in spool.records(_ROWS_PER_WRITE):
                 statuses = kind.upsert(connection, records, now)
-                if kind.changes:
-                    changes.touch(kind.changes, changed_ids(kind.key, records, statuses))
+                changes.touch(kind.changes, changed_ids(kind.key, records, statuses))
                 intake.summary.rows.add(statuses.count("created"), statuses.count("updated"), len(statuses))
             changes.write(connection, now)
     if broken:

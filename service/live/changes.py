@@ -20,8 +20,10 @@ class ChangeKind(StrEnum):
 
     ORDERS = "orders"
     CONSENT = "consent"
+    ACCOUNTS = "accounts"
     PRODUCTS = "products"
     RELATIONSHIPS = "relationships"
+    SEGMENTS = "segments"
 
 
 class ChangeLog:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.artifact.segments import read_book
 from service.offers.links import Word
 from service.offers.shelf import Card, ProductRow, Shelf
+from service.segments.membership import Membership
 
 MOST_RECENT = 50
 NO_PRODUCTS = np.empty(0, dtype=np.int32)
@@ -30,6 +32,7 @@ class LiveState:
 
     accounts:  accounts whose orders changed since the artifact.
     objecting: every account that objects to marketing, whenever it did: an artifact knows nothing of it.
+    membership: who is in the segments that people defined.
     sequence:  the newest change that is in here.
     is_history_whole: whether the database holds all that the artifact was trained on, so that its word alone counts.
                An artifact trained on files knows of purchases that the database may not have.
@@ -39,6 +42,8 @@ class LiveState:
         self.accounts: dict[str, AccountState] = {}
         self.objecting: set[str] = set()
         self.sequence = sequence
+        as_of_day = read_book(shelf.content.segments).get("as_of_day", 0)
+        self.membership = Membership(shelf.content, as_of_day, self.accounts)
         self._shelf = shelf
         self._is_history_whole = is_history_whole
 

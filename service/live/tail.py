@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from sqlalchemy import Connection, Engine
@@ -14,6 +15,8 @@ from service.live.changes import ChangeKind, newest_sequence
 from service.live.queries import Touched
 from service.live.state import LiveState
 from service.offers.shelf import Shelf
+from service.segments.membership import STRATEGIC_DEFINITION
+from service.segments.queries import attributes_of, definitions, strategic_accounts
 from service.telemetry import Telemetry
 
 CHANGES_PER_READ: Final = 5000
@@ -68,8 +71,10 @@ class Tail:
             if (sequence is None or is_gap) and as_of is not None:
                 set_orders(state, connection, queries.accounts_with_orders_since(connection, as_of))
             state.set_objecting((), queries.objecting_accounts(connection))
+            state.membership.set_strategic((), strategic_accounts(connection))
             state.set_relationships(queries.words_of_people(connection))
             apply(state, connection, touched)
+            open_membership(state, connection)
         return state
 
     def open_fallback(self, shelf: Shelf) -> LiveState:
@@ -128,7 +133,30 @@ def apply(state: LiveState, connection: Connection, touched: Touched) -> None:
         state.set_products(queries.product_cards(connection, product_ids))
     if source_ids := touched.ids.get(ChangeKind.RELATIONSHIPS):
         state.set_relationships(queries.words_of_people(connection, source_ids))
+    refresh_membership(state, connection, touched)
     state.sequence = touched.sequence
+
+
+def open_membership(state: LiveState, connection: Connection) -> None:
+    """Place everyone in the segments that people defined. What was declared strategic is one of them."""
+    for definition in (STRATEGIC_DEFINITION, *definitions(connection)):
+        state.membership.define(definition, partial(attributes_of, connection))
+
+
+def refresh_membership(state: LiveState, connection: Connection, touched: Touched) -> None:
+    """Place those accounts anew whose facts changed, and everyone where a segment did."""
+    described = touched.ids.get(ChangeKind.ACCOUNTS, [])
+    read = partial(attributes_of, connection)
+    if described:
+        state.membership.set_strategic(described, strategic_accounts(connection, described))
+    state.membership.refresh([*dict.fromkeys([*described, *touched.ids.get(ChangeKind.ORDERS, ())])], read)
+    if changed := touched.ids.get(ChangeKind.SEGMENTS):
+        found = {definition.id: definition for definition in definitions(connection, changed)}
+        for segment_id in changed:
+            if segment_id in found:
+                state.membership.define(found[segment_id], read)
+            else:
+                state.membership.forget(segment_id)
 
 
 def set_orders(state: LiveState, connection: Connection, account_ids: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ from service.live.tail import Tail
 from service.offers.shelf import Shelf
 from service.registry.errors import ArtifactCorrupt, RegistryUnreadable
 from service.registry.store import ArtifactStore
+from service.segments.book import SegmentBook
 from service.telemetry import Telemetry
 
 
@@ -26,6 +27,7 @@ class Live:
     shelf: Shelf
     version: str | None
     state: LiveState
+    book: SegmentBook
     as_of: datetime | None = None
 
     @property
@@ -135,7 +137,8 @@ class ArtifactHolder:
             raise SmokeTestFailed(version, error) from error
         as_of = datetime.fromisoformat(artifact.manifest.as_of)
         as_of = as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
-        return Live(shelf, version, self._tail.open(shelf, artifact.manifest.sequence, as_of), as_of)
+        state = self._tail.open(shelf, artifact.manifest.sequence, as_of)
+        return Live(shelf, version, state, SegmentBook(artifact.content, version, state.membership), as_of)
 
     def _swap(self, live: Live) -> None:
         before, self.live = self.live, live
@@ -158,7 +161,8 @@ class ArtifactHolder:
         self._fallback_due_at = time.monotonic() + max(FALLBACK_GAP_SECONDS, 20 * (time.monotonic() - begun))
 
     def _fallback(self, shelf: Shelf) -> Live:
-        return Live(shelf, None, self._tail.open_fallback(shelf))
+        state = self._tail.open_fallback(shelf)
+        return Live(shelf, None, state, SegmentBook(shelf.content, None, state.membership))
 
     def _look(self) -> object:
         """What changes when another artifact is activated, or when the files of a refused one are repaired."""

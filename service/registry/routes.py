@@ -13,7 +13,7 @@ from service.auth.dependencies import require
 from service.conditional import conditional_response
 from service.examples import ARTIFACT_VERSION
 from service.hot_route import JsonResponse
-from service.openapi_parts import problems
+from service.openapi_parts import NOT_MODIFIED, problems
 from service.registry.errors import RegistryUnreadable
 from service.registry.schemas import ArtifactDetail, ArtifactOut, ArtifactPage, ArtifactState
 from service.registry.store import Listed
@@ -22,9 +22,6 @@ from service.state import State
 router = APIRouter(prefix="/v1/artifacts", tags=["artifacts"])
 read = Depends(require("read"))
 admin = Depends(require("admin"))
-NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
-    304: {"description": "Nothing changed since the ETag in If-None-Match."}
-}
 
 VersionInPath = Annotated[str, Path(min_length=1, max_length=200, examples=[ARTIFACT_VERSION])]
 

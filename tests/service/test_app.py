@@ -24,6 +24,7 @@ URL = "/v1/recommendations/ann"
 def test_an_outdated_schema_is_refused_with_the_command_to_run(database_url: str, artifacts_dir: Path) -> None:
     engine = create_database_engine(database_url)
     with engine.begin() as connection:
+        current = connection.scalar(text("SELECT version_num FROM alembic_version"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
     try:
         with (
@@ -33,7 +34,7 @@ def test_an_outdated_schema_is_refused_with_the_command_to_run(database_url: str
             pass
     finally:
         with engine.begin() as connection:
-            connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
+            connection.execute(text("UPDATE alembic_version SET version_num = :current"), {"current": current})
         engine.dispose()
 
 

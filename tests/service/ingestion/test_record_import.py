@@ -54,7 +54,7 @@ def test_accounts_take_columns_as_attributes(engine: Engine) -> None:
 
     state = import_rows(engine, "accounts", rows, mapping=mapping)
 
-    assert state["accounts"] == [("A", "Acme", "H", '{"sector": "medical"}', False)]
+    assert state["accounts"] == [("A", "Acme", "H", '{"sector": "medical"}', False, False)]
 
 
 def test_one_column_may_fill_two_fields(engine: Engine) -> None:
@@ -74,7 +74,7 @@ def test_parquet_attributes_keep_their_types(engine: Engine) -> None:
 
     import_file(engine, "accounts", [path])
 
-    account_id, *_, attributes, _ = database_state(engine)["accounts"][0]
+    account_id, *_, attributes, _, _ = database_state(engine)["accounts"][0]
     assert account_id == "17850"
     assert json.loads(attributes) == {"employees": 12, "rate": 0.5, "since": "2020-01-01", "old": None}
 
@@ -138,7 +138,7 @@ def test_orders_after_a_description_do_not_make_it_a_stub_again(engine: Engine) 
 
     state = import_rows(engine, "orders", [order])
 
-    assert state["accounts"] == [("A", "Acme", None, "{}", False)]
+    assert state["accounts"] == [("A", "Acme", None, "{}", False, False)]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,73 @@
+"""Answers that dashboards ask for again and again: kept whole, by address, while what they are made from stays."""
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Final, NamedTuple
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.conditional import matches
+from service.middleware import route_of
+
+MOST_ANSWERS: Final = 4_096
+MOST_BYTES: Final = 64 * 1024 * 1024
+CACHE_CONTROL: Final = "private, no-cache"
+
+
+class Kept(NamedTuple):
+    """One answer. route: the template of its route, for telemetry."""
+
+    etag: str
+    body: bytes
+    route: str
+
+    def is_known_to(self, if_none_match: str | None) -> bool:
+        """Tell whether the caller has this very answer."""
+        return if_none_match == self.etag or matches(if_none_match, self.etag)
+
+
+class PolledAnswers:
+    """Answers by their whole address, query included. They are dropped together when their source is another.
+
+    source: what answers are made from now: an object that is replaced when anything in it changes.
+    """
+
+    def __init__(self, source: Callable[[], object]) -> None:
+        self.source = source
+        self._kept: dict[bytes, Kept] = {}
+        self._n_bytes = 0
+        self._made_from: object = None
+
+    def find(self, url: bytes) -> Kept | None:
+        """Return what was answered at an address, if it would be answered again."""
+        kept = self._kept.get(url)
+        return kept if kept is not None and self.source() is self._made_from else None
+
+    def keep(self, url: bytes, answer: Kept, made_from: object) -> None:
+        """Keep an answer, unless its source is outdated already."""
+        if made_from is not self.source():
+            return
+        if made_from is not self._made_from or len(self._kept) >= MOST_ANSWERS or self._n_bytes > MOST_BYTES:
+            # New dictionaries, so that a reader of the old ones finds either all or nothing.
+            self._kept, self._n_bytes, self._made_from = {}, 0, made_from
+        self._kept[url] = answer
+        self._n_bytes += len(answer.body)
+
+
+def polled_response(request: Request, make: Callable[[], object]) -> Response:
+    """Answer with a JSON body and its ETag, or with 304 where the caller has it; keep the answer for the next one."""
+    answers: PolledAnswers = request.app.state.polled
+    scope = request.scope
+    url = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
+    kept = answers.find(url)
+    if kept is None:
+        made_from = answers.source()
+        body = orjson.dumps(make())
+        kept = Kept(f'"{sha256(body).hexdigest()[:32]}"', body, route_of(scope))
+        answers.keep(url, kept, made_from)
+    headers = {"ETag": kept.etag, "Cache-Control": CACHE_CONTROL}
+    if kept.is_known_to(request.headers.get("if-none-match")):
+        return Response(status_code=304, headers=headers)
+    return Response(kept.body, headers=headers, media_type="application/json")

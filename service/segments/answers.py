@@ -1,0 +1,176 @@
+"""What is told of segments, from a book."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from itertools import pairwise
+from typing import Any
+
+from models.artifact.measures import share_with_interval
+from service.accounts.value import number, whole
+from service.catalogue.cursors import decode_cursor, encode_cursor
+from service.catalogue.errors import InvalidCursor
+from service.segments.book import RULE_FAMILY, Segment, SegmentBook, as_date
+from service.segments.membership import Members
+
+SUMMARY = ("size", "share_of_accounts", "revenue_minor", "share_of_revenue", "churn_risk", "value_ahead")
+EXAMPLES = 10
+NEWCOMER = {
+    "since": None, "spend_minor": None, "purchase_days": None, "last_purchase_on": None, "is_alive": None,
+    "value_ahead_minor": None,
+}  # fmt: skip
+"""What is told of an account that the artifact does not know."""
+SNAPSHOT = (*SUMMARY, "margin_minor", "orders", "average_order_value_minor", "retention")
+
+
+def describe_all(book: SegmentBook, family: str | None) -> dict[str, Any]:
+    """Describe every segment, or those of one family."""
+    return {
+        "as_of": as_date(book.as_of_day),
+        "artifact_version": book.version,
+        **book.value_terms,
+        "families": [{"family": one["id"], "name": one["name"]} for one in (*book.families, RULE_FAMILY)],
+        "segments": [summary_of(one) for one in book.segments() if family in (None, one.family)],
+    }
+
+
+def summary_of(segment: Segment) -> dict[str, Any]:
+    """Describe a segment in a list."""
+    named = {"segment_id": segment.id, "name": segment.name, "family": segment.family, "kind": segment.kind}
+    return named | {name: segment.measured[name] for name in SUMMARY}
+
+
+def describe_segment(book: SegmentBook, segment: Segment) -> dict[str, Any]:
+    """Describe one segment in full."""
+    told = {"as_of": as_date(book.as_of_day), "artifact_version": book.version, **book.value_terms}
+    more = {"movement": movement_of(book, segment), "definition": definition_of(segment), "traits": segment.traits}
+    return summary_of(segment) | segment.measured | told | more
+
+
+def describe_preview(book: SegmentBook, members: Members) -> dict[str, Any]:
+    """Describe who a rule is true of."""
+    segment = book.measure(members)
+    rows = book.members(segment)[:EXAMPLES].tolist()
+    examples = [book.content.account_ids.texts[row] for row in rows] + sorted(members.newcomers)
+    told = {name: segment.measured[name] for name in ("share_of_accounts", "revenue_minor", "value_ahead")}
+    return {"accounts": members.size, "examples": examples[:EXAMPLES], **told}
+
+
+def definition_of(segment: Segment) -> dict[str, Any] | None:
+    """Tell the rule that people defined a segment by."""
+    if segment.members is None:
+        return None
+    definition = segment.members.definition
+    return {
+        "description": definition.description,
+        "rule": definition.rule.model_dump(mode="json", by_alias=True, exclude_none=True),
+        "updated_at": definition.updated_at,
+    }
+
+
+def movement_of(book: SegmentBook, segment: Segment) -> dict[str, Any] | None:
+    """Tell who came and went since the snapshot before."""
+    moves = book.moves(segment)
+    if moves is None:
+        return None
+    since, told = moves
+    came = sum(one["accounts"] for one in told if one["to"] == segment.id)
+    went = sum(one["accounts"] for one in told if one["from"] == segment.id)
+    stayed = sum(one["accounts"] for one in told if one["from"] == one["to"])
+    return {
+        "since": as_date(since),
+        "entered": came - stayed,
+        "left": went - stayed,
+        "stayed": stayed,
+        "moves": [{"from_segment": m["from"], "to_segment": m["to"], "accounts": m["accounts"]} for m in told],
+    }
+
+
+def page_of_accounts(book: SegmentBook, segment: Segment, cursor: str | None, limit: int) -> dict[str, Any]:
+    """List a segment's accounts from a cursor on, the most valuable first; raises InvalidCursor.
+
+    A cursor holds within one artifact: in another, accounts stand elsewhere.
+    """
+    begin = _read_cursor(book, cursor) if cursor is not None else 0
+    members = book.members(segment)
+    rows = members[begin : begin + limit].tolist()
+    since = book.content.segments.since[rows, segment.column].tolist() if segment.column >= 0 else [None] * len(rows)
+    items = [describe_account(book, row, day) for row, day in zip(rows, since, strict=True)]
+    newcomers = sorted(segment.newcomers)
+    first = max(begin - len(members), 0)
+    items += [{**NEWCOMER, "account_id": of} for of in newcomers[first : first + limit - len(rows)]]
+    end = begin + len(items)
+    has_more = end < len(members) + len(newcomers)
+    return {"items": items, "next_cursor": encode_cursor([book.version, end]) if has_more else None}
+
+
+def _read_cursor(book: SegmentBook, cursor: str) -> int:
+    match decode_cursor(cursor):
+        case [version, int(begin)] if version == book.version and begin >= 0:
+            return begin
+    raise InvalidCursor
+
+
+def describe_account(book: SegmentBook, row: int, since: int | None) -> dict[str, Any]:
+    """Describe an account in a list of accounts."""
+    customers = book.content.customers
+    last = int(customers.last_day[row])
+    return {
+        "account_id": book.content.account_ids.texts[row],
+        "since": None if since is None else as_date(since),
+        "spend_minor": int(customers.spend_minor[row]),
+        "purchase_days": int(customers.n_purchases[row]),
+        "last_purchase_on": as_date(last) if last >= 0 else None,
+        "is_alive": number(customers.is_alive[row]),
+        "value_ahead_minor": whole(customers.value[row, 0]),
+    }
+
+
+def describe_over_time(
+    book: SegmentBook, segment: Segment, interval: str, begin: date | None, end: date | None
+) -> dict[str, Any]:
+    """Describe a segment's periods and snapshots that begin on or after one day, and before another."""
+
+    def is_asked(day: date) -> bool:
+        return (begin is None or day >= begin) and (end is None or day < end)
+
+    has_margins = segment.measured["margin_minor"] is not None
+    snapshots = [{"as_of": as_date(day)} | {name: of[name] for name in SNAPSHOT} for day, of in book.snapshots(segment)]
+    return {
+        "segment_id": segment.id,
+        "artifact_version": book.version,
+        "interval": interval,
+        "periods": [one for one in _periods(book, segment, interval, has_margins) if is_asked(one["begins_on"])],
+        "snapshots": [one for one in snapshots if is_asked(one["as_of"])],
+        "movement": movement_of(book, segment),
+    }
+
+
+def _periods(book: SegmentBook, segment: Segment, interval: str, has_margins: bool) -> Iterator[dict[str, Any]]:
+    starts, counts = book.series(segment, interval)
+    days: Sequence[int] = [*starts.tolist(), next_start(int(starts[-1]), interval)] if len(starts) else []
+    active_before = 0
+    for (begin, end), (active, orders, revenue, margin, retained) in zip(pairwise(days), counts.tolist(), strict=True):
+        last = min(end, book.as_of_day) - 1
+        is_over = last == end - 1
+        yield {
+            "begins_on": as_date(begin),
+            "ends_on": as_date(last),
+            "is_whole": is_over and begin >= book.first_day,
+            "active_accounts": active,
+            "orders": orders,
+            "revenue_minor": revenue,
+            "margin_minor": margin if has_margins else None,
+            "average_order_value_minor": round(revenue / orders, 2) if orders else None,
+            # Who has not bought yet in a period that goes on may still do so.
+            "retention": share_with_interval(retained, active_before if is_over else 0),
+        }
+        active_before = active
+
+
+def next_start(day: int, interval: str) -> int:
+    """Return the first day of the period after the one that begins on a day."""
+    if interval == "week":
+        return day + 7
+    begin = as_date(day)
+    months = {"month": 1, "quarter": 3, "year": 12}[interval] + begin.month - 1
+    return date(begin.year + months // 12, months % 12 + 1, 1).toordinal() - date(1970, 1, 1).toordinal()

@@ -1,0 +1,177 @@
+"""What is known of segments: those of the artifact in use, and those that people define."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from models.artifact import NO_NUMBER, Content
+from models.artifact.customers import NOT_SEGMENTED
+from models.artifact.measures import Measured, measure_segments, measure_series
+from models.artifact.segments import read_book
+from service.segments.errors import UnknownSegment
+from service.segments.membership import STRATEGIC, Members, Membership
+from service.segments.schemas import SegmentKind
+
+LEARNED_FAMILIES = ("cluster",)
+RULE_FAMILY = {"id": "custom", "name": "Defined by people"}
+NOBODY: frozenset[str] = frozenset()
+
+Series = tuple[NDArray[np.int32], NDArray[np.int64]]
+"""First days of the periods, int32 (P,), and what was counted in them, int64 (P, 5); see models.artifact.segments."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One segment. measured: see ``models.artifact.measures.measure_segments``.
+
+    column, code, row: where the artifact has it; column is -1 for a segment of a rule. members: of such a one.
+    traits: of a learned segment, what sets its accounts apart.
+    """
+
+    id: str
+    name: str
+    family: str
+    kind: SegmentKind
+    measured: dict[str, Any]
+    column: int = -1
+    code: int = 0
+    row: int = -1
+    members: Members | None = None
+    traits: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def newcomers(self) -> frozenset[str] | set[str]:
+        """Accounts in it that the artifact does not know."""
+        return self.members.newcomers if self.members else NOBODY
+
+
+class SegmentBook:
+    """The segments of one artifact, and beside them those of rules: measured when they are first asked for."""
+
+    def __init__(self, content: Content, version: str | None, membership: Membership) -> None:
+        self.content = content
+        self.version = version
+        self.membership = membership
+        self._told: dict[str, Any] = read_book(content.segments)
+        self.families: list[dict[str, Any]] = self._told.get("families", [])
+        self._learned = {segment.id: segment for segment in self._read()}
+        self._measured: dict[str, tuple[object, Segment]] = {}
+        activity = content.activity.day
+        self.first_day = int(activity.min()) if len(activity) else 0
+        parameters = orjson.loads(content.report).get("customers", {}).get("parameters", {})
+        self.value_terms = {name: parameters.get(name) for name in ("value_days", "annual_rate")}
+        self.as_of_day: int = self._told.get("as_of_day", 0)
+
+    def _read(self) -> Iterator[Segment]:
+        row = 0
+        for column, family in enumerate(self.families):
+            kind = SegmentKind.LEARNED if family["id"] in LEARNED_FAMILIES else SegmentKind.BUILT_IN
+            for code, of in enumerate(family["segments"]):
+                measured = self._told["segments"][of["id"]]
+                traits = of.get("traits", ())
+                yield Segment(of["id"], of["name"], family["id"], kind, measured, column, code, row, traits=traits)
+                row += 1
+
+    @property
+    def stamp(self) -> object:
+        """Another object after each change of anything that is told of segments."""
+        return self.membership.stamp
+
+    def segments(self) -> list[Segment]:
+        """Every segment, family by family; those of rules last."""
+        ruled = [self._ruled(members) for members in self.membership.segments()]
+        instead = {segment.id: segment for segment in ruled}
+        learned = [instead.pop(segment.id, segment) for segment in self._learned.values()]
+        return [*learned, *(segment for segment in instead.values() if segment.id != STRATEGIC)]
+
+    def find(self, segment_id: str) -> Segment:
+        """Return a segment; raises UnknownSegment."""
+        members = self.membership.find(segment_id)
+        if members is not None:
+            return self._ruled(members)
+        try:
+            return self._learned[segment_id]
+        except KeyError:
+            raise UnknownSegment(segment_id) from None
+
+    def _ruled(self, members: Members) -> Segment:
+        """Measure a segment of a rule, unless nobody came or went since it was last measured."""
+        definition, stamp = members.definition, members.stamp
+        known = self._measured.get(definition.id)
+        if known is None or known[0] is not stamp:
+            known = self._measured[definition.id] = (stamp, self.measure(members))
+        return known[1]
+
+    def measure(self, members: Members) -> Segment:
+        """Measure a segment of a rule."""
+        (measured,) = measure_segments(self._facts, codes_of(members), 1)
+        measured["size"] = members.size
+        family, kind = RULE_FAMILY["id"], SegmentKind.RULE
+        if members.definition.id == STRATEGIC:
+            family, kind = "strategic", SegmentKind.BUILT_IN
+        return Segment(members.definition.id, members.definition.name, family, kind, measured, members=members)
+
+    @cached_property
+    def _facts(self) -> Measured:
+        content = self.content
+        has_margins = bool((content.products.margins_minor != NO_NUMBER).any())
+        return Measured(content.customers, content.activity, content.lines, self.as_of_day, has_margins)
+
+    def members(self, segment: Segment) -> NDArray[np.int32]:
+        """Return the account rows of a segment, the most valuable first."""
+        if segment.members is None:
+            return self.content.segments.members_of(segment.column, segment.code)
+        everyone: NDArray[np.int32] = self.content.segments.members[0]
+        return everyone[segment.members.is_in[everyone]]
+
+    def series(self, segment: Segment, interval: str) -> Series:
+        """Return what the segment's accounts did, period by period."""
+        segments = self.content.segments
+        starts = segments.starts(interval)
+        if segment.members is None:
+            return starts, segments.series(interval)[segment.row]
+        return starts, measure_series(self.content.activity, codes_of(segment.members), 1, starts)[0]
+
+    def snapshots(self, segment: Segment) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Go through what was measured at each training, the newest last: the day, and the figures."""
+        for snapshot in self._told.get("snapshots", ()):
+            if segment.id in snapshot["segments"]:
+                yield snapshot["as_of_day"], snapshot["segments"][segment.id]
+        yield self.as_of_day, segment.measured
+
+    def moves(self, segment: Segment) -> tuple[int, list[dict[str, Any]]] | None:
+        """Return the day of the snapshot before, and who came and went since; None where that can't be told."""
+        moves = self._told.get("moves")
+        if not moves or segment.family not in moves["families"]:
+            return None
+        told = [one for one in moves["families"][segment.family] if segment.id in (one["from"], one["to"])]
+        return moves["since_day"], told
+
+    def segments_of(self, account_id: str) -> Iterator[tuple[str, str, int | None]]:
+        """Go through the segments that an account is in: id, name, and the day since when, where that is known."""
+        row = self.content.account_ids.row_of(account_id)
+        if row is not None:
+            codes, since = self.content.segments.codes[row].tolist(), self.content.segments.since[row].tolist()
+            for family, code, day in zip(self.families, codes, since, strict=True):
+                if code != NOT_SEGMENTED and family["id"] != "strategic":
+                    of = family["segments"][code]
+                    yield of["id"], of["name"], day
+        for members in self.membership.segments():
+            if account_id in members.newcomers or (row is not None and members.is_in[row]):
+                yield members.definition.id, members.definition.name, None
+
+
+def codes_of(members: Members) -> NDArray[np.int16]:
+    """Int16 (A,): 0 for those that are in a segment, NOT_SEGMENTED for the others."""
+    return np.where(members.is_in, 0, NOT_SEGMENTED).astype(np.int16)
+
+
+def as_date(since_epoch: int) -> date:
+    """Return the date of so many days since 1970."""
+    return date.fromordinal(date(1970, 1, 1).toordinal() + since_epoch)

@@ -1,0 +1,166 @@
+"""Who is in the segments that people define, now: kept in memory, and refreshed where facts changed."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.artifact import Content
+from service.segments.profiles import UNKNOWN_ROW, Profiles
+from service.segments.rules import FieldRule, matches, reads_attributes
+
+STRATEGIC: Final = "strategic.accounts"
+Attributes = Mapping[str, Any]
+ReadAttributes = Callable[[Sequence[str] | None], Mapping[str, Attributes]]
+"""Reads what is stored of some accounts, or of all (None)."""
+
+
+class Owner(Protocol):
+    """An account whose orders changed since the artifact."""
+
+    @property
+    def owned(self) -> NDArray[np.int32]:
+        """Product rows that it owns now."""
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A segment that people defined."""
+
+    id: str
+    name: str
+    description: str | None
+    rule: Any
+    updated_at: datetime | None = None
+
+
+STRATEGIC_DEFINITION: Final = Definition(
+    STRATEGIC,
+    "Strategic accounts",
+    "Declared to be wanted, whatever they are worth today.",
+    FieldRule(field="is_strategic", op="eq", value=True),
+)
+
+
+@dataclass
+class Members:
+    """Of one segment. is_in: bool (A,), by the artifact's rows. newcomers: accounts that the artifact does not know."""
+
+    definition: Definition
+    is_in: NDArray[np.bool_]
+    newcomers: set[str] = field(default_factory=set)
+    stamp: object = field(default_factory=object)
+    """Replaced whenever somebody comes or goes."""
+
+    @property
+    def size(self) -> int:
+        """Accounts."""
+        return int(self.is_in.sum()) + len(self.newcomers)
+
+
+class Membership:
+    """One writer, many readers, as the live state that it is a part of. ``stamp`` is another object after each change.
+
+    owners: accounts whose orders changed since the artifact, with what they own now.
+    """
+
+    def __init__(self, content: Content, as_of_day: int, owners: Mapping[str, Owner]) -> None:
+        self.stamp: object = object()
+        self.strategic: set[str] = set()
+        self._content = content
+        self._as_of_day = as_of_day
+        self._owners = owners
+        self._newcomers: set[str] = set()
+        self._members: dict[str, Members] = {}
+
+    def segments(self) -> list[Members]:
+        """Every segment of a rule."""
+        return list(self._members.values())
+
+    def find(self, segment_id: str) -> Members | None:
+        """Return a segment of a rule."""
+        return self._members.get(segment_id)
+
+    @property
+    def has_attributes(self) -> bool:
+        """Tell whether any rule asks for attributes."""
+        return any(reads_attributes(of.definition.rule) for of in self._members.values())
+
+    def set_strategic(self, account_ids: Iterable[str], strategic: set[str]) -> None:
+        """Note which of some accounts are strategic now. ``refresh`` places them."""
+        self.strategic = (self.strategic - set(account_ids)) | strategic
+
+    def define(self, definition: Definition, read: ReadAttributes) -> None:
+        """Add or replace a segment, and place everyone."""
+        attributes = read(None) if reads_attributes(definition.rule) else {}
+        members = self.preview(definition, attributes)
+        self._members = {**self._members, definition.id: members}
+        self.stamp = object()
+
+    def preview(self, definition: Definition, attributes: Mapping[str, Attributes]) -> Members:
+        """Tell who would be in a segment. attributes: of every account, if the rule asks for them."""
+        texts = self._content.account_ids.texts
+        n = len(texts)
+        newcomers = sorted(self._newcomers)
+        rows = np.concatenate([np.arange(n), np.full(len(newcomers), UNKNOWN_ROW)])
+        by_position = [attributes.get(of, {}) for of in (*texts, *newcomers)] if attributes else []
+        is_strategic = np.zeros(len(rows), dtype=np.bool_)
+        position_of = {of: n + place for place, of in enumerate(newcomers)}
+        for account_id in self.strategic:
+            if (position := self._position(account_id, position_of)) is not None:
+                is_strategic[position] = True
+        owned_now: dict[int, NDArray[np.int32]] = {}
+        for account_id, owner in tuple(self._owners.items()):
+            if (position := self._position(account_id, position_of)) is not None:
+                owned_now[position] = owner.owned
+        profiles = Profiles(self._content, self._as_of_day, rows, owned_now, is_strategic, by_position)
+        found = matches(definition.rule, profiles)
+        return Members(
+            definition, found[:n].copy(), {of for of, is_in in zip(newcomers, found[n:], strict=True) if is_in}
+        )
+
+    def _position(self, account_id: str, newcomers: Mapping[str, int]) -> int | None:
+        row = self._content.account_ids.row_of(account_id)
+        return newcomers.get(account_id) if row is None else row
+
+    def forget(self, segment_id: str) -> None:
+        """Remove a segment."""
+        if segment_id in self._members:
+            self._members = {of: members for of, members in self._members.items() if of != segment_id}
+            self.stamp = object()
+
+    def refresh(self, account_ids: Sequence[str], read: ReadAttributes) -> None:
+        """Place some accounts anew, since their facts changed."""
+        found = [self._content.account_ids.row_of(account_id) for account_id in account_ids]
+        self._newcomers |= {of for of, row in zip(account_ids, found, strict=True) if row is None}
+        if not self._members or not account_ids:
+            return
+        rows = np.array([UNKNOWN_ROW if row is None else row for row in found], dtype=np.int64)
+        attributes = read(account_ids) if self.has_attributes else {}
+        profiles = Profiles(
+            self._content,
+            self._as_of_day,
+            rows,
+            {place: owner.owned for place, of in enumerate(account_ids) if (owner := self._owners.get(of)) is not None},
+            np.array([of in self.strategic for of in account_ids], dtype=np.bool_),
+            [attributes.get(of, {}) for of in account_ids] if attributes else [],
+        )
+        for members in self._members.values():
+            if _place(members, account_ids, rows, matches(members.definition.rule, profiles)):
+                members.stamp = self.stamp = object()
+
+
+def _place(members: Members, account_ids: Sequence[str], rows: NDArray[np.int64], is_in: NDArray[np.bool_]) -> bool:
+    """Note who is in a segment now, and tell whether that changed anything."""
+    has_changed = False
+    for account_id, row, belongs in zip(account_ids, rows.tolist(), is_in.tolist(), strict=True):
+        if row == UNKNOWN_ROW:
+            has_changed |= belongs != (account_id in members.newcomers)
+            members.newcomers = members.newcomers - {account_id} | ({account_id} if belongs else set())
+        elif members.is_in[row] != belongs:
+            members.is_in[row] = belongs
+            has_changed = True
+    return has_changed

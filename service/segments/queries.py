@@ -1,0 +1,84 @@
+"""The SQL of segments."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from service.accounts.tables import Account
+from service.segments.errors import SegmentExists, TooManySegments, UnknownSegment
+from service.segments.membership import Definition
+from service.segments.rules import BoundedRule
+from service.segments.tables import DefinedSegment
+
+MOST_DEFINED: Final = 200
+IDS_PER_QUERY: Final = 1000
+RULE: Final[TypeAdapter[Any]] = TypeAdapter(BoundedRule)
+
+
+def definitions(connection: Connection, segment_ids: Sequence[str] | None = None) -> list[Definition]:
+    """Read the segments that people defined: some, or all."""
+    query = select(DefinedSegment.__table__).order_by(DefinedSegment.segment_id)
+    if segment_ids is not None:
+        query = query.where(DefinedSegment.segment_id.in_(segment_ids))
+    return [
+        Definition(row.segment_id, row.name, row.description, RULE.validate_python(row.rule), row.updated_at)
+        for row in connection.execute(query)
+    ]
+
+
+def add_segment(connection: Connection, definition: Definition, by: str, now: datetime) -> None:
+    """Store a segment; raises SegmentExists or TooManySegments."""
+    if definitions(connection, [definition.id]):
+        raise SegmentExists(definition.id)
+    if (connection.scalar(select(func.count()).select_from(DefinedSegment)) or 0) >= MOST_DEFINED:
+        raise TooManySegments(MOST_DEFINED)
+    times = {"created_at": now, "created_by": by, "updated_at": now, "updated_by": by}
+    connection.execute(insert(DefinedSegment), {"segment_id": definition.id, **_columns(definition), **times})
+
+
+def replace_segment(connection: Connection, definition: Definition, by: str, now: datetime) -> None:
+    """Store a segment in place of the one of its id; raises UnknownSegment."""
+    times = {"updated_at": now, "updated_by": by}
+    query = update(DefinedSegment).where(DefinedSegment.segment_id == definition.id)
+    if connection.execute(query.values(**_columns(definition), **times)).rowcount == 0:
+        raise UnknownSegment(definition.id)
+
+
+def remove_segment(connection: Connection, segment_id: str) -> None:
+    """Delete a segment; raises UnknownSegment."""
+    if connection.execute(delete(DefinedSegment).where(DefinedSegment.segment_id == segment_id)).rowcount == 0:
+        raise UnknownSegment(segment_id)
+
+
+def _columns(definition: Definition) -> dict[str, Any]:
+    rule = RULE.dump_python(definition.rule, mode="json", by_alias=True, exclude_none=True)
+    return {"name": definition.name, "description": definition.description, "rule": rule}
+
+
+def attributes_of(connection: Connection, account_ids: Sequence[str] | None) -> Mapping[str, Mapping[str, Any]]:
+    """Read what is stored of some accounts, or of all."""
+    query = select(Account.account_id, Account.attributes)
+    if account_ids is None:
+        return {account_id: attributes for account_id, attributes in connection.execute(query) if attributes}
+    return {
+        account_id: attributes
+        for begin in range(0, len(account_ids), IDS_PER_QUERY)
+        for account_id, attributes in connection.execute(
+            query.where(Account.account_id.in_(account_ids[begin : begin + IDS_PER_QUERY]))
+        )
+    }
+
+
+def strategic_accounts(connection: Connection, account_ids: Sequence[str] | None = None) -> set[str]:
+    """Which of some accounts, or of all, are declared strategic."""
+    query = select(Account.account_id).where(Account.is_strategic)
+    if account_ids is None:
+        return set(connection.scalars(query))
+    return {
+        found
+        for begin in range(0, len(account_ids), IDS_PER_QUERY)
+        for found in connection.scalars(query.where(Account.account_id.in_(account_ids[begin : begin + IDS_PER_QUERY])))
+    }

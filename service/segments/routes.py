@@ -1,0 +1,255 @@
+"""Segments over HTTP: from memory, and made for being polled."""
+
+from dataclasses import replace
+from datetime import date
+from typing import Annotated, Final
+
+import orjson
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+
+from models.artifact.segments import slug
+from service.auth.dependencies import require
+from service.auth.keys import Principal
+from service.dependencies import ReadSession
+from service.hot_route import JsonResponse
+from service.ingestion.fields import NO_NUL
+from service.live.changes import ChangeKind
+from service.openapi_parts import NOT_MODIFIED, problems
+from service.polled import polled_response
+from service.segments import answers
+from service.segments.book import SegmentBook
+from service.segments.errors import BuiltInSegment, NothingLearned
+from service.segments.membership import Definition
+from service.segments.queries import add_segment, attributes_of, remove_segment, replace_segment
+from service.segments.rules import reads_attributes
+from service.segments.schemas import (
+    Interval,
+    NewSegment,
+    RuleIn,
+    SegmentAccounts,
+    SegmentDetail,
+    SegmentIn,
+    SegmentMetrics,
+    SegmentPage,
+    SegmentPreview,
+)
+from service.writing import WRITE_PROBLEM_CODES, WRITTEN_HEADERS, Write, Writing
+
+SegmentInPath = Annotated[str, Path(max_length=200, pattern=NO_NUL, examples=["rfm.champions"])]
+Cursor = Annotated[str | None, Query(max_length=2000, description="`next_cursor` of the page before.")]
+router = APIRouter(prefix="/v1/segments", tags=["segments"])
+Writer = Annotated[Principal, Depends(require("write"))]
+READ: Final = [Depends(require("read"))]
+DEFINE_PROBLEM_CODES: Final = ("nothing-learned", "segment-exists", "too-many-segments")
+PROBLEM_CODES: Final = ("key-missing", "key-invalid", "scope-missing", "nothing-learned", "request-invalid")
+
+
+def book_in_use(request: Request) -> SegmentBook:
+    """Return what is told of segments now; raises NothingLearned."""
+    live = request.app.state.nextoffer.holder.live
+    if live is None or live.is_fallback:
+        raise NothingLearned
+    book: SegmentBook = live.book
+    return book
+
+
+@router.get(
+    "",
+    operation_id="list_segments",
+    summary="List segments",
+    response_model=SegmentPage,
+    dependencies=READ,
+    responses=NOT_MODIFIED | problems(*PROBLEM_CODES),
+)
+def list_segments(
+    request: Request,
+    family: Annotated[str | None, Query(max_length=200, description="Only segments of this family.")] = None,
+) -> Response:
+    """Every segment with its size, its revenue of the last 365 days and its value ahead.
+
+    Built in: `rfm` (eleven, by quintiles of recency, frequency and money), `revenue-tier` and `value-tier` (A: the
+    largest accounts that make 80 % together; B: up to 95 %; C), `trend` (growing, steady, falling), `strategic`
+    (declared by `is_strategic` of an account), and `all`.
+    """
+    return polled_response(request, lambda: answers.describe_all(book_in_use(request), family))
+
+
+@router.post(
+    "",
+    operation_id="create_segment",
+    summary="Define a segment",
+    status_code=201,
+    response_model=SegmentDetail,
+    dependencies=[Depends(require("write"))],
+    responses={201: {"headers": WRITTEN_HEADERS}, **problems(*WRITE_PROBLEM_CODES, *DEFINE_PROBLEM_CODES)},
+)
+def create_segment(segment: NewSegment, writing: Writing, request: Request, by: Writer) -> Response:
+    """Define a segment by a rule over the profile. Its id is `custom.` and the slug.
+
+    A rule is an object with one of these keys: `all` and `any` (lists of rules), `not` (a rule), `field` (a figure of
+    the profile, with `op` and `value`, or `values` for `in` and `not_in`), `attribute` (the same of what you stored of
+    the account), `owns` (`products`, `lines` or `categories`: one of them). It is true at once of whoever it fits, and
+    again whenever an account's facts change. What is not known of an account compares with nothing: such a comparison
+    is false, and its `not` true; `is_known` tells.
+    """
+    segment_id = f"custom.{segment.slug or slug(segment.name) or 'segment'}"
+    definition = Definition(segment_id, segment.name, segment.description, segment.rule)
+    book = book_in_use(request)
+
+    def work(write: Write) -> Response:
+        add_segment(write.connection, definition, by.key_id, write.now)
+        return defined(write, book, definition, 201)
+
+    return writing.answer(work)
+
+
+@router.put(
+    "/{segment_id}",
+    operation_id="replace_segment",
+    summary="Define a segment anew",
+    response_model=SegmentDetail,
+    dependencies=[Depends(require("write"))],
+    responses={
+        200: {"headers": WRITTEN_HEADERS},
+        **problems(*WRITE_PROBLEM_CODES, "nothing-learned", "unknown-segment", "built-in-segment"),
+    },
+)
+def replace_defined_segment(
+    segment_id: SegmentInPath, segment: SegmentIn, writing: Writing, request: Request, by: Writer
+) -> Response:
+    """Change name, description and rule of a segment that people defined."""
+    refuse_built_in(segment_id)
+    definition = Definition(segment_id, segment.name, segment.description, segment.rule)
+    book = book_in_use(request)
+
+    def work(write: Write) -> Response:
+        replace_segment(write.connection, definition, by.key_id, write.now)
+        return defined(write, book, definition, 200)
+
+    return writing.answer(work)
+
+
+@router.delete(
+    "/{segment_id}",
+    operation_id="delete_segment",
+    summary="Delete a segment",
+    status_code=204,
+    dependencies=[Depends(require("write"))],
+    responses={
+        204: {"headers": WRITTEN_HEADERS},
+        **problems(*WRITE_PROBLEM_CODES, "unknown-segment", "built-in-segment"),
+    },
+)
+def delete_segment(segment_id: SegmentInPath, writing: Writing) -> Response:
+    """Delete a segment that people defined. Its snapshots stay in the artifacts."""
+    refuse_built_in(segment_id)
+
+    def work(write: Write) -> Response:
+        remove_segment(write.connection, segment_id)
+        write.changes.touch(ChangeKind.SEGMENTS, [segment_id])
+        return Response(status_code=204)
+
+    return writing.answer(work)
+
+
+@router.post(
+    "/preview",
+    operation_id="preview_segment",
+    summary="Try a rule out",
+    response_model=SegmentPreview,
+    dependencies=READ,
+    responses=problems(*PROBLEM_CODES, "body-too-large", "body-unreadable", "request-timeout"),
+)
+def preview_segment(asked: RuleIn, session: ReadSession, request: Request) -> Response:
+    """Count who a rule is true of now, and name some of them; nothing is stored."""
+    book = book_in_use(request)
+    attributes = attributes_of(session.connection(), None) if reads_attributes(asked.rule) else {}
+    definition = Definition("preview", "", None, asked.rule)
+    members = book.membership.preview(definition, attributes)
+    return JsonResponse(orjson.dumps(answers.describe_preview(book, members)))
+
+
+def refuse_built_in(segment_id: str) -> None:
+    """Raise BuiltInSegment for a segment that is not of a rule of people."""
+    if not segment_id.startswith("custom."):
+        raise BuiltInSegment(segment_id)
+
+
+def defined(write: Write, book: SegmentBook, definition: Definition, status: int) -> Response:
+    """Answer with a segment as it will be measured once the write is felt."""
+    write.changes.touch(ChangeKind.SEGMENTS, [definition.id])
+    connection = write.connection
+    attributes = attributes_of(connection, None) if reads_attributes(definition.rule) else {}
+    stored = replace(definition, updated_at=write.now)
+    members = book.membership.preview(stored, attributes)
+    body = answers.describe_segment(book, book.measure(members))
+    return Response(orjson.dumps(body), status_code=status, media_type="application/json")
+
+
+@router.get(
+    "/{segment_id}",
+    operation_id="get_segment",
+    summary="Show a segment",
+    response_model=SegmentDetail,
+    dependencies=READ,
+    responses=NOT_MODIFIED | problems(*PROBLEM_CODES, "unknown-segment"),
+)
+def get_segment(request: Request, segment_id: SegmentInPath) -> Response:
+    """One segment: size, revenue, margin where known, orders, retention, churn risk, value ahead, its share of each
+    total, what share of it owns each product line, and who came and went since the training before.
+    """
+
+    def make() -> object:
+        book = book_in_use(request)
+        return answers.describe_segment(book, book.find(segment_id))
+
+    return polled_response(request, make)
+
+
+@router.get(
+    "/{segment_id}/accounts",
+    operation_id="list_segment_accounts",
+    summary="List a segment's accounts",
+    response_model=SegmentAccounts,
+    dependencies=READ,
+    responses=NOT_MODIFIED | problems(*PROBLEM_CODES, "unknown-segment", "invalid-cursor"),
+)
+def list_segment_accounts(
+    request: Request,
+    segment_id: SegmentInPath,
+    cursor: Cursor = None,
+    limit: Annotated[int, Query(ge=1, le=500, description="Most accounts to return.")] = 100,
+) -> Response:
+    """The accounts that are in the segment, those with the most value ahead first, a page at a time."""
+
+    def make() -> object:
+        book = book_in_use(request)
+        return answers.page_of_accounts(book, book.find(segment_id), cursor, limit)
+
+    return polled_response(request, make)
+
+
+@router.get(
+    "/{segment_id}/metrics",
+    operation_id="get_segment_metrics",
+    summary="Show a segment over time",
+    response_model=SegmentMetrics,
+    dependencies=READ,
+    responses=NOT_MODIFIED | problems(*PROBLEM_CODES, "unknown-segment"),
+)
+def get_segment_metrics(
+    request: Request,
+    segment_id: SegmentInPath,
+    begin: Annotated[date | None, Query(alias="from", description="Periods that begin on this day or later.")] = None,
+    end: Annotated[date | None, Query(alias="to", description="Periods that begin before this day.")] = None,
+    interval: Interval = Interval.MONTH,
+) -> Response:
+    """What the accounts that are in the segment now did, period by period; and what was measured at each training,
+    of those that were in it then.
+    """
+
+    def make() -> object:
+        book = book_in_use(request)
+        return answers.describe_over_time(book, book.find(segment_id), interval, begin, end)
+
+    return polled_response(request, make)

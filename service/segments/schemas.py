@@ -1,0 +1,266 @@
+"""Segments as callers read them. Money is in minor units; dates are UTC."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.ingestion.fields import NO_NUL
+from service.segments.rules import BoundedRule
+
+SEGMENT_EXAMPLE: Final[dict[str, Any]] = {
+    "name": "Large and slipping away",
+    "rule": {
+        "all": [
+            {"field": "revenue_tier", "op": "eq", "value": "A"},
+            {
+                "any": [
+                    {"field": "trend", "op": "eq", "value": "falling"},
+                    {"field": "is_alive", "op": "lt", "value": 0.5},
+                ]
+            },
+            {"not": {"attribute": "sector", "op": "in", "values": ["public"]}},
+        ]
+    },
+}
+
+
+class SegmentKind(StrEnum):
+    """Where a segment comes from."""
+
+    BUILT_IN = "built_in"
+    LEARNED = "learned"
+    RULE = "rule"
+
+
+class Interval(StrEnum):
+    """How long the periods of a series are. Weeks begin on Mondays."""
+
+    WEEK = "week"
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+
+
+class ShareEstimate(BaseModel):
+    """A share with its 95 % interval (Wilson)."""
+
+    value: float | None = Field(description="Null where n is 0.")
+    low: float | None
+    high: float | None
+    n: int = Field(description="How many accounts it is a share of.")
+
+
+class Retention(ShareEstimate):
+    """Of the accounts that bought in the 90 days before the last 90, the share that bought in the last 90."""
+
+    days: int
+
+
+class ChurnRisk(BaseModel):
+    """The mean over accounts of 1 - P(still buying)."""
+
+    value: float | None
+    n: int = Field(description="Accounts that the model can tell it of.")
+
+
+class SummedValue(BaseModel):
+    """Discounted value ahead, summed over accounts, with a 95 % interval: what chance does to their purchases."""
+
+    expected_minor: int
+    low_minor: int
+    high_minor: int
+    n: int = Field(description="Accounts with an estimate.")
+
+
+class SegmentSummary(BaseModel):
+    """One segment in a list."""
+
+    segment_id: str = Field(examples=["rfm.champions"])
+    name: str
+    family: str = Field(description="An account is in at most one segment of a family, save those of rules.")
+    kind: SegmentKind
+    size: int = Field(description="Accounts.")
+    share_of_accounts: float | None
+    revenue_minor: int = Field(description="In the last 365 days, returns subtracted.")
+    share_of_revenue: float | None
+    churn_risk: ChurnRisk
+    value_ahead: SummedValue
+
+
+class FamilyOut(BaseModel):
+    """A family of segments."""
+
+    family: str = Field(examples=["rfm"])
+    name: str
+
+
+class Measured(BaseModel):
+    """What every figure rests on."""
+
+    as_of: date = Field(description="The day before which all that is measured happened.")
+    artifact_version: str
+    value_days: int | None = Field(description="How far value ahead looks.")
+    annual_rate: float | None = Field(description="At which value ahead is discounted.")
+
+
+class SegmentPage(Measured):
+    """Every segment."""
+
+    families: list[FamilyOut]
+    segments: list[SegmentSummary]
+
+
+class LinePenetration(BaseModel):
+    """How many of a segment's accounts own something of a product line."""
+
+    line: str
+    accounts: int
+    share: float | None
+
+
+class Move(BaseModel):
+    """Accounts that were in one segment of the family at the snapshot before, and are in another, or the same, now."""
+
+    from_segment: str | None = Field(description="Null: in none, as a new account was.")
+    to_segment: str | None
+    accounts: int
+
+
+class Movement(BaseModel):
+    """How accounts came and went since the snapshot before."""
+
+    since: date = Field(description="The day of the snapshot before.")
+    entered: int
+    left: int
+    stayed: int
+    moves: list[Move]
+
+
+class SegmentDefinition(BaseModel):
+    """What people said."""
+
+    description: str | None
+    rule: BoundedRule
+    updated_at: datetime | None
+
+
+class SegmentIn(BaseModel):
+    """A segment to define."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": SEGMENT_EXAMPLE})
+
+    name: str = Field(min_length=1, max_length=200, pattern=NO_NUL)
+    description: str | None = Field(default=None, max_length=2000, pattern=NO_NUL)
+    rule: BoundedRule
+
+
+class NewSegment(SegmentIn):
+    """A segment to define, with the last part of its id."""
+
+    slug: str | None = Field(
+        default=None, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60, description="Made of the name if left out."
+    )
+
+
+class RuleIn(BaseModel):
+    """A rule to try out."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"rule": SEGMENT_EXAMPLE["rule"]}})
+
+    rule: BoundedRule
+
+
+class SegmentPreview(BaseModel):
+    """Who a rule is true of, now."""
+
+    accounts: int
+    share_of_accounts: float | None
+    revenue_minor: int = Field(description="In the last 365 days, returns subtracted.")
+    value_ahead: SummedValue
+    examples: list[str] = Field(description="Up to ten of them, the most valuable first.")
+
+
+class Trait(BaseModel):
+    """A category (or line) that a cluster's accounts buy more of than others do."""
+
+    group: str
+    share: float = Field(description="Of the cluster's order lines.")
+    share_of_all: float = Field(description="Of all order lines.")
+
+
+class SegmentDetail(Measured, SegmentSummary):
+    """One segment, measured."""
+
+    window_days: int = Field(description="Sums are of so many days before `as_of`.")
+    active_accounts: int = Field(description="Accounts that bought within the window.")
+    orders: int
+    average_order_value_minor: float | None
+    margin_minor: int | None = Field(description="Null where no product's margin is known.")
+    retention: Retention
+    share_of_value_ahead: float | None
+    penetration: list[LinePenetration]
+    movement: Movement | None = Field(description="Null without an earlier snapshot, and for what is learned anew.")
+    definition: SegmentDefinition | None = Field(description="Of a segment of a rule.")
+    traits: list[Trait] = Field(description="What sets a learned cluster apart, the clearest first; else empty.")
+
+
+class SegmentAccount(BaseModel):
+    """One account of a segment."""
+
+    account_id: str
+    since: date | None = Field(description="The snapshot in which it was first there; null for segments of rules.")
+    spend_minor: int | None = Field(description="Null, as all that follows, of an account that is new since.")
+    purchase_days: int | None
+    last_purchase_on: date | None
+    is_alive: float | None = Field(description="P(still buying).")
+    value_ahead_minor: int | None
+
+
+class SegmentAccounts(BaseModel):
+    """A page of accounts, the most valuable first."""
+
+    items: list[SegmentAccount]
+    next_cursor: str | None = Field(description="Pass as `cursor` for the next page; null on the last.")
+
+
+class Period(BaseModel):
+    """What the accounts that are in the segment now did in one period."""
+
+    begins_on: date
+    ends_on: date = Field(description="The last day of the period that is in it.")
+    is_whole: bool = Field(description="Whether the history covers all of it.")
+    active_accounts: int
+    orders: int
+    revenue_minor: int
+    margin_minor: int | None
+    average_order_value_minor: float | None
+    retention: ShareEstimate = Field(description="Of those who bought in the period before, who bought in this one.")
+
+
+class Snapshot(BaseModel):
+    """What was measured of the segment at one training, of the accounts that were in it then."""
+
+    as_of: date
+    size: int
+    share_of_accounts: float | None
+    revenue_minor: int
+    share_of_revenue: float | None
+    margin_minor: int | None
+    orders: int
+    average_order_value_minor: float | None
+    retention: Retention
+    churn_risk: ChurnRisk
+    value_ahead: SummedValue
+
+
+class SegmentMetrics(BaseModel):
+    """A segment over time."""
+
+    segment_id: str
+    artifact_version: str
+    interval: Interval
+    periods: list[Period]
+    snapshots: list[Snapshot] = Field(description="One per training, the newest last.")
+    movement: Movement | None

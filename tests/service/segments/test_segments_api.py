@@ -1,0 +1,153 @@
+"""Segments over HTTP."""
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from service.registry.store import ArtifactStore
+from service.segments.answers import next_start
+from service.segments.schemas import SegmentAccounts, SegmentDetail, SegmentMetrics, SegmentPage
+from service.settings import Settings
+from tests.service.conftest import make_key, running, wait_until
+from tests.sold import AS_OF_DAY, N_ACCOUNTS, sold_content, write_sold
+
+URL = "/v1/segments"
+EPOCH = date(1970, 1, 1).toordinal()
+
+
+def test_every_segment_is_listed_with_its_figures(client: TestClient, version: str) -> None:
+    answer = client.get(URL)
+
+    page = SegmentPage.model_validate(answer.json())
+    assert page.artifact_version == version
+    assert page.as_of == date(2024, 2, 29)
+    assert (page.value_days, page.annual_rate) == (1095, 0.1)
+    assert [one.family for one in page.families][:3] == ["all", "rfm", "revenue-tier"]
+    sizes = {one.segment_id: one.size for one in page.segments}
+    assert sizes["all.accounts"] == N_ACCOUNTS
+    assert sum(size for name, size in sizes.items() if name.startswith("rfm.")) == 50
+
+
+def test_one_family_can_be_asked_for(client: TestClient) -> None:
+    segments = client.get(URL, params={"family": "trend"}).json()["segments"]
+
+    assert [one["segment_id"] for one in segments] == ["trend.growing", "trend.steady", "trend.falling"]
+
+
+def test_a_segment_is_told_in_full(client: TestClient) -> None:
+    detail = SegmentDetail.model_validate(client.get(f"{URL}/all.accounts").json())
+
+    content = sold_content()
+    spend = content.activity.spend_minor[content.activity.day >= AS_OF_DAY - 365]
+    assert detail.revenue_minor == spend.sum()
+    assert [(one.line, one.accounts) for one in detail.penetration] == [("coffee", 50), ("machines", 40)]
+    assert detail.movement is None
+
+
+def test_accounts_come_page_by_page_and_all_of_them(client: TestClient) -> None:
+    found: list[str] = []
+    ahead: list[int] = []
+    cursor: str | None = None
+    while True:
+        parameters = {"limit": "7"} | ({"cursor": cursor} if cursor else {})
+        page = SegmentAccounts.model_validate(client.get(f"{URL}/all.accounts/accounts", params=parameters).json())
+        found += [one.account_id for one in page.items]
+        ahead += [one.value_ahead_minor or 0 for one in page.items]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+
+    assert sorted(found) == sorted(f"a{number}" for number in range(N_ACCOUNTS))
+    assert ahead == sorted(ahead, reverse=True)
+
+
+@pytest.mark.parametrize("cursor", ["x", "bm9uc2Vuc2U", "WyJvdGhlciIsMTBd", "WzEsMl0"])
+def test_a_cursor_that_no_page_gave_is_refused(client: TestClient, cursor: str) -> None:
+    answer = client.get(f"{URL}/all.accounts/accounts", params={"cursor": cursor})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid-cursor")
+
+
+def test_periods_add_up_to_the_history(client: TestClient) -> None:
+    metrics = SegmentMetrics.model_validate(client.get(f"{URL}/all.accounts/metrics?interval=week").json())
+
+    activity = sold_content().activity
+    assert sum(one.revenue_minor for one in metrics.periods) == activity.spend_minor.sum()
+    assert sum(one.orders for one in metrics.periods) == activity.orders.sum()
+    assert [one.is_whole for one in metrics.periods].count(False) == 2
+    assert metrics.periods[-1].ends_on == date(2024, 2, 28)
+    assert metrics.periods[-1].retention.value is None
+    assert [one.as_of for one in metrics.snapshots] == [date(2024, 2, 29)]
+
+
+def test_periods_can_be_asked_for_by_their_dates(client: TestClient) -> None:
+    asked = {"interval": "month", "from": "2023-05-01", "to": "2023-08-01"}
+
+    metrics = client.get(f"{URL}/all.accounts/metrics", params=asked).json()
+
+    assert [one["begins_on"] for one in metrics["periods"]] == ["2023-05-01", "2023-06-01", "2023-07-01"]
+    assert metrics["snapshots"] == []
+
+
+@pytest.mark.parametrize(
+    ("interval", "begin", "following"),
+    [
+        ("week", date(2024, 2, 26), date(2024, 3, 4)),
+        ("month", date(2023, 12, 1), date(2024, 1, 1)),
+        ("quarter", date(2023, 10, 1), date(2024, 1, 1)),
+        ("quarter", date(2024, 1, 1), date(2024, 4, 1)),
+        ("year", date(2024, 1, 1), date(2025, 1, 1)),
+    ],
+)
+def test_a_period_ends_where_the_next_begins(interval: str, begin: date, following: date) -> None:
+    assert next_start(begin.toordinal() - EPOCH, interval) == following.toordinal() - EPOCH
+
+
+@pytest.mark.parametrize("path", ["", "/rfm.lost", "/rfm.lost/accounts", "/rfm.lost/metrics"])
+def test_what_did_not_change_is_not_sent_again(client: TestClient, path: str) -> None:
+    first = client.get(URL + path)
+
+    again = client.get(URL + path, headers={"If-None-Match": first.headers["etag"]})
+
+    assert (first.status_code, again.status_code) == (200, 304)
+    assert again.content == b""
+    assert again.headers["etag"] == first.headers["etag"]
+
+
+def test_another_artifact_changes_the_answers(client: TestClient, artifacts_dir: Path, version: str) -> None:
+    before = client.get(URL)
+    later = write_sold(artifacts_dir, AS_OF_DAY - 90)
+
+    ArtifactStore(artifacts_dir).activate(later)
+
+    wait_until(lambda: client.get(URL).json()["artifact_version"] == later)
+    assert client.get(URL, headers={"If-None-Match": before.headers["etag"]}).status_code == 200
+    assert version != later
+
+
+def test_an_unknown_segment_is_named(client: TestClient) -> None:
+    for path in ("", "/accounts", "/metrics"):
+        answer = client.get(f"{URL}/rfm.nobody{path}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "unknown-segment")
+        assert "rfm.nobody" in answer.json()["detail"]
+
+
+def test_without_an_artifact_nothing_is_known(settings: Settings) -> None:
+    with running(settings, make_key(settings.database_url, "read")) as client:
+        answer = client.get(URL)
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "nothing-learned")
+
+
+def test_a_key_that_may_not_read_is_refused(settings: Settings, version: str) -> None:
+    with running(settings, make_key(settings.database_url, "recommend")) as client:
+        assert client.get(URL).status_code == 403
+
+
+def test_the_world_of_these_tests_is_worth_telling() -> None:
+    codes = sold_content().segments.codes
+
+    assert np.unique(codes[:, 1]).size > 5
