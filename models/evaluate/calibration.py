@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.evaluate.intervals import LEVEL, Estimate
 
-RESAMPLES = 400
+RESAMPLES = 200
 BINS = 10
 METRICS = (
     "auc", "average_precision", "brier", "brier_of_base_rate", "calibration_error", "observed_over_expected",
@@ -42,27 +42,27 @@ class Foretold:
         return np.argsort(-self.p, kind="stable")
 
     @cached_property
-    def _ties(self) -> NDArray[np.intp]:
-        """The last place of each run of equal scores, in descending order."""
-        ordered = self.p[self._descending]
-        return np.flatnonzero(np.concatenate([ordered[1:] != ordered[:-1], [True]]))
+    def _in_order(self) -> tuple[NDArray[np.int64], NDArray[np.intp], NDArray[np.intp]]:
+        """Whose each example is, the most likely first; the places of the true ones; and where each tie ends."""
+        order = self._descending
+        ordered = self.p[order]
+        ends = np.flatnonzero(np.concatenate([ordered[1:] != ordered[:-1], [True]]))
+        return self.account[order], np.flatnonzero(self.is_true[order]), ends
 
-    def _cumulated(self, weights: Weights) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """True and false examples with at least each distinct score."""
-        w, hit = weights[self.account][self._descending], self.is_true[self._descending]
-        return np.cumsum(w * hit)[self._ties], np.cumsum(w * ~hit)[self._ties]
+    def order(self, weights: Weights) -> tuple[float, float]:
+        """Return the area under the ROC curve, and average precision. weights: (accounts,).
 
-    def auc(self, weights: Weights) -> float:
-        """P(a true example has a higher score than a false one), ties by halves. weights: (accounts,)."""
-        true, false = self._cumulated(weights)
-        above, step = np.concatenate([[0.0], true[:-1]]), np.diff(false, prepend=0.0)
-        return float((step * (above + true) / 2).sum() / np.float64(true[-1] * false[-1]))
-
-    def average_precision(self, weights: Weights) -> float:
-        """Precision at each true example, averaged. weights: (accounts,)."""
-        true, false = self._cumulated(weights)
-        precision = true / np.maximum(true + false, 1e-12)
-        return float((np.diff(true, prepend=0.0) * precision).sum() / true[-1])
+        The first is P(a true example has a higher score than a false one), ties by halves; the second the precision at
+        each true example, averaged, where those of one score come together.
+        """
+        account, hits, ends = self._in_order
+        all_of = np.cumsum(weights[account])
+        of_true = np.concatenate([[0.0], np.cumsum(weights[account[hits]])])
+        n, true = all_of[ends], of_true[np.searchsorted(hits, ends, side="right")]
+        step, new = np.diff(n, prepend=0.0), np.diff(true, prepend=0.0)
+        above = true - new / 2
+        auc = ((step - new) * above).sum() / (true[-1] * (n[-1] - true[-1]))
+        return float(auc), float((new * (true / np.maximum(n, 1e-12))).sum() / true[-1])
 
     @cached_property
     def bins(self) -> NDArray[np.int64]:
@@ -117,8 +117,8 @@ def measure(foretold: Foretold, seed: int) -> dict[str, Estimate]:
         return {}
 
     def all_of(weights: Weights) -> list[float]:
-        found = {"auc": foretold.auc(weights), "average_precision": foretold.average_precision(weights)}
-        found |= foretold.binned(weights)
+        auc, precision = foretold.order(weights)
+        found = {"auc": auc, "average_precision": precision} | foretold.binned(weights)
         return [found[name] for name in METRICS]
 
     return dict(zip(METRICS, _estimate(all_of, foretold, seed), strict=True))
@@ -129,8 +129,8 @@ def compare_precision(foretold: Mapping[str, Foretold], best: str, seed: int) ->
     others = [name for name in foretold if name != best]
 
     def differences(weights: Weights) -> list[float]:
-        own = foretold[best].average_precision(weights)
-        return [own - foretold[name].average_precision(weights) for name in others]
+        _, own = foretold[best].order(weights)
+        return [own - foretold[name].order(weights)[1] for name in others]
 
     return dict(zip(others, _estimate(differences, foretold[best], seed), strict=True))
 

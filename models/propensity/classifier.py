@@ -26,31 +26,47 @@ def fit_classifier(
     """
     if not np.isfinite(features).all():
         raise ValueError("features are finite")
-    centre, spread = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
-    scale = np.where(spread > 0, spread, 1.0)
+    at = _centre_and_scale(features)
     weights, bias = np.zeros(features.shape[1]), _log_odds(is_true)
     if min(is_true.sum(), (~is_true).sum()) >= LEAST_POSITIVES:
         model = LogisticRegression(C=inverse_regularization, max_iter=MOST_ITERATIONS)
         with threadpool_limits(1):
-            model.fit((features - centre) / scale, is_true)
+            model.fit((features - at["centre"]) / at["scale"], is_true)
         weights, bias = model.coef_[0].astype(np.float64), float(model.intercept_[0])
     grid = np.linspace(-12, 12, 241)
-    return Calibrated(centre, scale, weights, np.array([bias]), grid, 1 / (1 + np.exp(-grid)), np.ones(1))
+    shares = 1 / (1 + np.exp(-grid))
+    return Calibrated(**at, weights=weights, bias=np.array([bias]), scores=grid, shares=shares, level=np.ones(1))
+
+
+def relative_to(model: Calibrated, features: NDArray[np.float32]) -> Calibrated:
+    """Take features by how far they are from the mean of these, in their spread.
+
+    A history that grows moves the counts of all. Relative to the others of the same moment, an account has not moved.
+    """
+    return replace(model, **_centre_and_scale(features))
+
+
+def _centre_and_scale(features: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
+    spread = features.std(axis=0, dtype=np.float64)
+    return {"centre": features.mean(axis=0, dtype=np.float64), "scale": np.where(spread > 0, spread, 1.0)}
 
 
 def calibrate(model: Calibrated, features: NDArray[np.float32], is_true: NDArray[np.bool_]) -> Calibrated:
-    """Replace a model's shares by those of later examples: isotonic regression on its scores.
+    """Replace a model's shares by those of later examples: isotonic regression on its scores, centred.
 
-    No share is 0 or 1: what did not happen among n examples may still happen, half of a time among n. Without any
-    example the model stays as it is. Source: Zadrozny and Elkan (KDD 2002).
+    Isotonic regression makes steps; each is taken at its mean score, with straight lines between, so that examples keep
+    their order. No share is 0 or 1: what did not happen among n examples may still happen, half of a time among n.
+    Without any example the model stays as it is. Source: Zadrozny and Elkan (KDD 2002); Oron and Flournoy (Statistics
+    in Biopharmaceutical Research, 2017).
     """
     if not len(is_true):
         return model
     scores = model.score(features)
-    fitted = IsotonicRegression(out_of_bounds="clip").fit(scores, is_true)
+    fitted = IsotonicRegression().fit_transform(scores, is_true)
+    shares, step, size = np.unique(fitted, return_inverse=True, return_counts=True)
+    centres = np.bincount(step, weights=scores) / size
     least = 0.5 / len(is_true)
-    shares = np.clip(np.asarray(fitted.y_thresholds_, dtype=np.float64), least, 1 - least)
-    return replace(model, scores=np.asarray(fitted.X_thresholds_, dtype=np.float64), shares=shares)
+    return replace(model, scores=centres, shares=np.clip(shares.astype(np.float64), least, 1 - least))
 
 
 def calibrated_bins(scores: NDArray[np.float32], is_true: NDArray[np.bool_], n_bins: int = 20) -> Calibrated:
