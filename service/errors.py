@@ -108,10 +108,12 @@ PROBLEMS: dict[str, ProblemType] = {
     "too-many-rows": ProblemType(413, "One request carries too many rows"),
     "too-many-segments": ProblemType(409, "There are too many segments"),
     "training-not-installed": ProblemType(501, "Training is not installed"),
+    "unknown-family": ProblemType(404, "No such family of segments"),
     "unknown-account": ProblemType(404, "No such account"),
     "unknown-decision": ProblemType(404, "No such decision"),
     "unknown-product": ProblemType(404, "No such product"),
     "unknown-relationship": ProblemType(404, "No such relationship"),
+    "unknown-row": ProblemType(404, "No such line or category"),
     "unknown-segment": ProblemType(404, "No such segment"),
     "unreadable-file": ProblemType(422, "A file can't be read"),
 }

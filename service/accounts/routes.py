@@ -100,7 +100,7 @@ def get_account(account_id: AccountInPath, session: ReadSession, request: Reques
     """
     live = request.app.state.nextoffer.holder.live
     told = (
-        {"value": value_of(live.book.content, account_id), "segments": segments_of(live.book, account_id)}
+        {"value": value_of(live.book, account_id), "segments": segments_of(live.book, account_id)}
         if live
         else {}
     )

@@ -61,6 +61,11 @@ class LiveState:
         self.objecting |= objecting
         self.objecting.difference_update(set(account_ids) - objecting)
 
+    def knows(self, account_id: str) -> bool:
+        """Tell whether anything is known of an account since the artifact."""
+        known = (self.accounts, self.objecting, self.pipeline, self.membership.newcomers)
+        return any(account_id in of for of in known)
+
     def set_products(self, cards: Mapping[str, Card]) -> None:
         """Note what is told of some products now. Those that the artifact does not know are passed over."""
         for product_id, card in cards.items():

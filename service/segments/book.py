@@ -64,7 +64,8 @@ class SegmentBook:
         self._measured: dict[str, tuple[object, Segment]] = {}
         activity = content.activity.day
         self.first_day = int(activity.min()) if len(activity) else 0
-        parameters = orjson.loads(content.report).get("customers", {}).get("parameters", {})
+        self.report: dict[str, Any] = orjson.loads(content.report)
+        parameters = self.report.get("customers", {}).get("parameters", {})
         self.value_terms = {name: parameters.get(name) for name in ("value_days", "annual_rate")}
         self.as_of_day: int = self._told.get("as_of_day", 0)
 
