@@ -14,8 +14,6 @@ from service.dependencies import ReadSession
 from service.examples import PRODUCT_ID
 from service.ingestion.bulk import RESPONSES, BulkRows, body_schema, bulk_response, validate_body
 from service.ingestion.fields import MAX_IDENTIFIER, MAX_TEXT, NO_NUL
-from service.ingestion.queries import changed_ids
-from service.live.changes import ChangeKind
 from service.openapi_parts import problems
 from service.writing import Write, Writing
 
@@ -47,9 +45,8 @@ def import_products(rows: BulkRows, writing: Writing) -> Response:
     records = [row.record() for row in good.values()]
 
     def work(write: Write) -> Response:
-        statuses = upsert_products(write.connection, records, write.now)
-        write.changes.touch(ChangeKind.PRODUCTS, changed_ids("product_id", records, statuses))
-        return bulk_response("product_id", rows, good, statuses, faults)
+        done = upsert_products(write.connection, records, write.now, write.changes)
+        return bulk_response("product_id", rows, good, done.statuses, faults)
 
     return writing.answer(work)
 

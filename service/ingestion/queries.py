@@ -19,7 +19,30 @@ LineRow = tuple[str, str, int, float, int | None]
 _IDS_PER_QUERY: Final = 1000
 
 
-# --- accounts and products -------------------------------------------------------------------------------------------
+# --- accounts, products and deals ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Stubs:
+    """How many accounts and products were added that nobody has described yet."""
+
+    accounts: int = 0
+    products: int = 0
+
+
+@dataclass(frozen=True)
+class Upserted:
+    """What became of each record, in order; the rows as they were stored before and are now, by identifier."""
+
+    statuses: list[RowStatus]
+    before: dict[str, dict[str, Any]]
+    after: dict[str, dict[str, Any]]
+    stubs: Stubs = field(default_factory=Stubs)
+
+    @property
+    def changed(self) -> list[str]:
+        """Identifiers of the rows that were created or updated."""
+        return [row_id for row_id, row in self.after.items() if self.before.get(row_id) is not row]
 
 
 def upsert_records(
@@ -28,8 +51,8 @@ def upsert_records(
     blank: Callable[[str], dict[str, Any]],
     records: Sequence[dict[str, Any]],
     now: datetime,
-) -> list[RowStatus]:
-    """Create or update described records in order, and tell what became of each.
+) -> Upserted:
+    """Create or update records in order. A stub that a record describes is none any more.
 
     blank: makes a new record of an identifier, for the columns that nothing sets.
     A record changes only the columns that it sets, and ``updated_at`` only if any of them differs.
@@ -37,21 +60,18 @@ def upsert_records(
     key = table.primary_key.columns.keys()[0]
     stored = stored_rows(connection, table, [record[key] for record in records], for_update=True)
     current = dict(stored)
+    described = {"is_stub": False} if "is_stub" in table.columns else {}
     statuses: list[RowStatus] = []
     for record in records:
         before = current.get(record[key])
-        after = {**(before or blank(record[key])), **record, "is_stub": False}
+        after = {**(before or blank(record[key])), **record, **described}
         is_same = before is not None and _content(before) == _content(after)
         statuses.append("unchanged" if is_same else "updated" if before else "created")
         if not is_same:
             current[record[key]] = {**after, "updated_at": now}
-    upsert_rows(connection, table, [row for row_id, row in current.items() if stored.get(row_id) is not row])
-    return statuses
-
-
-def changed_ids(key: str, records: Sequence[dict[str, Any]], statuses: Sequence[RowStatus]) -> list[str]:
-    """Which records ``upsert_records`` created or updated."""
-    return [record[key] for record, status in zip(records, statuses, strict=True) if status != "unchanged"]
+    done = Upserted(statuses, stored, current)
+    upsert_rows(connection, table, [current[row_id] for row_id in done.changed])
+    return done
 
 
 def stored_rows(
@@ -73,10 +93,12 @@ def stored_ids(connection: Connection, table: Table, ids: Iterable[str]) -> set[
     return {found for some in _some(sorted(set(ids))) for found in connection.scalars(select(key).where(key.in_(some)))}
 
 
-def add_stubs(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Add records that orders named before anyone described them, unless they are stored."""
-    if rows:
-        connection.execute(insert_into(connection, table).on_conflict_do_nothing(), sorted_rows(table, rows))
+def add_stubs(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> int:
+    """Add records that were named before anyone described them, unless they are stored; return how many were not."""
+    if not rows:
+        return 0
+    statement = insert_into(connection, table).on_conflict_do_nothing()
+    return connection.execute(statement, sorted_rows(table, rows)).rowcount
 
 
 def upsert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:

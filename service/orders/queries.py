@@ -12,7 +12,7 @@ from service.accounts.tables import Account
 from service.catalogue.tables import Product
 from service.ingestion.matching import ProductMatcher
 from service.ingestion.options import UnknownProducts
-from service.ingestion.queries import RowStatus, add_stubs, stored_ids, stored_rows, upsert_rows
+from service.ingestion.queries import RowStatus, Stubs, add_stubs, stored_ids, stored_rows, upsert_rows
 from service.live.changes import ChangeKind, ChangeLog
 from service.orders.tables import Order, OrderLine
 
@@ -65,12 +65,17 @@ def replace_orders(
     return statuses
 
 
+def add_named(connection: Connection, account_ids: Iterable[str], product_ids: Iterable[str], now: datetime) -> Stubs:
+    """Add those of some accounts and products that are not stored yet, and tell how many that were."""
+    stub = {"attributes": {}, "is_stub": True, "updated_at": now}
+    accounts = [{"account_id": account_id, **stub} for account_id in account_ids]
+    products = [{"product_id": key, "name": key, "is_active": True, **stub} for key in product_ids]
+    return Stubs(add_stubs(connection, _ACCOUNTS, accounts), add_stubs(connection, _PRODUCTS, products))
+
+
 def _write(connection: Connection, orders: Sequence[WholeOrder], now: datetime) -> None:
     accounts = {order.account_id for order in orders if order.account_id is not None}
-    products = {line[0] for order in orders for line in order.lines}
-    stub = {"attributes": {}, "is_stub": True, "updated_at": now}
-    add_stubs(connection, _ACCOUNTS, [{"account_id": account_id, **stub} for account_id in accounts])
-    add_stubs(connection, _PRODUCTS, [{"product_id": key, "name": key, "is_active": True, **stub} for key in products])
+    add_named(connection, accounts, {line[0] for order in orders for line in order.lines}, now)
     # The orders come before their lines: on PostgreSQL this waits for whoever else writes the same order.
     upsert_rows(connection, _ORDERS, [order.header() for order in orders])
     for some in _some(sorted(order.order_id for order in orders)):
