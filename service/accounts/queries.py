@@ -11,7 +11,8 @@ from service.accounts.errors import UnknownAccount
 from service.accounts.schemas import AccountOut, ConsentIn, ConsentOut, CurrencyTotal, Marketing, OwnedProduct
 from service.accounts.tables import Account, Consent
 from service.catalogue.tables import Product
-from service.ingestion.queries import Upserted, add_stubs, upsert_records, upsert_rows
+from service.ingestion.queries import add_stubs, upsert_rows
+from service.ingestion.records import Upserted, upsert_records
 from service.live.changes import ChangeKind, ChangeLog
 from service.orders.tables import Order, OrderLine
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from service.catalogue.errors import UnknownProduct
 from service.catalogue.tables import Product
-from service.ingestion.queries import Upserted, upsert_records
+from service.ingestion.records import Upserted, upsert_records
 from service.live.changes import ChangeKind, ChangeLog
 
 

@@ -6,8 +6,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import TypeAdapter
 
 from service.auth.dependencies import require
-from service.catalogue.cursors import decode_cursor, encode_cursor
-from service.catalogue.errors import InvalidCursor
+from service.catalogue.cursors import decode_identifier, encode_cursor
 from service.catalogue.queries import ProductFilter, find_product, page_of_products, upsert_products
 from service.catalogue.schemas import ProductIn, ProductOut, ProductPage
 from service.dependencies import ReadSession
@@ -67,7 +66,7 @@ def list_products(
     limit: Annotated[int, Query(ge=1, le=500, description="Most products to return.")] = 100,
 ) -> ProductPage:
     """List products in the order of their identifiers, a page at a time."""
-    after = _read_cursor(cursor) if cursor is not None else None
+    after = decode_identifier(cursor) if cursor is not None else None
     found = page_of_products(session, ProductFilter(line, category, active), after, limit + 1)
     items = [ProductOut.model_validate(product, from_attributes=True) for product in found[:limit]]
     return ProductPage(items=items, next_cursor=encode_cursor(items[-1].product_id) if len(found) > limit else None)
@@ -83,10 +82,3 @@ def list_products(
 def get_product(product_id: ProductInPath, session: ReadSession) -> ProductOut:
     """One product."""
     return ProductOut.model_validate(find_product(session, product_id), from_attributes=True)
-
-
-def _read_cursor(cursor: str) -> str:
-    after = decode_cursor(cursor)
-    if not isinstance(after, str) or "\0" in after or not after:
-        raise InvalidCursor
-    return after

@@ -1,11 +1,10 @@
-"""The SQL of bulk input: records that are created or updated, and order lines on each database's fast path."""
+"""The SQL of bulk input: records by their identifiers, and order lines on each database's fast path."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 
-import orjson
 from sqlalchemy import Connection, Table, column, select, table, text
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -19,59 +18,7 @@ LineRow = tuple[str, str, int, float, int | None]
 _IDS_PER_QUERY: Final = 1000
 
 
-# --- accounts, products and deals ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Stubs:
-    """How many accounts and products were added that nobody has described yet."""
-
-    accounts: int = 0
-    products: int = 0
-
-
-@dataclass(frozen=True)
-class Upserted:
-    """What became of each record, in order; the rows as they were stored before and are now, by identifier."""
-
-    statuses: list[RowStatus]
-    before: dict[str, dict[str, Any]]
-    after: dict[str, dict[str, Any]]
-    stubs: Stubs = field(default_factory=Stubs)
-
-    @property
-    def changed(self) -> list[str]:
-        """Identifiers of the rows that were created or updated."""
-        return [row_id for row_id, row in self.after.items() if self.before.get(row_id) is not row]
-
-
-def upsert_records(
-    connection: Connection,
-    table: Table,
-    blank: Callable[[str], dict[str, Any]],
-    records: Sequence[dict[str, Any]],
-    now: datetime,
-) -> Upserted:
-    """Create or update records in order. A stub that a record describes is none any more.
-
-    blank: makes a new record of an identifier, for the columns that nothing sets.
-    A record changes only the columns that it sets, and ``updated_at`` only if any of them differs.
-    """
-    key = table.primary_key.columns.keys()[0]
-    stored = stored_rows(connection, table, [record[key] for record in records], for_update=True)
-    current = dict(stored)
-    described = {"is_stub": False} if "is_stub" in table.columns else {}
-    statuses: list[RowStatus] = []
-    for record in records:
-        before = current.get(record[key])
-        after = {**(before or blank(record[key])), **record, **described}
-        is_same = before is not None and _content(before) == _content(after)
-        statuses.append("unchanged" if is_same else "updated" if before else "created")
-        if not is_same:
-            current[record[key]] = {**after, "updated_at": now}
-    done = Upserted(statuses, stored, current)
-    upsert_rows(connection, table, [current[row_id] for row_id in done.changed])
-    return done
+# --- records of any table ---------------------------------------------------------------------------------------------
 
 
 def stored_rows(
@@ -93,12 +40,10 @@ def stored_ids(connection: Connection, table: Table, ids: Iterable[str]) -> set[
     return {found for some in _some(sorted(set(ids))) for found in connection.scalars(select(key).where(key.in_(some)))}
 
 
-def add_stubs(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> int:
-    """Add records that were named before anyone described them, unless they are stored; return how many were not."""
-    if not rows:
-        return 0
-    statement = insert_into(connection, table).on_conflict_do_nothing()
-    return connection.execute(statement, sorted_rows(table, rows)).rowcount
+def add_stubs(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Add records that were named before anyone described them, unless they are stored."""
+    if rows:
+        connection.execute(insert_into(connection, table).on_conflict_do_nothing(), sorted_rows(table, rows))
 
 
 def upsert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
@@ -124,13 +69,6 @@ def sorted_rows(table: Table, rows: Sequence[dict[str, Any]]) -> list[dict[str, 
 def _some(ids: Sequence[str]) -> Iterator[Sequence[str]]:
     for start in range(0, len(ids), _IDS_PER_QUERY):
         yield ids[start : start + _IDS_PER_QUERY]
-
-
-def _content(row: dict[str, Any]) -> bytes:
-    # As JSON, since Python holds 1, 1.0 and True for equal.
-    return orjson.dumps(
-        {name: value for name, value in row.items() if name != "updated_at"}, option=orjson.OPT_SORT_KEYS
-    )
 
 
 # --- orders ----------------------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from service.ingestion.errors import UnreadableFile
 from service.ingestion.fields import is_blank
 from service.ingestion.intake import Intake
 from service.ingestion.options import ImportSummary, Kind
-from service.ingestion.queries import Upserted
+from service.ingestion.records import Upserted
 from service.ingestion.validation import Faults, validate_rows
 from service.live.changes import ChangeLog
 
