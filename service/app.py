@@ -27,6 +27,7 @@ from service.database import (
     session_factory,
     session_scope,
 )
+from service.deals import routes as deals
 from service.decisions import routes as decisions
 from service.decisions.ledger import Ledger
 from service.errors import DomainError
@@ -58,6 +59,7 @@ ROUTERS = (
     relationships.router,
     catalogue.router,
     orders.router,
+    deals.router,
     segments.router,
     registry.router,
     health.router,

@@ -44,7 +44,7 @@ def import_file(
     progress: Callable[[Progress], None] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> ImportSummary:
-    """Import files of accounts, products, order lines or relationships, one after the other.
+    """Import files of accounts, products, order lines, relationships or deals, one after the other.
 
     The same file twice changes nothing the second time. Rows that are refused are written to the rejects file.
     Raises, before anything is written, UnreadableFile, MissingColumn or InvalidImportOption; while it goes on,

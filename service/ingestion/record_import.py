@@ -3,8 +3,8 @@
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any, Final
 
 import orjson
@@ -15,11 +15,15 @@ from service.accounts.queries import upsert_accounts
 from service.accounts.schemas import AccountIn
 from service.catalogue.queries import upsert_products
 from service.catalogue.schemas import ProductIn
+from service.deals.queries import upsert_deals
+from service.deals.resolve import resolve_deals
+from service.deals.schemas import DealIn
 from service.ingestion.chunks import Chunk
 from service.ingestion.errors import UnreadableFile
 from service.ingestion.fields import is_blank
 from service.ingestion.intake import Intake
 from service.ingestion.options import ImportSummary, Kind
+from service.ingestion.order_import import product_matcher
 from service.ingestion.records import Upserted
 from service.ingestion.validation import Faults, validate_rows
 from service.live.changes import ChangeLog
@@ -36,18 +40,32 @@ def _as_they_are(_engine: Engine, intake: Intake) -> Resolve:
     return lambda rows: ({index: row.record(intake.options.default_currency) for index, row in rows.items()}, {})
 
 
+def _resolver_of_deals(engine: Engine, intake: Intake) -> Resolve:
+    matcher = product_matcher(engine, intake)
+
+    def resolve(rows: Mapping[int, DealIn]) -> tuple[dict[int, dict[str, Any]], Faults]:
+        records, faults = resolve_deals(rows, matcher, intake.options.default_currency)
+        meant = ((rows[index].product_id, record["product_id"]) for index, record in records.items())
+        intake.summary.matched.update(pair for pair in meant if pair[0] != pair[1])
+        return records, faults
+
+    return resolve
+
+
 @dataclass(frozen=True)
 class RecordKind:
     """One kind of record: how a row is validated and resolved, and how records are written.
 
     mandatory: fields that a file must have; the first is the key.
     resolver:  is asked once for each file.
+    times:     reads those columns back that JSON has no type for.
     """
 
     row: type[BaseModel]
     mandatory: tuple[str, ...]
     upsert: Callable[[Connection, Sequence[dict[str, Any]], datetime, ChangeLog], Upserted]
     resolver: Callable[[Engine, Intake], Resolve] = _as_they_are
+    times: Mapping[str, Callable[[str], date]] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -63,6 +81,17 @@ class RecordKind:
 RECORD_KINDS: Final[dict[Kind, RecordKind]] = {
     "accounts": RecordKind(AccountIn, ("account_id",), upsert_accounts),
     "products": RecordKind(ProductIn, ("product_id",), upsert_products),
+    "deals": RecordKind(
+        DealIn,
+        ("deal_id", "product_id", "stage"),
+        upsert_deals,
+        _resolver_of_deals,
+        {
+            "opened_at": datetime.fromisoformat,
+            "closed_at": datetime.fromisoformat,
+            "expected_close": date.fromisoformat,
+        },
+    ),
 }
 
 
@@ -79,7 +108,7 @@ def import_records(engine: Engine, intake: Intake, kind: RecordKind, now: dateti
         intake.summary.repeated += spool.repeated
         with engine.begin() as connection:
             changes = ChangeLog()
-            for records in spool.records(_ROWS_PER_WRITE):
+            for records in spool.records(_ROWS_PER_WRITE, kind.times):
                 _count(kind.upsert(connection, records, now, changes), intake.summary)
             changes.write(connection, now)
     if broken:
@@ -132,11 +161,11 @@ class _Spool:
         rows = [(record_id, orjson.dumps(record)) for record_id, record in merged.items()]
         self._database.executemany("INSERT OR REPLACE INTO spool VALUES (?, ?)", rows)
 
-    def records(self, rows: int) -> Iterator[list[dict[str, Any]]]:
+    def records(self, rows: int, times: Mapping[str, Callable[[str], date]]) -> Iterator[list[dict[str, Any]]]:
         """All records in the order of their identifiers, some at a time."""
         cursor = self._database.execute("SELECT record FROM spool ORDER BY id")
         while some := cursor.fetchmany(rows):
-            yield [orjson.loads(record) for (record,) in some]
+            yield [_timed(orjson.loads(record), times) for (record,) in some]
 
     def close(self) -> None:
         self._database.close()
@@ -145,3 +174,8 @@ class _Spool:
         found = self._database.execute("SELECT record FROM spool WHERE id = ?", (record_id,)).fetchone()
         record: dict[str, Any] = orjson.loads(found[0]) if found else {}
         return record
+
+
+def _timed(record: dict[str, Any], times: Mapping[str, Callable[[str], date]]) -> dict[str, Any]:
+    given = {name: read(record[name]) for name, read in times.items() if record.get(name) is not None}
+    return record | given
