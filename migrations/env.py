@@ -7,10 +7,12 @@ from sqlalchemy import Connection, text
 import service.accounts.tables
 import service.auth.tables
 import service.catalogue.tables
+import service.deals.tables
 import service.decisions.tables
 import service.idempotency.tables
 import service.live.tables
-import service.orders.tables  # noqa: F401
+import service.orders.tables
+import service.segments.tables  # noqa: F401
 from service.database import Base, create_database_engine
 
 MIGRATION_LOCK = 0x6E786F6D6967

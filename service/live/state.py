@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact.segments import read_book
+from service.deals.pipeline import OpenDeal
 from service.offers.links import Word
 from service.offers.shelf import Card, ProductRow, Shelf
 from service.segments.membership import Membership
@@ -32,6 +33,7 @@ class LiveState:
 
     accounts:  accounts whose orders changed since the artifact.
     objecting: every account that objects to marketing, whenever it did: an artifact knows nothing of it.
+    pipeline:  the open deals of every account that has any: an artifact knows nothing of them.
     membership: who is in the segments that people defined.
     sequence:  the newest change that is in here.
     is_history_whole: whether the database holds all that the artifact was trained on, so that its word alone counts.
@@ -41,6 +43,7 @@ class LiveState:
     def __init__(self, shelf: Shelf, sequence: int, *, is_history_whole: bool = True) -> None:
         self.accounts: dict[str, AccountState] = {}
         self.objecting: set[str] = set()
+        self.pipeline: dict[str, tuple[OpenDeal, ...]] = {}
         self.sequence = sequence
         as_of_day = read_book(shelf.content.segments).get("as_of_day", 0)
         self.membership = Membership(shelf.content, as_of_day, self.accounts)
@@ -65,6 +68,12 @@ class LiveState:
         """Tell whether anything is known of an account since the artifact."""
         known = (self.accounts, self.objecting, self.pipeline, self.membership.newcomers)
         return any(account_id in of for of in known)
+
+    def set_pipeline(self, account_ids: Sequence[str], pipeline: Mapping[str, tuple[OpenDeal, ...]]) -> None:
+        """Note the open deals of some accounts now: all that each has."""
+        self.pipeline.update(pipeline)
+        for account_id in set(account_ids) - pipeline.keys():
+            self.pipeline.pop(account_id, None)
 
     def set_products(self, cards: Mapping[str, Card]) -> None:
         """Note what is told of some products now. Those that the artifact does not know are passed over."""

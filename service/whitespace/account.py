@@ -112,7 +112,11 @@ def gap_reason(wing: Wing, row: int | None, place: int) -> str:
     book = wing.book
     code = NOT_SEGMENTED if row is None else int(book.content.customers.rfm_segment[row])
     if code == NOT_SEGMENTED:
-        n, owners, who = len(book.content.account_ids), int(wing.cells(book.find(EVERYONE)).owners[0, place]), "all accounts"
+        n, owners, who = (
+            len(book.content.account_ids),
+            int(wing.cells(book.find(EVERYONE)).owners[0, place]),
+            "all accounts",
+        )
     else:
         family = next(one for one in book.families if one["id"] == "rfm")
         segment = book.find(family["segments"][code]["id"])
@@ -120,4 +124,3 @@ def gap_reason(wing: Wing, row: int | None, place: int) -> str:
         who = f"accounts in {segment.name}"
     share = owners / n if n else 0.0
     return f"{share:.0%} of {who} own something of it (n = {n:,})."
-

@@ -40,9 +40,7 @@ def describe_map(rooms: Rooms, wing: Wing, family: str) -> dict[str, Any]:
     items = [describe_row(rooms, wing, place, columns, cells, everyone) for place in range(len(wing.names))]
     return describe_basis(rooms, wing) | {
         "family": family,
-        "columns": [
-            {"segment_id": one.id, "name": one.name, "accounts": one.measured["size"]} for one in columns
-        ],
+        "columns": [{"segment_id": one.id, "name": one.name, "accounts": one.measured["size"]} for one in columns],
         "items": items,
         "totals": describe_totals(book, wing, everyone),
     }
