@@ -51,12 +51,14 @@ from service.registry.store import ArtifactStore
 from service.segments import routes as segments
 from service.settings import Settings
 from service.state import State
+from service.targets import routes as targets
 from service.telemetry import Telemetry
 from service.whitespace import routes as whitespace
 
 ROUTERS = (
     decisions.router,
     whitespace.router,
+    targets.router,
     accounts.router,
     relationships.router,
     catalogue.router,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.artifact.activity import Activity
 from models.artifact.customers import Customers
-from models.artifact.groups import Groups
+from models.artifact.groups import NO_GROUP, Groups
 from models.artifact.holdings import Holdings
 from models.artifact.ids import IdIndex, TextColumn
 from models.artifact.propensities import Propensities
@@ -97,22 +97,26 @@ class Content:
     def room_of_lines(self, as_of_day: int, horizon_days: float) -> Room:
         """What white space of lines is counted from."""
         told = self.propensities
-        return Room(
-            self.lines, self.line_holdings, told.lines, told.line_spend, told.spend_factors, as_of_day, horizon_days
-        )
+        return self._room(self.lines, self.line_holdings, told.lines, told.line_spend, as_of_day, horizon_days)
 
     def room_of_categories(self, as_of_day: int, horizon_days: float) -> Room:
         """What white space of categories is counted from."""
-        told = self.propensities
-        return Room(
-            self.categories,
-            self.category_holdings,
-            told.categories,
-            told.category_spend,
-            told.spend_factors,
-            as_of_day,
-            horizon_days,
-        )
+        told, holdings = self.propensities, self.category_holdings
+        return self._room(self.categories, holdings, told.categories, told.category_spend, as_of_day, horizon_days)
+
+    def _room(
+        self,
+        groups: Groups,
+        holdings: Holdings,
+        likely: NDArray[np.float16],
+        spend: NDArray[np.float32],
+        as_of_day: int,
+        horizon_days: float,
+    ) -> Room:
+        sold = groups.of_product[self.products.is_active & (groups.of_product != NO_GROUP)]
+        is_sold = np.bincount(sold, minlength=len(groups)) > 0
+        factors = self.propensities.spend_factors
+        return Room(groups, holdings, likely, spend, factors, is_sold, as_of_day, horizon_days)
 
     def owned_by(self, account_row: int) -> NDArray[np.int32]:
         """Product rows that the account owns, ascending."""

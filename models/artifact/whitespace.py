@@ -51,7 +51,8 @@ class Room:
     """All that cells are counted from; A accounts, G groups.
 
     likely: float16 (A, G), P(buys of it within the horizon), NaN where it owns some. spend: float32 (G, 2), mean and
-    standard deviation of what a newcomer spends. factors: float32 (A,), what that is multiplied by.
+    standard deviation of what a newcomer spends. factors: float32 (A,), what that is multiplied by. is_sold: bool (G,),
+    whether any product of a group is still sold: of what is not, nothing is expected.
     """
 
     groups: Groups
@@ -59,17 +60,14 @@ class Room:
     likely: NDArray[np.float16]
     spend: NDArray[np.float32]
     factors: NDArray[np.float32]
+    is_sold: NDArray[np.bool_]
     as_of_day: int
     horizon_days: float
 
-    def expected_of(self, rows: slice | NDArray[np.integer]) -> NDArray[np.float32]:
-        """Float32 (n, G), minor units: what accounts are expected to spend on what they own nothing of; 0 elsewhere."""
-        likely = np.nan_to_num(self.likely[rows].astype(np.float32))
-        return np.asarray(likely * self._mean * self.factors[rows, None], dtype=np.float32)
-
     @property
-    def _mean(self) -> NDArray[np.float32]:
-        return np.nan_to_num(self.spend[:, 0])
+    def newcomer_spend(self) -> NDArray[np.float64]:
+        """Float64 (2, G): mean and standard deviation of what a newcomer spends on a group; 0 where nothing is sold."""
+        return np.where(self.is_sold, np.nan_to_num(self.spend.T).astype(np.float64), 0.0)
 
 
 def count_cells(room: Room, codes: NDArray[np.int16], n_segments: int) -> Cells:
@@ -83,10 +81,10 @@ def count_cells(room: Room, codes: NDArray[np.int16], n_segments: int) -> Cells:
         return cells
     cells.owners[:] = room.groups.count_owners(codes, n_segments)
     _count_purchases(room, codes, cells)
-    mean, spread = np.nan_to_num(room.spend).astype(np.float64).T
+    mean, spread = room.newcomer_spend
     for begin in range(0, len(codes), ACCOUNTS_PER_BATCH):
         at = slice(begin, begin + ACCOUNTS_PER_BATCH)
-        likely = np.nan_to_num(room.likely[at].astype(np.float32))
+        likely = np.nan_to_num(room.likely[at].astype(np.float32)) * room.is_sold
         expected = likely * mean.astype(np.float32) * room.factors[at, None]
         square = likely * (mean**2 + spread**2).astype(np.float32) * room.factors[at, None] ** 2
         for segment in range(n_segments):

@@ -32,7 +32,7 @@ def upsert_deals(connection: Connection, records: Sequence[_Row], now: datetime,
     stubs = add_named(connection, accounts, {record["product_id"] for record in records}, now)
     done = upsert_records(connection, _DEALS, _blank_deal, records, now)
     changed = [row for deal_id in done.changed for row in (done.before.get(deal_id), done.after[deal_id]) if row]
-    owners = {row["account_id"] for row in changed if row["status"] == "open"}
+    owners = {row["account_id"] for row in changed if row["status"] != "won"}
     changes.touch(ChangeKind.DEALS, owners - {None})
     _feed_orders(connection, done.after.values(), now, changes)
     return replace(done, stubs=stubs)

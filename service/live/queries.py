@@ -120,6 +120,18 @@ def open_deals(connection: Connection, account_ids: Sequence[str] | None = None)
     return {account_id: tuple(deals) for account_id, deals in found.items()}
 
 
+def last_declines(connection: Connection, account_ids: Sequence[str] | None = None) -> dict[str, datetime]:
+    """When those of some accounts, or of all, that ever let a deal be lost did so last."""
+    closed = func.max(Deal.closed_at)
+    query = select(Deal.account_id, closed).where(Deal.status == "lost", Deal.account_id.is_not(None))
+    query = query.group_by(Deal.account_id).having(closed.is_not(None))
+    queries = (
+        [query] if account_ids is None else [query.where(Deal.account_id.in_(some)) for some in _some(account_ids)]
+    )
+    found = chain.from_iterable(map(connection.execute, queries))
+    return {account_id: moment for account_id, moment in found if account_id is not None and moment is not None}
+
+
 def product_cards(connection: Connection, product_ids: Sequence[str]) -> dict[str, Card]:
     """What is told of some products now."""
     columns = (

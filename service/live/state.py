@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,7 @@ class LiveState:
     accounts:  accounts whose orders changed since the artifact.
     objecting: every account that objects to marketing, whenever it did: an artifact knows nothing of it.
     pipeline:  the open deals of every account that has any: an artifact knows nothing of them.
+    declined:  when every account that ever let a deal be lost did so last.
     membership: who is in the segments that people defined.
     sequence:  the newest change that is in here.
     is_history_whole: whether the database holds all that the artifact was trained on, so that its word alone counts.
@@ -44,6 +46,7 @@ class LiveState:
         self.accounts: dict[str, AccountState] = {}
         self.objecting: set[str] = set()
         self.pipeline: dict[str, tuple[OpenDeal, ...]] = {}
+        self.declined: dict[str, datetime] = {}
         self.sequence = sequence
         as_of_day = read_book(shelf.content.segments).get("as_of_day", 0)
         self.membership = Membership(shelf.content, as_of_day, self.accounts)
@@ -63,6 +66,12 @@ class LiveState:
         """Note which of some accounts object to marketing now."""
         self.objecting |= objecting
         self.objecting.difference_update(set(account_ids) - objecting)
+
+    def set_declined(self, account_ids: Sequence[str], declined: Mapping[str, datetime]) -> None:
+        """Note when some accounts let a deal be lost last."""
+        self.declined.update(declined)
+        for account_id in set(account_ids) - declined.keys():
+            self.declined.pop(account_id, None)
 
     def knows(self, account_id: str) -> bool:
         """Tell whether anything is known of an account since the artifact."""

@@ -72,6 +72,7 @@ class Tail:
                 set_orders(state, connection, queries.accounts_with_orders_since(connection, as_of))
             state.set_objecting((), queries.objecting_accounts(connection))
             state.set_pipeline((), queries.open_deals(connection))
+            state.set_declined((), queries.last_declines(connection))
             state.membership.set_strategic((), strategic_accounts(connection))
             state.set_relationships(queries.words_of_people(connection))
             apply(state, connection, touched)
@@ -132,6 +133,7 @@ def apply(state: LiveState, connection: Connection, touched: Touched) -> None:
         state.set_objecting(account_ids, queries.objecting_accounts(connection, account_ids))
     if account_ids := touched.ids.get(ChangeKind.DEALS):
         state.set_pipeline(account_ids, queries.open_deals(connection, account_ids))
+        state.set_declined(account_ids, queries.last_declines(connection, account_ids))
     if product_ids := touched.ids.get(ChangeKind.PRODUCTS):
         state.set_products(queries.product_cards(connection, product_ids))
     if source_ids := touched.ids.get(ChangeKind.RELATIONSHIPS):

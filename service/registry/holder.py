@@ -18,6 +18,8 @@ from service.offers.shelf import Shelf
 from service.registry.errors import ArtifactCorrupt, RegistryUnreadable
 from service.registry.store import ArtifactStore
 from service.segments.book import SegmentBook
+from service.targets.answers import Targeting
+from service.targets.pitch import Pitch
 from service.telemetry import Telemetry
 from service.whitespace.rooms import Rooms
 
@@ -40,6 +42,16 @@ class Live:
     def rooms(self) -> Rooms:
         """Lines and categories, and who has room for them."""
         return Rooms(self.book)
+
+    @cached_property
+    def targeting(self) -> Targeting:
+        """Whom to ask first."""
+        return Targeting(self.book)
+
+    @cached_property
+    def pitch(self) -> Pitch:
+        """Whom not to ask."""
+        return Pitch(self.book)
 
 
 FALLBACK_GAP_SECONDS = 5.0

@@ -69,7 +69,7 @@ def describe_row(
         status, reason = LineStatus.PIPELINE, pipeline_reason(deals)
     elif account_id in state.objecting:
         status, reason = LineStatus.NOT_ELIGIBLE, "The account objects to marketing."
-    elif not wing.is_sold[place]:
+    elif not wing.room.is_sold[place]:
         status, reason = LineStatus.NOT_ELIGIBLE, "None of its products is sold any more."
     else:
         reason = gap_reason(wing, row, place)

@@ -77,7 +77,7 @@ def describe_row(
         others = describe_cell(rooms, wing, place, "none", n_all - sum(sizes), rest, (None, None))
     return {
         "row": wing.names[place],
-        "is_sold": bool(wing.is_sold[place]),
+        "is_sold": bool(wing.room.is_sold[place]),
         "cells": described,
         "total": describe_cell(rooms, wing, place, EVERYONE, n_all, everyone, (None, None)),
         "others": others,
@@ -161,7 +161,8 @@ def page_of_cell(
             case _:
                 raise InvalidCursor
     ranked = wing.without(segment, place)
-    items, at = [], begin
+    items: list[dict[str, Any]] = []
+    at = begin
     while at < len(ranked) and len(items) < limit:
         described = describe_account_in_cell(wing, state, int(ranked[at]), place)
         items += [described] if described else []

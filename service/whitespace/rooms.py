@@ -44,13 +44,6 @@ class Wing:
         return list(self.room.groups.names)
 
     @cached_property
-    def is_sold(self) -> NDArray[np.bool_]:
-        """Bool (G,): whether any product of a row is still sold, as of the artifact."""
-        of_product = self.room.groups.of_product
-        sold = of_product[self.book.content.products.is_active & (of_product >= 0)]
-        return np.bincount(sold, minlength=len(self.names)).astype(np.bool_)
-
-    @cached_property
     def average_shares(self) -> NDArray[np.float64]:
         """Float64 (G,): each row's share of the order lines of all accounts."""
         holdings = self.room.holdings
@@ -108,7 +101,7 @@ class Wing:
 
     def spend(self, place: int) -> float:
         """What who buys of a row for the first time spends on it within the horizon, minor units."""
-        return float(np.nan_to_num(self.room.spend[place, 0]))
+        return float(self.room.newcomer_spend[0, place])
 
 
 class Rooms:

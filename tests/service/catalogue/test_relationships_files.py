@@ -13,6 +13,7 @@ from openpyxl import Workbook, load_workbook
 from sqlalchemy import Engine, Table, delete, insert
 from typer.testing import CliRunner
 
+from service import spreadsheets
 from service.catalogue.curation import Curation
 from service.catalogue.export import COLUMNS, as_csv, as_workbook
 from service.catalogue.relationships import Catalogue, RelationshipFilter, learned_upgrades
