@@ -31,7 +31,10 @@ def run() -> None:
 
 
 def _migrate(connection: Connection) -> None:
-    context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
+    # One transaction for all steps on SQLite, too: between two steps another process would take the next one.
+    context.configure(
+        connection=connection, target_metadata=Base.metadata, render_as_batch=True, transactional_ddl=True
+    )
     with context.begin_transaction():
         if connection.dialect.name == "postgresql":
             # Who migrates at the same time waits here, and then finds nothing to do. SQLite has one writer anyway.

@@ -118,6 +118,19 @@ def test_a_won_deal_that_moves_takes_its_order_along(api: TestClient, engine: En
     assert [line[:2] for line in database_state(engine)["order_lines"]] == [("deal:d", "q")]
 
 
+def test_an_order_that_somebody_overwrote_is_mended_by_its_deal(api: TestClient, engine: Engine) -> None:
+    won = deal(stage="Won", closed_at=SUMMER)
+    results(api, "/v1/deals", [won])
+    before = database_state(engine)
+    lines = [{"product_id": "p", "quantity": 3}]
+    results(api, "/v1/orders", [{"order_id": "deal:d", "ordered_at": "2020-01-01", "lines": lines}])
+
+    found = results(api, "/v1/deals", [won])
+
+    assert statuses(found) == ["unchanged"]
+    assert database_state(engine) == before
+
+
 def test_a_field_that_is_left_out_keeps_its_value_and_a_blank_one_clears_it(api: TestClient) -> None:
     results(api, "/v1/deals", [deal(value=1, currency="JPY", opened_at=SUMMER, expected_close="2024-07-01")])
 
