@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from models.artifact import NO_ROW, Artifact, Content
+from models.artifact import NO_NUMBER, NO_ROW, Artifact, Content
 
 ACCOUNTS_PER_BATCH = 10_000
 SOURCES = ("personalized", "popular")
@@ -20,8 +20,15 @@ SCHEMA = pa.schema(
         ("product_id", pa.string()),
         ("score", pa.float32()),
         ("source", pa.dictionary(pa.int8(), pa.string())),
+        ("propensity", pa.float32()),
+        ("expected_revenue_minor", pa.int64()),
+        ("expected_margin_minor", pa.int64()),
     ]
 )
+
+
+Ranked = tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]
+"""Products, scores and propensities, (n_accounts, limit) each."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +36,12 @@ class Lists:
     """The lists of a run of accounts, (n_accounts, limit): rows NO_ROW padded, best first.
 
     is_popular marks entries that fill a list up from the popular products; their score is the popularity.
+    propensities are P(buys it within the report's horizon), NaN for what is owned, and where none was learned.
     """
 
     products: NDArray[np.int32]
     scores: NDArray[np.float32]
+    propensities: NDArray[np.float32]
     is_popular: NDArray[np.bool_]
 
 
@@ -41,8 +50,9 @@ def write_scores(
 ) -> int:
     """Write every account's list as Parquet and return the number of rows.
 
-    Columns: account_id, rank (from 1), product_id, score, source (personalized or popular). The scores are those that
-    the service serves. The file appears complete or not at all.
+    Columns: account_id, rank (from 1), product_id, score, source (personalized or popular), propensity, and what that
+    is worth: times the price, and times the margin, null where these are not known. Scores are those that the service
+    serves. The file appears complete or not at all.
     progress: told the number of accounts done.
     """
     content = artifact.content
@@ -53,7 +63,7 @@ def write_scores(
     try:
         with pyarrow.parquet.ParquetWriter(aside, SCHEMA) as writer:
             for begin, lists in score_batches(content, limit, include_owned=include_owned):
-                table = _to_table(lists, begin, accounts, products)
+                table = _to_table(lists, begin, content, accounts, products)
                 writer.write_table(table)
                 written += table.num_rows
                 progress(begin + len(lists.products))
@@ -73,22 +83,24 @@ def score_batches(content: Content, limit: int, *, include_owned: bool) -> Itera
 def top_lists(content: Content, begin: int, end: int, limit: int, *, include_owned: bool) -> Lists:
     """Return the best ``limit`` products of the accounts in rows begin to end."""
     best = _with_owned if include_owned else _candidates
-    products, scores = best(content, begin, end, limit)
-    lists = Lists(products, scores, np.zeros(products.shape, dtype=np.bool_))
+    products, scores, propensities = best(content, begin, end, limit)
+    lists = Lists(products, scores, propensities, np.zeros(products.shape, dtype=np.bool_))
     _fill_up(lists, content, begin, include_owned=include_owned)
     return lists
 
 
-def _candidates(content: Content, begin: int, end: int, limit: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+def _candidates(content: Content, begin: int, end: int, limit: int) -> Ranked:
     products = np.full((end - begin, limit), NO_ROW, dtype=np.int32)
     scores = np.zeros((end - begin, limit), dtype=np.float32)
     width = min(limit, content.candidate_products.shape[1])
     products[:, :width] = content.candidate_products[begin:end, :width]
     scores[:, :width] = content.candidate_scores[begin:end, :width]
-    return products, scores
+    propensities = np.full((end - begin, limit), np.nan, dtype=np.float32)
+    propensities[:, :width] = content.propensities.candidates[begin:end, :width]
+    return products, scores, propensities
 
 
-def _with_owned(content: Content, begin: int, end: int, limit: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+def _with_owned(content: Content, begin: int, end: int, limit: int) -> Ranked:
     """Merge candidates and owned products by score; ties go to the lower product row."""
     first, last = content.owned_offsets[begin], content.owned_offsets[end]
     owners = np.repeat(np.arange(end - begin), np.diff(content.owned_offsets[begin : end + 1]))
@@ -96,10 +108,11 @@ def _with_owned(content: Content, begin: int, end: int, limit: int) -> tuple[NDA
     account = np.concatenate([np.repeat(np.arange(end - begin), width), owners])
     product = np.concatenate([content.candidate_products[begin:end].ravel(), content.owned_products[first:last]])
     score = np.concatenate([content.candidate_scores[begin:end].ravel(), content.owned_scores[first:last]])
-    is_offered = (product != NO_ROW) & content.products.is_active[product]
-    account, product, score = account[is_offered], product[is_offered], score[is_offered]
-    order = np.lexsort((product, -score, account))
-    account, product, score = account[order], product[order], score[order]
+    owned_propensity = np.full(last - first, np.nan, dtype=np.float32)
+    propensity = np.concatenate([content.propensities.candidates[begin:end].ravel(), owned_propensity])
+    offered = np.flatnonzero((product != NO_ROW) & content.products.is_active[product])
+    order = offered[np.lexsort((product[offered], -score[offered], account[offered]))]
+    account, product, score, propensity = account[order], product[order], score[order], propensity[order]
     begins = np.searchsorted(account, np.arange(end - begin))
     rank = np.arange(len(account)) - begins[account]
     kept = rank < limit
@@ -107,7 +120,9 @@ def _with_owned(content: Content, begin: int, end: int, limit: int) -> tuple[NDA
     scores = np.zeros((end - begin, limit), dtype=np.float32)
     products[account[kept], rank[kept]] = product[kept]
     scores[account[kept], rank[kept]] = score[kept]
-    return products, scores
+    propensities = np.full((end - begin, limit), np.nan, dtype=np.float32)
+    propensities[account[kept], rank[kept]] = propensity[kept]
+    return products, scores, propensities
 
 
 def _fill_up(lists: Lists, content: Content, begin: int, *, include_owned: bool) -> None:
@@ -123,18 +138,37 @@ def _fill_up(lists: Lists, content: Content, begin: int, *, include_owned: bool)
         head = limit + len(taken)
         chosen = np.flatnonzero(~np.isin(popular[:head], taken))[: limit - filled]
         into = slice(filled, filled + len(chosen))
-        lists.products[row, into], lists.scores[row, into] = popular[chosen], popularity[chosen]
+        chosen_rows = popular[chosen]
+        lists.products[row, into], lists.scores[row, into] = chosen_rows, popularity[chosen]
+        lists.propensities[row, into] = content.propensities.of_others(content.customers, begin + int(row), chosen_rows)
         lists.is_popular[row, into] = True
 
 
-def _to_table(lists: Lists, begin: int, accounts: pa.StringArray, products: pa.StringArray) -> pa.Table:
+def _to_table(
+    lists: Lists, begin: int, content: Content, accounts: pa.StringArray, products: pa.StringArray
+) -> pa.Table:
     row, position = np.nonzero(lists.products != NO_ROW)
     sources = pa.DictionaryArray.from_arrays(lists.is_popular[row, position].astype(np.int8), pa.array(SOURCES))
+    propensity = lists.propensities[row, position]
+    money = content.products.prices_minor, content.products.margins_minor
     columns = (
         accounts.take(pa.array(row + begin)),
         pa.array(position + 1, type=pa.int32()),
         products.take(pa.array(lists.products[row, position])),
         pa.array(lists.scores[row, position]),
         sources,
+        _known(propensity, np.isfinite(propensity)),
+        *(_worth(propensity, amounts[lists.products[row, position]]) for amounts in money),
     )
     return pa.table(columns, schema=SCHEMA)
+
+
+def _worth(propensity: NDArray[np.float32], minor: NDArray[np.int64]) -> pa.Array:
+    """Propensity times an amount, in minor units; null where either is not known."""
+    is_known = np.isfinite(propensity) & (minor != NO_NUMBER)
+    worth = np.where(is_known, propensity.astype(np.float64) * minor, 0).round().astype(np.int64)
+    return _known(worth, is_known)
+
+
+def _known(values: NDArray[np.generic], is_known: NDArray[np.bool_]) -> pa.Array:
+    return pa.array(values, mask=~is_known)

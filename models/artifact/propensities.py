@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.artifact.customers import RFM_SEGMENTS
+from models.artifact.customers import NOT_SEGMENTED, RFM_SEGMENTS, Customers
 
 NEVER_BOUGHT = len(RFM_SEGMENTS)
 """The last of the factors: of accounts that never bought, and of those that are new since the training."""
@@ -75,3 +75,15 @@ class Propensities:
         at = slice(self.target_starts[product_row], self.target_starts[product_row + 1])
         accounts = self.target_accounts[at]
         return accounts, self.candidates[accounts, self.target_places[at]]
+
+    def factors_of(self, customers: Customers) -> NDArray[np.float32]:
+        """Float32 (A,): what rates are multiplied by for each account."""
+        code = customers.rfm_segment.astype(np.int64)
+        factors: NDArray[np.float32] = self.factors[np.where(code == NOT_SEGMENTED, NEVER_BOUGHT, code)]
+        return factors
+
+    def of_others(self, customers: Customers, account_row: int, product_rows: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Float32 (n,): how likely an account is to buy what it neither owns nor has among its candidates."""
+        code = int(customers.rfm_segment[account_row])
+        factor = self.factors[NEVER_BOUGHT if code == NOT_SEGMENTED else code]
+        return np.asarray(np.minimum(self.rates[product_rows] * factor, 1), dtype=np.float32)

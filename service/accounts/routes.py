@@ -5,17 +5,19 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import TypeAdapter
 
+from service.accounts.profile import profile_of
 from service.accounts.queries import find_account, find_consent, set_consent, upsert_accounts
 from service.accounts.schemas import AccountIn, AccountOut, ConsentIn, ConsentOut
-from service.accounts.value import segments_of, value_of
 from service.auth.dependencies import require
-from service.dependencies import ReadSession
+from service.conditional import conditional_response
+from service.database import session_scope
+from service.dependencies import ReadSession, refuse_while_away
 from service.examples import ACCOUNT_ID
 from service.hot_route import JsonResponse
 from service.ingestion.bulk import RESPONSES, BulkRows, body_schema, bulk_response, validate_body
 from service.ingestion.fields import MAX_IDENTIFIER, NO_NUL, WHOLE_IDENTIFIER
 from service.live.changes import ChangeKind
-from service.openapi_parts import problems
+from service.openapi_parts import NOT_MODIFIED, problems
 from service.writing import WRITE_PROBLEM_CODES, WRITTEN_HEADERS, Write, Writing
 
 AccountInPath = Annotated[str, Path(max_length=MAX_IDENTIFIER, pattern=NO_NUL, examples=[ACCOUNT_ID])]
@@ -87,15 +89,27 @@ def get_account_consent(account_id: AccountInPath, session: ReadSession) -> Cons
     "/accounts/{account_id:path}",
     operation_id="get_account",
     summary="Show an account",
+    response_model=AccountOut,
     dependencies=[Depends(require("read"))],
-    responses=problems("key-missing", "key-invalid", "scope-missing", "unknown-account", "request-invalid"),
+    responses=NOT_MODIFIED
+    | problems(
+        "key-missing", "key-invalid", "scope-missing", "unknown-account", "request-invalid", "database-unavailable"
+    ),
 )
-def get_account(account_id: AccountInPath, session: ReadSession, request: Request) -> AccountOut:
-    """What is known of an account: its attributes, its orders in numbers, what it owns, and what it is worth.
+def get_account(account_id: AccountInPath, request: Request) -> Response:
+    """The profile: attributes, consent, its orders in numbers, what it owns and since when, open deals, segments, what
+    it is worth, and which categories it buys above the average.
 
-    A product is owned while more of it was bought than returned. Cancelled orders count for nothing. `value` is as of
-    the live artifact; everything else is as of now.
+    A product is owned while more of it was bought than returned. Cancelled orders count for nothing. `segments`,
+    `value` and `interests` are as of the live artifact; everything else is as of now. It is answered from memory: the
+    database is asked once, and again only after something about the account changed.
     """
-    live = request.app.state.nextoffer.holder.live
-    told = {"value": value_of(live.book, account_id), "segments": segments_of(live.book, account_id)} if live else {}
-    return find_account(session, account_id).model_copy(update=told)
+    state = request.app.state.nextoffer
+
+    def read() -> AccountOut:
+        refuse_while_away(state)
+        with session_scope(request.app.state.read_sessions) as session:
+            return find_account(session, account_id)
+
+    found = profile_of(state.holder.live, account_id, read)
+    return conditional_response(request, found.model_dump(mode="json"))

@@ -84,6 +84,31 @@ class OwnedProduct(BaseModel):
     quantity: float = Field(description="Bought minus returned.")
     first_bought_at: datetime
     last_bought_at: datetime
+    usage: Any = Field(
+        default=None, description="What `attributes.usage` of the account says under the product's identifier."
+    )
+
+
+class Interest(BaseModel):
+    """A category that the account buys, against the average."""
+
+    category: str
+    order_lines: int
+    share: float = Field(description="Of the account's order lines.")
+    average_share: float = Field(description="Of the order lines of all accounts.")
+    times_average: float = Field(description="The first over the second.")
+
+
+class OpenDealOut(BaseModel):
+    """A deal that is neither won nor lost."""
+
+    deal_id: str
+    product_id: str
+    stage: str
+    value_minor: int | None
+    currency: str | None
+    opened_at: datetime | None
+    expected_close: date | None
 
 
 class Rfm(BaseModel):
@@ -168,6 +193,11 @@ class AccountOut(BaseModel):
     totals: list[CurrencyTotal] = Field(description="What was spent, by currency.")
     owned_count: int = Field(description="How many different products are owned.")
     owned: list[OwnedProduct] = Field(description="The products owned, last bought first; at most 100.")
+    open_deals: list[OpenDealOut] = Field(default=[], description="What is in the pipeline.")
+    needs: list[Any] = Field(default=[], description="What the account said that it needs: nothing was recorded yet.")
+    interests: list[Interest] = Field(
+        default=[], description="Categories that it buys most above the average, at most 10; of five lines or more."
+    )
     segments: list[AccountSegment] = Field(default=[], description="Empty without an artifact.")
     value: AccountValue | None = Field(
         default=None, description="What it is worth; null without an artifact that knows purchases of it."

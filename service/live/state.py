@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact.segments import read_book
+from service.accounts.remembered import Remembered
+from service.accounts.schemas import AccountOut
 from service.deals.pipeline import OpenDeal
 from service.offers.links import Word
 from service.offers.shelf import Card, ProductRow, Shelf
@@ -36,6 +38,7 @@ class LiveState:
     objecting: every account that objects to marketing, whenever it did: an artifact knows nothing of it.
     pipeline:  the open deals of every account that has any: an artifact knows nothing of them.
     declined:  when every account that ever let a deal be lost did so last.
+    stored:    what the database says of accounts that were asked for, until it changes.
     membership: who is in the segments that people defined.
     sequence:  the newest change that is in here.
     is_history_whole: whether the database holds all that the artifact was trained on, so that its word alone counts.
@@ -47,6 +50,7 @@ class LiveState:
         self.objecting: set[str] = set()
         self.pipeline: dict[str, tuple[OpenDeal, ...]] = {}
         self.declined: dict[str, datetime] = {}
+        self.stored: Remembered[AccountOut] = Remembered()
         self.sequence = sequence
         as_of_day = read_book(shelf.content.segments).get("as_of_day", 0)
         self.membership = Membership(shelf.content, as_of_day, self.accounts)

@@ -139,7 +139,16 @@ def apply(state: LiveState, connection: Connection, touched: Touched) -> None:
     if source_ids := touched.ids.get(ChangeKind.RELATIONSHIPS):
         state.set_relationships(queries.words_of_people(connection, source_ids))
     refresh_membership(state, connection, touched)
+    forget_stored(state, touched)
     state.sequence = touched.sequence
+
+
+def forget_stored(state: LiveState, touched: Touched) -> None:
+    """Have accounts read anew whose facts changed; and all where names of products did, which each tells."""
+    if ChangeKind.PRODUCTS in touched.ids:
+        state.stored.forget_all()
+    kinds = (ChangeKind.ACCOUNTS, ChangeKind.ORDERS, ChangeKind.CONSENT)
+    state.stored.forget(account_id for kind in kinds for account_id in touched.ids.get(kind, ()))
 
 
 def open_membership(state: LiveState, connection: Connection) -> None:

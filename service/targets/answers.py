@@ -9,8 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import NO_NUMBER
-from models.artifact.customers import NOT_SEGMENTED
-from models.artifact.propensities import NEVER_BOUGHT
 from service.catalogue.cursors import decode_cursor, encode_cursor
 from service.catalogue.errors import InvalidCursor
 from service.live.state import LiveState
@@ -61,8 +59,7 @@ class Targeting:
     def factors(self) -> NDArray[np.float32]:
         """Float32 (A,): what a product's rate is multiplied by for each account."""
         content = self.book.content
-        code = content.customers.rfm_segment.astype(np.int64)
-        return content.propensities.factors[np.where(code == NOT_SEGMENTED, NEVER_BOUGHT, code)]
+        return content.propensities.factors_of(content.customers)
 
     @cached_property
     def by_factor(self) -> NDArray[np.int32]:

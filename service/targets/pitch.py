@@ -123,16 +123,16 @@ def _read_cursor(book: SegmentBook, cursor: str) -> int:
     raise InvalidCursor
 
 
-def count_reasons(pitch: Pitch, state: LiveState, declined: Mapping[str, datetime]) -> dict[PitchReason, int]:
+def count_reasons(pitch: Pitch, state: LiveState, declined: Mapping[str, datetime]) -> dict[str, int]:
     """Count accounts by reason. What is strategic is never unprofitable: it is wanted whatever it is worth."""
     ids = pitch.book.content.account_ids
     strategic = [row for of in tuple(state.membership.strategic) if (row := ids.row_of(of)) is not None]
     spared = int(pitch.is_unprofitable[strategic].sum())
     return {
-        PitchReason.OBJECTS: len(state.objecting),
-        PitchReason.DECLINED: len(declined),
-        PitchReason.UNLIKELY: int(pitch.is_unlikely.sum()),
-        PitchReason.UNPROFITABLE: int(pitch.is_unprofitable.sum()) - spared,
+        PitchReason.OBJECTS.value: len(state.objecting),
+        PitchReason.DECLINED.value: len(declined),
+        PitchReason.UNLIKELY.value: int(pitch.is_unlikely.sum()),
+        PitchReason.UNPROFITABLE.value: int(pitch.is_unprofitable.sum()) - spared,
     }
 
 

@@ -1,0 +1,65 @@
+"""The whole of what is known of an account: stored facts, and what the artifact in use and the live state say."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from typing import Final
+
+import numpy as np
+
+from service.accounts.schemas import AccountOut, Interest, OpenDealOut
+from service.accounts.value import segments_of, value_of
+from service.registry.holder import Live
+from service.whitespace.rooms import Rooms, RowKind
+
+MOST_INTERESTS: Final = 10
+LEAST_LINES: Final = 5
+"""Order lines of a category: fewer may be chance."""
+PRIOR_LINES: Final = 5.0
+"""So many lines of the average mix are added before the share is compared, so that little history says little."""
+
+
+def profile_of(live: Live | None, account_id: str, read: Callable[[], AccountOut]) -> AccountOut:
+    """Describe an account; raises UnknownAccount.
+
+    read: reads what is stored of it. It is asked only where memory does not hold that: after a change, and at first.
+    """
+    if live is None:
+        return read()
+    stored = live.state.stored.get(account_id, read)
+    usage = stored.attributes.get("usage")
+    owned = stored.owned
+    if isinstance(usage, dict):
+        owned = [one.model_copy(update={"usage": usage.get(one.product_id)}) for one in owned]
+    return stored.model_copy(
+        update={
+            "owned": owned,
+            "open_deals": [OpenDealOut(**asdict(deal)) for deal in live.state.pipeline.get(account_id, ())],
+            "interests": list(interests_of(live.rooms, account_id)),
+            "segments": segments_of(live.book, account_id),
+            "value": value_of(live.book, account_id),
+        }
+    )
+
+
+def interests_of(rooms: Rooms, account_id: str) -> Iterator[Interest]:
+    """Yield the categories that an account buys most above the average, the furthest above first."""
+    wing = rooms[RowKind.CATEGORY]
+    row = rooms.book.content.account_ids.row_of(account_id)
+    if row is None or not wing.names:
+        return
+    holdings = wing.room.holdings
+    at = holdings.of(row)
+    group, lines = holdings.group[at], holdings.n_lines[at].astype(np.float64)
+    total, average = lines.sum(), wing.average_shares[group]
+    share = (lines + PRIOR_LINES * average) / (total + PRIOR_LINES)
+    ratio = share / np.maximum(average, 1e-12)
+    chosen = [place for place in np.argsort(-ratio, kind="stable").tolist() if lines[place] >= LEAST_LINES]
+    for place in chosen[:MOST_INTERESTS]:
+        if ratio[place] > 1:
+            yield Interest(
+                category=wing.names[group[place]],
+                order_lines=int(lines[place]),
+                share=round(float(lines[place] / total), 6),
+                average_share=round(float(average[place]), 6),
+                times_average=round(float(lines[place] / total / average[place]), 2),
+            )
