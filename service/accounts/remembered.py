@@ -38,8 +38,8 @@ class Remembered(Generic[Record]):
     def forget(self, account_ids: Iterable[str]) -> None:
         """Forget some accounts, whose facts changed."""
         with self._lock:
-            self._changes += 1
             for account_id in account_ids:
+                self._changes += 1
                 self._records.pop(account_id, None)
 
     def forget_all(self) -> None:

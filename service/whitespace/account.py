@@ -102,8 +102,7 @@ def pipeline_reason(deals: list[OpenDeal]) -> str:
     told = []
     for deal in deals:
         value = "" if deal.value_minor is None else f", {from_minor(deal.value_minor, deal.currency)}"
-        currency = f" {deal.currency}" if value and deal.currency else ""
-        told.append(f"deal {deal.deal_id} on {deal.product_id} ({deal.stage}{value}{currency})")
+        told.append(f"deal {deal.deal_id} on {deal.product_id} ({deal.stage}{value})")
     return f"Open: {'; '.join(told)}."
 
 

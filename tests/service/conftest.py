@@ -1,6 +1,7 @@
 """A running application over a small real artifact."""
 
 import io
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from service.logs import Logs
 from service.registry.store import ArtifactStore
 from service.settings import Settings
 from tests.artifacts import World, coffee_world, write_world
+from tests.shop import AS_OF, Shop, open_shop
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 
@@ -89,6 +91,27 @@ def settings(sqlite_url: str, artifacts_dir: Path) -> Settings:
 def client(settings: Settings, version: str) -> Iterator[TestClient]:
     """An admin's client of an application with the world's artifact."""
     with running(settings, make_key(settings.database_url, "admin")) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def opened_shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """A shop with its history in a database, and the artifact that was trained on it: to be copied."""
+    return open_shop(tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture
+def shop(opened_shop: Shop, tmp_path: Path) -> Shop:
+    """The shop, for a test of its own."""
+    shutil.copy(opened_shop.database, tmp_path / "shop.db")
+    return Shop(tmp_path / "shop.db", opened_shop.artifacts)
+
+
+@pytest.fixture
+def shop_client(shop: Shop) -> Iterator[TestClient]:
+    """An admin's client of an application over the shop, on the day of its artifact."""
+    settings = make_settings(f"sqlite:///{shop.database}", shop.artifacts)
+    with running(settings, make_key(settings.database_url, "admin", now=AS_OF), now=lambda: AS_OF) as made:
         yield made
 
 

@@ -1,0 +1,126 @@
+"""The profile of an account: from memory, and at once what changed."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, text
+from starlette.testclient import TestClient
+
+from service.accounts.remembered import Remembered
+from tests.shop import AS_OF, Shop
+
+
+@pytest.fixture
+def lines(shop: Shop) -> list[tuple[str, str]]:
+    """Account and category of every line in which something was bought."""
+    engine = create_engine(f"sqlite:///{shop.database}")
+    query = """
+        SELECT o.account_id, p.category FROM order_lines l JOIN orders o ON o.order_id = l.order_id
+        JOIN products p ON p.product_id = l.product_id
+        WHERE o.account_id IS NOT NULL AND l.quantity > 0 AND p.category IS NOT NULL
+    """
+    with engine.connect() as connection:
+        rows = [(account_id, category) for account_id, category in connection.execute(text(query))]
+    engine.dispose()
+    return rows
+
+
+def test_interests_are_shares_of_order_lines_against_those_of_all(
+    shop_client: TestClient, lines: list[tuple[str, str]]
+) -> None:
+    of_all = Counter(category for _, category in lines)
+
+    told = shop_client.get("/v1/accounts/a-8").json()["interests"]
+
+    own = Counter(category for account_id, category in lines if account_id == "a-8")
+    assert told
+    for one in told:
+        count = own[one["category"]]
+        share, average = count / own.total(), of_all[one["category"]] / of_all.total()
+        assert one["order_lines"] == count >= 5
+        assert one["share"] == pytest.approx(share, abs=1e-6)
+        assert one["average_share"] == pytest.approx(average, abs=1e-6)
+        assert one["times_average"] == pytest.approx(share / average, abs=0.01)
+
+
+def test_the_profile_tells_of_open_deals_and_usage(shop_client: TestClient) -> None:
+    owned = shop_client.get("/v1/accounts/a-8").json()["owned"][0]["product_id"]
+    usage = {"usage": {owned: {"seats": 12}}}
+    deal = {
+        "deal_id": "d",
+        "account_id": "a-8",
+        "product_id": "p-7",
+        "stage": "Engaging",
+        "expected_close": "2024-04-01",
+    }
+
+    shop_client.post("/v1/accounts", json=[{"account_id": "a-8", "attributes": usage}])
+    shop_client.post("/v1/deals", json=[deal])
+
+    told = shop_client.get("/v1/accounts/a-8").json()
+    assert told["owned"][0]["usage"] == {"seats": 12}
+    assert [(one["deal_id"], one["stage"], one["expected_close"]) for one in told["open_deals"]] == [
+        ("d", "Engaging", "2024-04-01")
+    ]
+    assert told["needs"] == []
+
+
+def test_every_change_is_told_at_once(shop_client: TestClient) -> None:
+    before = shop_client.get("/v1/accounts/a-8").json()
+    line = {"product_id": "p-7", "quantity": 2, "amount_minor": 1100}
+    order = {
+        "order_id": "new",
+        "account_id": "a-8",
+        "ordered_at": AS_OF.isoformat(),
+        "currency": "EUR",
+        "lines": [line],
+    }
+
+    shop_client.post("/v1/orders", json=[order])
+    after_order = shop_client.get("/v1/accounts/a-8").json()
+    shop_client.put("/v1/accounts/a-8/consent", json={"marketing": "objected"})
+    after_consent = shop_client.get("/v1/accounts/a-8").json()
+    shop_client.post("/v1/products", json=[{"product_id": "p-7", "name": "Renamed"}])
+    after_product = shop_client.get("/v1/accounts/a-8").json()
+
+    assert after_order["order_count"] == before["order_count"] + 1
+    assert after_consent["marketing"] == "objected"
+    assert "Renamed" in {one["name"] for one in after_product["owned"]}
+
+
+def test_it_is_asked_of_the_database_once(shop_client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = shop_client.get("/v1/accounts/a-8")
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("the database was asked again")
+
+    monkeypatch.setattr("service.accounts.routes.find_account", refuse)
+    again = shop_client.get("/v1/accounts/a-8", headers={"If-None-Match": first.headers["etag"]})
+
+    assert shop_client.get("/v1/accounts/a-8").json() == first.json()
+    assert again.status_code == 304
+
+
+def test_what_was_read_while_something_changed_is_not_remembered() -> None:
+    remembered: Remembered[str] = Remembered()
+
+    def read_while_it_changes() -> str:
+        remembered.forget(["a"])
+        return "old"
+
+    first = remembered.get("a", read_while_it_changes)
+
+    assert first == "old"
+    assert remembered.get("a", lambda: "new") == "new"
+    assert remembered.get("a", lambda: "never asked") == "new"
+
+
+def test_only_so_many_are_remembered_those_asked_for_last() -> None:
+    remembered: Remembered[int] = Remembered(most=2)
+
+    for number, account_id in enumerate("abac"):
+        remembered.get(account_id, lambda number=number: number)  # type: ignore[misc]
+
+    assert remembered.get("a", lambda: -1) == 0
+    assert remembered.get("b", lambda: -1) == -1
