@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.artifact.measures import share_with_interval
 from models.evaluate.intervals import LEVEL, Estimate
 
 RESAMPLES = 200
@@ -96,11 +97,14 @@ class Foretold:
                 "top_tenth_lift": observed[-1] / n[-1] / base,
             }
 
-    def reliability(self) -> list[dict[str, float]]:
-        """Expected and observed shares, tenth by tenth, the least likely first."""
+    def reliability(self) -> list[dict[str, Any]]:
+        """Expected and observed shares, tenth by tenth, the least likely first; Wilson's 95 % interval of the latter."""
         n, expected, observed = (np.ones(self.accounts) @ self._sums)[: 3 * BINS].reshape(3, BINS)
         return [
-            {"n": int(n[k]), "expected": round(expected[k] / n[k], 6), "observed": round(observed[k] / n[k], 6)}
+            {
+                "expected": round(float(expected[k] / n[k]), 6),
+                "observed": share_with_interval(int(observed[k]), int(n[k])),
+            }
             for k in range(BINS)
             if n[k]
         ]

@@ -61,8 +61,9 @@ def test_bins_hold_a_tenth_each_and_lift_is_of_the_last() -> None:
 
     table = foretold.reliability()
 
-    assert [row["n"] for row in table] == [10] * BINS
-    assert table[-1]["observed"] == 3 / 10
+    assert [row["observed"]["n"] for row in table] == [10] * BINS
+    assert table[-1]["observed"]["value"] == 3 / 10
+    assert table[-1]["expected"] == pytest.approx(sum(range(90, 100)) / 1000)
     assert measure(foretold, 0)["top_tenth_lift"].mean == pytest.approx((3 / 10) / (4 / 100))
 
 
