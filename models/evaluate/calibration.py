@@ -98,7 +98,7 @@ class Foretold:
             }
 
     def reliability(self) -> list[dict[str, Any]]:
-        """Expected and observed shares, tenth by tenth, the least likely first; Wilson's 95 % interval of the latter."""
+        """Expected and observed shares, tenth by tenth, the least likely first; the latter with Wilson's interval."""
         n, expected, observed = (np.ones(self.accounts) @ self._sums)[: 3 * BINS].reshape(3, BINS)
         return [
             {

@@ -28,6 +28,7 @@ def describe_basis(rooms: Rooms, wing: Wing) -> dict[str, Any]:
         "rows": wing.kind,
         "horizon_days": rooms.horizon_days,
         "window_days": WINDOW_DAYS,
+        "currency": rooms.currency,
         "method": wing.told.get("method"),
     }
 

@@ -124,6 +124,12 @@ class Rooms:
             ),
         }  # fmt: skip
 
+    @cached_property
+    def currency(self) -> str | None:
+        """The one currency of all products; None where there are several, or none."""
+        found = set(self.book.content.products.currencies) - {""}
+        return found.pop() if len(found) == 1 else None
+
     def __getitem__(self, kind: RowKind) -> Wing:
         return self._wings[kind]
 

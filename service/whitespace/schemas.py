@@ -17,6 +17,7 @@ class Foretold(BaseModel):
     rows: RowKind
     horizon_days: float = Field(description="How far ahead is foretold; 0 where the history was too short for that.")
     window_days: int = Field(description="Revenue is of so many days before `as_of`.")
+    currency: str | None = Field(description="Of all money; null where products have several, or none.")
     method: str | None = Field(
         description="`model`, or `bins` where the gate refused the model; null where nothing was learned."
     )

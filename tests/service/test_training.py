@@ -65,7 +65,8 @@ def test_training_from_a_file_publishes_and_scoring_writes_every_account(artifac
     table = pq.read_table(tmp_path / "scores.parquet")
     assert result.exit_code == 0, result.output
     assert ArtifactStore(artifacts).active_version() is not None
-    assert table.column_names == ["account_id", "rank", "product_id", "score", "source"]
+    ranked = ["account_id", "rank", "product_id", "score", "source"]
+    assert table.column_names == [*ranked, "propensity", "expected_revenue_minor", "expected_margin_minor"]
     assert set(table["account_id"].to_pylist()) == {str(account) for account in range(100)}
     assert set(table["rank"].to_pylist()) == {1, 2, 3, 4, 5}
 

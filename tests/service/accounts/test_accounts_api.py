@@ -91,6 +91,7 @@ def test_an_account_tells_what_it_bought_and_owns(api: TestClient) -> None:
             "quantity": 2 + 1 - 1,
             "first_bought_at": "2024-01-01T00:00:00Z",
             "last_bought_at": "2024-01-03T00:00:00Z",
+            "usage": None,
         },
         {
             "product_id": "other",
@@ -98,6 +99,7 @@ def test_an_account_tells_what_it_bought_and_owns(api: TestClient) -> None:
             "quantity": 1,
             "first_bought_at": "2024-01-02T00:00:00Z",
             "last_bought_at": "2024-01-02T00:00:00Z",
+            "usage": None,
         },
     ]
 
