@@ -1,17 +1,15 @@
 """What accounts are worth: fit and prediction, beside one evaluation of the likelihood over the same accounts."""
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import betaln, gammaln
 
+from benchmarks.histories import ALPHA, DAYS, A, B, R, purchases
 from benchmarks.measure import peak_memory_mib, show, time_in_turn
 from models.customers.history import PurchaseHistory, history_of_events
 from models.customers.lifetime_value import ValueParameters, estimate_value
 
 SIZES = (10_000, 100_000, 1_000_000)
 ROUNDS = 3
-DAYS = 300
-R, ALPHA, A, B = 0.8, 20.0, 0.9, 3.0
 
 
 def main() -> None:
@@ -47,18 +45,8 @@ def likelihood(history: PurchaseHistory) -> float:
 def simulate(size: int) -> PurchaseHistory:
     """Let accounts buy as the models say."""
     random = np.random.default_rng(size)
-    rate, leaving = random.gamma(R, 1 / ALPHA, size), random.beta(A, B, size)
+    account, time = purchases(size, random)
     scale = random.gamma(3.5, 1 / 2_000, size)
-    at = random.uniform(0, DAYS / 2, size)
-    whose, when = [], []
-    active: NDArray[np.int64] = np.arange(size)
-    while len(active):
-        whose.append(active)
-        when.append(at[active])
-        active = active[random.random(len(active)) >= leaving[active]] if len(whose) > 1 else active
-        at[active] += random.exponential(1 / rate[active])
-        active = active[at[active] < DAYS]
-    account, time = np.concatenate(whose), np.concatenate(when)
     return history_of_events(
         account.astype(np.int32),
         (time * 86_400).astype(np.int64),
