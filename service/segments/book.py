@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from models.artifact import NO_NUMBER, Content
 from models.artifact.customers import NOT_SEGMENTED
-from models.artifact.measures import Measured, measure_segments, measure_series
+from models.artifact.measures import Measured, measure_segments
 from models.artifact.segments import read_book
+from models.artifact.series import measure_series
 from service.segments.errors import UnknownSegment
 from service.segments.membership import STRATEGIC, Members, Membership
 from service.segments.schemas import SegmentKind

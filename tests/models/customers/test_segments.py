@@ -13,8 +13,8 @@ from models.artifact import Artifact, Products, Segments
 from models.artifact.activity import Activity
 from models.artifact.customers import NOT_SEGMENTED
 from models.artifact.files import open_artifact
-from models.artifact.measures import interval_starts, measure_series
 from models.artifact.segments import COUNTS, INTERVALS, read_book
+from models.artifact.series import interval_starts, measure_series
 from models.customers.accounts import LearnedAccounts, learn_accounts
 from models.customers.activity import activity_of
 from models.data.accounts import AccountFacts
