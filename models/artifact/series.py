@@ -1,7 +1,7 @@
 """What accounts bought, period by period: at training for all segments, in the service for those that people define."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,58 +29,81 @@ def interval_starts(first_day: int, as_of_day: int, interval: str) -> NDArray[np
     return periods.astype(_UNITS[interval]).astype("datetime64[D]").astype(np.int32)
 
 
-@dataclass(frozen=True)
-class Periods:
-    """M pairs of an account and a period in which it bought or gave back, ascending in both.
+class Calendar:
+    """An activity's days, made ready to be counted by segment over several intervals.
 
-    account: int32 (M,). period: int64 (M,), below n_periods.
-    counts:  float64 (5, M), see COUNTS: whole numbers, as bincount wants its weights.
+    starts: by interval, int32 (P,), ascending, the first not after the first day of the activity.
+    """
+
+    def __init__(self, activity: Activity, starts: Mapping[str, NDArray[np.int32]]) -> None:
+        self._owner = activity.owner()
+        self._first = int(activity.day.min()) if len(activity.day) else 0
+        self._n_days = int(activity.day.max()) - self._first + 1 if len(activity.day) else 0
+        self._day = activity.day - self._first
+        self._sums = (activity.orders, activity.spend_minor, activity.margin_minor)
+        self._starts = starts
+        bought = activity.orders > 0
+        owner, day = self._owner[bought], self._day[bought]
+        self._visits = {interval: _visits(owner, self._periods(of)[day], len(of)) for interval, of in starts.items()}
+
+    def count(self, codes: NDArray[np.int16], n_segments: int) -> dict[str, NDArray[np.int64]]:
+        """Count, over each interval, what the accounts of each segment bought.
+
+        codes: int16 (A,), each account's segment now, below n_segments; negative for one that is in none.
+        Returns int64 (n_segments, P, 5) by interval, see COUNTS.
+        """
+        by_day = self._sum_by_day(codes, n_segments)
+        found = {}
+        for interval, starts in self._starts.items():
+            found[interval] = np.zeros((n_segments, len(starts), len(COUNTS)), dtype=np.int64)
+            visits = self._visits[interval]
+            found[interval][:, :, 0], found[interval][:, :, 4] = visits.count(codes, n_segments)
+            if self._n_days:
+                period = self._periods(starts)
+                begins = np.flatnonzero(np.diff(period, prepend=-1))
+                found[interval][:, period[begins], 1:4] = np.add.reduceat(by_day, begins, axis=1)
+        return found
+
+    def _sum_by_day(self, codes: NDArray[np.int16], n_segments: int) -> NDArray[np.int64]:
+        """Int64 (n_segments, D, 3): orders, spend and margin on each day."""
+        code = codes[self._owner].astype(np.int64)
+        is_in = code >= 0
+        key, size = (code * self._n_days + self._day)[is_in], n_segments * self._n_days
+        sums = [np.bincount(key, weights=values[is_in], minlength=size) for values in self._sums]
+        return np.stack(sums, axis=-1).round().astype(np.int64).reshape(n_segments, self._n_days, 3)
+
+    def _periods(self, starts: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Int32 (D,): the period of each day."""
+        days = np.arange(self._first, self._first + self._n_days)
+        return (starts.searchsorted(days, side="right") - 1).astype(np.int32)
+
+
+@dataclass(frozen=True)
+class _Visits:
+    """M pairs of an account and a period in which it bought, ascending in both.
+
+    account, period: int32 (M,). has_returned: bool (M,), whether it bought in the period before, too.
     """
 
     account: NDArray[np.int32]
-    period: NDArray[np.int64]
-    counts: NDArray[np.float64]
+    period: NDArray[np.int32]
+    has_returned: NDArray[np.bool_]
     n_periods: int
 
-    def count(self, codes: NDArray[np.int16], n_segments: int) -> NDArray[np.int64]:
-        """Sum up the accounts of each segment; see ``measure_series``."""
+    def count(self, codes: NDArray[np.int16], n_segments: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Count active and retained accounts, int64 (n_segments, P) each."""
         code = codes[self.account].astype(np.int64)
-        is_in = slice(None) if (code >= 0).all() else code >= 0
-        key, size = (code * self.n_periods + self.period)[is_in], n_segments * self.n_periods
-        sums = [np.bincount(key, weights=values[is_in], minlength=size) for values in self.counts]
-        return np.stack(sums, axis=1).round().astype(np.int64).reshape(n_segments, self.n_periods, len(COUNTS))
+        is_in, shape = code >= 0, (n_segments, self.n_periods)
+        key, size = code * self.n_periods + self.period, n_segments * self.n_periods
+        active = np.bincount(key[is_in], minlength=size).reshape(shape)
+        return active, np.bincount(key[is_in & self.has_returned], minlength=size).reshape(shape)
 
 
-def sum_by_period(activity: Activity, starts: NDArray[np.int32]) -> Periods:
-    """Sum up each account's days by period. starts: see ``measure_series``."""
-    n_periods = len(starts)
-    if not len(activity.day):
-        return Periods(np.empty(0, np.int32), np.empty(0, np.int64), np.empty((len(COUNTS), 0)), n_periods)
-    owner, first = activity.owner(), int(activity.day.min())
-    # Looked up by day: searching for each of many days takes ten times as long.
-    of_day = starts.searchsorted(np.arange(first, int(activity.day.max()) + 1), side="right") - 1
-    period = of_day[activity.day - first]
+def _visits(owner: NDArray[np.int32], period: NDArray[np.int32], n_periods: int) -> _Visits:
+    """Find in which periods accounts bought. owner, period: of each day with a purchase, ascending in both."""
     is_new = np.ones(len(owner), dtype=np.bool_)
     is_new[1:] = (owner[1:] != owner[:-1]) | (period[1:] != period[:-1])
-    begins = np.flatnonzero(is_new)
-    owner, period = owner[begins], period[begins]
-    counts = np.empty((len(COUNTS), len(begins)))
-    columns: tuple[NDArray[Any], ...] = (activity.orders, activity.spend_minor, activity.margin_minor)
-    for row, values in enumerate(columns, 1):
-        counts[row] = np.add.reduceat(values, begins, dtype=np.int64)
-    active = counts[1] > 0
-    counts[0], counts[4] = active, False
-    counts[4, 1:] = active[1:] & active[:-1] & (owner[1:] == owner[:-1]) & (period[1:] == period[:-1] + 1)
-    return Periods(owner, period, counts, n_periods)
-
-
-def measure_series(
-    activity: Activity, codes: NDArray[np.int16], n_segments: int, starts: NDArray[np.int32]
-) -> NDArray[np.int64]:
-    """Count, over intervals, what the accounts of each segment bought.
-
-    codes:  int16 (A,), each account's segment now, below n_segments; negative for one that is in none.
-    starts: int32 (P,), ascending, the first not after the first day of the activity.
-    Returns int64 (n_segments, P, 5), see COUNTS.
-    """
-    return sum_by_period(activity, starts).count(codes, n_segments)
+    owner, period = owner[is_new], period[is_new]
+    has_returned = np.zeros(len(owner), dtype=np.bool_)
+    has_returned[1:] = (owner[1:] == owner[:-1]) & (period[1:] == period[:-1] + 1)
+    return _Visits(owner, period, has_returned, n_periods)

@@ -1,7 +1,7 @@
 """Every segment measured as of one moment, and how accounts moved since the snapshot before."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from models.artifact import Activity, Artifact, Customers, IdIndex, Segments
 from models.artifact.customers import NOT_SEGMENTED
 from models.artifact.measures import Measured, measure_segments
 from models.artifact.segments import INTERVALS, Family, built_in_families, read_book
-from models.artifact.series import interval_starts, sum_by_period
+from models.artifact.series import Calendar, interval_starts
 from models.customers.clusters import Clusters
 
 MOST_SNAPSHOTS = 400
@@ -46,7 +46,7 @@ def learn_segments(
     book |= _history(facts.as_of_day, families, codes, earlier)
     first_day = int(facts.activity.day.min()) if len(facts.activity.day) else facts.as_of_day - 1
     starts = {interval: interval_starts(first_day, facts.as_of_day, interval) for interval in INTERVALS}
-    series = {interval: _series(facts.activity, codes, sizes, starts[interval]) for interval in INTERVALS}
+    series = _series(facts.activity, codes, sizes, starts)
     return Segments(
         codes=codes,
         since=_since(facts.as_of_day, families, codes, earlier),
@@ -58,11 +58,12 @@ def learn_segments(
 
 
 def _series(
-    activity: Activity, codes: NDArray[np.int16], sizes: Sequence[int], starts: NDArray[np.int32]
-) -> NDArray[np.int64]:
-    """Int64 (S, P, 5), see ``Segments``: the segments of all families, each family of so many."""
-    periods = sum_by_period(activity, starts)
-    return np.concatenate([periods.count(codes[:, column], n) for column, n in enumerate(sizes)])
+    activity: Activity, codes: NDArray[np.int16], sizes: Sequence[int], starts: Mapping[str, NDArray[np.int32]]
+) -> dict[str, NDArray[np.int64]]:
+    """By interval, int64 (S, P, 5), see ``Segments``: the segments of all families, each family of so many."""
+    calendar = Calendar(activity, starts)
+    counted = [calendar.count(codes[:, column], n) for column, n in enumerate(sizes)]
+    return {interval: np.concatenate([of[interval] for of in counted]) for interval in starts}
 
 
 def _codes(

@@ -107,7 +107,7 @@ class Profiles:
             # An account that changed must not cost what all of them do.
             found[is_known] = [is_asked[content.owned_by(row)].any() for row in rows.tolist()]
         else:
-            hits = np.concatenate([[0], is_asked[content.owned_products].cumsum()])
+            hits = np.concatenate([[0], is_asked[content.owned_products].cumsum(dtype=np.int32)])
             found[is_known] = hits[ends[rows + 1]] > hits[ends[rows]]
         for position, owned in self.owned_now.items():
             found[position] = is_asked[owned].any()

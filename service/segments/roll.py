@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.artifact import NO_NUMBER, Content
 from models.artifact.measures import Measured, Sums, sum_segments
 from models.artifact.segments import INTERVALS
-from models.artifact.series import measure_series
+from models.artifact.series import Calendar
 
 Series = Mapping[str, NDArray[np.int64]]
 """By interval, int64 (P, 5): what was counted period by period; see ``models.artifact.segments``."""
@@ -116,5 +116,6 @@ class Roll:
         return sums
 
     def _count(self, facts: Measured) -> Series:
-        codes, starts = np.zeros(len(facts.customers), dtype=np.int16), self._content.segments.starts
-        return {interval: measure_series(facts.activity, codes, 1, starts(interval))[0] for interval in INTERVALS}
+        everyone = np.zeros(len(facts.customers), dtype=np.int16)
+        starts = {interval: self._content.segments.starts(interval) for interval in INTERVALS}
+        return {interval: of[0] for interval, of in Calendar(facts.activity, starts).count(everyone, 1).items()}
