@@ -7,19 +7,15 @@ import numpy as np
 
 from models.artifact import (
     NO_NUMBER,
-    Activity,
     Content,
-    Customers,
     FileEntry,
-    Groups,
     IdIndex,
     Manifest,
     Products,
-    Relationships,
-    Segments,
     TextColumn,
     Verdict,
     in_hash_order,
+    nothing_learned,
     write_artifact,
 )
 from service.registry.store import ArtifactStore
@@ -77,12 +73,7 @@ def world(n_accounts: int, rng: np.random.Generator) -> Content:
         candidate_reasons=np.ascontiguousarray(np.broadcast_to(owned[:, None, :2], (n_accounts, N_EXPLAINED, 2))),
         neighbour_products=rng.integers(0, N_PRODUCTS, (N_PRODUCTS, N_NEIGHBOURS), dtype=np.int32),
         neighbour_scores=np.sort(rng.random((N_PRODUCTS, N_NEIGHBOURS), dtype=np.float32), axis=1)[:, ::-1].copy(),
-        relationships=Relationships.none(N_PRODUCTS),
-        customers=Customers.unknown(n_accounts),
-        activity=Activity.none(n_accounts),
-        lines=Groups.none(n_accounts, N_PRODUCTS),
-        categories=Groups.none(n_accounts, N_PRODUCTS),
-        segments=Segments.none(n_accounts),
+        **nothing_learned(n_accounts, N_CANDIDATES, N_PRODUCTS),
         report=b"{}",
     )
 

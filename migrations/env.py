@@ -7,10 +7,12 @@ from sqlalchemy import Connection, text
 import service.accounts.tables
 import service.auth.tables
 import service.catalogue.tables
+import service.deals.tables
 import service.decisions.tables
 import service.idempotency.tables
 import service.live.tables
-import service.orders.tables  # noqa: F401
+import service.orders.tables
+import service.segments.tables  # noqa: F401
 from service.database import Base, create_database_engine
 
 MIGRATION_LOCK = 0x6E786F6D6967
@@ -29,7 +31,10 @@ def run() -> None:
 
 
 def _migrate(connection: Connection) -> None:
-    context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
+    # One transaction for all steps on SQLite, too: between two steps another process would take the next one.
+    context.configure(
+        connection=connection, target_metadata=Base.metadata, render_as_batch=True, transactional_ddl=True
+    )
     with context.begin_transaction():
         if connection.dialect.name == "postgresql":
             # Who migrates at the same time waits here, and then finds nothing to do. SQLite has one writer anyway.

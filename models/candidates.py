@@ -33,16 +33,23 @@ class CandidateLists:
     owned_scores: NDArray[np.float32]
 
 
-def list_candidates(scorer: ExplainingScorer, owned: csr_matrix, is_active: NDArray[np.bool_]) -> CandidateLists:
-    """Score every account, list its best products and explain the first of them.
+def list_candidates(
+    scorer: ExplainingScorer,
+    owned: csr_matrix,
+    is_active: NDArray[np.bool_],
+    rows: NDArray[np.int32] | None = None,
+    explained: int = EXPLAINED,
+) -> CandidateLists:
+    """Score accounts, list their best products and explain the first of them.
 
     owned:     (n_accounts, n_products), never listed.
     is_active: bool (n_products,), what may be offered at all.
+    rows:      which accounts, all by default. explained: how many candidates of each list.
     An account that owns nothing has no candidates: nothing personal is known of it.
     """
     n_accounts, n_products = owned.shape
-    rows = np.arange(n_accounts, dtype=np.int32)
-    found = list(in_batches(lambda batch: _list_batch(scorer, owned, is_active, batch), rows, n_products))
+    asked = np.arange(n_accounts, dtype=np.int32) if rows is None else rows
+    found = list(in_batches(lambda batch: _list_batch(scorer, owned, is_active, batch, explained), asked, n_products))
     return CandidateLists(
         products=np.concatenate([lists.products for lists in found]),
         scores=np.concatenate([lists.scores for lists in found]),
@@ -52,7 +59,11 @@ def list_candidates(scorer: ExplainingScorer, owned: csr_matrix, is_active: NDAr
 
 
 def _list_batch(
-    scorer: ExplainingScorer, owned: csr_matrix, is_active: NDArray[np.bool_], rows: NDArray[np.int32]
+    scorer: ExplainingScorer,
+    owned: csr_matrix,
+    is_active: NDArray[np.bool_],
+    rows: NDArray[np.int32],
+    explained: int,
 ) -> CandidateLists:
     scores = scorer.score(rows)
     batch = owned[rows]
@@ -62,5 +73,6 @@ def _list_batch(
     scores[:, ~is_active] = -np.inf
     scores[np.diff(batch.indptr) == 0] = -np.inf
     products, best = top_products(scores, min(CANDIDATES, scores.shape[1]))
-    reasons = scorer.explain(rows, products[:, :EXPLAINED])
+    nothing = np.empty((len(rows), 0, 2), dtype=np.int32)
+    reasons = scorer.explain(rows, products[:, :explained]) if explained else nothing
     return CandidateLists(products, best, reasons, owned_scores)

@@ -30,11 +30,13 @@ BASKET_CUTS = (1, 3, 10)
 class Report:
     """What the held-out period told.
 
-    metrics:    target ("new", "all", "basket", "purchases", "spend_minor") -> model -> metric -> {value, low, high, n}.
+    metrics:    target ("new", "all", "basket", "purchases", "spend_minor", "propensity", "line_propensity",
+                "category_propensity") -> model -> metric -> {value, low, high, n}.
     windows:    when each window begins and ends.
     notice:     what a reader should know about the split, or empty.
     parameters: what the models were trained with, the blend's weights included.
     customers:  what accounts' worth was estimated with.
+    propensity: what probabilities were learned with, which method the gate let through, and how reliable they were.
     """
 
     metrics: dict[str, dict[str, dict[str, Any]]]
@@ -43,6 +45,7 @@ class Report:
     parameters: dict[str, Any]
     verdict: Verdict
     customers: dict[str, Any] = field(default_factory=dict)
+    propensity: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         return json.dumps(asdict(self), sort_keys=True, indent=1).encode()

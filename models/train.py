@@ -7,22 +7,28 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from models.artifact import (
     Artifact,
     ArtifactInvalid,
+    Cells,
     Content,
     FileEntry,
     IdIndex,
     Manifest,
     Products,
+    Propensities,
+    Relationships,
     Verdict,
     open_artifact,
     write_artifact,
 )
-from models.candidates import list_candidates
+from models.artifact.segments import read_book
+from models.candidates import CandidateLists, list_candidates
 from models.customers.accounts import LearnedAccounts, learn_accounts
 from models.customers.learn import measure_customers
+from models.customers.whitespace import count_all_cells
 from models.data.errors import HistoryInvalid
 from models.data.history import History
 from models.data.interactions import Interactions, owned_matrix
@@ -33,7 +39,8 @@ from models.evaluate.live import live_scorer, recorded_floor
 from models.evaluate.ranking import RankingMetrics
 from models.products.completion import fit_pairs
 from models.products.relationships import mine_relationships
-from models.ranking.baskets import fit_neighbours
+from models.propensity.learn import Learned, learn_propensity
+from models.ranking.baskets import Neighbours, fit_neighbours
 from models.ranking.blend import BlendScorer
 from models.ranking.choose import choose_blend
 from models.ranking.fit import FittedRankers, fit_rankers
@@ -42,7 +49,7 @@ from models.ranking.settings import BlendWeights, RankingParameters
 from models.ranking.tune import tune
 from models.report import CUT, Report, describe_targets, measure_baskets, measure_targets
 
-LIBRARIES = ("implicit", "numpy", "scipy")
+LIBRARIES = ("implicit", "numpy", "scikit-learn", "scipy")
 
 Step = Callable[[str], None]
 
@@ -92,8 +99,29 @@ def train(history: History, options: TrainingOptions, root: Path, live: Path | N
     report, evaluated = evaluate(interactions, split, chosen, options, live, step)
     step("value and segment every account")
     accounts, described = learn_accounts(interactions, history.products, history.accounts, split.as_of, open_live(live))
-    report = replace(report, customers=described)
-    content = learn_content(interactions, history.products, split.as_of, chosen, evaluated, accounts, report, step)
+    final = fit_finally(interactions, history.products, split.as_of, chosen, evaluated, step)
+    propensity = learn_propensity(
+        Learned(
+            interactions,
+            history.products,
+            history.accounts,
+            split,
+            (chosen.fitted, evaluated),
+            chosen.weights,
+            final.lists,
+            accounts.lines,
+            accounts.categories,
+        ),
+        options.seed,
+        step,
+    )
+    report = replace(
+        report,
+        metrics=report.metrics | propensity.metrics,
+        customers=described,
+        propensity=propensity.described,
+    )
+    content = lay_out(interactions, history.products, final, accounts, propensity.propensities, report)
     step("write the artifact")
 
     def describe(files: dict[str, FileEntry]) -> Manifest:
@@ -167,17 +195,21 @@ def decide(measured: Mapping[str, RankingMetrics], live: Artifact | None, option
     )
 
 
-def learn_content(
-    interactions: Interactions,
-    products: Products,
-    as_of: int,
-    chosen: Chosen,
-    evaluated: FittedRankers,
-    accounts: LearnedAccounts,
-    report: Report,
-    step: Step,
-) -> Content:
-    """Fit on everything and lay out what serving reads."""
+@dataclass(frozen=True)
+class Final:
+    """What is learned from the whole history, for serving."""
+
+    owned: csr_matrix
+    popularity: NDArray[np.float32]
+    neighbours: Neighbours
+    relationships: Relationships
+    lists: CandidateLists
+
+
+def fit_finally(
+    interactions: Interactions, products: Products, as_of: int, chosen: Chosen, evaluated: FittedRankers, step: Step
+) -> Final:
+    """Fit on everything."""
     step("fit on everything")
     fitted = fit_rankers(interactions, as_of, chosen.parameters, step, warm=evaluated)
     neighbours = fit_neighbours(interactions, as_of, chosen.parameters)
@@ -186,25 +218,45 @@ def learn_content(
     step("list and explain every account's candidates")
     owned = owned_matrix(interactions)
     lists = list_candidates(BlendScorer(fitted, chosen.weights), owned, products.is_active)
-    popularity = fitted.popularity.popularity
+    return Final(owned, fitted.popularity.popularity, neighbours, relationships, lists)
+
+
+def lay_out(
+    interactions: Interactions,
+    products: Products,
+    final: Final,
+    accounts: LearnedAccounts,
+    propensities: Propensities,
+    report: Report,
+) -> Content:
+    """Lay out what serving reads."""
+    popularity, lists = final.popularity, final.lists
     popular = np.lexsort((np.arange(len(popularity)), -popularity)).astype(np.int32)
-    return Content(
+    content = Content(
         account_ids=_index(interactions.account_ids),
         products=products,
         popular_products=popular,
         popular_scores=popularity[popular],
-        owned_offsets=owned.indptr.astype(np.int64),
-        owned_products=owned.indices.astype(np.int32),
+        owned_offsets=final.owned.indptr.astype(np.int64),
+        owned_products=final.owned.indices.astype(np.int32),
         owned_scores=lists.owned_scores,
         candidate_products=lists.products,
         candidate_scores=lists.scores,
         candidate_reasons=lists.reasons,
-        neighbour_products=neighbours.products,
-        neighbour_scores=neighbours.scores,
-        relationships=relationships,
+        neighbour_products=final.neighbours.products,
+        neighbour_scores=final.neighbours.scores,
+        relationships=final.relationships,
+        propensities=propensities,
+        line_cells=Cells.none(),
+        category_cells=Cells.none(),
         **vars(accounts),
         report=report.to_json(),
     )
+    as_of_day = read_book(accounts.segments)["as_of_day"]
+    horizon_days = report.propensity.get("horizon_days", 0.0)
+    rooms = content.room_of_lines(as_of_day, horizon_days), content.room_of_categories(as_of_day, horizon_days)
+    by_line, by_category = (count_all_cells(room, accounts.segments) for room in rooms)
+    return replace(content, line_cells=by_line, category_cells=by_category)
 
 
 def open_live(folder: Path | None) -> Artifact | None:

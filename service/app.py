@@ -27,6 +27,7 @@ from service.database import (
     session_factory,
     session_scope,
 )
+from service.deals import routes as deals
 from service.decisions import routes as decisions
 from service.decisions.ledger import Ledger
 from service.errors import DomainError
@@ -50,14 +51,19 @@ from service.registry.store import ArtifactStore
 from service.segments import routes as segments
 from service.settings import Settings
 from service.state import State
+from service.targets import routes as targets
 from service.telemetry import Telemetry
+from service.whitespace import routes as whitespace
 
 ROUTERS = (
     decisions.router,
+    whitespace.router,
+    targets.router,
     accounts.router,
     relationships.router,
     catalogue.router,
     orders.router,
+    deals.router,
     segments.router,
     registry.router,
     health.router,

@@ -110,8 +110,10 @@ PROBLEMS: dict[str, ProblemType] = {
     "training-not-installed": ProblemType(501, "Training is not installed"),
     "unknown-account": ProblemType(404, "No such account"),
     "unknown-decision": ProblemType(404, "No such decision"),
+    "unknown-family": ProblemType(404, "No such family of segments"),
     "unknown-product": ProblemType(404, "No such product"),
     "unknown-relationship": ProblemType(404, "No such relationship"),
+    "unknown-row": ProblemType(404, "No such line or category"),
     "unknown-segment": ProblemType(404, "No such segment"),
     "unreadable-file": ProblemType(422, "A file can't be read"),
 }

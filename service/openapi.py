@@ -43,7 +43,10 @@ TAGS = [
     {"name": "accounts", "description": "Who buys."},
     {"name": "products", "description": "What is sold."},
     {"name": "orders", "description": "What was bought: the history that is learned from."},
+    {"name": "deals", "description": "What may be bought, and what became of it: the pipeline of a CRM."},
     {"name": "segments", "description": "Who the accounts are: from memory, and made for being polled."},
+    {"name": "targets", "description": "Whom to sell a product to, and whom not to ask at all."},
+    {"name": "white space", "description": "Where there is room, for how much, and who is behind it."},
     {"name": "artifacts", "description": "Trained models and how well they did."},
     {"name": "operation", "description": "Is it alive, is it ready, how is it doing."},
 ]

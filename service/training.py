@@ -26,6 +26,9 @@ TITLES = {
     "basket": "One hidden product of a basket, held-out period (n = {n} baskets)",
     "purchases": "Days on which accounts bought, held-out period (n = {n} accounts)",
     "spend_minor": "What accounts spent in minor units, held-out period (n = {n} accounts)",
+    "propensity": "Probability that an account buys a candidate, held-out period (n = {n} pairs)",
+    "line_propensity": "Probability that an account buys of a line that is new to it (n = {n} pairs)",
+    "category_propensity": "Probability that an account buys of a category that is new to it (n = {n} pairs)",
 }
 
 FileOption = Annotated[Path | None, typer.Option(exists=True, dir_okay=False)]

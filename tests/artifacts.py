@@ -10,19 +10,16 @@ from numpy.typing import NDArray
 from models.artifact import (
     NO_NUMBER,
     NO_ROW,
-    Activity,
     Content,
-    Customers,
     FileEntry,
-    Groups,
     IdIndex,
     Manifest,
     Products,
     Relationships,
-    Segments,
     TextColumn,
     Verdict,
     in_hash_order,
+    nothing_learned,
     write_artifact,
 )
 from models.artifact.relationships import RELATIONS
@@ -114,6 +111,8 @@ def content_of(world: World) -> Content:
             best = list(world.contributions(account_id, product_id))[:2]
             reasons[a, place, : len(best)] = [row[i] for i in best]
     popular = [*world.popular, *(i for i in ids if i not in world.popular)]
+    learned = nothing_learned(len(accounts), world.n_candidates, len(ids))
+    learned["relationships"] = world.relationships_of(row)
     return Content(
         account_ids=IdIndex.of(accounts),
         products=_products(specs),
@@ -127,12 +126,7 @@ def content_of(world: World) -> Content:
         candidate_reasons=reasons,
         neighbour_products=_padded([[i for i, _ in one] for one in neighbours], NO_ROW),
         neighbour_scores=_padded([[s for _, s in one] for one in neighbours], 0).astype(np.float32),
-        relationships=world.relationships_of(row),
-        customers=Customers.unknown(len(accounts)),
-        activity=Activity.none(len(accounts)),
-        lines=Groups.none(len(accounts), len(ids)),
-        categories=Groups.none(len(accounts), len(ids)),
-        segments=Segments.none(len(accounts)),
+        **learned,
         report=b'{"metrics": {"recall_at_10": 0.25}}',
     )
 

@@ -4,15 +4,18 @@ Needs numpy alone.
 """
 
 from models.artifact.activity import Activity
-from models.artifact.content import NO_NUMBER, NO_ROW, Content, Products
+from models.artifact.content import NO_NUMBER, NO_ROW, Content, Products, nothing_learned
 from models.artifact.customers import Customers
 from models.artifact.errors import ArtifactInvalid
 from models.artifact.files import Artifact, list_artifacts, open_artifact, write_artifact
 from models.artifact.groups import Groups
+from models.artifact.holdings import Holdings
 from models.artifact.ids import IdIndex, TextColumn, in_hash_order
 from models.artifact.manifest import FileEntry, Manifest, Verdict, read_manifest
+from models.artifact.propensities import Propensities
 from models.artifact.relationships import Relationships
 from models.artifact.segments import Segments
+from models.artifact.whitespace import Cells, Room
 
 __all__ = [
     "NO_NUMBER",
@@ -20,19 +23,24 @@ __all__ = [
     "Activity",
     "Artifact",
     "ArtifactInvalid",
+    "Cells",
     "Content",
     "Customers",
     "FileEntry",
     "Groups",
+    "Holdings",
     "IdIndex",
     "Manifest",
     "Products",
+    "Propensities",
     "Relationships",
+    "Room",
     "Segments",
     "TextColumn",
     "Verdict",
     "in_hash_order",
     "list_artifacts",
+    "nothing_learned",
     "open_artifact",
     "read_manifest",
     "write_artifact",

@@ -1,19 +1,22 @@
 """What an artifact holds: every array that a decision needs as of its date."""
 
 from dataclasses import dataclass, fields, is_dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact.activity import Activity
 from models.artifact.customers import Customers
-from models.artifact.groups import Groups
+from models.artifact.groups import NO_GROUP, Groups
+from models.artifact.holdings import Holdings
 from models.artifact.ids import IdIndex, TextColumn
+from models.artifact.propensities import Propensities
 from models.artifact.relationships import Relationships
 from models.artifact.segments import Segments
+from models.artifact.whitespace import Cells, Room
 
-Record = TypeVar("Record", Relationships, Customers, Activity, Segments)
+Record = TypeVar("Record", Relationships, Customers, Activity, Segments, Propensities, Holdings, Cells)
 
 NO_ROW = -1
 """Padding in arrays of product rows."""
@@ -59,7 +62,10 @@ class Content:
     customers:          what each account is worth.
     activity:           the days on which accounts bought.
     lines, categories:  the groups that products are in, and which accounts own something of each.
+    line_holdings, category_holdings: what each account bought of each, and when.
     segments:           the segments that each account is in, and what was measured of them.
+    propensities:       how likely each account is to buy what it does not own.
+    line_cells, category_cells: every segment by every line, and by every category, as ``segments`` numbers them.
     report:             the evaluation report, JSON.
     """
 
@@ -80,12 +86,58 @@ class Content:
     activity: Activity
     lines: Groups
     categories: Groups
+    line_holdings: Holdings
+    category_holdings: Holdings
     segments: Segments
+    propensities: Propensities
+    line_cells: Cells
+    category_cells: Cells
     report: bytes
+
+    def room_of_lines(self, as_of_day: int, horizon_days: float) -> Room:
+        """What white space of lines is counted from."""
+        told = self.propensities
+        return self._room(self.lines, self.line_holdings, told.lines, told.line_spend, as_of_day, horizon_days)
+
+    def room_of_categories(self, as_of_day: int, horizon_days: float) -> Room:
+        """What white space of categories is counted from."""
+        told, holdings = self.propensities, self.category_holdings
+        return self._room(self.categories, holdings, told.categories, told.category_spend, as_of_day, horizon_days)
+
+    def _room(
+        self,
+        groups: Groups,
+        holdings: Holdings,
+        likely: NDArray[np.float16],
+        spend: NDArray[np.float32],
+        as_of_day: int,
+        horizon_days: float,
+    ) -> Room:
+        sold = groups.of_product[self.products.is_active & (groups.of_product != NO_GROUP)]
+        is_sold = np.bincount(sold, minlength=len(groups)) > 0
+        factors = self.propensities.spend_factors
+        return Room(groups, holdings, likely, spend, factors, is_sold, as_of_day, horizon_days)
 
     def owned_by(self, account_row: int) -> NDArray[np.int32]:
         """Product rows that the account owns, ascending."""
         return self.owned_products[self.owned_offsets[account_row] : self.owned_offsets[account_row + 1]]
+
+
+def nothing_learned(n_accounts: int, n_candidates: int, n_products: int) -> dict[str, Any]:
+    """Return the parts of a content beside ids, products and lists, as they are where nothing was learned."""
+    return {
+        "relationships": Relationships.none(n_products),
+        "customers": Customers.unknown(n_accounts),
+        "activity": Activity.none(n_accounts),
+        "lines": Groups.none(n_accounts, n_products),
+        "categories": Groups.none(n_accounts, n_products),
+        "line_holdings": Holdings.none(n_accounts),
+        "category_holdings": Holdings.none(n_accounts),
+        "segments": Segments.none(n_accounts),
+        "propensities": Propensities.none(n_accounts, n_candidates, n_products),
+        "line_cells": Cells.none(),
+        "category_cells": Cells.none(),
+    }
 
 
 def to_files(content: Content) -> dict[str, NDArray[np.generic]]:
@@ -130,6 +182,11 @@ def from_files(arrays: dict[str, NDArray[np.generic]], report: bytes) -> Content
         "lines": groups("lines"),
         "categories": groups("categories"),
         "segments": record("segments", Segments),
+        "line_holdings": record("line_holdings", Holdings),
+        "category_holdings": record("category_holdings", Holdings),
+        "propensities": record("propensities", Propensities),
+        "line_cells": record("line_cells", Cells),
+        "category_cells": record("category_cells", Cells),
     }
     plain = {f.name: arrays[f.name] for f in fields(Content) if f.name not in (*nested, "report")}
     return Content(**nested, **plain, report=report)  # type: ignore[arg-type]

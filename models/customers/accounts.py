@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from models.artifact import NO_NUMBER, Activity, Artifact, Customers, Groups, IdIndex, Products, Segments
+from models.artifact import NO_NUMBER, Activity, Artifact, Customers, Groups, Holdings, IdIndex, Products, Segments
 from models.artifact.measures import Measured
 from models.customers.activity import activity_of
 from models.customers.clusters import cluster_accounts
 from models.customers.groups import groups_of
+from models.customers.holdings import holdings_of
 from models.customers.learn import learn_customers
 from models.customers.segments import learn_segments
 from models.data.accounts import AccountFacts
@@ -25,6 +26,8 @@ class LearnedAccounts:
     activity: Activity
     lines: Groups
     categories: Groups
+    line_holdings: Holdings
+    category_holdings: Holdings
     segments: Segments
 
 
@@ -40,9 +43,11 @@ def learn_accounts(
     lines, categories = groups_of(products.lines, owned), groups_of(products.categories, owned)
     activity = activity_of(interactions, products.margins_minor)
     has_margins = bool((products.margins_minor != NO_NUMBER).any())
-    measured = Measured(customers, activity, lines, -(-as_of // DAY_SECONDS), has_margins)
+    as_of_day = -(-as_of // DAY_SECONDS)
+    measured = Measured(customers, activity, lines, as_of_day, has_margins)
+    of_line, of_category = (holdings_of(interactions, groups, as_of_day) for groups in (lines, categories))
     clusters = cluster_accounts(interactions, (categories, lines), CLUSTER_SEED)
     ids = IdIndex.of(interactions.account_ids.tolist())
     segments = learn_segments(measured, facts.is_strategic, clusters, ids, before)
     described |= {"clusters": {"n": len(clusters.traits), "silhouette": clusters.silhouette}}
-    return LearnedAccounts(customers, activity, lines, categories, segments), described
+    return LearnedAccounts(customers, activity, lines, categories, of_line, of_category, segments), described

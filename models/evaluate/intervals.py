@@ -29,8 +29,17 @@ def estimate_mean(values: NDArray[np.float64], seed: int, resamples: int = RESAM
 def estimate_ratio(
     above: NDArray[np.float64], below: NDArray[np.float64], seed: int, resamples: int = RESAMPLES
 ) -> Estimate:
-    """Estimate the sum of one column over that of another, both (n,), resampling their rows together."""
-    return _bootstrapped(lambda rows: above[rows].sum(axis=-1) / below[rows].sum(axis=-1), len(above), seed, resamples)
+    """Estimate the sum of one column over that of another, both (n,), resampling their rows together.
+
+    NaN where the other is nothing in all, or may be so by chance.
+    """
+
+    def ratio(rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found = above[rows].sum(axis=-1) / below[rows].sum(axis=-1)
+        return np.asarray(np.where(np.isfinite(found), found, np.nan))
+
+    return _bootstrapped(ratio, len(above), seed, resamples)
 
 
 def estimate_correlation(one: NDArray[np.float64], other: NDArray[np.float64], seed: int) -> Estimate:

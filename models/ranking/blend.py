@@ -1,6 +1,7 @@
 """One score from three rankers, explained by what the account owns."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +32,15 @@ class BlendScorer:
     weights: BlendWeights
     name: str = "blend"
     _peaks: NDArray[np.float32] = field(init=False, repr=False, compare=False)
-    _als: AlsContributions = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         n_accounts = self.fitted.strength.shape[0]
         # A memo of pure values: explanations divide by the same peaks, and scoring twice would cost as much again.
         object.__setattr__(self, "_peaks", np.full((n_accounts, 2), np.nan, dtype=np.float32))
-        object.__setattr__(self, "_als", AlsContributions(self.fitted.als))
+
+    @cached_property
+    def _als(self) -> AlsContributions:
+        return AlsContributions(self.fitted.als)
 
     def score(self, rows: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return float32 (len(rows), n_products)."""

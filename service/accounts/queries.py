@@ -11,15 +11,21 @@ from service.accounts.errors import UnknownAccount
 from service.accounts.schemas import AccountOut, ConsentIn, ConsentOut, CurrencyTotal, Marketing, OwnedProduct
 from service.accounts.tables import Account, Consent
 from service.catalogue.tables import Product
-from service.ingestion.queries import RowStatus, add_stubs, upsert_records, upsert_rows
+from service.ingestion.queries import add_stubs, upsert_rows
+from service.ingestion.records import Upserted, upsert_records
+from service.live.changes import ChangeKind, ChangeLog
 from service.orders.tables import Order, OrderLine
 
 MOST_OWNED: Final = 100
 
 
-def upsert_accounts(connection: Connection, records: Sequence[dict[str, Any]], now: datetime) -> list[RowStatus]:
+def upsert_accounts(
+    connection: Connection, records: Sequence[dict[str, Any]], now: datetime, changes: ChangeLog
+) -> Upserted:
     """Create or update described accounts."""
-    return upsert_records(connection, cast(Table, Account.__table__), _blank_account, records, now)
+    done = upsert_records(connection, cast(Table, Account.__table__), _blank_account, records, now)
+    changes.touch(ChangeKind.ACCOUNTS, done.changed)
+    return done
 
 
 def _blank_account(account_id: str) -> dict[str, Any]:

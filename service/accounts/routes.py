@@ -14,7 +14,6 @@ from service.examples import ACCOUNT_ID
 from service.hot_route import JsonResponse
 from service.ingestion.bulk import RESPONSES, BulkRows, body_schema, bulk_response, validate_body
 from service.ingestion.fields import MAX_IDENTIFIER, NO_NUL, WHOLE_IDENTIFIER
-from service.ingestion.queries import changed_ids
 from service.live.changes import ChangeKind
 from service.openapi_parts import problems
 from service.writing import WRITE_PROBLEM_CODES, WRITTEN_HEADERS, Write, Writing
@@ -45,9 +44,8 @@ def import_accounts(rows: BulkRows, writing: Writing) -> Response:
     records = [row.record() for row in good.values()]
 
     def work(write: Write) -> Response:
-        statuses = upsert_accounts(write.connection, records, write.now)
-        write.changes.touch(ChangeKind.ACCOUNTS, changed_ids("account_id", records, statuses))
-        return bulk_response("account_id", rows, good, statuses, faults)
+        done = upsert_accounts(write.connection, records, write.now, write.changes)
+        return bulk_response("account_id", rows, good, done.statuses, faults)
 
     return writing.answer(work)
 
@@ -99,9 +97,5 @@ def get_account(account_id: AccountInPath, session: ReadSession, request: Reques
     the live artifact; everything else is as of now.
     """
     live = request.app.state.nextoffer.holder.live
-    told = (
-        {"value": value_of(live.book.content, account_id), "segments": segments_of(live.book, account_id)}
-        if live
-        else {}
-    )
+    told = {"value": value_of(live.book, account_id), "segments": segments_of(live.book, account_id)} if live else {}
     return find_account(session, account_id).model_copy(update=told)

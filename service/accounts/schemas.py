@@ -158,7 +158,7 @@ class AccountOut(BaseModel):
     attributes: dict[str, Any]
     is_strategic: bool = Field(description="Wanted, whatever it is worth today: somebody said so.")
     marketing: Marketing = Field(description="What it said about marketing: `not-asked`, `granted` or `objected`.")
-    is_stub: bool = Field(description="Only orders have named this account so far: nobody has described it.")
+    is_stub: bool = Field(description="Only orders or deals have named this account so far: nobody has described it.")
     updated_at: datetime
     order_count: int = Field(
         description="Orders in which something was bought; neither cancelled ones nor mere returns."

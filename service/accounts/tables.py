@@ -10,7 +10,7 @@ from service.database import Base, UtcDateTime
 
 
 class Account(Base):
-    """Who buys. A stub (``is_stub``) was named by an order before anyone described it."""
+    """Who buys. A stub (``is_stub``) was named by an order or a deal before anyone described it."""
 
     __tablename__ = "accounts"
 

@@ -4,9 +4,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
-import orjson
 
-from models.artifact import Content
 from models.artifact.customers import NOT_SEGMENTED, RFM_SEGMENTS, TIERS, TRENDS
 from service.accounts.schemas import AccountSegment, AccountValue, ExpectedPurchases, Rfm, ValueAhead
 from service.segments.book import SegmentBook
@@ -14,10 +12,10 @@ from service.segments.book import SegmentBook
 EPOCH = date(1970, 1, 1)
 
 
-def value_of(content: Content, account_id: str) -> AccountValue | None:
+def value_of(book: SegmentBook, account_id: str) -> AccountValue | None:
     """Return what training said of an account; None for one that it did not know, or that had not bought."""
+    content, described = book.content, book.report.get("customers")
     row = content.account_ids.row_of(account_id)
-    described = orjson.loads(content.report).get("customers")
     if row is None or not described or not content.customers.n_purchases[row]:
         return None
     customers, parameters = content.customers, described["parameters"]

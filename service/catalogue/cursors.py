@@ -13,6 +13,14 @@ def encode_cursor(last: Any) -> str:
     return urlsafe_b64encode(orjson.dumps(last)).decode().rstrip("=")
 
 
+def decode_identifier(cursor: str) -> str:
+    """Read the identifier that a page ends with; raises InvalidCursor."""
+    after = decode_cursor(cursor)
+    if not isinstance(after, str) or "\0" in after or not after:
+        raise InvalidCursor
+    return after
+
+
 def decode_cursor(cursor: str) -> Any:
     """Read what a cursor says; raises InvalidCursor."""
     try:

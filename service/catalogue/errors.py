@@ -34,12 +34,3 @@ class RelationshipRefused(DomainError):
     """What people say of a relationship contradicts the catalogue or other relationships."""
 
     code = "relationship-refused"
-
-
-class TooLargeForSpreadsheet(DomainError):
-    """A workbook's sheet does not hold as many rows."""
-
-    code = "too-large-for-spreadsheet"
-
-    def __init__(self, n_rows: int) -> None:
-        super().__init__(f"A sheet holds {n_rows:,} rows at most. Narrow the export down, or take CSV.")

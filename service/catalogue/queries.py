@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from service.catalogue.errors import UnknownProduct
 from service.catalogue.tables import Product
-from service.ingestion.queries import RowStatus, upsert_records
+from service.ingestion.records import Upserted, upsert_records
+from service.live.changes import ChangeKind, ChangeLog
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,13 @@ class ProductFilter:
     active: bool | None = None
 
 
-def upsert_products(connection: Connection, records: Sequence[dict[str, Any]], now: datetime) -> list[RowStatus]:
+def upsert_products(
+    connection: Connection, records: Sequence[dict[str, Any]], now: datetime, changes: ChangeLog
+) -> Upserted:
     """Create or update described products."""
-    return upsert_records(connection, cast(Table, Product.__table__), _blank_product, records, now)
+    done = upsert_records(connection, cast(Table, Product.__table__), _blank_product, records, now)
+    changes.touch(ChangeKind.PRODUCTS, done.changed)
+    return done
 
 
 def _blank_product(product_id: str) -> dict[str, Any]:

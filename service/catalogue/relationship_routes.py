@@ -32,13 +32,13 @@ from service.ingestion.chunks import Fault
 from service.ingestion.fields import MAX_IDENTIFIER, MAX_TEXT, NO_NUL
 from service.offers.shelf import Shelf
 from service.openapi_parts import problems
+from service.spreadsheets import CSV_TYPE, XLSX_TYPE
 from service.writing import WRITE_PROBLEM_CODES, WRITTEN_HEADERS, Write, Writing
 
 router = APIRouter(prefix="/v1", tags=["relationships"])
 _RELATIONSHIPS: Final = TypeAdapter(list[RelationshipIn])
 _CURSOR: Final = TypeAdapter(tuple[str, int, bool, float, str])
 _READ_PROBLEMS: Final = ("key-missing", "key-invalid", "scope-missing", "request-invalid")
-_SHEET: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def _exactly(description: str, longest: int = MAX_TEXT) -> Any:
@@ -93,7 +93,7 @@ def list_relationships(
     summary="Export the catalogue of relationships",
     response_class=Response,
     responses={
-        200: {"content": {"text/csv": {}, _SHEET: {}}, "description": "The catalogue, one relationship per row."},
+        200: {"content": {CSV_TYPE: {}, XLSX_TYPE: {}}, "description": "The catalogue, one relationship per row."},
         **problems(*_READ_PROBLEMS, "too-large-for-spreadsheet"),
     },
 )
@@ -113,8 +113,8 @@ def export_relationships(
     if file_format == "xlsx":
         with session_scope(request.app.state.read_sessions) as session:
             book = as_workbook(Catalogue(session.connection(), _shelf(request)), wanted)
-        return Response(book, media_type=_SHEET, headers=headers)
-    return StreamingResponse(_csv(request, wanted), media_type="text/csv; charset=utf-8", headers=headers)
+        return Response(book, media_type=XLSX_TYPE, headers=headers)
+    return StreamingResponse(_csv(request, wanted), media_type=CSV_TYPE, headers=headers)
 
 
 @router.post(

@@ -6,16 +6,13 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import TypeAdapter
 
 from service.auth.dependencies import require
-from service.catalogue.cursors import decode_cursor, encode_cursor
-from service.catalogue.errors import InvalidCursor
+from service.catalogue.cursors import decode_identifier, encode_cursor
 from service.catalogue.queries import ProductFilter, find_product, page_of_products, upsert_products
 from service.catalogue.schemas import ProductIn, ProductOut, ProductPage
 from service.dependencies import ReadSession
 from service.examples import PRODUCT_ID
 from service.ingestion.bulk import RESPONSES, BulkRows, body_schema, bulk_response, validate_body
 from service.ingestion.fields import MAX_IDENTIFIER, MAX_TEXT, NO_NUL
-from service.ingestion.queries import changed_ids
-from service.live.changes import ChangeKind
 from service.openapi_parts import problems
 from service.writing import Write, Writing
 
@@ -47,9 +44,8 @@ def import_products(rows: BulkRows, writing: Writing) -> Response:
     records = [row.record() for row in good.values()]
 
     def work(write: Write) -> Response:
-        statuses = upsert_products(write.connection, records, write.now)
-        write.changes.touch(ChangeKind.PRODUCTS, changed_ids("product_id", records, statuses))
-        return bulk_response("product_id", rows, good, statuses, faults)
+        done = upsert_products(write.connection, records, write.now, write.changes)
+        return bulk_response("product_id", rows, good, done.statuses, faults)
 
     return writing.answer(work)
 
@@ -70,7 +66,7 @@ def list_products(
     limit: Annotated[int, Query(ge=1, le=500, description="Most products to return.")] = 100,
 ) -> ProductPage:
     """List products in the order of their identifiers, a page at a time."""
-    after = _read_cursor(cursor) if cursor is not None else None
+    after = decode_identifier(cursor) if cursor is not None else None
     found = page_of_products(session, ProductFilter(line, category, active), after, limit + 1)
     items = [ProductOut.model_validate(product, from_attributes=True) for product in found[:limit]]
     return ProductPage(items=items, next_cursor=encode_cursor(items[-1].product_id) if len(found) > limit else None)
@@ -86,10 +82,3 @@ def list_products(
 def get_product(product_id: ProductInPath, session: ReadSession) -> ProductOut:
     """One product."""
     return ProductOut.model_validate(find_product(session, product_id), from_attributes=True)
-
-
-def _read_cursor(cursor: str) -> str:
-    after = decode_cursor(cursor)
-    if not isinstance(after, str) or "\0" in after or not after:
-        raise InvalidCursor
-    return after

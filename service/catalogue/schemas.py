@@ -102,7 +102,7 @@ class ProductOut(BaseModel):
     margin_minor: int | None
     active: bool = Field(validation_alias="is_active")
     attributes: dict[str, Any]
-    is_stub: bool = Field(description="Only orders have named this product so far: nobody has described it.")
+    is_stub: bool = Field(description="Only orders or deals have named this product so far: nobody has described it.")
     updated_at: datetime
 
 

@@ -10,7 +10,7 @@ from service.database import Base, UtcDateTime
 
 
 class Product(Base):
-    """What is sold. A stub (``is_stub``) was named by an order before anyone described it."""
+    """What is sold. A stub (``is_stub``) was named by an order or a deal before anyone described it."""
 
     __tablename__ = "products"
 

@@ -5,12 +5,13 @@ from io import BytesIO
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 import orjson
-from fastapi import Depends, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field, TypeAdapter
 
 from service.errors import MediaTypeUnsupported
 from service.ingestion.chunks import Fault
 from service.ingestion.errors import RowsUnreadable, TooManyRows
+from service.ingestion.options import UnknownProducts
 from service.ingestion.queries import RowStatus
 from service.ingestion.readers.ndjson import numbered, parse_object
 from service.ingestion.validation import Faults, validate_rows
@@ -79,6 +80,14 @@ async def _read_rows(request: Request) -> list[Any]:
 
 BulkRows = Annotated[list[Any], Depends(_read_rows)]
 """The rows of a body: parsed, but not validated. An unreadable NDJSON line is a Fault."""
+
+UnknownProductsInQuery = Annotated[
+    UnknownProducts,
+    Query(
+        description="What an unknown product means: `match` reads it as the one known product that is spelt the same "
+        "but for case, spaces and punctuation, or else adds it; `add` always adds it; `reject` rejects the row."
+    ),
+]
 
 
 def _parse_array(body: bytes) -> list[Any]:

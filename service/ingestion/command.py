@@ -24,7 +24,7 @@ EXIT_TOO_MANY_REJECTS: Final = 2
 _SECONDS_BETWEEN_LINES: Final = 5.0
 
 app = typer.Typer(
-    help="Import accounts, products, orders, relationships from CSV, NDJSON (both may be gzipped), Parquet, XLSX.",
+    help="Import accounts, products, orders, relationships, deals from CSV, NDJSON (gzipped or not), Parquet, XLSX.",
     no_args_is_help=True,
 )
 
@@ -121,6 +121,27 @@ def relationships(
     left out, and mined takes back what people said. A file goes in whole, or not at all.
     """
     run_import("relationships", files, _options(renames, where, rejects, max_rejects))
+
+
+@app.command()
+def deals(
+    files: Files,
+    renames: Renames = None,
+    where: Where = None,
+    rejects: RejectsPath = None,
+    max_rejects: MaxRejects = None,
+    default_currency: DefaultCurrency = None,
+    unknown_products: Unknown = "match",
+) -> None:
+    """Import deals: deal_id, account_id, product_id, stage, status, value, currency, opened_at, closed_at.
+
+    Also expected_close; and value_minor in place of value. Status is open, won or lost: if left out, what the stage
+    says. A won deal needs closed_at and becomes an order, so that the same purchases must not be imported as orders.
+
+    A column that is in the file overwrites what is stored; one that is not leaves it. A file goes in whole, or not at
+    all.
+    """
+    run_import("deals", files, _options(renames, where, rejects, max_rejects, default_currency, unknown_products))
 
 
 def _options(

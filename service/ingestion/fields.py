@@ -195,6 +195,11 @@ def read_moment(value: object) -> datetime:
     return moment
 
 
+def read_day(value: object) -> date:
+    """The day of a moment, in UTC."""
+    return read_moment(value).date()
+
+
 def _parse_moment(value: object) -> datetime:
     if isinstance(value, str):
         return _parse_moment_text(value.strip())
@@ -278,6 +283,8 @@ Identifier = Annotated[str, Field(min_length=1, max_length=MAX_IDENTIFIER), Befo
 OptionalIdentifier = Annotated[str | None, optional(read_identifier)]
 OptionalText = Annotated[str | None, optional(read_text)]
 Moment = Annotated[datetime, BeforeValidator(read_moment)]
+OptionalMoment = Annotated[datetime | None, optional(read_moment)]
+OptionalDay = Annotated[date | None, optional(read_day)]
 Quantity = Annotated[float, BeforeValidator(read_quantity)]
 _NUMBER_SCHEMA = WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "null"}]})
 OptionalMoney = Annotated[Decimal | None, optional_number(read_money), _NUMBER_SCHEMA]

@@ -16,7 +16,7 @@ from service.ingestion.intake import Intake, check_columns
 from service.ingestion.options import ImportOptions, ImportSummary, Kind
 from service.ingestion.order_import import MANDATORY_ORDER_FIELDS, ORDER_FIELDS, import_orders
 from service.ingestion.readers import open_source
-from service.ingestion.record_import import ACCOUNTS, PRODUCTS, import_records
+from service.ingestion.record_import import RECORD_KINDS, import_records
 from service.ingestion.rejects import Rejects
 from service.ingestion.relationship_import import (
     MANDATORY_RELATIONSHIP_FIELDS,
@@ -25,14 +25,12 @@ from service.ingestion.relationship_import import (
 )
 
 FIELDS: Final[dict[Kind, tuple[str, ...]]] = {
-    "accounts": ACCOUNTS.fields,
-    "products": PRODUCTS.fields,
+    **{name: kind.fields for name, kind in RECORD_KINDS.items()},
     "orders": ORDER_FIELDS,
     "relationships": RELATIONSHIP_FIELDS,
 }
 MANDATORY: Final[dict[Kind, tuple[str, ...]]] = {
-    "accounts": (ACCOUNTS.key,),
-    "products": (PRODUCTS.key,),
+    **{name: kind.mandatory for name, kind in RECORD_KINDS.items()},
     "orders": MANDATORY_ORDER_FIELDS,
     "relationships": MANDATORY_RELATIONSHIP_FIELDS,
 }
@@ -46,7 +44,7 @@ def import_file(
     progress: Callable[[Progress], None] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> ImportSummary:
-    """Import files of accounts, products, order lines or relationships, one after the other.
+    """Import files of accounts, products, order lines, relationships or deals, one after the other.
 
     The same file twice changes nothing the second time. Rows that are refused are written to the rejects file.
     Raises, before anything is written, UnreadableFile, MissingColumn or InvalidImportOption; while it goes on,
@@ -81,4 +79,4 @@ def _import_one(engine: Engine, kind: Kind, intake: Intake, now: datetime) -> No
     elif kind == "relationships":
         import_relationships(engine, intake, now)
     else:
-        import_records(engine, intake, ACCOUNTS if kind == "accounts" else PRODUCTS, now)
+        import_records(engine, intake, RECORD_KINDS[kind], now)

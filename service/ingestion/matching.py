@@ -14,9 +14,9 @@ class UnknownProductRejected(ValueError):
     """An order line names an unknown product, and those are not wanted."""
 
 
-def squeeze(product_id: str) -> str:
-    """An identifier without what people misspell: case, spaces and punctuation."""
-    return "".join(letter for letter in product_id.casefold() if letter.isalnum())
+def squeeze(text: str) -> str:
+    """A name without what people misspell: case, spaces and punctuation."""
+    return "".join(letter for letter in text.casefold() if letter.isalnum())
 
 
 class ProductMatcher:

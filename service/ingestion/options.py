@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from service.ingestion.errors import InvalidImportOption, close_columns
 
-Kind = Literal["accounts", "products", "orders", "relationships"]
+Kind = Literal["accounts", "products", "orders", "relationships", "deals"]
 UnknownProducts = Literal["match", "add", "reject"]
 _CONDITION: Final = re.compile(r"(.+?)(!=|!~|=|~)(.*)", re.DOTALL)
 
@@ -92,12 +92,12 @@ class ImportSummary:
     skipped: int = 0
     rejected: int = 0
     rows: Counts = field(default_factory=Counts)
-    """Accounts, products or order lines."""
+    """Accounts, products, relationships, deals or order lines."""
     orders: Counts = field(default_factory=Counts)
     account_stubs: int = 0
     product_stubs: int = 0
     matched: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Lines whose product was read as another: (as written, as known)."""
+    """Rows whose product was read as another: (as written, as known)."""
     repeated: int = 0
     """Rows that a later row of the same file for the same identifier completed or replaced."""
     ignored_columns: dict[Path, list[str]] = field(default_factory=dict)

@@ -1,11 +1,10 @@
-"""The SQL of bulk input: records that are created or updated, and order lines on each database's fast path."""
+"""The SQL of bulk input: records by their identifiers, and order lines on each database's fast path."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal
 
-import orjson
 from sqlalchemy import Connection, Table, column, select, table, text
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -19,39 +18,7 @@ LineRow = tuple[str, str, int, float, int | None]
 _IDS_PER_QUERY: Final = 1000
 
 
-# --- accounts and products -------------------------------------------------------------------------------------------
-
-
-def upsert_records(
-    connection: Connection,
-    table: Table,
-    blank: Callable[[str], dict[str, Any]],
-    records: Sequence[dict[str, Any]],
-    now: datetime,
-) -> list[RowStatus]:
-    """Create or update described records in order, and tell what became of each.
-
-    blank: makes a new record of an identifier, for the columns that nothing sets.
-    A record changes only the columns that it sets, and ``updated_at`` only if any of them differs.
-    """
-    key = table.primary_key.columns.keys()[0]
-    stored = stored_rows(connection, table, [record[key] for record in records], for_update=True)
-    current = dict(stored)
-    statuses: list[RowStatus] = []
-    for record in records:
-        before = current.get(record[key])
-        after = {**(before or blank(record[key])), **record, "is_stub": False}
-        is_same = before is not None and _content(before) == _content(after)
-        statuses.append("unchanged" if is_same else "updated" if before else "created")
-        if not is_same:
-            current[record[key]] = {**after, "updated_at": now}
-    upsert_rows(connection, table, [row for row_id, row in current.items() if stored.get(row_id) is not row])
-    return statuses
-
-
-def changed_ids(key: str, records: Sequence[dict[str, Any]], statuses: Sequence[RowStatus]) -> list[str]:
-    """Which records ``upsert_records`` created or updated."""
-    return [record[key] for record, status in zip(records, statuses, strict=True) if status != "unchanged"]
+# --- records of any table ---------------------------------------------------------------------------------------------
 
 
 def stored_rows(
@@ -74,7 +41,7 @@ def stored_ids(connection: Connection, table: Table, ids: Iterable[str]) -> set[
 
 
 def add_stubs(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Add records that orders named before anyone described them, unless they are stored."""
+    """Add records that were named before anyone described them, unless they are stored."""
     if rows:
         connection.execute(insert_into(connection, table).on_conflict_do_nothing(), sorted_rows(table, rows))
 
@@ -102,13 +69,6 @@ def sorted_rows(table: Table, rows: Sequence[dict[str, Any]]) -> list[dict[str, 
 def _some(ids: Sequence[str]) -> Iterator[Sequence[str]]:
     for start in range(0, len(ids), _IDS_PER_QUERY):
         yield ids[start : start + _IDS_PER_QUERY]
-
-
-def _content(row: dict[str, Any]) -> bytes:
-    # As JSON, since Python holds 1, 1.0 and True for equal.
-    return orjson.dumps(
-        {name: value for name, value in row.items() if name != "updated_at"}, option=orjson.OPT_SORT_KEYS
-    )
 
 
 # --- orders ----------------------------------------------------------------------------------------------------------

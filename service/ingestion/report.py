@@ -25,7 +25,7 @@ def summary_lines(summary: ImportSummary) -> list[str]:
         f"{path.name}: ignored columns {', '.join(names)}" for path, names in summary.ignored_columns.items() if names
     ]
     lines += [
-        f"{written} read as {known}: {count:,} lines"
+        f"{written} read as {known}: {count:,} {'lines' if summary.kind == 'orders' else noun}"
         for (written, known), count in summary.matched.most_common(_MOST_PAIRS)
     ]
     if (more := len(summary.matched) - _MOST_PAIRS) > 0:

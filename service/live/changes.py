@@ -24,6 +24,7 @@ class ChangeKind(StrEnum):
     PRODUCTS = "products"
     RELATIONSHIPS = "relationships"
     SEGMENTS = "segments"
+    DEALS = "deals"
 
 
 class ChangeLog:

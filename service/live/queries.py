@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from datetime import datetime
 from itertools import chain
 from typing import Final, NamedTuple
@@ -10,6 +11,8 @@ from sqlalchemy import Connection, case, func, select
 
 from service.accounts.tables import Consent
 from service.catalogue.tables import Product, Relationship
+from service.deals.pipeline import OpenDeal
+from service.deals.tables import Deal
 from service.live.changes import ChangeKind
 from service.live.tables import Change
 from service.offers.links import Word
@@ -101,6 +104,32 @@ def objecting_accounts(connection: Connection, account_ids: Sequence[str] | None
     return {
         found for some in _some(account_ids) for found in connection.scalars(query.where(Consent.account_id.in_(some)))
     }
+
+
+def open_deals(connection: Connection, account_ids: Sequence[str] | None = None) -> dict[str, tuple[OpenDeal, ...]]:
+    """The open deals of those of some accounts, or of all, that have any, in the order of their identifiers."""
+    names = [field.name for field in fields(OpenDeal)]
+    query = select(Deal.account_id, *(Deal.__table__.columns[name] for name in names)).where(Deal.status == "open")
+    query = query.where(Deal.account_id.is_not(None)).order_by(Deal.deal_id)
+    queries = (
+        [query] if account_ids is None else [query.where(Deal.account_id.in_(some)) for some in _some(account_ids)]
+    )
+    found: dict[str, list[OpenDeal]] = defaultdict(list)
+    for account_id, *deal in chain.from_iterable(map(connection.execute, queries)):
+        found[account_id].append(OpenDeal(*deal))
+    return {account_id: tuple(deals) for account_id, deals in found.items()}
+
+
+def last_declines(connection: Connection, account_ids: Sequence[str] | None = None) -> dict[str, datetime]:
+    """When those of some accounts, or of all, that ever let a deal be lost did so last."""
+    closed = func.max(Deal.closed_at)
+    query = select(Deal.account_id, closed).where(Deal.status == "lost", Deal.account_id.is_not(None))
+    query = query.group_by(Deal.account_id).having(closed.is_not(None))
+    queries = (
+        [query] if account_ids is None else [query.where(Deal.account_id.in_(some)) for some in _some(account_ids)]
+    )
+    found = chain.from_iterable(map(connection.execute, queries))
+    return {account_id: moment for account_id, moment in found if account_id is not None and moment is not None}
 
 
 def product_cards(connection: Connection, product_ids: Sequence[str]) -> dict[str, Card]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact.segments import read_book
+from service.deals.pipeline import OpenDeal
 from service.offers.links import Word
 from service.offers.shelf import Card, ProductRow, Shelf
 from service.segments.membership import Membership
@@ -32,6 +34,8 @@ class LiveState:
 
     accounts:  accounts whose orders changed since the artifact.
     objecting: every account that objects to marketing, whenever it did: an artifact knows nothing of it.
+    pipeline:  the open deals of every account that has any: an artifact knows nothing of them.
+    declined:  when every account that ever let a deal be lost did so last.
     membership: who is in the segments that people defined.
     sequence:  the newest change that is in here.
     is_history_whole: whether the database holds all that the artifact was trained on, so that its word alone counts.
@@ -41,6 +45,8 @@ class LiveState:
     def __init__(self, shelf: Shelf, sequence: int, *, is_history_whole: bool = True) -> None:
         self.accounts: dict[str, AccountState] = {}
         self.objecting: set[str] = set()
+        self.pipeline: dict[str, tuple[OpenDeal, ...]] = {}
+        self.declined: dict[str, datetime] = {}
         self.sequence = sequence
         as_of_day = read_book(shelf.content.segments).get("as_of_day", 0)
         self.membership = Membership(shelf.content, as_of_day, self.accounts)
@@ -60,6 +66,23 @@ class LiveState:
         """Note which of some accounts object to marketing now."""
         self.objecting |= objecting
         self.objecting.difference_update(set(account_ids) - objecting)
+
+    def set_declined(self, account_ids: Sequence[str], declined: Mapping[str, datetime]) -> None:
+        """Note when some accounts let a deal be lost last."""
+        self.declined.update(declined)
+        for account_id in set(account_ids) - declined.keys():
+            self.declined.pop(account_id, None)
+
+    def knows(self, account_id: str) -> bool:
+        """Tell whether anything is known of an account since the artifact."""
+        known = (self.accounts, self.objecting, self.pipeline, self.membership.newcomers)
+        return any(account_id in of for of in known)
+
+    def set_pipeline(self, account_ids: Sequence[str], pipeline: Mapping[str, tuple[OpenDeal, ...]]) -> None:
+        """Note the open deals of some accounts now: all that each has."""
+        self.pipeline.update(pipeline)
+        for account_id in set(account_ids) - pipeline.keys():
+            self.pipeline.pop(account_id, None)
 
     def set_products(self, cards: Mapping[str, Card]) -> None:
         """Note what is told of some products now. Those that the artifact does not know are passed over."""

@@ -71,6 +71,8 @@ class Tail:
             if (sequence is None or is_gap) and as_of is not None:
                 set_orders(state, connection, queries.accounts_with_orders_since(connection, as_of))
             state.set_objecting((), queries.objecting_accounts(connection))
+            state.set_pipeline((), queries.open_deals(connection))
+            state.set_declined((), queries.last_declines(connection))
             state.membership.set_strategic((), strategic_accounts(connection))
             state.set_relationships(queries.words_of_people(connection))
             apply(state, connection, touched)
@@ -129,6 +131,9 @@ def apply(state: LiveState, connection: Connection, touched: Touched) -> None:
     set_orders(state, connection, touched.ids.get(ChangeKind.ORDERS, ()))
     if account_ids := touched.ids.get(ChangeKind.CONSENT):
         state.set_objecting(account_ids, queries.objecting_accounts(connection, account_ids))
+    if account_ids := touched.ids.get(ChangeKind.DEALS):
+        state.set_pipeline(account_ids, queries.open_deals(connection, account_ids))
+        state.set_declined(account_ids, queries.last_declines(connection, account_ids))
     if product_ids := touched.ids.get(ChangeKind.PRODUCTS):
         state.set_products(queries.product_cards(connection, product_ids))
     if source_ids := touched.ids.get(ChangeKind.RELATIONSHIPS):

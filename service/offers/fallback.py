@@ -7,16 +7,12 @@ from sqlalchemy.orm import Session
 
 from models.artifact import (
     NO_NUMBER,
-    Activity,
     Content,
-    Customers,
-    Groups,
     IdIndex,
     Products,
-    Relationships,
-    Segments,
     TextColumn,
     in_hash_order,
+    nothing_learned,
 )
 from service.catalogue.tables import Product
 from service.offers.queries import popular_products
@@ -49,12 +45,7 @@ def fallback_content(popular: Sequence[tuple[Product, int]]) -> Content:
         candidate_reasons=none.reshape(0, 0, 2),
         neighbour_products=np.empty((len(ids), 0), dtype=np.int32),
         neighbour_scores=np.empty((len(ids), 0), dtype=np.float32),
-        relationships=Relationships.none(len(ids)),
-        customers=Customers.unknown(0),
-        activity=Activity.none(0),
-        lines=Groups.none(0, len(ids)),
-        categories=Groups.none(0, len(ids)),
-        segments=Segments.none(0),
+        **nothing_learned(0, 0, len(ids)),
         report=b"{}",
     )
 

@@ -13,6 +13,7 @@ from service.catalogue.tables import Product
 from service.ingestion.matching import ProductMatcher
 from service.ingestion.options import UnknownProducts
 from service.ingestion.queries import RowStatus, add_stubs, stored_ids, stored_rows, upsert_rows
+from service.ingestion.records import Stubs
 from service.live.changes import ChangeKind, ChangeLog
 from service.orders.tables import Order, OrderLine
 
@@ -51,7 +52,7 @@ def replace_orders(
     connection: Connection, orders: Sequence[WholeOrder], now: datetime, changes: ChangeLog
 ) -> list[RowStatus]:
     """Store orders, each in place of what was stored of it, and tell what became of each."""
-    stored = _stored_orders(connection, {order.order_id for order in orders})
+    stored = stored_orders(connection, {order.order_id for order in orders})
     current = dict(stored)
     statuses: list[RowStatus] = []
     for order in orders:
@@ -65,12 +66,19 @@ def replace_orders(
     return statuses
 
 
-def _write(connection: Connection, orders: Sequence[WholeOrder], now: datetime) -> None:
-    accounts = {order.account_id for order in orders if order.account_id is not None}
-    products = {line[0] for order in orders for line in order.lines}
+def add_named(connection: Connection, account_ids: set[str], product_ids: set[str], now: datetime) -> Stubs:
+    """Add those of some accounts and products that are not stored yet, and tell how many that were."""
+    accounts = account_ids - stored_ids(connection, _ACCOUNTS, account_ids)
+    products = product_ids - stored_ids(connection, _PRODUCTS, product_ids)
     stub = {"attributes": {}, "is_stub": True, "updated_at": now}
     add_stubs(connection, _ACCOUNTS, [{"account_id": account_id, **stub} for account_id in accounts])
     add_stubs(connection, _PRODUCTS, [{"product_id": key, "name": key, "is_active": True, **stub} for key in products])
+    return Stubs(len(accounts), len(products))
+
+
+def _write(connection: Connection, orders: Sequence[WholeOrder], now: datetime) -> None:
+    accounts = {order.account_id for order in orders if order.account_id is not None}
+    add_named(connection, accounts, {line[0] for order in orders for line in order.lines}, now)
     # The orders come before their lines: on PostgreSQL this waits for whoever else writes the same order.
     upsert_rows(connection, _ORDERS, [order.header() for order in orders])
     for some in _some(sorted(order.order_id for order in orders)):
@@ -80,7 +88,8 @@ def _write(connection: Connection, orders: Sequence[WholeOrder], now: datetime) 
     upsert_rows(connection, _LINES, lines)
 
 
-def _stored_orders(connection: Connection, order_ids: set[str]) -> dict[str, WholeOrder]:
+def stored_orders(connection: Connection, order_ids: Iterable[str]) -> dict[str, WholeOrder]:
+    """Those of some orders that are stored."""
     headers = stored_rows(connection, _ORDERS, order_ids, for_update=True)
     lines: dict[str, set[Line]] = defaultdict(set)
     for some in _some(sorted(headers)):

@@ -1,13 +1,19 @@
 """Orders over HTTP."""
 
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Response
 from pydantic import TypeAdapter
 
 from service.auth.dependencies import require
-from service.ingestion.bulk import RESPONSES, BulkRows, body_schema, bulk_response, validate_body
-from service.ingestion.options import UnknownProducts
+from service.ingestion.bulk import (
+    RESPONSES,
+    BulkRows,
+    UnknownProductsInQuery,
+    body_schema,
+    bulk_response,
+    validate_body,
+)
 from service.orders.queries import matcher_for, replace_orders
 from service.orders.resolve import resolve_orders
 from service.orders.schemas import OrderIn
@@ -15,13 +21,6 @@ from service.writing import Write, Writing
 
 router = APIRouter(prefix="/v1", tags=["orders"])
 _ORDERS: Final = TypeAdapter(list[OrderIn])
-Unknown = Annotated[
-    UnknownProducts,
-    Query(
-        description="What an unknown product means: `match` reads it as the one known product that is spelt the same "
-        "but for case, spaces and punctuation, or else adds it; `add` always adds it; `reject` rejects the order."
-    ),
-]
 
 
 @router.post(
@@ -32,7 +31,7 @@ Unknown = Annotated[
     responses=RESPONSES,
     openapi_extra=body_schema(OrderIn),
 )
-def import_orders(rows: BulkRows, writing: Writing, unknown_products: Unknown = "match") -> Response:
+def import_orders(rows: BulkRows, writing: Writing, unknown_products: UnknownProductsInQuery = "match") -> Response:
     """Create or replace orders, many at once: a JSON array, or one object per line as `application/x-ndjson`.
 
     An order that is sent again replaces what was stored of it: lines that are no longer in it are deleted. Accounts

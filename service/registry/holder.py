@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
@@ -17,7 +18,10 @@ from service.offers.shelf import Shelf
 from service.registry.errors import ArtifactCorrupt, RegistryUnreadable
 from service.registry.store import ArtifactStore
 from service.segments.book import SegmentBook
+from service.targets.answers import Targeting
+from service.targets.pitch import Pitch
 from service.telemetry import Telemetry
+from service.whitespace.rooms import Rooms
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,21 @@ class Live:
     @property
     def is_fallback(self) -> bool:
         return self.version is None
+
+    @cached_property
+    def rooms(self) -> Rooms:
+        """Lines and categories, and who has room for them."""
+        return Rooms(self.book)
+
+    @cached_property
+    def targeting(self) -> Targeting:
+        """Whom to ask first."""
+        return Targeting(self.book)
+
+    @cached_property
+    def pitch(self) -> Pitch:
+        """Whom not to ask."""
+        return Pitch(self.book)
 
 
 FALLBACK_GAP_SECONDS = 5.0

@@ -66,7 +66,8 @@ class SegmentBook:
         self._described: dict[str, Segment] = {}
         activity = content.activity.day
         self.first_day = int(activity.min()) if len(activity) else 0
-        parameters = orjson.loads(content.report).get("customers", {}).get("parameters", {})
+        self.report: dict[str, Any] = orjson.loads(content.report)
+        parameters = self.report.get("customers", {}).get("parameters", {})
         self.value_terms = {name: parameters.get(name) for name in ("value_days", "annual_rate")}
         self.as_of_day: int = self._told.get("as_of_day", 0)
 
@@ -131,6 +132,19 @@ class SegmentBook:
             return Totals(0, 0, 0)
         of = everyone.measured
         return Totals(of["size"], of["revenue_minor"], of["value_ahead"]["expected_minor"])
+
+    def members(self, segment: Segment) -> NDArray[np.int32]:
+        """Return all account rows of a segment, the most valuable first: as many as there are."""
+        if segment.members is None:
+            return self.content.segments.members_of(segment.column, segment.code)
+        rows: NDArray[np.int32] = self.membership.roll.rows[segment.members.ranks]
+        return rows
+
+    def codes_of(self, segment: Segment) -> NDArray[np.int16]:
+        """Int16 (A,): 0 for those that are in a segment, NOT_SEGMENTED for the others."""
+        codes = np.full(len(self.content.account_ids), NOT_SEGMENTED, dtype=np.int16)
+        codes[self.members(segment)] = 0
+        return codes
 
     def accounts(self, segment: Segment, begin: int, end: int) -> tuple[list[int], int]:
         """Return some account rows of a segment, the most valuable first; and how many the artifact has of it."""

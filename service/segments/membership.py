@@ -38,6 +38,7 @@ class Membership:
     """One writer, many readers, as the live state that it is a part of. ``stamp`` is another object after each change.
 
     roll: the artifact's accounts. owners: accounts whose orders changed since the artifact, with what they own now.
+    newcomers: accounts that are new since the artifact.
     """
 
     def __init__(self, content: Content, as_of_day: int, owners: Mapping[str, Owner]) -> None:
@@ -47,7 +48,7 @@ class Membership:
         self._content = content
         self._as_of_day = as_of_day
         self._owners = owners
-        self._newcomers: set[str] = set()
+        self.newcomers: set[str] = set()
         self._members: dict[str, Members] = {}
 
     def segments(self) -> list[Members]:
@@ -85,7 +86,7 @@ class Membership:
         """Tell who would be in a segment, save its series. attributes: of every account, if the rule asks for them."""
         texts = self._content.account_ids.texts
         n = len(texts)
-        newcomers = sorted(self._newcomers)
+        newcomers = sorted(self.newcomers)
         rows = np.concatenate([np.arange(n), np.full(len(newcomers), UNKNOWN_ROW)])
         by_position = [attributes.get(of, {}) for of in (*texts, *newcomers)] if attributes else []
         is_strategic = np.zeros(len(rows), dtype=np.bool_)
@@ -115,7 +116,7 @@ class Membership:
     def refresh(self, account_ids: Sequence[str], read: ReadAttributes) -> None:
         """Place some accounts anew, since their facts changed."""
         found = [self._content.account_ids.row_of(account_id) for account_id in account_ids]
-        self._newcomers |= {of for of, row in zip(account_ids, found, strict=True) if row is None}
+        self.newcomers |= {of for of, row in zip(account_ids, found, strict=True) if row is None}
         if not self._members or not account_ids:
             return
         rows = np.array([UNKNOWN_ROW if row is None else row for row in found], dtype=np.int64)

@@ -7,16 +7,12 @@ import numpy as np
 from models.artifact import (
     NO_NUMBER,
     NO_ROW,
-    Activity,
     Content,
-    Customers,
-    Groups,
     IdIndex,
     Products,
-    Relationships,
-    Segments,
     TextColumn,
     in_hash_order,
+    nothing_learned,
 )
 
 PRODUCTS = 5
@@ -57,11 +53,6 @@ def make_content(
         candidate_reasons=np.full((len(owned), 1, 2), NO_ROW, dtype=np.int32),
         neighbour_products=np.full((PRODUCTS, 1), NO_ROW, dtype=np.int32),
         neighbour_scores=np.zeros((PRODUCTS, 1), dtype=np.float32),
-        relationships=Relationships.none(PRODUCTS),
-        customers=Customers.unknown(len(account_ids)),
-        activity=Activity.none(len(account_ids)),
-        lines=Groups.none(len(account_ids), PRODUCTS),
-        categories=Groups.none(len(account_ids), PRODUCTS),
-        segments=Segments.none(len(account_ids)),
+        **nothing_learned(len(account_ids), np.shape(candidates)[1], PRODUCTS),
         report=b"{}",
     )

@@ -12,6 +12,8 @@ from models.artifact.customers import RFM_SEGMENTS, Customers
 from models.customers.learn import learn_customers
 from models.data.interactions import GUEST, Interactions
 from service.accounts.value import value_of
+from service.segments.book import SegmentBook
+from service.segments.membership import Membership
 from tests.artifacts import coffee_world, content_of
 
 DAY = 86_400
@@ -46,8 +48,13 @@ def content() -> Content:
     return replace(made, customers=customers, report=orjson.dumps({"customers": described}))
 
 
+def told(content: Content) -> SegmentBook:
+    """What an artifact says."""
+    return SegmentBook(content, "v", Membership(content, AS_OF, {}))
+
+
 def test_an_account_s_figures_are_told_with_what_they_rest_on(content: Content) -> None:
-    value = value_of(content, "a0")
+    value = value_of(told(content), "a0")
 
     assert value is not None
     assert (value.purchase_days, value.spend_minor) == (28, 28 * 500)
@@ -65,7 +72,7 @@ def test_an_account_s_figures_are_told_with_what_they_rest_on(content: Content) 
 
 
 def test_what_one_purchase_does_not_tell_is_null(content: Content) -> None:
-    value = value_of(content, f"a{N_ACCOUNTS - 2}")
+    value = value_of(told(content), f"a{N_ACCOUNTS - 2}")
 
     assert value is not None
     assert (value.purchase_days, value.usual_gap_days, value.next_purchase_on) == (1, None, None)
@@ -73,11 +80,11 @@ def test_what_one_purchase_does_not_tell_is_null(content: Content) -> None:
 
 
 def test_who_never_bought_or_is_not_known_has_no_value(content: Content) -> None:
-    assert value_of(content, f"a{N_ACCOUNTS - 1}") is None
-    assert value_of(content, "nobody") is None
+    assert value_of(told(content), f"a{N_ACCOUNTS - 1}") is None
+    assert value_of(told(content), "nobody") is None
 
 
 def test_an_artifact_that_knows_nothing_of_customers_gives_none(content: Content) -> None:
     bare = replace(content, customers=Customers.unknown(N_ACCOUNTS), report=b"{}")
 
-    assert value_of(bare, "a0") is None
+    assert value_of(told(bare), "a0") is None

@@ -13,9 +13,8 @@ from openpyxl import Workbook, load_workbook
 from sqlalchemy import Engine, Table, delete, insert
 from typer.testing import CliRunner
 
-from service.catalogue import export
+from service import spreadsheets
 from service.catalogue.curation import Curation
-from service.catalogue.errors import TooLargeForSpreadsheet
 from service.catalogue.export import COLUMNS, as_csv, as_workbook
 from service.catalogue.relationships import Catalogue, RelationshipFilter, learned_upgrades
 from service.catalogue.schemas import RelationshipIn
@@ -27,6 +26,7 @@ from service.ingestion.importer import import_file
 from service.ingestion.options import ImportOptions, ImportSummary
 from service.live.changes import ChangeLog
 from service.offers.shelf import Shelf
+from service.spreadsheets import TooLargeForSpreadsheet
 from tests.artifacts import ProductSpec, World, content_of
 from tests.service.conftest import NOON
 
@@ -199,7 +199,7 @@ def test_what_a_workbook_can_not_hold_is_shown_as_unknown_characters(engine: Eng
 
 
 def test_a_sheet_that_would_overflow_is_refused(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "MOST_ROWS", 1)
+    monkeypatch.setattr(spreadsheets, "MOST_ROWS", 1)
     store(engine, {"product_id": "a"}, {"product_id": "b"})
     pair = RelationshipIn(source_product_id="a", target_product_id="b", relation="cross_sell")
     say(engine, None, pair, pair.model_copy(update={"source_product_id": "b", "target_product_id": "a"}))

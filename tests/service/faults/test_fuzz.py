@@ -54,11 +54,13 @@ OTHERS = [
 FIELDS = [
     "account_id", "account_ids", "basket", "exclude", "limit", "placement", "context", "dry_run", "order_id", "lines",
     "product_id", "ordered_at", "quantity", "amount", "amount_minor", "unit_price", "currency", "status", "name",
-    "price", "tier", "attributes", "parent_account_id", "marketing", "origin", "__proto__", "",
+    "price", "tier", "attributes", "parent_account_id", "marketing", "origin", "deal_id", "stage", "value", "closed_at",
+    "expected_close", "__proto__", "",
 ]  # fmt: skip
 PATHS = [
     "/v1/recommendations", "/v1/recommendations/batch", "/v1/recommendations/ann", "/v1/orders", "/v1/accounts",
     "/v1/accounts/ann", "/v1/accounts/ann/consent", "/v1/accounts/ann/decisions", "/v1/products", "/v1/products/beans",
+    "/v1/deals",
     "/v1/decisions/x", "/v1/artifacts", "/v1/artifacts/x", "/v1/artifacts/x/activate", "/v1/artifacts/rollback",
     "/healthz", "/readyz", "/metrics", "/", "/v2", "/v1/", "//", "/v1/recommendations/",
 ]  # fmt: skip

@@ -1,0 +1,109 @@
+"""Segments by lines or categories: who owns some of it, who does not yet, and what those may spend on it."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.artifact.groups import Groups
+from models.artifact.holdings import Holdings
+
+ACCOUNTS_PER_BATCH = 16_384
+
+
+@dataclass(frozen=True)
+class Cells:
+    """S segments by G groups.
+
+    owners:         int64 (S, G), accounts that own something of the group.
+    revenue_minor:  int64 (S, G), what the segment's accounts spent on it in the last 365 days, returns subtracted.
+    adopters, adopters_before: int64 (S, G), accounts that first bought of it within the last horizon, and before that.
+    buyers:         float64 (S, G), how many of the others are expected to buy of it within the next horizon.
+    expected_minor: float64 (S, G), what they are expected to spend on it. variance: float64 (S, G), of that, by chance.
+    """
+
+    owners: NDArray[np.int64]
+    revenue_minor: NDArray[np.int64]
+    adopters: NDArray[np.int64]
+    adopters_before: NDArray[np.int64]
+    buyers: NDArray[np.float64]
+    expected_minor: NDArray[np.float64]
+    variance: NDArray[np.float64]
+
+    @classmethod
+    def none(cls, n_segments: int = 0, n_groups: int = 0) -> "Cells":
+        """Nothing was bought, and nothing is expected."""
+        counts = [np.zeros((n_segments, n_groups), dtype=np.int64) for _ in range(4)]
+        sums = [np.zeros((n_segments, n_groups)) for _ in range(3)]
+        return cls(counts[0], counts[1], counts[2], counts[3], sums[0], sums[1], sums[2])
+
+    def take(self, begin: int, end: int) -> "Cells":
+        """Some of the segments."""
+        return Cells(*(getattr(self, field.name)[begin:end] for field in fields(self)))
+
+    def sum(self) -> "Cells":
+        """All of the segments as one, which is right where no account is in two of them."""
+        return Cells(*(getattr(self, field.name).sum(axis=0, keepdims=True) for field in fields(self)))
+
+
+@dataclass(frozen=True)
+class Room:
+    """All that cells are counted from; A accounts, G groups.
+
+    likely: float16 (A, G), P(buys of it within the horizon), NaN where it owns some. spend: float32 (G, 2), mean and
+    standard deviation of what a newcomer spends. factors: float32 (A,), what that is multiplied by. is_sold: bool (G,),
+    whether any product of a group is still sold: of what is not, nothing is expected.
+    """
+
+    groups: Groups
+    holdings: Holdings
+    likely: NDArray[np.float16]
+    spend: NDArray[np.float32]
+    factors: NDArray[np.float32]
+    is_sold: NDArray[np.bool_]
+    as_of_day: int
+    horizon_days: float
+
+    @property
+    def newcomer_spend(self) -> NDArray[np.float64]:
+        """Float64 (2, G): mean and standard deviation of what a newcomer spends on a group; 0 where nothing is sold."""
+        return np.where(self.is_sold, np.nan_to_num(self.spend.T).astype(np.float64), 0.0)
+
+
+def count_cells(room: Room, codes: NDArray[np.int16], n_segments: int) -> Cells:
+    """Count the cells of segments that share no account.
+
+    codes: int16 (A,), each account's segment, below n_segments; negative for one that is in none.
+    """
+    n_groups = len(room.groups)
+    cells = Cells.none(n_segments, n_groups)
+    if not n_groups:
+        return cells
+    cells.owners[:] = room.groups.count_owners(codes, n_segments)
+    _count_purchases(room, codes, cells)
+    mean, spread = room.newcomer_spend
+    for begin in range(0, len(codes), ACCOUNTS_PER_BATCH):
+        at = slice(begin, begin + ACCOUNTS_PER_BATCH)
+        likely = np.nan_to_num(room.likely[at].astype(np.float32)) * room.is_sold
+        expected = likely * mean.astype(np.float32) * room.factors[at, None]
+        square = likely * (mean**2 + spread**2).astype(np.float32) * room.factors[at, None] ** 2
+        for segment in range(n_segments):
+            is_in = codes[at] == segment
+            cells.buyers[segment] += likely[is_in].sum(axis=0, dtype=np.float64)
+            cells.expected_minor[segment] += expected[is_in].sum(axis=0, dtype=np.float64)
+            variance = square[is_in] - expected[is_in] ** 2
+            cells.variance[segment] += variance.sum(axis=0, dtype=np.float64)
+    return cells
+
+
+def _count_purchases(room: Room, codes: NDArray[np.int16], cells: Cells) -> None:
+    holdings, shape = room.holdings, cells.owners.shape
+    code = codes[holdings.owner()].astype(np.int64)
+    age = room.as_of_day - holdings.first_day
+    key, is_in = code * shape[1] + holdings.group, code >= 0
+    sums = np.bincount(key[is_in], weights=holdings.recent_minor[is_in].astype(np.float64), minlength=cells.owners.size)
+    cells.revenue_minor[:] = sums.round().astype(np.int64).reshape(shape)
+    has_bought = is_in & (holdings.n_lines > 0)
+    for column, low, high in ((cells.adopters, 0, 1), (cells.adopters_before, 1, 2)):
+        which = has_bought & (age > low * room.horizon_days) & (age <= high * room.horizon_days)
+        column[:] = np.bincount(key[which], minlength=cells.owners.size).reshape(shape)

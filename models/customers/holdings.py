@@ -1,0 +1,59 @@
+"""From order lines to what each account bought of each group of products."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.artifact import Groups, Holdings
+from models.artifact.groups import NO_GROUP
+from models.artifact.measures import WINDOW_DAYS
+from models.data.interactions import Interactions
+from models.data.split import DAY_SECONDS
+
+
+def holdings_of(interactions: Interactions, groups: Groups, as_of_day: int) -> Holdings:
+    """Sum up each account's lines by group. Guests, and what is in no group, are left out.
+
+    A group of which an account has only returns stays, with its money: sums of all accounts reconcile to the orders.
+    Then no day is known: first_day is that of the first line, be it a return.
+    """
+    group_of = groups.of_product[interactions.product]
+    known = interactions.is_known & (group_of != NO_GROUP)
+    n_groups = max(len(groups), 1)
+    keys, place = np.unique(
+        interactions.account[known].astype(np.int64) * n_groups + group_of[known], return_inverse=True
+    )
+    day = (interactions.time[known] // DAY_SECONDS).astype(np.int64)
+    amount, bought = interactions.amount_minor[known], interactions.quantity[known] > 0
+    is_recent = day >= as_of_day - WINDOW_DAYS
+
+    def add(values: NDArray[np.int64], where: NDArray[np.bool_]) -> NDArray[np.int64]:
+        sums = np.bincount(place[where], weights=values[where].astype(np.float64), minlength=len(keys))
+        return sums.round().astype(np.int64)
+
+    everything = np.ones(len(day), dtype=np.bool_)
+    first, last = _ends(day, place, bought, len(keys))
+    owner = keys // n_groups
+    return Holdings(
+        offsets=np.searchsorted(owner, np.arange(interactions.n_accounts + 1)).astype(np.int64),
+        group=(keys % n_groups).astype(np.int32),
+        first_day=first,
+        last_day=last,
+        n_lines=np.bincount(place[bought], minlength=len(keys)).astype(np.int32),
+        spend_minor=add(amount, everything),
+        recent_minor=add(amount, is_recent),
+    )
+
+
+def _ends(
+    day: NDArray[np.int64], place: NDArray[np.intp], bought: NDArray[np.bool_], n: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """First and last day of each place: of purchases, or of any line where there are none."""
+    never = np.iinfo(np.int32).max
+    first, last = np.full(n, never, dtype=np.int64), np.full(n, -1, dtype=np.int64)
+    for which in (bought, np.ones(len(day), dtype=np.bool_)):
+        some_first, some_last = np.full(n, never, dtype=np.int64), np.full(n, -1, dtype=np.int64)
+        np.minimum.at(some_first, place[which], day[which])
+        np.maximum.at(some_last, place[which], day[which])
+        is_missing = last < 0
+        first[is_missing], last[is_missing] = some_first[is_missing], some_last[is_missing]
+    return first.astype(np.int32), last.astype(np.int32)

@@ -1,0 +1,22 @@
+"""Every segment by every line and every category, counted once at training."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+import numpy as np
+
+from models.artifact import Cells, Room, Segments
+from models.artifact.segments import read_book
+from models.artifact.whitespace import count_cells
+
+
+def count_all_cells(room: Room, segments: Segments) -> Cells:
+    """Count the cells of every segment, family by family, as ``segments`` numbers them."""
+    sizes = [len(family["segments"]) for family in read_book(segments).get("families", ())]
+    found = [count_cells(room, segments.codes[:, column], size) for column, size in enumerate(sizes)]
+    return stack(found) if found else Cells.none(0, len(room.groups))
+
+
+def stack(parts: Sequence[Cells]) -> Cells:
+    """Put segments after each other."""
+    return Cells(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Cells)))

@@ -1,0 +1,159 @@
+"""How good probabilities are: their order, their level, and both with intervals over accounts."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.evaluate.intervals import LEVEL, Estimate
+
+RESAMPLES = 200
+BINS = 10
+METRICS = (
+    "auc", "average_precision", "brier", "brier_of_base_rate", "calibration_error", "observed_over_expected",
+    "top_tenth_observed_over_expected", "top_tenth_lift",
+)  # fmt: skip
+
+Weights = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """n probabilities, or other scores, and what became of them.
+
+    p: float64 (n,). is_true: bool (n,). account: int64 (n,), whose example each is: those of one account are drawn
+    together when intervals are estimated, since they are alike.
+    """
+
+    p: NDArray[np.float64]
+    is_true: NDArray[np.bool_]
+    account: NDArray[np.int64]
+
+    @cached_property
+    def accounts(self) -> int:
+        """How many accounts there could be."""
+        return int(self.account.max(initial=-1)) + 1
+
+    @cached_property
+    def _descending(self) -> NDArray[np.intp]:
+        return np.argsort(-self.p, kind="stable")
+
+    @cached_property
+    def _in_order(self) -> tuple[NDArray[np.int64], NDArray[np.intp], NDArray[np.intp]]:
+        """Whose each example is, the most likely first; the places of the true ones; and where each tie ends."""
+        order = self._descending
+        ordered = self.p[order]
+        ends = np.flatnonzero(np.concatenate([ordered[1:] != ordered[:-1], [True]]))
+        return self.account[order], np.flatnonzero(self.is_true[order]), ends
+
+    def order(self, weights: Weights) -> tuple[float, float]:
+        """Return the area under the ROC curve, and average precision. weights: (accounts,).
+
+        The first is P(a true example has a higher score than a false one), ties by halves; the second the precision at
+        each true example, averaged, where those of one score come together.
+        """
+        account, hits, ends = self._in_order
+        all_of = np.cumsum(weights[account])
+        of_true = np.concatenate([[0.0], np.cumsum(weights[account[hits]])])
+        n, true = all_of[ends], of_true[np.searchsorted(hits, ends, side="right")]
+        step, new = np.diff(n, prepend=0.0), np.diff(true, prepend=0.0)
+        above = true - new / 2
+        auc = ((step - new) * above).sum() / (true[-1] * (n[-1] - true[-1]))
+        return float(auc), float((new * (true / np.maximum(n, 1e-12))).sum() / true[-1])
+
+    @cached_property
+    def bins(self) -> NDArray[np.int64]:
+        """Int64 (n,): which tenth of the examples, by probability, each is in; 9 the most likely."""
+        place = np.empty(len(self.p), dtype=np.int64)
+        place[self._descending] = np.arange(len(self.p))
+        return BINS - 1 - place * BINS // max(len(self.p), 1)
+
+    @cached_property
+    def _sums(self) -> NDArray[np.float64]:
+        """Float64 (accounts, 3 * BINS + 1): examples, expected and observed by bin, and the squared error."""
+        sums = np.zeros((self.accounts, 3 * BINS + 1))
+        columns = (np.ones(len(self.p)), self.p, self.is_true.astype(np.float64))
+        for place, values in enumerate(columns):
+            np.add.at(sums, (self.account, place * BINS + self.bins), values)
+        sums[:, -1] = np.bincount(self.account, (self.p - self.is_true) ** 2, self.accounts)
+        return sums
+
+    def binned(self, weights: Weights) -> dict[str, float]:
+        """The metrics that take probabilities at their word. weights: (accounts,)."""
+        total = weights @ self._sums
+        n, expected, observed = total[: 3 * BINS].reshape(3, BINS)
+        base = observed.sum() / n.sum()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return {
+                "brier": total[-1] / n.sum(),
+                "brier_of_base_rate": base * (1 - base),
+                "calibration_error": np.abs(expected - observed).sum() / n.sum(),
+                "observed_over_expected": observed.sum() / expected.sum(),
+                "top_tenth_observed_over_expected": observed[-1] / expected[-1],
+                "top_tenth_lift": observed[-1] / n[-1] / base,
+            }
+
+    def reliability(self) -> list[dict[str, float]]:
+        """Expected and observed shares, tenth by tenth, the least likely first."""
+        n, expected, observed = (np.ones(self.accounts) @ self._sums)[: 3 * BINS].reshape(3, BINS)
+        return [
+            {"n": int(n[k]), "expected": round(expected[k] / n[k], 6), "observed": round(observed[k] / n[k], 6)}
+            for k in range(BINS)
+            if n[k]
+        ]
+
+
+def measure(foretold: Foretold, seed: int) -> dict[str, Estimate]:
+    """Measure probabilities: METRICS, each with the 95 % interval over resampled accounts and the number of examples.
+
+    Calibration error is the mean over examples of |expected - observed| in ten bins of as many examples each (Naeini,
+    Cooper and Hauskrecht, AAAI 2015, there of equal width). Brier (1950) stands beside that of the base rate. Nothing
+    where there are no examples, or only true or only false ones.
+    """
+    if not foretold.is_true.any() or foretold.is_true.all():
+        return {}
+
+    def all_of(weights: Weights) -> list[float]:
+        auc, precision = foretold.order(weights)
+        found = {"auc": auc, "average_precision": precision} | foretold.binned(weights)
+        return [found[name] for name in METRICS]
+
+    return dict(zip(METRICS, _estimate(all_of, foretold, seed), strict=True))
+
+
+def compare_precision(foretold: Mapping[str, Foretold], best: str, seed: int) -> dict[str, Estimate]:
+    """Estimate how much one model's average precision is above each other's, on the same examples."""
+    others = [name for name in foretold if name != best]
+
+    def differences(weights: Weights) -> list[float]:
+        _, own = foretold[best].order(weights)
+        return [own - foretold[name].order(weights)[1] for name in others]
+
+    return dict(zip(others, _estimate(differences, foretold[best], seed), strict=True))
+
+
+def _estimate(statistic: Callable[[Weights], list[float]], foretold: Foretold, seed: int) -> list[Estimate]:
+    rng = np.random.default_rng(seed)
+    present = np.unique(foretold.account)
+    drawn = []
+    for _ in range(RESAMPLES):
+        weights = np.zeros(foretold.accounts)
+        weights[present] = np.bincount(rng.integers(0, len(present), len(present)), minlength=len(present))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            drawn.append(statistic(weights))
+    low, high = np.nanquantile(np.array(drawn), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    point = statistic(np.ones(foretold.accounts))
+    n = len(foretold.p)
+    return [Estimate(value, float(a), float(b), n) for value, a, b in zip(point, low, high, strict=True)]
+
+
+def describe_examples(foretold: Foretold) -> dict[str, Any]:
+    """How many examples there are, of how many accounts, and what share came true."""
+    return {
+        "examples": len(foretold.p),
+        "accounts": len(np.unique(foretold.account)),
+        "base_rate": round(float(foretold.is_true.mean()), 6) if len(foretold.p) else None,
+    }

@@ -1,0 +1,95 @@
+"""A logistic model, calibrated on later examples, as arrays that numpy alone can predict with."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
+
+from models.artifact.calibrated import Calibrated
+
+INVERSE_REGULARIZATION = 0.1
+MOST_ITERATIONS = 500
+LEAST_POSITIVES = 10
+"""With fewer examples of one kind there is nothing to fit: everybody gets the same share."""
+
+
+def fit_classifier(
+    features: NDArray[np.float32], is_true: NDArray[np.bool_], inverse_regularization: float = INVERSE_REGULARIZATION
+) -> Calibrated:
+    """Fit the logistic score; its shares are the model's own until ``calibrate`` has seen later examples.
+
+    features: (n, F), finite. is_true: (n,), what came true.
+    Features are centred and scaled, so that one L2 penalty fits all. Raises ValueError where a feature is not finite.
+    """
+    if not np.isfinite(features).all():
+        raise ValueError("features are finite")
+    at = _centre_and_scale(features)
+    weights, bias = np.zeros(features.shape[1]), _log_odds(is_true)
+    if min(is_true.sum(), (~is_true).sum()) >= LEAST_POSITIVES:
+        model = LogisticRegression(C=inverse_regularization, max_iter=MOST_ITERATIONS)
+        with threadpool_limits(1):
+            model.fit((features - at["centre"]) / at["scale"], is_true)
+        weights, bias = model.coef_[0].astype(np.float64), float(model.intercept_[0])
+    grid = np.linspace(-12, 12, 241)
+    shares = 1 / (1 + np.exp(-grid))
+    return Calibrated(**at, weights=weights, bias=np.array([bias]), scores=grid, shares=shares, level=np.ones(1))
+
+
+def relative_to(model: Calibrated, features: NDArray[np.float32]) -> Calibrated:
+    """Take features by how far they are from the mean of these, in their spread.
+
+    A history that grows moves the counts of all. Relative to the others of the same moment, an account has not moved.
+    """
+    return replace(model, **_centre_and_scale(features))
+
+
+def _centre_and_scale(features: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
+    spread = features.std(axis=0, dtype=np.float64)
+    return {"centre": features.mean(axis=0, dtype=np.float64), "scale": np.where(spread > 0, spread, 1.0)}
+
+
+def calibrate(model: Calibrated, features: NDArray[np.float32], is_true: NDArray[np.bool_]) -> Calibrated:
+    """Replace a model's shares by those of later examples: isotonic regression on its scores, centred.
+
+    Isotonic regression makes steps; each is taken at its mean score, with straight lines between, so that examples keep
+    their order. No share is 0 or 1: what did not happen among n examples may still happen, half of a time among n.
+    Without any example the model stays as it is. Source: Zadrozny and Elkan (KDD 2002); Oron and Flournoy (Statistics
+    in Biopharmaceutical Research, 2017).
+    """
+    if not len(is_true):
+        return model
+    scores = model.score(features)
+    fitted = IsotonicRegression().fit_transform(scores, is_true)
+    shares, step, size = np.unique(fitted, return_inverse=True, return_counts=True)
+    centres = np.bincount(step, weights=scores) / size
+    least = 0.5 / len(is_true)
+    return replace(model, scores=centres, shares=np.clip(shares.astype(np.float64), least, 1 - least))
+
+
+def calibrated_bins(scores: NDArray[np.float32], is_true: NDArray[np.bool_], n_bins: int = 20) -> Calibrated:
+    """Return a model of one feature: what share came true in each of ``n_bins`` ranges of a score, made monotone.
+
+    What to fall back to where a model's probabilities can't be trusted: few numbers, each over many examples.
+    """
+    cuts = np.unique(np.quantile(scores, np.arange(1, n_bins) / n_bins))
+    bins = np.searchsorted(cuts, scores, side="right")
+    n = np.bincount(bins, minlength=len(cuts) + 1)
+    middle = np.bincount(bins, weights=scores, minlength=len(n)) / np.maximum(n, 1)
+    share = (np.bincount(bins, weights=is_true, minlength=len(n)) + 0.5) / (n + 1)
+    kept = n > 0
+    shares = IsotonicRegression().fit_transform(np.arange(kept.sum()), share[kept], sample_weight=n[kept])
+    one = np.ones(1)
+    return Calibrated(np.zeros(1), one, one, np.zeros(1), middle[kept], np.asarray(shares, dtype=np.float64), one)
+
+
+def at_level(model: Calibrated, ratio: float) -> Calibrated:
+    """Multiply a model's odds."""
+    return replace(model, level=np.array([ratio]))
+
+
+def _log_odds(is_true: NDArray[np.bool_]) -> float:
+    share = (is_true.sum() + 0.5) / (len(is_true) + 1)
+    return float(np.log(share / (1 - share)))

@@ -1,0 +1,180 @@
+"""How likely an account is to buy anything at all of a product line or a category that it owns nothing of."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from models.artifact.groups import NO_GROUP
+from models.data.interactions import Interactions, owned_matrix
+from models.data.split import DAY_SECONDS
+from models.propensity.moment import Moment
+from models.propensity.penetration import Penetration, learn_penetration
+from models.propensity.procedure import Examples, Tide
+
+FEATURES = (
+    "affinity", "segment_penetration", "alike_penetration", "recency", "frequency", "lines", "novelty", "owned",
+    "price", "adopters", "owners",
+)  # fmt: skip
+"""affinity: what the other groups that the account owns say (EASE; Steck, WWW 2019). owned: of how many groups it owns
+something. The rest as for products, see ``models.propensity.features``. Counts are logarithms."""
+
+OWNERS = FEATURES.index("owners")
+MOST_PAIRS = 1_000_000
+MOST_CELLS = 2**29
+"""Accounts times groups: what is more is left out, since every account's row of it would have to be kept."""
+REGULARIZATION = 50.0
+PRIOR_ADOPTERS = 3.0
+
+
+@dataclass(frozen=True)
+class GroupFeatures:
+    """What is known at a moment of A accounts and G groups."""
+
+    moment: Moment
+    of_product: NDArray[np.int32]
+    n_groups: int
+
+    @cached_property
+    def owned(self) -> csr_matrix:
+        """Float32 (A, G), ones where an account owns something of a group."""
+        return grouped(owned_matrix(self.moment.past), self.of_product, self.n_groups)
+
+    @cached_property
+    def weights(self) -> NDArray[np.float32]:
+        """Float32 (G, G): how much owning one group speaks for another, nothing for itself."""
+        gram = (self.owned.T @ self.owned).toarray().astype(np.float64)
+        inverse = np.linalg.inv(gram + REGULARIZATION * np.eye(self.n_groups))
+        weights = -inverse / np.diag(inverse)
+        np.fill_diagonal(weights, 0)
+        return np.asarray(weights, dtype=np.float32)
+
+    @cached_property
+    def penetration(self) -> Penetration:
+        """Shares of owners among accounts that are alike."""
+        return learn_penetration(self.owned, self.moment.segment, self.moment.facts)
+
+    @cached_property
+    def first_age(self) -> csr_matrix:
+        """Float32 (A, G): days since the account first bought something of the group."""
+        firsts = self.moment.firsts
+        group = self.of_product[firsts.product]
+        is_in = group != NO_GROUP
+        key = firsts.account[is_in].astype(np.int64) * self.n_groups + group[is_in]
+        order = np.lexsort((-firsts.age[is_in], key))
+        key, age = key[order], firsts.age[is_in][order]
+        first = np.concatenate([[True], key[1:] != key[:-1]]) if len(key) else np.zeros(0, dtype=np.bool_)
+        row, column = np.divmod(key[first], max(self.n_groups, 1))
+        return csr_matrix((age[first], (row, column)), shape=(self.moment.past.n_accounts, self.n_groups))
+
+    @cached_property
+    def by_group(self) -> NDArray[np.float32]:
+        """Float32 (G, 3): logarithms of the median price, of adopters within a horizon, and of owners."""
+        prices = np.log(self.moment.prices)
+        price = np.full(self.n_groups, np.nan)
+        told = np.isfinite(prices) & (self.of_product != NO_GROUP)
+        for group in np.unique(self.of_product[told]):
+            price[group] = np.median(prices[told & (self.of_product == group)])
+        is_new = self.first_age.data <= self.moment.horizon_days
+        adopters = np.bincount(self.first_age.indices[is_new], minlength=self.n_groups)
+        owners = np.bincount(self.owned.indices, minlength=self.n_groups)
+        return np.column_stack([price, np.log1p(adopters), np.log1p(owners)]).astype(np.float32)
+
+    def of(self, rows: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return float32 (n, G, F), FEATURES of every group for some accounts."""
+        owned, accounts = self.owned[rows], self.moment.accounts
+        shape = (len(rows), self.n_groups)
+        groups = np.broadcast_to(np.arange(self.n_groups, dtype=np.int32), shape)
+        breadth = np.log1p(np.diff(owned.indptr)).astype(np.float32)
+        columns = [owned @ self.weights, self.penetration.among_segment(self.moment.segment[rows], groups)]
+        columns.append(self.penetration.among_alike(rows, groups))
+        by_account = (accounts.recency[rows], accounts.frequency[rows], accounts.lines[rows], accounts.novelty[rows])
+        columns += [np.broadcast_to(values[:, None], shape) for values in (*by_account, breadth)]
+        columns.append(np.nan_to_num(self.by_group[:, 0] - accounts.price[rows, None]))
+        columns += [np.broadcast_to(self.by_group[:, column], shape) for column in (1, 2)]
+        return np.stack(columns, axis=2).astype(np.float32)
+
+    def is_open(self, rows: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Return bool (n, G): what accounts own nothing of."""
+        return np.asarray(self.owned[rows].toarray() == 0)
+
+    def tide(self, open_per_account: float) -> Tide:
+        """Groups per account that it first bought of late, beside those that it could have."""
+        recent = float((self.first_age.data <= self.moment.recent_days).sum())
+        return Tide(recent / max(self.moment.past.n_accounts, 1), open_per_account)
+
+
+def group_examples(known: GroupFeatures, bought: csr_matrix, seed: int) -> tuple[Examples, NDArray[np.int64]]:
+    """Describe what a sample of accounts that had bought something owned nothing of, and whether they bought it.
+
+    bought: (A, G), within the horizon. Returns the examples, and the group of each, int64 (n,).
+    """
+    rows = sample_of(known, seed)
+    is_open = known.is_open(rows)
+    account, group = np.nonzero(is_open)
+    features = known.of(rows)[is_open]
+    examples = Examples(
+        features=features,
+        score=features[:, OWNERS],
+        is_true=np.asarray(bought[rows].toarray() > 0)[is_open],
+        account=rows[account].astype(np.int64),
+        tide=known.tide(len(account) / max(len(rows), 1)),
+    )
+    return examples, group.astype(np.int64)
+
+
+def sample_of(known: GroupFeatures, seed: int) -> NDArray[np.int32]:
+    """Return int32 (n,): a sample of the accounts that had bought something."""
+    buyers = np.flatnonzero(np.diff(known.owned.indptr) > 0).astype(np.int32)
+    most = max(MOST_PAIRS // max(known.n_groups, 1), 1)
+    return np.sort(np.random.default_rng(seed).choice(buyers, min(len(buyers), most), replace=False))
+
+
+def grouped(owned: csr_matrix, of_product: NDArray[np.int32], n_groups: int) -> csr_matrix:
+    """Return float32 (A, G), ones where a row holds something of a group. owned: (A, P)."""
+    is_in = np.flatnonzero(of_product != NO_GROUP)
+    ones = np.ones(len(is_in), dtype=np.float32)
+    member = csr_matrix((ones, (is_in, of_product[is_in])), shape=(len(of_product), n_groups))
+    found = (csr_matrix((np.ones_like(owned.data), owned.indices, owned.indptr), shape=owned.shape) @ member).tocsr()
+    found.data[:] = 1
+    found.sort_indices()
+    return found.astype(np.float32)
+
+
+def spend_between(
+    interactions: Interactions, of_product: NDArray[np.int32], n_groups: int, begin: int, horizon_days: float
+) -> csr_matrix:
+    """Return float64 (A, G): what accounts spent on each group within a horizon, minor units, returns subtracted."""
+    end = begin + round(horizon_days * DAY_SECONDS)
+    group = of_product[interactions.product]
+    which = interactions.is_known & (interactions.time >= begin) & (interactions.time < end) & (group != NO_GROUP)
+    amount = interactions.amount_minor[which].astype(np.float64)
+    shape = (interactions.n_accounts, n_groups)
+    spend = csr_matrix((amount, (interactions.account[which], group[which])), shape=shape)
+    spend.sum_duplicates()
+    return spend
+
+
+def spend_factors(moment: Moment) -> NDArray[np.float32]:
+    """Float32 (A,): how dear what an account buys is, relative to the mean of all, between a half and twice."""
+    price = moment.accounts.price
+    factor = np.exp(np.clip(price - price.mean(), np.log(0.5), np.log(2.0)))
+    return np.asarray(factor / factor.mean(), dtype=np.float32)
+
+
+def usual_spend(
+    examples: Examples, groups: NDArray[np.int64], spent: NDArray[np.float64], n_groups: int
+) -> NDArray[np.float32]:
+    """Float32 (G, 2): mean and standard deviation of what adopters spent on a group.
+
+    groups: int64 (n,), of each example. spent: float64 (n,), in minor units, spend factors divided out. Groups with few
+    adopters are shrunk towards the mean of all.
+    """
+    group, spent = groups[examples.is_true], np.maximum(spent[examples.is_true], 0)
+    n = np.bincount(group, minlength=n_groups)
+    total, squares = (np.bincount(group, weights=of, minlength=n_groups) for of in (spent, spent**2))
+    mean = (total + PRIOR_ADOPTERS * spent.mean()) / (n + PRIOR_ADOPTERS)
+    square = (squares + PRIOR_ADOPTERS * (spent**2).mean()) / (n + PRIOR_ADOPTERS)
+    return np.column_stack([mean, np.sqrt(np.maximum(square - mean**2, 0))]).astype(np.float32)

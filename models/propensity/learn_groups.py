@@ -1,0 +1,123 @@
+"""How likely accounts are to buy anything of a line or a category: three windows, a gate, and what is likely now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.artifact import Groups
+from models.data.interactions import Interactions
+from models.evaluate.intervals import Estimate, estimate_ratio
+from models.propensity.examples import batches_of, bought_between
+from models.propensity.groups import (
+    FEATURES,
+    MOST_CELLS,
+    OWNERS,
+    GroupFeatures,
+    group_examples,
+    grouped,
+    sample_of,
+    spend_between,
+    spend_factors,
+    usual_spend,
+)
+from models.propensity.moment import N_SEGMENTS, Moment
+from models.propensity.procedure import Examples, Predictor, describe_verdict, is_enough, judge, learn_predictor
+from models.report import describe
+
+
+@dataclass(frozen=True)
+class LearnedGroups:
+    """likely: float16 (A, G), average: float32 (G,), spend: float32 (G, 2), see ``Propensities``.
+
+    None where nothing was learned.
+    """
+
+    described: dict[str, Any]
+    likely: NDArray[np.float16] | None = None
+    average: NDArray[np.float32] | None = None
+    spend: NDArray[np.float32] | None = None
+    metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class GroupWindow:
+    """One moment and what became of it. group: int64 (n,), of each example. spent: float64 (n,), on it, minor units.
+
+    factors: float32 (A,), see ``spend_factors``. spend: float32 (G, 2), see ``usual_spend``.
+    """
+
+    examples: Examples
+    group: NDArray[np.int64]
+    spent: NDArray[np.float64]
+    factors: NDArray[np.float32]
+    spend: NDArray[np.float32]
+
+
+def learn_groups(moments: Sequence[Moment], interactions: Interactions, groups: Groups, seed: int) -> LearnedGroups:
+    """Learn how likely accounts are to buy anything of groups that they own nothing of.
+
+    moments: three in the past, at least a horizon apart, and now. The gate is that of candidates; bins are of the
+    number of a group's owners.
+    """
+    if not len(groups) or len(groups) * interactions.n_accounts > MOST_CELLS:
+        return LearnedGroups({"method": None, "note": "there are none, or too many to keep them for every account"})
+    windows = [_window(moment, interactions, groups, seed) for moment in moments[:-1]]
+    first, second, third = (window.examples for window in windows)
+    if not is_enough((first, second, third)):
+        return LearnedGroups({"method": None, "note": "too few accounts bought of any for the first time"})
+    verdict = judge(first, second, third, seed)
+    told = verdict.told[verdict.method].p
+    described = describe_verdict(verdict, FEATURES) | {
+        "spend_observed_over_expected": describe(_measure_spend(windows[1], windows[2], told, seed))
+    }
+    metrics = {name: {key: describe(value) for key, value in of.items()} for name, of in verdict.measured.items()}
+    now = GroupFeatures(moments[-1], groups.of_product, len(groups))
+    likely, average = _likely(now, learn_predictor(second, third, verdict.method), seed)
+    return LearnedGroups(described, likely, average, windows[2].spend, metrics)
+
+
+def _window(moment: Moment, interactions: Interactions, groups: Groups, seed: int) -> GroupWindow:
+    known = GroupFeatures(moment, groups.of_product, len(groups))
+    begin, horizon = moment.as_of, moment.horizon_days
+    bought = grouped(bought_between(interactions, begin, horizon), groups.of_product, len(groups))
+    examples, group = group_examples(known, bought, seed)
+    all_spent = spend_between(interactions, groups.of_product, len(groups), begin, horizon)
+    spent = np.asarray(all_spent[examples.account, group], dtype=np.float64).ravel() * examples.is_true
+    factors = spend_factors(moment)
+    spend = usual_spend(examples, group, spent / factors[examples.account], len(groups))
+    return GroupWindow(examples, group, spent, factors, spend)
+
+
+def _measure_spend(before: GroupWindow, window: GroupWindow, p: NDArray[np.float64], seed: int) -> Estimate:
+    """Estimate what accounts spent on new groups over what was expected, from the spend of the window before."""
+    account = window.examples.account
+    expected = p * before.spend[window.group, 0] * window.factors[account]
+    _, place = np.unique(account, return_inverse=True)
+    above, below = (np.bincount(place, weights=of).astype(np.float64) for of in (window.spent, expected))
+    return estimate_ratio(above, below, seed)
+
+
+def _likely(now: GroupFeatures, predictor: Predictor, seed: int) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
+    """Float16 (A, G), NaN where an account owns something; and float32 (G,), of the average account that owns nothing.
+
+    One that never bought is taken for an average one.
+    """
+    n_accounts = now.moment.past.n_accounts
+    sample = sample_of(now, seed)
+    is_open = now.is_open(sample)
+    features = now.of(sample)[is_open]
+    there = predictor.at(features, now.tide(is_open.sum() / max(len(sample), 1)))
+    likely = np.empty((n_accounts, now.n_groups), dtype=np.float16)
+    for at in batches_of(n_accounts):
+        rows = np.arange(at.start, at.stop, dtype=np.int32)
+        described = now.of(rows).reshape(-1, len(FEATURES))
+        found = there.predict(described, described[:, OWNERS]).reshape(-1, now.n_groups)
+        likely[at] = np.where(now.is_open(rows), found, np.nan)
+    group = np.nonzero(is_open)[1]
+    total = np.bincount(group, weights=there.predict(features, features[:, OWNERS]), minlength=now.n_groups)
+    average = total / np.maximum(np.bincount(group, minlength=now.n_groups), 1)
+    likely[now.moment.segment == N_SEGMENTS] = average.astype(np.float16)
+    return likely, average.astype(np.float32)

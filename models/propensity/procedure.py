@@ -1,0 +1,124 @@
+"""Fit on one window, calibrate on the next, judge on a third: the same for products, lines and categories."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.artifact.calibrated import Calibrated
+from models.evaluate.calibration import Foretold, measure
+from models.evaluate.intervals import Estimate
+from models.propensity.classifier import at_level, calibrate, calibrated_bins, fit_classifier, relative_to
+
+LARGEST_ERROR = 0.02
+"""Calibration error above which the model is not used, but bins of the plain score."""
+LEAST_TRUE = 50
+"""In each window: with fewer purchases nothing can be learned, or told to be right."""
+LEVELS = (0.5, 2.0)
+METHODS = ("model", "bins")
+
+
+@dataclass(frozen=True)
+class Tide:
+    """How much is new of late: first purchases per account, and the pairs per account that they could be of."""
+
+    pace: float
+    per_account: float
+
+    def over(self, then: "Tide") -> float:
+        """First purchases per pair over those of an earlier moment, between a half and two.
+
+        As histories grow, less and less is new to an account. What was bought just before each moment tells how much.
+        """
+        before, now = (one.pace / max(one.per_account, 1e-9) for one in (then, self))
+        return float(np.clip(now / before, *LEVELS)) if before > 0 else 1.0
+
+
+@dataclass(frozen=True)
+class Examples:
+    """n pairs of account and thing that could have been bought at a moment, and whether they were within the horizon.
+
+    features: float32 (n, F). score: float32 (n,), the plain score that bins are made of. is_true: bool (n,).
+    account:  int64 (n,), its row.
+    """
+
+    features: NDArray[np.float32]
+    score: NDArray[np.float32]
+    is_true: NDArray[np.bool_]
+    account: NDArray[np.int64]
+    tide: Tide
+
+    def foretold(self, p: NDArray[np.float32]) -> Foretold:
+        """What was foretold of these pairs, and what became of them."""
+        return Foretold(p.astype(np.float64), self.is_true, self.account)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Which method the gate lets through, what each foretold of the reported window, and how that compares."""
+
+    method: str
+    note: str
+    told: Mapping[str, Foretold]
+    measured: Mapping[str, Mapping[str, Estimate]]
+    weights: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A model of one method, fitted and calibrated. tide: how much was new at the moment of its calibration."""
+
+    method: str
+    model: Calibrated
+    tide: Tide
+
+    def at(self, features: NDArray[np.float32], tide: Tide) -> "Predictor":
+        """Return what it says at a later moment, of which some examples' features stand for all."""
+        model = self.model if self.method == "bins" else relative_to(self.model, features)
+        return replace(self, model=at_level(model, tide.over(self.tide)), tide=tide)
+
+    def predict(self, features: NDArray[np.float32], score: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return float32 (n,), probabilities. features: (n, F). score: (n,)."""
+        return self.model.predict(score[:, None] if self.method == "bins" else features)
+
+    def foretell(self, examples: Examples) -> NDArray[np.float32]:
+        """Return float32 (n,): what it says of the examples of a later moment."""
+        return self.at(examples.features, examples.tide).predict(examples.features, examples.score)
+
+
+def learn_predictor(fit_on: Examples, calibrate_on: Examples, method: str) -> Predictor:
+    """Fit on one window and calibrate on a later one; bins look at the later one alone."""
+    if method == "bins":
+        return Predictor(method, calibrated_bins(calibrate_on.score, calibrate_on.is_true), calibrate_on.tide)
+    model = relative_to(fit_classifier(fit_on.features, fit_on.is_true), calibrate_on.features)
+    return Predictor(method, calibrate(model, calibrate_on.features, calibrate_on.is_true), calibrate_on.tide)
+
+
+def is_enough(windows: Sequence[Examples]) -> bool:
+    """Tell whether enough was bought in each window, and not everything."""
+    return all(min(int(of.is_true.sum()), int((~of.is_true).sum())) >= LEAST_TRUE for of in windows)
+
+
+def judge(first: Examples, second: Examples, third: Examples, seed: int) -> Verdict:
+    """Fit on the first window, calibrate on the second, measure on the third; the gate is on the calibration error."""
+    predictors = {method: learn_predictor(first, second, method) for method in METHODS}
+    told = {method: third.foretold(predictor.foretell(third)) for method, predictor in predictors.items()}
+    measured = {method: measure(foretold, seed) for method, foretold in told.items()}
+    error = measured["model"]["calibration_error"].mean
+    method = "model" if error <= LARGEST_ERROR else "bins"
+    note = f"calibration error of the model {error:.4f}, at most {LARGEST_ERROR} to be used: the {method} is used"
+    if method == "bins":
+        note = note.replace("the bins is", "calibrated bins are")
+    return Verdict(method, note, told, measured, predictors["model"].model.weights)
+
+
+def describe_verdict(verdict: Verdict, features: Sequence[str]) -> dict[str, Any]:
+    """What the report says of a verdict, its tables of metrics aside."""
+    return {
+        "method": verdict.method,
+        "note": verdict.note,
+        "weights": dict(zip(features, verdict.weights.round(4).tolist(), strict=True)),
+        "reliability": verdict.told[verdict.method].reliability(),
+    }

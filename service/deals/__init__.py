@@ -1,0 +1,1 @@
+"""Deals: what a CRM hopes to sell, and what became of it."""

@@ -1,0 +1,1 @@
+"""Whom to sell a product to, and whom not to ask at all."""

@@ -1,0 +1,96 @@
+"""Targets over HTTP: from memory."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from service.auth.dependencies import require
+from service.catalogue.queries import find_product
+from service.catalogue.routes import ProductInPath
+from service.conditional import conditional_response
+from service.database import session_scope
+from service.dependencies import refuse_while_away
+from service.ingestion.fields import NO_NUL
+from service.openapi_parts import NOT_MODIFIED, problems
+from service.segments.routes import Cursor
+from service.targets.answers import Sold, page_of_targets, sold_of
+from service.targets.pitch import page_of_unpitched
+from service.targets.schemas import DoNotPitch, PitchReason, ProductTargets
+from service.whitespace.routes import in_use
+
+router = APIRouter(prefix="/v1", tags=["targets"])
+READ: Final = [Depends(require("read"))]
+PROBLEM_CODES: Final = (
+    "key-missing", "key-invalid", "scope-missing", "nothing-learned", "request-invalid", "invalid-cursor",
+)  # fmt: skip
+Limit = Annotated[int, Query(ge=1, le=1000, description="Most accounts to return.")]
+
+
+@router.get(
+    "/products/{product_id:path}/targets",
+    operation_id="list_targets",
+    summary="List the accounts most likely to buy a product",
+    response_model=ProductTargets,
+    dependencies=READ,
+    responses=NOT_MODIFIED | problems(*PROBLEM_CODES, "unknown-product", "unknown-segment", "database-unavailable"),
+)
+def list_targets(
+    request: Request,
+    product_id: ProductInPath,
+    segment: Annotated[
+        str | None, Query(max_length=200, pattern=NO_NUL, description="Only accounts of this segment.")
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Response:
+    """The targeted list: who does not own the product and is most likely to buy it within the horizon, with the
+    expected revenue and margin.
+
+    Those come first that have it among their candidates; the others follow by the rate at which accounts of their
+    segment buy it. A product that is new since the training has the rate of its category. Who owns it by now, and who
+    objects to marketing, is left out.
+    """
+    live = in_use(request)
+    product = sold_of(live.shelf, product_id) or new_product(request, product_id)
+    chosen = None if segment is None else live.book.find(segment)
+    return conditional_response(request, page_of_targets(live.targeting, live.state, product, chosen, cursor, limit))
+
+
+def new_product(request: Request, product_id: str) -> Sold:
+    """Return a product that is new since the training; raises UnknownProduct."""
+    refuse_while_away(request.app.state.nextoffer)
+    with session_scope(request.app.state.read_sessions) as session:
+        found = find_product(session, product_id)
+        return Sold(
+            product_id=product_id,
+            name=found.name,
+            category=found.category,
+            price_minor=found.price_minor,
+            margin_minor=found.margin_minor,
+            currency=found.currency,
+            is_active=found.is_active,
+            row=None,
+        )
+
+
+@router.get(
+    "/accounts/do-not-pitch",
+    operation_id="list_do_not_pitch",
+    summary="List whom not to ask",
+    response_model=DoNotPitch,
+    dependencies=READ,
+    responses=NOT_MODIFIED | problems(*PROBLEM_CODES),
+)
+def list_do_not_pitch(
+    request: Request,
+    reason: Annotated[PitchReason | None, Query(description="Only accounts with this reason.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> Response:
+    """Accounts that should not be asked now, each with its reasons: it objects to marketing; a deal with it was lost
+    within 90 days; it is unlikely to buy anything (its likeliest candidate is below a quarter of the median account's,
+    or P(still buying) is below .1); or it brought less than nothing in the last 365 days, unless it is strategic.
+    """
+    live = in_use(request)
+    now = request.app.state.nextoffer.now()
+    return conditional_response(request, page_of_unpitched(live.pitch, live.state, now, reason, cursor, limit))

@@ -1,0 +1,79 @@
+"""Targets as callers read them. Money is in minor units; dates are UTC."""
+
+from datetime import date
+from enum import StrEnum
+
+from pydantic import BaseModel, Field
+
+
+class Basis(StrEnum):
+    """What a propensity rests on."""
+
+    CANDIDATE = "candidate"
+    PRIOR = "prior"
+
+
+class Target(BaseModel):
+    """One account that may buy the product."""
+
+    account_id: str
+    propensity: float = Field(description="P(buys it within the horizon), calibrated.")
+    basis: Basis = Field(
+        description="`candidate`: the account's own history speaks for it. `prior`: the rate of the product, or of its "
+        "category, in the account's segment."
+    )
+    expected_revenue_minor: int | None = Field(description="Propensity times price; null where no price is known.")
+    expected_margin_minor: int | None = Field(description="Propensity times margin; null where no margin is known.")
+    has_open_deal: bool = Field(description="A deal on the product is open with the account.")
+
+
+class ProductTargets(BaseModel):
+    """The accounts most likely to buy a product, the most likely first."""
+
+    product_id: str
+    name: str
+    is_active: bool = Field(description="Nobody is a target for what is not sold any more.")
+    price_minor: int | None
+    margin_minor: int | None
+    currency: str | None
+    as_of: date
+    artifact_version: str
+    horizon_days: float
+    method: str | None = Field(description="`model`, or `bins` where the gate refused the model.")
+    candidates: int = Field(description="Accounts that have the product among their candidates, all segments.")
+    expected_buyers: float | None = Field(description="How many of those are expected to buy it within the horizon.")
+    items: list[Target]
+    next_cursor: str | None = Field(description="Pass as `cursor` for the next page; null on the last.")
+
+
+class PitchReason(StrEnum):
+    """Why not to ask an account."""
+
+    OBJECTS = "objects-to-marketing"
+    DECLINED = "declined-recently"
+    UNLIKELY = "unlikely"
+    UNPROFITABLE = "unprofitable"
+
+
+class ReasonOut(BaseModel):
+    """One reason, with the figure that it rests on."""
+
+    code: PitchReason
+    text: str
+
+
+class NotPitched(BaseModel):
+    """One account that should not be asked now."""
+
+    account_id: str
+    reasons: list[ReasonOut]
+
+
+class DoNotPitch(BaseModel):
+    """Accounts that should not be asked, in the order of the artifact; those that it does not know come last."""
+
+    as_of: date
+    artifact_version: str
+    counts: dict[PitchReason, int] = Field(description="Accounts by reason; one may have several.")
+    items: list[NotPitched]
+    next_cursor: str | None = Field(description="Pass as `cursor` for the next page; null on the last.")

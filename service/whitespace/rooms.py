@@ -1,0 +1,131 @@
+"""What an artifact says of lines and categories: who owns what, who may buy what, and for how much."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.artifact import Cells, Room
+from models.artifact.whitespace import count_cells
+from service.segments.book import Segment, SegmentBook
+from service.whitespace.errors import UnknownRow
+
+MOST_RANKED: Final = 64
+"""Cells whose accounts stay ranked in memory."""
+
+
+class RowKind(StrEnum):
+    """What the rows of the map are."""
+
+    LINE = "line"
+    CATEGORY = "category"
+
+
+@dataclass(frozen=True)
+class Wing:
+    """Lines, or categories, of one artifact. told: the report's section on them."""
+
+    kind: RowKind
+    book: SegmentBook
+    room: Room
+    counted: Cells
+    averages: NDArray[np.float32]
+    told: dict[str, Any]
+    _of_rules: dict[str, tuple[object, Cells]] = field(default_factory=dict)
+    _ranked: dict[tuple[str, int], tuple[object, NDArray[np.int32]]] = field(default_factory=dict)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Of the rows, ascending."""
+        return list(self.room.groups.names)
+
+    @cached_property
+    def average_shares(self) -> NDArray[np.float64]:
+        """Float64 (G,): each row's share of the order lines of all accounts."""
+        holdings = self.room.holdings
+        lines = np.bincount(holdings.group, weights=holdings.n_lines, minlength=len(self.names))
+        return np.asarray(lines / max(lines.sum(), 1))
+
+    @property
+    def is_foretold(self) -> bool:
+        """Tell whether training could tell how likely accounts are to buy."""
+        return self.told.get("method") is not None
+
+    @property
+    def level_error(self) -> float:
+        """How far off expected spend may be in all, as a share: as far as it was in the held-out period."""
+        of = self.told.get("spend_observed_over_expected") or {}
+        ends = [of[name] for name in ("low", "high") if of.get(name) is not None]
+        return max((abs(end - 1) for end in ends), default=0.0)
+
+    def place_of(self, name: str) -> int:
+        """Return a row's position; raises UnknownRow."""
+        try:
+            return self._places[name]
+        except KeyError:
+            raise UnknownRow(self.kind, name) from None
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self.names)}
+
+    def cells(self, segment: Segment) -> Cells:
+        """Return a segment's cells, one row of them. Those of rules are counted when somebody came or went."""
+        if segment.members is None:
+            return self.counted.take(segment.row, segment.row + 1)
+        stamp = segment.members
+        known = self._of_rules.get(segment.id)
+        if known is None or known[0] is not stamp:
+            known = self._of_rules[segment.id] = (stamp, count_cells(self.room, self.book.codes_of(segment), 1))
+        return known[1]
+
+    def without(self, segment: Segment, place: int) -> NDArray[np.int32]:
+        """Return the rows of a segment's accounts that owned nothing of a row at training, the best first."""
+        stamp = self.book.version if segment.members is None else segment.members
+        known = self._ranked.get((segment.id, place))
+        if known is None or known[0] is not stamp:
+            if len(self._ranked) >= MOST_RANKED:
+                self._ranked.clear()
+            known = self._ranked[segment.id, place] = (stamp, self._rank(segment, place))
+        return known[1]
+
+    def _rank(self, segment: Segment, place: int) -> NDArray[np.int32]:
+        members = self.book.members(segment)
+        likely = self.room.likely[members, place].astype(np.float32)
+        members, likely = members[~np.isnan(likely)], likely[~np.isnan(likely)]
+        return np.asarray(members[np.argsort(-likely * self.room.factors[members], kind="stable")], dtype=np.int32)
+
+    def spend(self, place: int) -> float:
+        """What who buys of a row for the first time spends on it within the horizon, minor units."""
+        return float(self.room.newcomer_spend[0, place])
+
+
+class Rooms:
+    """Lines and categories of one artifact."""
+
+    def __init__(self, book: SegmentBook) -> None:
+        content, told = book.content, book.report.get("propensity", {})
+        self.book = book
+        self.horizon_days = float(told.get("horizon_days") or 0)
+        at = book.as_of_day, self.horizon_days
+        propensities = content.propensities
+        self._wings = {
+            RowKind.LINE: Wing(
+                RowKind.LINE, book, content.room_of_lines(*at), content.line_cells, propensities.line_averages,
+                told.get("line", {}),
+            ),
+            RowKind.CATEGORY: Wing(
+                RowKind.CATEGORY, book, content.room_of_categories(*at), content.category_cells,
+                propensities.category_averages, told.get("category", {}),
+            ),
+        }  # fmt: skip
+
+    def __getitem__(self, kind: RowKind) -> Wing:
+        return self._wings[kind]
+
+    def __iter__(self) -> Iterator[Wing]:
+        return iter(self._wings.values())
