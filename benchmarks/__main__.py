@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("import", "train", "relationships", "customers", "propensity", "score", "live", "serving")
+NAMES = ("import", "train", "relationships", "customers", "propensity", "score", "live", "serving", "dashboard")
 
 
 def main(names: list[str]) -> int:

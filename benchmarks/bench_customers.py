@@ -1,20 +1,29 @@
-"""What accounts are worth: fit and prediction, beside one evaluation of the likelihood over the same accounts."""
+"""What accounts are worth, beside one evaluation of the likelihood; all that is learned of them, beside one sort."""
+
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaln, gammaln
 
+from benchmarks.histories import ALPHA, AS_OF, DAYS, A, B, R, learn, order_lines, purchases
 from benchmarks.measure import peak_memory_mib, show, time_in_turn
 from models.customers.history import PurchaseHistory, history_of_events
+from models.customers.learn import learn_customers
 from models.customers.lifetime_value import ValueParameters, estimate_value
+from models.data.interactions import Interactions
+from models.data.split import DAY_SECONDS
 
 SIZES = (10_000, 100_000, 1_000_000)
 ROUNDS = 3
-DAYS = 300
-R, ALPHA, A, B = 0.8, 20.0, 0.9, 3.0
 
 
 def main() -> None:
+    show_value()
+    show_learning()
+
+
+def show_value() -> None:
     rows, rows_with_intervals = [], []
     for size in SIZES:
         history = simulate(size)
@@ -28,6 +37,36 @@ def main() -> None:
         rows.append((f"{size:,} accounts", seconds["ours"], seconds["floor"], ""))
         rows_with_intervals.append((f"{size:,} accounts, with intervals", seconds["all"], seconds["floor"], peak))
     show("P(active), purchases, spend and value ahead", "one likelihood", rows + rows_with_intervals)
+
+
+def show_learning() -> None:
+    """Value, segments, clusters, their figures and series: the whole of ``learn_accounts``."""
+    rows = []
+    for size in SIZES:
+        interactions = order_lines(size)
+        seconds = time_in_turn(
+            ROUNDS,
+            ours=lambda one=interactions: learn(one),  # type: ignore[misc]
+            value=lambda one=interactions: learn_customers(one, AS_OF),  # type: ignore[misc]
+            floor=lambda one=interactions: sort_and_sum(one),  # type: ignore[misc]
+        )
+        share = median(value / whole for value, whole in zip(seconds["value"], seconds["ours"], strict=True))
+        bare, peak = peak_memory_mib(order_lines, size), peak_memory_mib(learn_simulated, size)
+        note = f"value {share:.0%} of it; peak {peak:,.0f} MiB, {interactions.n_lines:,} lines alone {bare:,.0f}"
+        rows.append((f"{size:,} accounts", seconds["ours"], seconds["floor"], note))
+    show("All that is learned of accounts: value, segments, clusters, series", "one sort and sum", rows)
+
+
+def learn_simulated(size: int) -> None:
+    """All of it in a process of its own."""
+    learn(order_lines(size))
+
+
+def sort_and_sum(interactions: Interactions) -> NDArray[np.float64]:
+    """Bring the lines into the order of accounts and days, and sum up each account: the least that all of it takes."""
+    days = interactions.time // DAY_SECONDS
+    np.argsort(interactions.account * (days.max() + 1) + days)
+    return np.bincount(interactions.account, weights=interactions.amount_minor).astype(np.float64)
 
 
 def estimate_simulated(size: int) -> None:
@@ -47,18 +86,8 @@ def likelihood(history: PurchaseHistory) -> float:
 def simulate(size: int) -> PurchaseHistory:
     """Let accounts buy as the models say."""
     random = np.random.default_rng(size)
-    rate, leaving = random.gamma(R, 1 / ALPHA, size), random.beta(A, B, size)
+    account, time = purchases(size, random)
     scale = random.gamma(3.5, 1 / 2_000, size)
-    at = random.uniform(0, DAYS / 2, size)
-    whose, when = [], []
-    active: NDArray[np.int64] = np.arange(size)
-    while len(active):
-        whose.append(active)
-        when.append(at[active])
-        active = active[random.random(len(active)) >= leaving[active]] if len(whose) > 1 else active
-        at[active] += random.exponential(1 / rate[active])
-        active = active[at[active] < DAYS]
-    account, time = np.concatenate(whose), np.concatenate(when)
     return history_of_events(
         account.astype(np.int32),
         (time * 86_400).astype(np.int64),

@@ -5,49 +5,21 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
 from rich.table import Table
 
-from benchmarks.load import Outcome, load, request_bytes
+from benchmarks.homes import artifact_folder, demo_home, known, make_key, size_mib, synthetic_home
+from benchmarks.jobs import ROUNDS, SECONDS, Job, check, middle
+from benchmarks.load import load, request_bytes
 from benchmarks.measure import console
-from benchmarks.servers import BIN, Server, hello_server, nextoffer_server
-from benchmarks.worlds import write_world
-from service.app import utc_now
-from service.auth.queries import create_key
-from service.database import alembic_config, create_database_engine, session_factory, session_scope
-from service.registry.store import ArtifactStore
+from benchmarks.servers import hello_server, nextoffer_server
 
-FOLDER = Path("var/bench").resolve()
-ROUNDS = 5
-SECONDS = 3.0
-LOAD_SHARE = 0.6
 SIZES = (2_469, 200_000, 2_000_000)
 N_REQUESTS = 5_000
 BATCH = 1_000
-
-
-@dataclass
-class Job:
-    """One kind of request, and what each round of it saw."""
-
-    name: str
-    server: Server
-    requests: Sequence[bytes]
-    connections: int = 16
-    full: list[Outcome] = field(default_factory=list)
-    partial: list[Outcome] = field(default_factory=list)
-
-    def run(self) -> None:
-        """As fast as it goes, then at 60 % of that."""
-        self.full.append(
-            load(self.server.port, self.requests, seconds=SECONDS, connections=self.connections, pids=self.server.pids)
-        )
-        rate = LOAD_SHARE * self.full[-1].per_second
-        self.partial.append(load(self.server.port, self.requests, seconds=SECONDS, connections=64, rate=rate))
 
 
 def main() -> None:
@@ -182,58 +154,6 @@ def show_memory(home: Path) -> None:
     console.print(table)
 
 
-def demo_home() -> Path:
-    """A folder with the demo's database and artifact, made once."""
-    home = FOLDER / "demo"
-    home.mkdir(parents=True, exist_ok=True)
-    subprocess.run([str(BIN / "nextoffer"), "demo", "--no-serve"], cwd=home, check=True, stdout=subprocess.DEVNULL)
-    return home
-
-
-def synthetic_home(n_accounts: int) -> Path:
-    """A folder with an empty database and an artifact of so many accounts, made once."""
-    home = FOLDER / f"accounts-{n_accounts}"
-    (home / "var").mkdir(parents=True, exist_ok=True)
-    migrate(home)
-    if ArtifactStore(home / "var" / "artifacts").active_version() is None:
-        write_world(home / "var" / "artifacts", n_accounts)
-    return home
-
-
-def migrate(home: Path) -> None:
-    from alembic import command
-
-    command.upgrade(alembic_config(database_url(home)), "head")
-
-
-def make_key(home: Path) -> str:
-    engine = create_database_engine(database_url(home))
-    with session_scope(session_factory(engine)) as session:
-        key = create_key(session, "benchmark", ["recommend"], utc_now())
-    engine.dispose()
-    return key
-
-
-def database_url(home: Path) -> str:
-    return f"sqlite:///{home}/var/nextoffer.db"
-
-
-def artifact_folder(home: Path) -> Path:
-    store = ArtifactStore(home / "var" / "artifacts")
-    return store.folder_of(store.active_version() or "")
-
-
-def size_mib(home: Path) -> float:
-    return sum(path.stat().st_size for path in artifact_folder(home).iterdir()) / 2**20
-
-
-def known(home: Path) -> tuple[list[str], list[str]]:
-    """The artifact's accounts, and its 3,000 most popular products."""
-    content = ArtifactStore(home / "var" / "artifacts").open(artifact_folder(home).name).content
-    popular = content.popular_products[:3000].tolist()
-    return list(content.account_ids.texts), [content.products.ids.texts[row] for row in popular]
-
-
 def account_requests(accounts: Sequence[str], key: str) -> list[bytes]:
     drawn = random.Random(1).choices(accounts, k=N_REQUESTS)  # noqa: S311
     return [request_bytes("GET", f"/v1/recommendations/{account}", key) for account in drawn]
@@ -249,13 +169,3 @@ def batch_requests(accounts: Sequence[str], key: str, *, dry_run: bool = False) 
     rng = random.Random(1)  # noqa: S311
     bodies = [{"account_ids": rng.choices(accounts, k=BATCH), "dry_run": dry_run} for _ in range(20)]
     return [request_bytes("POST", "/v1/recommendations/batch", key, json.dumps(body).encode()) for body in bodies]
-
-
-def check(rounds: Sequence[Outcome]) -> None:
-    """A failed answer makes every figure worthless."""
-    if failed := [one.failures for one in rounds if one.failures]:
-        raise RuntimeError(f"answers failed: {failed}")
-
-
-def middle(rounds: Sequence[Outcome], figure: Callable[[Outcome], float]) -> float:
-    return median(figure(one) for one in rounds)

@@ -41,13 +41,14 @@ class Outcome:
 
     @property
     def failures(self) -> dict[bytes, int]:
-        return {status: n for status, n in self.statuses.items() if not status.startswith(b"2")}
+        return {status: n for status, n in self.statuses.items() if not status.startswith(b"2") and status != b"304"}
 
 
-def request_bytes(method: str, path: str, key: str | None, body: bytes = b"") -> bytes:
-    """Lay out one request."""
+def request_bytes(method: str, path: str, key: str | None, body: bytes = b"", etag: str | None = None) -> bytes:
+    """Lay out one request. etag: of the answer that the caller has."""
     lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1"]
     lines += [f"Authorization: Bearer {key}"] if key else []
+    lines += [f"If-None-Match: {etag}"] if etag else []
     lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"] if body else []
     return "\r\n".join([*lines, "", ""]).encode() + body
 
@@ -73,7 +74,7 @@ class _Connection(asyncio.Protocol):
         if head < 0:
             return
         at = self.buffer.lower().find(b"content-length: ", 0, head)
-        length = int(self.buffer[at + 16 : self.buffer.index(b"\r\n", at)])
+        length = int(self.buffer[at + 16 : self.buffer.index(b"\r\n", at)]) if at > 0 else 0  # a 304 has none
         if len(self.buffer) >= head + 4 + length:
             status, self.buffer = self.buffer[9:12], b""
             self.pool.done(self, status)

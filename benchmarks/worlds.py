@@ -1,5 +1,6 @@
 """Artifacts of any size, written without training, to show how serving grows."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,17 +25,24 @@ N_CANDIDATES = 100
 N_EXPLAINED = 20
 N_NEIGHBOURS = 100
 N_OWNED = 20
+N_LINES = 30
+N_CATEGORIES = 198
+"""A multiple of six, as the number of lines is, so that tastes are groups of both."""
 
 
 def write_world(root: Path, n_accounts: int, seed: int = 1) -> str:
     """Write and activate an artifact of random lists, shaped as training writes them; return its version."""
-    content = world(n_accounts, np.random.default_rng(seed))
+    return write_content(root, world(n_accounts, np.random.default_rng(seed)), "2024-01-01T00:00:00Z")
+
+
+def write_content(root: Path, content: Content, as_of: str) -> str:
+    """Write and activate an artifact; return its version."""
 
     def describe(files: dict[str, FileEntry]) -> Manifest:
         return Manifest(
-            as_of="2024-01-01T00:00:00Z",
+            as_of=as_of,
             data_fingerprint="0" * 64,
-            counts={"accounts": n_accounts, "products": N_PRODUCTS},
+            counts={"accounts": len(content.account_ids), "products": N_PRODUCTS},
             parameters={},
             metrics={},
             verdict=Verdict(is_approved=True, reason="Made for a benchmark."),
@@ -53,7 +61,7 @@ def world(n_accounts: int, rng: np.random.Generator) -> Content:
     scores = np.broadcast_to(np.linspace(1, 0.1, N_CANDIDATES, dtype=np.float32), shape)
     owned = np.sort(rng.integers(0, N_PRODUCTS, (n_accounts, N_OWNED), dtype=np.int32), axis=1)
     return Content(
-        account_ids=IdIndex.of(in_hash_order(f"account-{number}" for number in range(n_accounts))),
+        account_ids=IdIndex.of(account_names(n_accounts)),
         products=_products(),
         popular_products=rng.permutation(N_PRODUCTS).astype(np.int32),
         popular_scores=np.arange(N_PRODUCTS, 0, -1, dtype=np.float32),
@@ -67,6 +75,22 @@ def world(n_accounts: int, rng: np.random.Generator) -> Content:
         neighbour_scores=np.sort(rng.random((N_PRODUCTS, N_NEIGHBOURS), dtype=np.float32), axis=1)[:, ::-1].copy(),
         **nothing_learned(n_accounts, N_CANDIDATES, N_PRODUCTS),
         report=b"{}",
+    )
+
+
+def account_names(n_accounts: int) -> list[str]:
+    """Identifiers, in the order of an artifact."""
+    return in_hash_order(f"account-{number}" for number in range(n_accounts))
+
+
+def grouped_products() -> Products:
+    """The same products in lines and categories that are dealt out in turn, with a margin of a quarter of the price."""
+    products = _products()
+    return replace(
+        products,
+        lines=TextColumn.of(f"Line {row % N_LINES}" for row in range(N_PRODUCTS)),
+        categories=TextColumn.of(f"Category {row % N_CATEGORIES}" for row in range(N_PRODUCTS)),
+        margins_minor=products.prices_minor // 4,
     )
 
 

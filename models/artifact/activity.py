@@ -32,3 +32,21 @@ class Activity:
     def owner(self) -> NDArray[np.int32]:
         """Int32 (N,): the account row of each day."""
         return np.repeat(np.arange(len(self.offsets) - 1, dtype=np.int32), np.diff(self.offsets))
+
+    def select(self, rows: NDArray[np.integer]) -> "Activity":
+        """The days of some accounts, in their order. rows: int (n,)."""
+        begins, n_days = self.offsets[rows], self.offsets[rows + 1] - self.offsets[rows]
+        offsets = np.concatenate([[0], n_days.cumsum()]).astype(np.int64)
+        places = np.repeat(begins - offsets[:-1], n_days) + np.arange(offsets[-1])
+        columns = (self.day, self.orders, self.spend_minor, self.margin_minor)
+        return Activity(offsets, *(column[places] for column in columns))
+
+    def total(self, values: NDArray[np.integer], where: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Int64 (A,): sums over the days of each account. values: int (N,). where: bool (N,), the days that count."""
+        until = np.zeros(len(values) + 1, dtype=np.int64)
+        np.cumsum(np.where(where, values, 0), out=until[1:])
+        return until[self.offsets[1:]] - until[self.offsets[:-1]]
+
+    def any(self, where: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Bool (A,): which accounts have any of some days. where: bool (N,)."""
+        return self.total(where.view(np.int8), where) > 0

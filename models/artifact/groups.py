@@ -10,6 +10,8 @@ from models.artifact.ids import TextColumn
 
 ACCOUNTS_PER_BATCH = 65_536
 NO_GROUP = -1
+_BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).astype(np.int64)
+"""Int64 (256, 8): the bits of each byte, as packbits lays them out."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,11 @@ class Groups:
         codes: int16 (A,), each account's segment, below n_segments; negative for one that is in none.
         Returns int64 (n_segments, G).
         """
-        counts = np.zeros((n_segments, len(self)), dtype=np.int64)
-        for accounts, is_owned in self.batches():
-            account, group = is_owned.nonzero()
-            code = codes[accounts][account]
-            flat = code[code >= 0].astype(np.int64) * len(self) + group[code >= 0]
-            counts += np.bincount(flat, minlength=counts.size).reshape(counts.shape)
-        return counts
+        counts = np.zeros((n_segments, 8 * self.owned.shape[1]), dtype=np.int64)
+        is_in = codes >= 0
+        segment = codes[is_in].astype(np.int64) * 256
+        # Accounts are counted by eight bits at once: much less work than looking at each bit of each account.
+        for byte in range(self.owned.shape[1]):
+            found = np.bincount(segment + self.owned[is_in, byte], minlength=n_segments * 256)
+            counts[:, 8 * byte : 8 * byte + 8] = found.reshape(n_segments, 256) @ _BITS
+        return counts[:, : len(self)]

@@ -1,8 +1,9 @@
 """What is measured of segments: at training for all that are built in, in the service for those that people define."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,16 +11,20 @@ from numpy.typing import NDArray
 from models.artifact.activity import Activity
 from models.artifact.customers import Customers
 from models.artifact.groups import Groups
-from models.artifact.segments import COUNTS
 
 WINDOW_DAYS = 365
 RETENTION_DAYS = 90
 NORMAL_95 = 1.96
 WIDTH_80 = 2 * 1.2816
 """Between the ends of an interval that holds four of five, in standard deviations of a normal distribution."""
-_UNITS = {"week": "datetime64[W]", "month": "datetime64[M]", "quarter": "datetime64[M]", "year": "datetime64[Y]"}
-_FIRST_MONDAY = 4
-"""Days from 1970-01-01, a Thursday, to the Monday after it."""
+
+
+class Totals(NamedTuple):
+    """Of all accounts: what shares are taken of."""
+
+    size: float
+    revenue: float
+    value: float
 
 
 @dataclass(frozen=True)
@@ -32,107 +37,124 @@ class Measured:
     as_of_day: int
     has_margins: bool
 
+    def select(self, rows: NDArray[np.integer]) -> "Measured":
+        """The same of some accounts. rows: int (n,)."""
+        customers = Customers(**{of.name: getattr(self.customers, of.name)[rows] for of in fields(Customers)})
+        lines = replace(self.lines, owned=self.lines.owned[rows])
+        return replace(self, customers=customers, activity=self.activity.select(rows), lines=lines)
+
     @cached_property
-    def everyone(self) -> dict[str, float]:
+    def figures(self) -> dict[str, NDArray[Any]]:
+        """What is summed up over accounts, (A,) each: whole numbers, flags, and float64."""
+        customers, activity = self.customers, self.activity
+        expected = customers.value[:, 0].astype(np.float64)
+        spread = (customers.value[:, 2] - customers.value[:, 1]).astype(np.float64) / WIDTH_80
+        is_told, is_valued = np.isfinite(customers.is_alive), np.isfinite(expected)
+        since = self.as_of_day - activity.day
+        in_window = (since <= WINDOW_DAYS) & (since > 0)
+        bought, recent = (activity.orders > 0) & (since > 0), since <= RETENTION_DAYS
+        recently = activity.any(bought & recent)
+        before = activity.any(bought & ~recent & (since <= 2 * RETENTION_DAYS))
+        return {
+            "size": np.ones(len(customers), dtype=np.bool_),
+            "revenue": activity.total(activity.spend_minor, in_window),
+            "margin": activity.total(activity.margin_minor, in_window),
+            "orders": activity.total(activity.orders, in_window),
+            "active": activity.any(bought & in_window),
+            "before": before,
+            "retained": before & recently,
+            "told": is_told,
+            "churning": np.where(is_told, 1 - customers.is_alive, 0).astype(np.float64),
+            "valued": is_valued,
+            "value": np.where(is_valued, expected, 0),
+            "variance": np.where(is_valued, np.nan_to_num(spread) ** 2, 0),
+        }
+
+    @cached_property
+    def everyone(self) -> Totals:
         """The sums over all accounts."""
-        codes = np.zeros(len(self.customers), dtype=np.int16)
-        return {name: column[0].item() for name, column in _sums(self, codes, 1).items()}
+        return Totals(*(self.figures[name].sum().item() for name in Totals._fields))
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What the figures of one segment are made from. Those of two sets of accounts add up.
+
+    of: name -> sum of the accounts' ``Measured.figures``. owners: int64 (G,), accounts that own something of each line.
+    """
+
+    of: dict[str, Any]
+    owners: NDArray[np.int64]
+
+    def plus(self, other: "Sums", sign: int = 1) -> "Sums":
+        """Add some accounts, or take them away (sign -1)."""
+        return Sums(
+            {name: value + sign * other.of[name] for name, value in self.of.items()},
+            self.owners + sign * other.owners,
+        )
 
 
 def measure_segments(facts: Measured, codes: NDArray[np.int16], n_segments: int) -> list[dict[str, Any]]:
-    """Measure segments that share no account.
+    """Measure segments that share no account; see ``sum_segments`` and ``describe_sums``."""
+    lines = list(facts.lines.names)
+    return [
+        describe_sums(sums, lines, facts.everyone, has_margins=facts.has_margins)
+        for sums in sum_segments(facts, codes, n_segments)
+    ]
+
+
+def sum_segments(facts: Measured, codes: NDArray[np.int16], n_segments: int) -> list[Sums]:
+    """Sum up segments that share no account.
 
     codes: int16 (A,), each account's segment, below n_segments; negative for one that is in none.
-    Returns one dictionary per segment. Sums are of the last 365 days, money in minor units; shares are None where
-    there is nothing to take a share of. Retention: of the accounts that bought within the 90 days before the last 90,
-    the share that bought within the last 90, with Wilson's 95 % interval.
     """
-    sums = _sums(facts, codes, n_segments)
+    segment_of = np.where(codes >= 0, codes, n_segments).astype(np.int64)
+    sums: dict[str, list[Any]] = {}
+    for name, values in facts.figures.items():
+        found = np.bincount(segment_of, weights=values.astype(np.float64), minlength=n_segments + 1)[:n_segments]
+        sums[name] = (found if values.dtype == np.float64 else found.round().astype(np.int64)).tolist()
     owners = facts.lines.count_owners(codes, n_segments)
-    line_names = list(facts.lines.names)
-    found = []
-    for segment in range(n_segments):
-        of = {name: column[segment].item() for name, column in sums.items()}
-        found.append(_describe(facts, of, line_names, owners[segment].tolist()))
-    return found
+    return [Sums({name: of[segment] for name, of in sums.items()}, owners[segment]) for segment in range(n_segments)]
 
 
-def _describe(facts: Measured, of: dict[str, Any], lines: list[str], owners: list[int]) -> dict[str, Any]:
-    size, everyone = of["size"], facts.everyone
+def describe_sums(sums: Sums, lines: Sequence[str], everyone: Totals, *, has_margins: bool) -> dict[str, Any]:
+    """Make a segment's figures of its sums. lines: names of the product lines.
+
+    Sums are of the last 365 days, money in minor units; shares are None where there is nothing to take a share of.
+    Retention: of the accounts that bought within the 90 days before the last 90, the share that bought within the last
+    90, with Wilson's 95 % interval.
+    """
+    of, size = sums.of, sums.of["size"]
     return {
         "size": size,
-        "share_of_accounts": _share(size, everyone["size"]),
+        "share_of_accounts": _share(size, everyone.size),
         "window_days": WINDOW_DAYS,
         "revenue_minor": of["revenue"],
-        "share_of_revenue": _share(of["revenue"], everyone["revenue"]),
-        "margin_minor": of["margin"] if facts.has_margins else None,
+        "share_of_revenue": _share(of["revenue"], everyone.revenue),
+        "margin_minor": of["margin"] if has_margins else None,
         "orders": of["orders"],
         "active_accounts": of["active"],
         "average_order_value_minor": _share(of["revenue"], of["orders"], 2),
         "retention": share_with_interval(of["retained"], of["before"]) | {"days": RETENTION_DAYS},
         "churn_risk": {"value": _share(of["churning"], of["told"]), "n": of["told"]},
         "value_ahead": _value_ahead(of),
-        "share_of_value_ahead": _share(of["value"], everyone["value"]),
+        "share_of_value_ahead": _share(of["value"], everyone.value),
         "penetration": [
             {"line": name, "accounts": count, "share": _share(count, size)}
-            for name, count in zip(lines, owners, strict=True)
+            for name, count in zip(lines, sums.owners.tolist(), strict=True)
         ],
     }
 
 
 def _value_ahead(of: dict[str, float]) -> dict[str, Any]:
-    half = NORMAL_95 * float(np.sqrt(of["variance"]))
+    # Accounts that were added and taken away again may leave a little less than nothing.
+    half = NORMAL_95 * max(of["variance"], 0.0) ** 0.5
     expected = of["value"]
     return {
         "expected_minor": round(expected),
         "low_minor": round(max(expected - half, 0.0)),
         "high_minor": round(expected + half),
         "n": of["valued"],
-    }
-
-
-def _sums(facts: Measured, codes: NDArray[np.int16], n: int) -> dict[str, NDArray[Any]]:
-    customers, activity = facts.customers, facts.activity
-    is_in = codes >= 0
-    of_account = np.where(is_in, codes, n).astype(np.int64)
-
-    def add(values: NDArray[Any], where: NDArray[np.bool_]) -> NDArray[Any]:
-        return np.bincount(of_account[where], weights=values[where].astype(np.float64), minlength=n + 1)[:n]
-
-    def count(where: NDArray[np.bool_]) -> NDArray[np.int64]:
-        return np.bincount(of_account[where], minlength=n + 1)[:n]
-
-    owner = activity.owner()
-    since = facts.as_of_day - activity.day
-    in_window = (since <= WINDOW_DAYS) & (since > 0)
-    code = of_account[owner]
-
-    def over_window(values: NDArray[Any]) -> NDArray[np.int64]:
-        weights = np.where(in_window, values, 0).astype(np.float64)
-        return np.bincount(code, weights=weights, minlength=n + 1)[:n].round().astype(np.int64)
-
-    def bought(first: int, last: int) -> NDArray[np.bool_]:
-        flags = np.zeros(len(codes), dtype=np.bool_)
-        flags[owner[(activity.orders > 0) & (since > first) & (since <= last)]] = True
-        return flags
-
-    recent, before = bought(0, RETENTION_DAYS), bought(RETENTION_DAYS, 2 * RETENTION_DAYS)
-    expected = customers.value[:, 0].astype(np.float64)
-    spread = (customers.value[:, 2] - customers.value[:, 1]).astype(np.float64) / WIDTH_80
-    is_told, is_valued = np.isfinite(customers.is_alive), np.isfinite(expected)
-    return {
-        "size": count(is_in),
-        "revenue": over_window(activity.spend_minor),
-        "margin": over_window(activity.margin_minor),
-        "orders": over_window(activity.orders),
-        "active": count(bought(0, WINDOW_DAYS)),
-        "before": count(before),
-        "retained": count(before & recent),
-        "told": count(is_told),
-        "churning": add(1 - customers.is_alive, is_told),
-        "valued": count(is_valued),
-        "value": add(expected, is_valued),
-        "variance": add(np.nan_to_num(spread) ** 2, is_valued),
     }
 
 
@@ -150,52 +172,3 @@ def share_with_interval(count: int, n: int) -> dict[str, Any]:
 
 def _share(part: float, whole: float, digits: int = 6) -> float | None:
     return round(part / whole, digits) if whole else None
-
-
-def interval_starts(first_day: int, as_of_day: int, interval: str) -> NDArray[np.int32]:
-    """Return int32 (P,): the first days of the intervals from ``first_day`` up to the day before ``as_of_day``.
-
-    Weeks begin on Mondays (ISO 8601); days are counted from 1970-01-01.
-    """
-    ends = np.array([first_day, max(as_of_day - 1, first_day)], dtype=np.int64)
-    if interval == "week":
-        low, high = (ends - _FIRST_MONDAY) // 7
-        return (np.arange(low, high + 1) * 7 + _FIRST_MONDAY).astype(np.int32)
-    low, high = ends.astype("datetime64[D]").astype(_UNITS[interval]).astype(np.int64)
-    step = 3 if interval == "quarter" else 1
-    periods = np.arange(low // step, high // step + 1) * step
-    return periods.astype(_UNITS[interval]).astype("datetime64[D]").astype(np.int32)
-
-
-def measure_series(
-    activity: Activity, codes: NDArray[np.int16], n_segments: int, starts: NDArray[np.int32]
-) -> NDArray[np.int64]:
-    """Count, over intervals, what the accounts of each segment bought.
-
-    codes:  int16 (A,), each account's segment now, below n_segments; negative for one that is in none.
-    starts: int32 (P,), ascending, the first not after the first day of the activity.
-    Returns int64 (n_segments, P, 5), see COUNTS.
-    """
-    n_periods = len(starts)
-    counts = np.zeros((n_segments, n_periods, len(COUNTS)), dtype=np.int64)
-    if not len(activity.day):
-        return counts
-    owner = activity.owner()
-    period = starts.searchsorted(activity.day, side="right") - 1
-    code = codes[owner].astype(np.int64)
-    key, size = code * n_periods + period, n_segments * n_periods
-    is_in = code >= 0
-    for place, values in ((1, activity.orders), (2, activity.spend_minor), (3, activity.margin_minor)):
-        sums = np.bincount(key[is_in], weights=values[is_in].astype(np.float64), minlength=size)
-        counts[:, :, place] = sums.round().astype(np.int64).reshape(n_segments, n_periods)
-    buying = activity.orders > 0
-    pair = owner[buying].astype(np.int64) * n_periods + period[buying]
-    pair = pair[np.concatenate([[True], pair[1:] != pair[:-1]])] if len(pair) else pair
-    account, at = pair // n_periods, pair % n_periods
-    was_there = np.zeros(len(pair), dtype=np.bool_)
-    was_there[1:] = (pair[1:] == pair[:-1] + 1) & (account[1:] == account[:-1])
-    segment = codes[account].astype(np.int64)
-    for place, which in ((0, segment >= 0), (4, (segment >= 0) & was_there)):
-        found = np.bincount((segment * n_periods + at)[which], minlength=size)
-        counts[:, :, place] = found.reshape(n_segments, n_periods)
-    return counts

@@ -138,31 +138,33 @@ def value_intervals(
 
     Drawn from what both models say of the account: whether it is active, its own rate, leaving probability and mean
     spend. With these, the number of purchases is the lesser of a Poisson and a geometric number. A purchase is
-    discounted as the mean one is. Each account's draws depend on its place and the seed alone.
+    discounted as the mean one is. Accounts are drawn in blocks, each from its place and the seed.
     """
     discount = discounted_purchases(buying, parameters, x, last, age) / np.maximum(
         buying.expected_purchases(float(parameters.value_days), x, last, age), np.finfo(float).tiny
     )
     is_alive = buying.is_alive(x, last, age)
     answer = np.empty((len(x), 2))
+    knows = (x > 0) & (mean_spend > 0)
+    repeats, spend_known = np.where(knows, x, 0.0), np.where(knows, mean_spend, 0.0)
 
     def draw(begin: int) -> None:
         rows = slice(begin, begin + BLOCK)
         random = np.random.default_rng((parameters.seed, begin))
-        shape = (len(x[rows]), DRAWS)
-        n = x[rows, None]
-        rate = random.standard_gamma(buying.r + n, shape) / (buying.alpha + age[rows, None])
-        leaving = random.beta(buying.a, buying.b + n, shape)
-        bought = np.minimum(
-            random.poisson(rate * parameters.value_days), random.geometric(np.clip(leaving, 1e-12, 1.0), shape)
-        )
-        bought = bought * (random.random(shape) < is_alive[rows, None])
-        knows = (n > 0) & (mean_spend[rows, None] > 0)
-        known, spent = np.where(knows, n, 0.0), np.where(knows, mean_spend[rows, None], 0.0)
-        scale = random.standard_gamma(spending.q + spending.p * known, shape)
+        total = np.zeros((len(x[rows]), DRAWS))
+        # What an account that has left, or buys nothing, would have spent is not drawn: that is half of the work.
+        drawn = np.flatnonzero(random.random(total.shape) < is_alive[rows, None])
+        account = begin + drawn // DRAWS
+        rate = random.standard_gamma(buying.r + x[account]) / (buying.alpha + age[account])
+        bought = random.poisson(rate * parameters.value_days)
+        drawn, account, bought = (of[bought > 0] for of in (drawn, account, bought))
+        leaving = random.beta(buying.a, buying.b + x[account])
+        bought = np.minimum(bought, random.geometric(np.clip(leaving, 1e-12, 1.0)))
+        known, spent = repeats[account], spend_known[account]
+        scale = random.standard_gamma(spending.q + spending.p * known)
         mean = spending.p * (spending.gamma + known * spent) / scale
         # Of a sum of purchases, each gamma distributed with shape p around the account's mean.
-        total = random.standard_gamma(np.maximum(spending.p * bought, 1e-9)) * mean / spending.p * (bought > 0)
+        total.flat[drawn] = random.standard_gamma(np.maximum(spending.p * bought, 1e-9)) * mean / spending.p
         answer[rows] = np.quantile(total * discount[rows, None], INTERVAL, axis=1).T
 
     with ThreadPoolExecutor() as pool:

@@ -1,17 +1,18 @@
 """Every segment measured as of one moment, and how accounts moved since the snapshot before."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.artifact import Artifact, Customers, IdIndex, Segments
+from models.artifact import Activity, Artifact, Customers, IdIndex, Segments
 from models.artifact.customers import NOT_SEGMENTED
-from models.artifact.measures import Measured, interval_starts, measure_segments, measure_series
+from models.artifact.measures import Measured, measure_segments
 from models.artifact.segments import INTERVALS, Family, built_in_families, read_book
+from models.artifact.series import Calendar, interval_starts
 from models.customers.clusters import Clusters
 
 MOST_SNAPSHOTS = 400
@@ -45,20 +46,24 @@ def learn_segments(
     book |= _history(facts.as_of_day, families, codes, earlier)
     first_day = int(facts.activity.day.min()) if len(facts.activity.day) else facts.as_of_day - 1
     starts = {interval: interval_starts(first_day, facts.as_of_day, interval) for interval in INTERVALS}
-    series = {
-        interval: np.concatenate(
-            [measure_series(facts.activity, codes[:, column], n, starts[interval]) for column, n in enumerate(sizes)]
-        )
-        for interval in INTERVALS
-    }
+    series = _series(facts.activity, codes, sizes, starts)
     return Segments(
         codes=codes,
         since=_since(facts.as_of_day, families, codes, earlier),
         members=_members(codes, facts.customers),
         book=np.frombuffer(json.dumps(book, sort_keys=True).encode(), dtype=np.uint8),
         **{f"starts_{interval}": starts[interval] for interval in INTERVALS},  # type: ignore[arg-type]
-        **{f"series_{interval}": series[interval] for interval in INTERVALS},
+        **{f"series_{interval}": series[interval] for interval in INTERVALS},  # type: ignore[arg-type]
     )
+
+
+def _series(
+    activity: Activity, codes: NDArray[np.int16], sizes: Sequence[int], starts: Mapping[str, NDArray[np.int32]]
+) -> dict[str, NDArray[np.int64]]:
+    """By interval, int64 (S, P, 5), see ``Segments``: the segments of all families, each family of so many."""
+    calendar = Calendar(activity, starts)
+    counted = [calendar.count(codes[:, column], n) for column, n in enumerate(sizes)]
+    return {interval: np.concatenate([of[interval] for of in counted]) for interval in starts}
 
 
 def _codes(

@@ -44,8 +44,8 @@ def trends_of(history: PurchaseHistory, as_of_day: float) -> NDArray[np.int8]:
     """
     n = len(history.n_purchases)
     since = as_of_day - history.day
-    is_repeat = np.ones(len(since), dtype=np.bool_)
-    is_repeat[np.unique(history.account, return_index=True)[1]] = False
+    is_repeat = np.zeros(len(since), dtype=np.bool_)
+    is_repeat[1:] = history.account[1:] == history.account[:-1]
     is_recent = is_repeat & (since < RECENT_DAYS)
     is_before = is_repeat & (since >= RECENT_DAYS) & (since < RECENT_DAYS + BEFORE_DAYS)
     recent, before = (np.bincount(history.account[mask], minlength=n) for mask in (is_recent, is_before))

@@ -10,7 +10,7 @@ from service.accounts.value import number, whole
 from service.catalogue.cursors import decode_cursor, encode_cursor
 from service.catalogue.errors import InvalidCursor
 from service.segments.book import RULE_FAMILY, Segment, SegmentBook, as_date
-from service.segments.membership import Members
+from service.segments.roll import Members
 
 SUMMARY = ("size", "share_of_accounts", "revenue_minor", "share_of_revenue", "churn_risk", "value_ahead")
 EXAMPLES = 10
@@ -49,7 +49,7 @@ def describe_segment(book: SegmentBook, segment: Segment) -> dict[str, Any]:
 def describe_preview(book: SegmentBook, members: Members) -> dict[str, Any]:
     """Describe who a rule is true of."""
     segment = book.measure(members)
-    rows = book.members(segment)[:EXAMPLES].tolist()
+    rows, _ = book.accounts(segment, 0, EXAMPLES)
     examples = [book.content.account_ids.texts[row] for row in rows] + sorted(members.newcomers)
     told = {name: segment.measured[name] for name in ("share_of_accounts", "revenue_minor", "value_ahead")}
     return {"accounts": members.size, "examples": examples[:EXAMPLES], **told}
@@ -91,15 +91,14 @@ def page_of_accounts(book: SegmentBook, segment: Segment, cursor: str | None, li
     A cursor holds within one artifact: in another, accounts stand elsewhere.
     """
     begin = _read_cursor(book, cursor) if cursor is not None else 0
-    members = book.members(segment)
-    rows = members[begin : begin + limit].tolist()
+    rows, n_known = book.accounts(segment, begin, begin + limit)
     since = book.content.segments.since[rows, segment.column].tolist() if segment.column >= 0 else [None] * len(rows)
     items = [describe_account(book, row, day) for row, day in zip(rows, since, strict=True)]
     newcomers = sorted(segment.newcomers)
-    first = max(begin - len(members), 0)
+    first = max(begin - n_known, 0)
     items += [{**NEWCOMER, "account_id": of} for of in newcomers[first : first + limit - len(rows)]]
     end = begin + len(items)
-    has_more = end < len(members) + len(newcomers)
+    has_more = end < n_known + len(newcomers)
     return {"items": items, "next_cursor": encode_cursor([book.version, end]) if has_more else None}
 
 

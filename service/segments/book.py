@@ -10,14 +10,16 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from models.artifact import NO_NUMBER, Content
+from models.artifact import Content
 from models.artifact.customers import NOT_SEGMENTED
-from models.artifact.measures import Measured, measure_segments, measure_series
+from models.artifact.measures import Totals, describe_sums
 from models.artifact.segments import read_book
 from service.segments.errors import UnknownSegment
-from service.segments.membership import STRATEGIC, Members, Membership
+from service.segments.membership import STRATEGIC, Membership
+from service.segments.roll import Members
 from service.segments.schemas import SegmentKind
 
+EVERYONE = "all.accounts"
 LEARNED_FAMILIES = ("cluster",)
 RULE_FAMILY = {"id": "custom", "name": "Defined by people"}
 NOBODY: frozenset[str] = frozenset()
@@ -28,7 +30,7 @@ Series = tuple[NDArray[np.int32], NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class Segment:
-    """One segment. measured: see ``models.artifact.measures.measure_segments``.
+    """One segment. measured: see ``models.artifact.measures.describe_sums``.
 
     column, code, row: where the artifact has it; column is -1 for a segment of a rule. members: of such a one.
     traits: of a learned segment, what sets its accounts apart.
@@ -46,13 +48,13 @@ class Segment:
     traits: Sequence[Mapping[str, Any]] = ()
 
     @property
-    def newcomers(self) -> frozenset[str] | set[str]:
+    def newcomers(self) -> frozenset[str]:
         """Accounts in it that the artifact does not know."""
         return self.members.newcomers if self.members else NOBODY
 
 
 class SegmentBook:
-    """The segments of one artifact, and beside them those of rules: measured when they are first asked for."""
+    """The segments of one artifact, and beside them those of rules, measured as they are placed."""
 
     def __init__(self, content: Content, version: str | None, membership: Membership) -> None:
         self.content = content
@@ -61,7 +63,7 @@ class SegmentBook:
         self._told: dict[str, Any] = read_book(content.segments)
         self.families: list[dict[str, Any]] = self._told.get("families", [])
         self._learned = {segment.id: segment for segment in self._read()}
-        self._measured: dict[str, tuple[object, Segment]] = {}
+        self._described: dict[str, Segment] = {}
         activity = content.activity.day
         self.first_day = int(activity.min()) if len(activity) else 0
         self.report: dict[str, Any] = orjson.loads(content.report)
@@ -102,16 +104,16 @@ class SegmentBook:
             raise UnknownSegment(segment_id) from None
 
     def _ruled(self, members: Members) -> Segment:
-        """Measure a segment of a rule, unless nobody came or went since it was last measured."""
-        definition, stamp = members.definition, members.stamp
-        known = self._measured.get(definition.id)
-        if known is None or known[0] is not stamp:
-            known = self._measured[definition.id] = (stamp, self.measure(members))
-        return known[1]
+        """Describe a segment of a rule, unless nobody came or went since it was last described."""
+        known = self._described.get(members.definition.id)
+        if known is None or known.members is not members:
+            known = self._described[members.definition.id] = self.measure(members)
+        return known
 
     def measure(self, members: Members) -> Segment:
-        """Measure a segment of a rule."""
-        (measured,) = measure_segments(self._facts, codes_of(members), 1)
+        """Describe a segment of a rule by its sums."""
+        has_margins = self.membership.roll.has_margins
+        measured = describe_sums(members.sums, self._lines, self._everyone, has_margins=has_margins)
         measured["size"] = members.size
         family, kind = RULE_FAMILY["id"], SegmentKind.RULE
         if members.definition.id == STRATEGIC:
@@ -119,25 +121,45 @@ class SegmentBook:
         return Segment(members.definition.id, members.definition.name, family, kind, measured, members=members)
 
     @cached_property
-    def _facts(self) -> Measured:
-        content = self.content
-        has_margins = bool((content.products.margins_minor != NO_NUMBER).any())
-        return Measured(content.customers, content.activity, content.lines, self.as_of_day, has_margins)
+    def _lines(self) -> list[str]:
+        return list(self.content.lines.names)
+
+    @cached_property
+    def _everyone(self) -> Totals:
+        """What shares are taken of, as training counted it: counting it here would take longer with every account."""
+        everyone = self._learned.get(EVERYONE)
+        if everyone is None:
+            return Totals(0, 0, 0)
+        of = everyone.measured
+        return Totals(of["size"], of["revenue_minor"], of["value_ahead"]["expected_minor"])
 
     def members(self, segment: Segment) -> NDArray[np.int32]:
-        """Return the account rows of a segment, the most valuable first."""
+        """Return all account rows of a segment, the most valuable first: as many as there are."""
         if segment.members is None:
             return self.content.segments.members_of(segment.column, segment.code)
-        everyone: NDArray[np.int32] = self.content.segments.members[0]
-        return everyone[segment.members.is_in[everyone]]
+        rows: NDArray[np.int32] = self.membership.roll.rows[segment.members.ranks]
+        return rows
+
+    def codes_of(self, segment: Segment) -> NDArray[np.int16]:
+        """Int16 (A,): 0 for those that are in a segment, NOT_SEGMENTED for the others."""
+        codes = np.full(len(self.content.account_ids), NOT_SEGMENTED, dtype=np.int16)
+        codes[self.members(segment)] = 0
+        return codes
+
+    def accounts(self, segment: Segment, begin: int, end: int) -> tuple[list[int], int]:
+        """Return some account rows of a segment, the most valuable first; and how many the artifact has of it."""
+        if segment.members is None:
+            learned = self.content.segments.members_of(segment.column, segment.code)
+            return learned[begin:end].tolist(), len(learned)
+        ranks = segment.members.ranks
+        return self.membership.roll.rows[ranks[begin:end]].tolist(), len(ranks)
 
     def series(self, segment: Segment, interval: str) -> Series:
         """Return what the segment's accounts did, period by period."""
         segments = self.content.segments
-        starts = segments.starts(interval)
         if segment.members is None:
-            return starts, segments.series(interval)[segment.row]
-        return starts, measure_series(self.content.activity, codes_of(segment.members), 1, starts)[0]
+            return segments.starts(interval), segments.series(interval)[segment.row]
+        return segments.starts(interval), segment.members.series[interval]
 
     def snapshots(self, segment: Segment) -> Iterator[tuple[int, dict[str, Any]]]:
         """Go through what was measured at each training, the newest last: the day, and the figures."""
@@ -163,14 +185,8 @@ class SegmentBook:
                 if code != NOT_SEGMENTED and family["id"] != "strategic":
                     of = family["segments"][code]
                     yield of["id"], of["name"], day
-        for members in self.membership.segments():
-            if account_id in members.newcomers or (row is not None and members.is_in[row]):
-                yield members.definition.id, members.definition.name, None
-
-
-def codes_of(members: Members) -> NDArray[np.int16]:
-    """Int16 (A,): 0 for those that are in a segment, NOT_SEGMENTED for the others."""
-    return np.where(members.is_in, 0, NOT_SEGMENTED).astype(np.int16)
+        for definition in self.membership.segments_of(account_id, row):
+            yield definition.id, definition.name, None
 
 
 def as_date(since_epoch: int) -> date:

@@ -1,8 +1,7 @@
 """Who is in the segments that people define, now: kept in memory, and refreshed where facts changed."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from models.artifact import Content
 from service.segments.profiles import UNKNOWN_ROW, Profiles
+from service.segments.roll import Definition, Members, Roll
 from service.segments.rules import FieldRule, matches, reads_attributes
 
 STRATEGIC: Final = "strategic.accounts"
@@ -26,17 +26,6 @@ class Owner(Protocol):
         """Product rows that it owns now."""
 
 
-@dataclass(frozen=True)
-class Definition:
-    """A segment that people defined."""
-
-    id: str
-    name: str
-    description: str | None
-    rule: Any
-    updated_at: datetime | None = None
-
-
 STRATEGIC_DEFINITION: Final = Definition(
     STRATEGIC,
     "Strategic accounts",
@@ -45,32 +34,17 @@ STRATEGIC_DEFINITION: Final = Definition(
 )
 
 
-@dataclass
-class Members:
-    """Of one segment. is_in: bool (A,), by the artifact's rows. newcomers: accounts that the artifact does not know."""
-
-    definition: Definition
-    is_in: NDArray[np.bool_]
-    newcomers: set[str] = field(default_factory=set)
-    stamp: object = field(default_factory=object)
-    """Replaced whenever somebody comes or goes."""
-
-    @property
-    def size(self) -> int:
-        """Accounts."""
-        return int(self.is_in.sum()) + len(self.newcomers)
-
-
 class Membership:
     """One writer, many readers, as the live state that it is a part of. ``stamp`` is another object after each change.
 
-    owners: accounts whose orders changed since the artifact, with what they own now.
+    roll: the artifact's accounts. owners: accounts whose orders changed since the artifact, with what they own now.
     newcomers: accounts that are new since the artifact.
     """
 
     def __init__(self, content: Content, as_of_day: int, owners: Mapping[str, Owner]) -> None:
         self.stamp: object = object()
         self.strategic: set[str] = set()
+        self.roll = Roll(content, as_of_day)
         self._content = content
         self._as_of_day = as_of_day
         self._owners = owners
@@ -85,6 +59,13 @@ class Membership:
         """Return a segment of a rule."""
         return self._members.get(segment_id)
 
+    def segments_of(self, account_id: str, row: int | None) -> Iterator[Definition]:
+        """Go through the segments of rules that an account is in. row: where the artifact has it."""
+        rows = np.array([] if row is None else [row], dtype=np.int64)
+        for members in self.segments():
+            if account_id in members.newcomers or self.roll.has(members, rows).any():
+                yield members.definition
+
     @property
     def has_attributes(self) -> bool:
         """Tell whether any rule asks for attributes."""
@@ -97,12 +78,12 @@ class Membership:
     def define(self, definition: Definition, read: ReadAttributes) -> None:
         """Add or replace a segment, and place everyone."""
         attributes = read(None) if reads_attributes(definition.rule) else {}
-        members = self.preview(definition, attributes)
+        members = self.roll.with_series(self.preview(definition, attributes))
         self._members = {**self._members, definition.id: members}
         self.stamp = object()
 
     def preview(self, definition: Definition, attributes: Mapping[str, Attributes]) -> Members:
-        """Tell who would be in a segment. attributes: of every account, if the rule asks for them."""
+        """Tell who would be in a segment, save its series. attributes: of every account, if the rule asks for them."""
         texts = self._content.account_ids.texts
         n = len(texts)
         newcomers = sorted(self.newcomers)
@@ -119,9 +100,8 @@ class Membership:
                 owned_now[position] = owner.owned
         profiles = Profiles(self._content, self._as_of_day, rows, owned_now, is_strategic, by_position)
         found = matches(definition.rule, profiles)
-        return Members(
-            definition, found[:n].copy(), {of for of, is_in in zip(newcomers, found[n:], strict=True) if is_in}
-        )
+        new = frozenset(of for of, is_in in zip(newcomers, found[n:].tolist(), strict=True) if is_in)
+        return self.roll.measure(definition, np.flatnonzero(found[:n]), new)
 
     def _position(self, account_id: str, newcomers: Mapping[str, int]) -> int | None:
         row = self._content.account_ids.row_of(account_id)
@@ -149,19 +129,23 @@ class Membership:
             np.array([of in self.strategic for of in account_ids], dtype=np.bool_),
             [attributes.get(of, {}) for of in account_ids] if attributes else [],
         )
-        for members in self._members.values():
-            if _place(members, account_ids, rows, matches(members.definition.rule, profiles)):
-                members.stamp = self.stamp = object()
+        for segment_id, members in self._members.items():
+            is_in = matches(members.definition.rule, profiles)
+            placed = self._place(members, account_ids, rows, is_in)
+            if placed is not members:
+                self._members = {**self._members, segment_id: placed}
+                self.stamp = object()
 
-
-def _place(members: Members, account_ids: Sequence[str], rows: NDArray[np.int64], is_in: NDArray[np.bool_]) -> bool:
-    """Note who is in a segment now, and tell whether that changed anything."""
-    has_changed = False
-    for account_id, row, belongs in zip(account_ids, rows.tolist(), is_in.tolist(), strict=True):
-        if row == UNKNOWN_ROW:
-            has_changed |= belongs != (account_id in members.newcomers)
-            members.newcomers = members.newcomers - {account_id} | ({account_id} if belongs else set())
-        elif members.is_in[row] != belongs:
-            members.is_in[row] = belongs
-            has_changed = True
-    return has_changed
+    def _place(
+        self, members: Members, account_ids: Sequence[str], rows: NDArray[np.int64], is_in: NDArray[np.bool_]
+    ) -> Members:
+        """Return who is in a segment now: the same object if nobody came or went."""
+        is_known = rows != UNKNOWN_ROW
+        known, belongs = rows[is_known], is_in[is_known]
+        was_in = self.roll.has(members, known)
+        came, went = known[belongs & ~was_in], known[was_in & ~belongs]
+        if len(came) or len(went):
+            members = self.roll.change(members, came, went)
+        new = [(account_ids[place], bool(is_in[place])) for place in np.flatnonzero(~is_known).tolist()]
+        newcomers = members.newcomers.difference(of for of, _ in new).union(of for of, belongs in new if belongs)
+        return members if newcomers == members.newcomers else replace(members, newcomers=newcomers)

@@ -14,6 +14,9 @@ from models.artifact.segments import slug
 UNKNOWN_ROW: Final = -1
 """Of an account that the artifact does not know."""
 
+FEW: Final = 1_000
+"""Up to so many accounts are looked at one by one."""
+
 _TEXTS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "rfm": ("rfm_segment", tuple(map(slug, RFM_SEGMENTS))),
     "revenue_tier": ("revenue_tier", TIERS),
@@ -63,19 +66,18 @@ class Profiles:
         if name == "is_contractual":
             return _placed(is_known, customers.is_contractual[rows], np.zeros(self.n, dtype=np.bool_))
         if name in _TEXTS or name == "cluster":
-            codes, names = self._codes(name)
+            codes, names = self._codes(name, rows)
             texts = np.array([*names, ""], dtype=object)  # the code of those in none is -1: the last
-            return _placed(is_known, texts[codes[rows]], np.full(self.n, "", dtype=object))
+            return _placed(is_known, texts[codes], np.full(self.n, "", dtype=object))
         return _placed(is_known, self._numbers(name, rows), np.full(self.n, np.nan))
 
-    def _codes(self, name: str) -> tuple[NDArray[Any], tuple[str, ...]]:
+    def _codes(self, name: str, rows: NDArray[np.int64]) -> tuple[NDArray[Any], tuple[str, ...]]:
         if name == "cluster":
-            codes = self.content.segments.codes
-            n_clusters = int(codes[:, -1].max(initial=NOT_SEGMENTED)) + 1 if codes.shape[1] else 0
-            last = codes[:, -1] if codes.shape[1] else np.full(len(codes), NOT_SEGMENTED)
-            return last, tuple(f"cluster.{number}" for number in range(1, n_clusters + 1))
+            of_all = self.content.segments.codes
+            codes = of_all[rows, -1] if of_all.shape[1] else np.full(len(rows), NOT_SEGMENTED)
+            return codes, tuple(f"cluster.{code + 1}" for code in range(int(codes.max(initial=NOT_SEGMENTED)) + 1))
         column, names = _TEXTS[name]
-        return getattr(self.content.customers, column), names
+        return getattr(self.content.customers, column)[rows], names
 
     def _numbers(self, name: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         customers = self.content.customers
@@ -100,9 +102,13 @@ class Profiles:
         is_asked = self._is_asked(kind, names)
         content, is_known = self.content, self.rows != UNKNOWN_ROW
         found = np.zeros(self.n, dtype=np.bool_)
-        hits = np.concatenate([[0], is_asked[content.owned_products].cumsum()])
         rows, ends = self.rows[is_known], content.owned_offsets
-        found[is_known] = hits[ends[rows + 1]] > hits[ends[rows]]
+        if len(rows) <= FEW:
+            # An account that changed must not cost what all of them do.
+            found[is_known] = [is_asked[content.owned_by(row)].any() for row in rows.tolist()]
+        else:
+            hits = np.concatenate([[0], is_asked[content.owned_products].cumsum(dtype=np.int32)])
+            found[is_known] = hits[ends[rows + 1]] > hits[ends[rows]]
         for position, owned in self.owned_now.items():
             found[position] = is_asked[owned].any()
         return found

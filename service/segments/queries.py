@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from service.accounts.tables import Account
 from service.segments.errors import SegmentExists, TooManySegments, UnknownSegment
-from service.segments.membership import Definition
+from service.segments.roll import Definition
 from service.segments.rules import BoundedRule
 from service.segments.tables import DefinedSegment
 

@@ -19,8 +19,8 @@ from service.polled import polled_response
 from service.segments import answers
 from service.segments.book import SegmentBook
 from service.segments.errors import BuiltInSegment, NothingLearned
-from service.segments.membership import Definition
 from service.segments.queries import add_segment, attributes_of, remove_segment, replace_segment
+from service.segments.roll import Definition
 from service.segments.rules import reads_attributes
 from service.segments.schemas import (
     Interval,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.artifact import Cells, Room
 from models.artifact.whitespace import count_cells
-from service.segments.book import Segment, SegmentBook, codes_of
+from service.segments.book import Segment, SegmentBook
 from service.whitespace.errors import UnknownRow
 
 MOST_RANKED: Final = 64
@@ -77,15 +77,15 @@ class Wing:
         """Return a segment's cells, one row of them. Those of rules are counted when somebody came or went."""
         if segment.members is None:
             return self.counted.take(segment.row, segment.row + 1)
-        stamp = segment.members.stamp
+        stamp = segment.members
         known = self._of_rules.get(segment.id)
         if known is None or known[0] is not stamp:
-            known = self._of_rules[segment.id] = (stamp, count_cells(self.room, codes_of(segment.members), 1))
+            known = self._of_rules[segment.id] = (stamp, count_cells(self.room, self.book.codes_of(segment), 1))
         return known[1]
 
     def without(self, segment: Segment, place: int) -> NDArray[np.int32]:
         """Return the rows of a segment's accounts that owned nothing of a row at training, the best first."""
-        stamp = self.book.version if segment.members is None else segment.members.stamp
+        stamp = self.book.version if segment.members is None else segment.members
         known = self._ranked.get((segment.id, place))
         if known is None or known[0] is not stamp:
             if len(self._ranked) >= MOST_RANKED:

@@ -13,8 +13,8 @@ from models.artifact import Artifact, Products, Segments
 from models.artifact.activity import Activity
 from models.artifact.customers import NOT_SEGMENTED
 from models.artifact.files import open_artifact
-from models.artifact.measures import interval_starts, measure_series
 from models.artifact.segments import COUNTS, INTERVALS, read_book
+from models.artifact.series import Calendar, interval_starts
 from models.customers.accounts import LearnedAccounts, learn_accounts
 from models.customers.activity import activity_of
 from models.data.accounts import AccountFacts
@@ -163,7 +163,7 @@ def test_a_series_counts_each_period(learned: LearnedAccounts) -> None:
     codes = (np.arange(N_ACCOUNTS) % 3 - 1).astype(np.int16)
     starts = interval_starts(int(learned.activity.day.min()), AS_OF_DAY, "month")
 
-    series = measure_series(learned.activity, codes, 2, starts)
+    series = Calendar(learned.activity, {"month": starts}).count(codes, 2)["month"]
 
     owner, activity = learned.activity.owner(), learned.activity
     ends = [*starts.tolist()[1:], AS_OF_DAY]

@@ -1,0 +1,45 @@
+"""Single requests on one connection, with the processor time that the server takes for each."""
+
+import json
+from http.client import HTTPConnection
+from typing import Any, NamedTuple
+
+from benchmarks.load import cpu_seconds
+from benchmarks.servers import Server
+
+
+class Asked(NamedTuple):
+    """What one request was answered, and what that took. cpu_ms: of all threads of the server meanwhile."""
+
+    status: int
+    etag: str
+    cpu_ms: float
+
+
+class Asking:
+    """One caller."""
+
+    def __init__(self, server: Server, key: str) -> None:
+        self._pids = server.pids
+        self._connection = HTTPConnection("127.0.0.1", server.port, timeout=600)
+        self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+
+    def ask(self, method: str, path: str, body: Any = None) -> Asked:
+        """Raises RuntimeError where the answer is not good."""
+        content = None if body is None else json.dumps(body)
+        before = sum(map(cpu_seconds, self._pids))
+        self._connection.request(method, path, content, self._headers)
+        answer = self._connection.getresponse()
+        told = answer.read()
+        taken = sum(map(cpu_seconds, self._pids)) - before
+        if answer.status not in (200, 201):
+            raise RuntimeError(f"{method} {path}: {answer.status} {told[:200]!r}")
+        return Asked(answer.status, answer.headers.get("ETag", ""), taken * 1000)
+
+    def define(self, url: str, name: str, rule: Any) -> Asked:
+        """Define a segment, anew if there is one."""
+        segment = {"name": name, "rule": rule}
+        try:
+            return self.ask("PUT", f"{url}/custom.{name.lower()}", segment)
+        except RuntimeError:
+            return self.ask("POST", url, segment)

@@ -1,0 +1,91 @@
+"""Purchases as the models of value say that accounts make them, and the order lines of such accounts with tastes."""
+
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from benchmarks.worlds import N_PRODUCTS, account_names, grouped_products, world, write_content
+from models.artifact import Products
+from models.customers.accounts import LearnedAccounts, learn_accounts
+from models.data.accounts import AccountFacts
+from models.data.interactions import Interactions, owned_matrix
+from models.data.split import DAY_SECONDS, as_text
+
+DAYS = 300
+R, ALPHA, A, B = 0.8, 20.0, 0.9, 3.0
+START_DAY = 19_400
+AS_OF = (START_DAY + DAYS) * DAY_SECONDS
+TASTES = 6
+LOYALTY = 0.7
+"""The share of lines that an account buys within its taste."""
+
+
+def purchases(size: int, random: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Let accounts buy for some 300 days: whose each purchase is, and on what day since the beginning."""
+    rate, leaving = random.gamma(R, 1 / ALPHA, size), random.beta(A, B, size)
+    at = random.uniform(0, DAYS / 2, size)
+    whose, when = [], []
+    active: NDArray[np.int64] = np.arange(size)
+    while len(active):
+        whose.append(active)
+        when.append(at[active])
+        active = active[random.random(len(active)) >= leaving[active]] if len(whose) > 1 else active
+        at[active] += random.exponential(1 / rate[active])
+        active = active[at[active] < DAYS]
+    return np.concatenate(whose), np.concatenate(when)
+
+
+def order_lines(size: int, seed: int = 1) -> Interactions:
+    """Write about ten lines for each account: its purchases, each an order of one to three products."""
+    random = np.random.default_rng(seed)
+    account, day = purchases(size, random)
+    n_lines = random.integers(1, 4, len(account))
+    order: NDArray[np.int64] = np.repeat(np.arange(len(account)), n_lines)
+    within = random.random(len(order)) < LOYALTY
+    product = random.integers(0, N_PRODUCTS, len(order))
+    # Lines and categories are dealt out in turn, so that a taste is a sixth of both.
+    product = np.where(within, product // TASTES * TASTES + account[order] % TASTES, product) % N_PRODUCTS
+    return Interactions(
+        account=account[order].astype(np.int32),
+        product=product.astype(np.int32),
+        order=order.astype(np.int32),
+        time=((START_DAY + day[order]) * DAY_SECONDS).astype(np.int64),
+        quantity=np.ones(len(order), dtype=np.float32),
+        amount_minor=random.integers(100, 5_000, len(order)),
+        account_ids=np.array(account_names(size), dtype=object),
+        product_ids=np.array(list(catalogue().ids.texts), dtype=object),
+        order_count=len(account),
+    )
+
+
+@lru_cache
+def catalogue() -> Products:
+    """The products that are bought: in 30 lines and 200 categories, all with a margin."""
+    return grouped_products()
+
+
+def learn(interactions: Interactions) -> tuple[LearnedAccounts, dict[str, Any]]:
+    """Value and segment the accounts, as training does."""
+    return learn_accounts(interactions, catalogue(), AccountFacts.none(interactions.n_accounts), AS_OF, None)
+
+
+def write_segmented_world(root: Path, n_accounts: int) -> str:
+    """Write and activate an artifact of random lists, and of all that is learned of its accounts' history."""
+    interactions = order_lines(n_accounts)
+    learned, described = learn(interactions)
+    owned = owned_matrix(interactions)
+    content = replace(
+        world(n_accounts, np.random.default_rng(1)),
+        products=catalogue(),
+        owned_offsets=owned.indptr.astype(np.int64),
+        owned_products=owned.indices.astype(np.int32),
+        owned_scores=np.ones(owned.nnz, dtype=np.float32),
+        report=orjson.dumps({"customers": described}, option=orjson.OPT_SERIALIZE_NUMPY),
+        **vars(learned),
+    )
+    return write_content(root, content, as_text(AS_OF))
