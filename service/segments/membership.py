@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import Content
+from service.segments.matching import matches
 from service.segments.profiles import UNKNOWN_ROW, Profiles
 from service.segments.roll import Definition, Members, Roll
-from service.segments.rules import FieldRule, matches, reads_attributes
+from service.segments.rules import FieldRule, reads_attributes
 
 STRATEGIC: Final = "strategic.accounts"
 Attributes = Mapping[str, Any]

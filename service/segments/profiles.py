@@ -36,7 +36,7 @@ _DAYS: Final = {"days_since_purchase": "last_day", "days_since_first_purchase": 
 
 @dataclass(frozen=True)
 class Profiles:
-    """n accounts as the artifact and what happened since tell of them. A ``Columns`` of ``service.segments.rules``.
+    """n accounts as the artifact and what happened since tell of them. A ``Columns`` of ``service.segments.matching``.
 
     rows:          int (n,), positions in the artifact, UNKNOWN_ROW for accounts that it does not know.
     owned_now:     position -> what the account owns now (product rows), where that differs from the artifact.

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from service.segments.rules import DEEPEST, FIELDS, MOST_CONDITIONS, BoundedRule, matches, reads_attributes
+from service.segments.matching import matches
+from service.segments.rules import DEEPEST, FIELDS, MOST_CONDITIONS, BoundedRule, reads_attributes
 
 RULE: TypeAdapter[Any] = TypeAdapter(BoundedRule)
 TEXTS = ("champions", "lost", "A", "B", "growing", "falling", "cluster.1")
