@@ -148,7 +148,7 @@ def _traits(counts: csr_matrix, code: NDArray[np.int16], names: list[str]) -> tu
     clearest = np.argsort(-divergence, axis=1, kind="stable")[:, :TRAITS]
     return tuple(
         tuple(
-            Trait(names[group], float(share[row, group]), float(of_all[group]))
+            Trait(names[group], round(float(share[row, group]), 6), round(float(of_all[group]), 6))
             for group in groups
             if divergence[row, group] > 0
         )

@@ -72,8 +72,8 @@ def test_shares_of_a_trait_are_counted() -> None:
     trait = found.traits[0][0]
     line_code = found.code[interactions.account]
     is_it = interactions.product == NAMES.index(trait.group)
-    assert trait.share == pytest.approx(is_it[line_code == 0].mean())
-    assert trait.share_of_all == pytest.approx(is_it.mean())
+    assert trait.share == pytest.approx(is_it[line_code == 0].mean(), abs=1e-6)
+    assert trait.share_of_all == pytest.approx(is_it.mean(), abs=1e-6)
 
 
 def test_who_bought_nothing_is_in_no_cluster() -> None:
