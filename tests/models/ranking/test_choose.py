@@ -45,7 +45,8 @@ def test_affinity_may_have_no_share_at_all(popularity: float) -> None:
 
     weights = best_weights(WithoutAffinity(**vars(pool_of(0))))
 
-    assert (weights.als, weights.popularity) == (pytest.approx(1 - popularity), popularity)
+    assert weights.als == pytest.approx(1 - popularity)
+    assert weights.popularity == popularity
     assert 0 <= weights.affinity < 1e-9
 
 
