@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from tests.models.propensity.samples import Shop, Sold
 from tests.models.propensity.truths import (
     ACCOUNTS,
     CATEGORIES,
+    DAYS,
     HORIZON_DAYS,
     LINES,
     PRODUCTS,
@@ -47,6 +49,7 @@ class World:
     product: NDArray[np.int64]
     account: NDArray[np.int64]
     given: Learned
+    folder: Path
 
     @property
     def told(self) -> dict[str, Any]:
@@ -81,7 +84,7 @@ def learn(truth: Truth, root: Path) -> World:
     chance = np.full((ACCOUNTS + PROSPECTS, PRODUCTS), np.nan)
     chance[:ACCOUNTS] = truth.chance()
     report = json.loads(content.report)
-    return World(content, report, chance[account][:, product], product, account, given[0])
+    return World(content, report, chance[account][:, product], product, account, given[0], trained.folder)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -275,6 +278,35 @@ def test_a_level_that_changes_of_late_is_followed(tmp_path: Path) -> None:
 
     # Without the tide 1.6 times as much would be bought as was foretold.
     assert true.sum() / told.sum() == pytest.approx(1, abs=3 * 0.054)
+
+
+def test_the_next_training_tells_whether_what_was_foretold_has_held(world: World, tmp_path: Path) -> None:
+    days = 30
+    row, place = np.nonzero(world.content.candidate_products != NO_ROW)
+    product = world.product[world.content.candidate_products[row, place]]
+    found_after = TRUTH.found_after[world.account[row], product]
+
+    options = TrainingOptions(horizon_days=HORIZON_DAYS)
+    trained = train(TRUTH.history(DAYS + days), options, tmp_path, world.folder, lambda _: None)
+
+    told, live = world.content.propensities.candidates[row, place], trained.report.propensity["live"]
+    assert (live["version"], live["elapsed_days"]) == (world.folder.name, days)
+    assert live["observed"] == (found_after < DAYS + days).sum()
+    expected = 1 - (1 - told.astype(np.float64)) ** (days / HORIZON_DAYS)
+    assert live["expected"] == pytest.approx(expected.sum(), rel=1e-4)
+    assert live["observed_over_expected"]["value"] == pytest.approx(1, abs=3 * 0.06)
+    assert live["stability"]["index"] < 0.1
+    assert "live" not in world.told
+
+
+def test_a_broken_artifact_is_nothing_to_compare_with(world: World, tmp_path: Path) -> None:
+    broken = tmp_path / world.folder.name
+    copytree(world.folder, broken)
+    (broken / "propensities.candidates.npy").write_bytes(b"")
+
+    trained = train(make_history(some_lines(60)), TrainingOptions(), tmp_path, broken, lambda _: None)
+
+    assert "live" not in trained.report.propensity
 
 
 Make = Callable[[], History]
