@@ -33,6 +33,7 @@ from models.propensity.procedure import (
     learn_predictor,
 )
 from models.propensity.rates import Rates, learn_rates, measure_rates
+from models.propensity.targets import index_targets
 from models.ranking.blend import BlendScorer
 from models.ranking.fit import FittedRankers, fit_rankers
 from models.ranking.settings import BlendWeights
@@ -125,7 +126,7 @@ def learn_propensity(learned: Learned, seed: int, step: Step) -> LearnedPropensi
         return LearnedPropensity(nothing, {"method": None, "note": "too few candidates were bought to learn from"})
     verdict = judge(first, second, third, seed)
     now = learned.moment(learned.split.as_of, horizon)
-    candidates = foretell(now, learned, learn_predictor(second, third, verdict.method), seed)
+    candidates = foretell(now, learned.lists, learn_predictor(second, third, verdict.method), seed)
     rates, of_rates = learn_all_rates(windows, now, learned.categories, seed)
     moments = [*(window.moment for window in windows), now]
     step("learn how likely accounts are to buy of a line or category")
@@ -172,9 +173,8 @@ def compare(window: Window, verdict: Verdict, seed: int) -> tuple[dict[str, dict
     return metrics, compare_precision(others, verdict.method, seed)
 
 
-def foretell(now: Moment, learned: Learned, predictor: Predictor, seed: int) -> NDArray[np.float32]:
+def foretell(now: Moment, lists: CandidateLists, predictor: Predictor, seed: int) -> NDArray[np.float32]:
     """Float32 (A, C): how likely every account is to buy its candidates from now on; NaN where there is none."""
-    lists = learned.lists
     is_pair = lists.products != NO_ROW
     known = learn_features(now)
 
@@ -215,10 +215,7 @@ def lay_out(
     factors: NDArray[np.float32],
 ) -> Propensities:
     """Lay probabilities out as they are looked up."""
-    row, place = np.nonzero(lists.products != NO_ROW)
-    product = lists.products[row, place]
-    order = np.lexsort((row, -candidates[row, place], product))
-    counts = np.bincount(product, minlength=len(nothing.rates))
+    starts, accounts, places = index_targets(lists.products, candidates, len(nothing.rates))
     return Propensities(
         candidates=candidates,
         rates=np.minimum(rates.of_product, MOST_LIKELY).astype(np.float32),
@@ -231,9 +228,9 @@ def lay_out(
         line_spend=_or(by_line.spend, nothing.line_spend),
         category_spend=_or(by_category.spend, nothing.category_spend),
         spend_factors=factors,
-        target_starts=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        target_accounts=row[order].astype(np.int32),
-        target_places=place[order].astype(np.uint8),
+        target_starts=starts,
+        target_accounts=accounts,
+        target_places=places,
     )
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.artifact import Products
 from models.artifact.customers import NOT_SEGMENTED, RFM_SEGMENTS
-from models.customers.history import purchase_history
+from models.customers.history import PurchaseHistory, purchase_history
 from models.customers.rfm import rfm_of
 from models.data.accounts import AccountFacts
 from models.data.interactions import Interactions
@@ -58,9 +58,14 @@ class Moment:
         return unit_prices(self.past, self.products)
 
     @cached_property
+    def history(self) -> PurchaseHistory:
+        """The days on which each account bought."""
+        return purchase_history(self.past, self.as_of)
+
+    @cached_property
     def segment(self) -> NDArray[np.int64]:
         """Int64 (A,): the segment by recency, frequency and money; N_SEGMENTS for an account that never bought."""
-        code = rfm_of(purchase_history(self.past, self.as_of)).segment
+        code = rfm_of(self.history).segment
         return np.where(code == NOT_SEGMENTED, N_SEGMENTS, code).astype(np.int64)
 
     @cached_property
@@ -124,7 +129,7 @@ class Accounts:
 def describe_accounts(moment: Moment) -> Accounts:
     """Count what each account bought, and when."""
     n, lines, recent = moment.past.n_accounts, moment.lines, moment.recent_days
-    history = purchase_history(moment.past, moment.as_of)
+    history = moment.history
     age = moment.as_of / DAY_SECONDS - history.day
     last = np.full(n, moment.horizon_days * 100, dtype=np.float64)
     np.minimum.at(last, history.account, age)
