@@ -31,7 +31,7 @@ from models.customers.learn import measure_customers
 from models.customers.whitespace import count_all_cells
 from models.data.errors import HistoryInvalid
 from models.data.history import History
-from models.data.interactions import Interactions, owned_matrix
+from models.data.interactions import Interactions, distinct_keys, owned_matrix
 from models.data.split import Split, as_text, midnight_after, split_by_time
 from models.evaluate.baskets import BasketScorer
 from models.evaluate.gate import decide_publication
@@ -135,7 +135,7 @@ def train(history: History, options: TrainingOptions, root: Path, live: Path | N
             counts={
                 "accounts": interactions.n_accounts,
                 "products": interactions.n_products,
-                "orders": len(np.unique(interactions.order)),
+                "orders": len(distinct_keys(interactions.order.astype(np.int64))),
                 "order_lines": interactions.n_lines,
             },
             parameters=report.parameters,

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import NO_NUMBER, Activity
-from models.data.interactions import Interactions
+from models.data.interactions import Interactions, distinct_keys
 from models.data.split import DAY_SECONDS
 
 
@@ -41,5 +41,5 @@ def _orders_by_day(
     """Count, for each account and day, the orders in which something was bought."""
     bought = interactions.quantity[known] > 0
     order = interactions.order[known][bought].astype(np.int64)
-    distinct = np.unique(place[bought] * np.int64(interactions.order_count) + order)
+    distinct = distinct_keys(place[bought] * np.int64(interactions.order_count) + order)
     return np.bincount(distinct // interactions.order_count, minlength=n_places).astype(np.int32)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data.interactions import Interactions
+from models.data.interactions import Interactions, distinct_keys
 from models.data.split import DAY_SECONDS
 
 LEAST_GAPS = 2
@@ -71,7 +71,7 @@ def history_of_events(
     day = time // DAY_SECONDS
     first_day, n_days = (int(day.min()), int(day.max() - day.min()) + 1) if len(day) else (0, 1)
     key = account.astype(np.int64) * n_days + (day - first_day)
-    bought = np.unique(key[is_purchase])
+    bought = distinct_keys(key[is_purchase])
     owner, at = bought // n_days, bought % n_days
     n_purchases = np.bincount(owner, minlength=n_accounts)
     starts = n_purchases.cumsum() - n_purchases
