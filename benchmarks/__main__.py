@@ -3,7 +3,9 @@
 import importlib
 import sys
 
-NAMES = ("import", "train", "relationships", "customers", "propensity", "score", "live", "serving")
+NAMES = (
+    "import", "train", "relationships", "customers", "propensity", "propensity_growth", "score", "live", "serving",
+)  # fmt: skip
 
 
 def main(names: list[str]) -> int:
