@@ -3,7 +3,10 @@
 import importlib
 import sys
 
-NAMES = ("import", "train", "relationships", "customers", "propensity", "score", "live", "serving", "dashboard")
+NAMES = (
+    "import", "train", "relationships", "customers", "propensity", "propensity_growth", "score", "live", "serving",
+    "dashboard",
+)  # fmt: skip
 
 
 def main(names: list[str]) -> int:

@@ -36,7 +36,8 @@ class Report:
     notice:     what a reader should know about the split, or empty.
     parameters: what the models were trained with, the blend's weights included.
     customers:  what accounts' worth was estimated with.
-    propensity: what probabilities were learned with, which method the gate let through, and how reliable they were.
+    propensity: what probabilities were learned with, which method the gate let through, and how reliable they were;
+                under "live", whether those of the artifact in use have held.
     """
 
     metrics: dict[str, dict[str, dict[str, Any]]]

@@ -31,7 +31,7 @@ from models.customers.learn import measure_customers
 from models.customers.whitespace import count_all_cells
 from models.data.errors import HistoryInvalid
 from models.data.history import History
-from models.data.interactions import Interactions, owned_matrix
+from models.data.interactions import Interactions, distinct_keys, owned_matrix
 from models.data.split import Split, as_text, midnight_after, split_by_time
 from models.evaluate.baskets import BasketScorer
 from models.evaluate.gate import decide_publication
@@ -40,6 +40,7 @@ from models.evaluate.ranking import RankingMetrics
 from models.products.completion import fit_pairs
 from models.products.relationships import mine_relationships
 from models.propensity.learn import Learned, learn_propensity
+from models.propensity.live import compare_live
 from models.ranking.baskets import Neighbours, fit_neighbours
 from models.ranking.blend import BlendScorer
 from models.ranking.choose import choose_blend
@@ -98,7 +99,8 @@ def train(history: History, options: TrainingOptions, root: Path, live: Path | N
     chosen = choose(interactions, split, options, step)
     report, evaluated = evaluate(interactions, split, chosen, options, live, step)
     step("value and segment every account")
-    accounts, described = learn_accounts(interactions, history.products, history.accounts, split.as_of, open_live(live))
+    before = open_live(live)
+    accounts, described = learn_accounts(interactions, history.products, history.accounts, split.as_of, before)
     final = fit_finally(interactions, history.products, split.as_of, chosen, evaluated, step)
     propensity = learn_propensity(
         Learned(
@@ -119,7 +121,7 @@ def train(history: History, options: TrainingOptions, root: Path, live: Path | N
         report,
         metrics=report.metrics | propensity.metrics,
         customers=described,
-        propensity=propensity.described,
+        propensity=propensity.described | compare_live(before, interactions, split.as_of, propensity, options.seed),
     )
     content = lay_out(interactions, history.products, final, accounts, propensity.propensities, report)
     step("write the artifact")
@@ -133,7 +135,7 @@ def train(history: History, options: TrainingOptions, root: Path, live: Path | N
             counts={
                 "accounts": interactions.n_accounts,
                 "products": interactions.n_products,
-                "orders": len(np.unique(interactions.order)),
+                "orders": len(distinct_keys(interactions.order.astype(np.int64))),
                 "order_lines": interactions.n_lines,
             },
             parameters=report.parameters,

@@ -4,8 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import NO_NUMBER, Activity
-from models.customers.history import distinct
-from models.data.interactions import Interactions
+from models.data.interactions import Interactions, distinct_keys
 from models.data.split import DAY_SECONDS
 
 
@@ -50,5 +49,5 @@ def _orders_by_day(
     noted[order] = place
     counts = np.bincount(noted[noted >= 0], minlength=n_places)
     differs = noted[order] != place
-    others = distinct(place[differs] * np.int64(interactions.order_count) + order[differs])
+    others = distinct_keys(place[differs] * np.int64(interactions.order_count) + order[differs])
     return (counts + np.bincount(others // interactions.order_count, minlength=n_places)).astype(np.int32)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data.interactions import Interactions
+from models.data.interactions import Interactions, distinct_keys
 from models.data.split import DAY_SECONDS
 
 LEAST_GAPS = 2
@@ -71,7 +71,7 @@ def history_of_events(
     day = time // DAY_SECONDS
     first_day, n_days = (int(day.min()), int(day.max() - day.min()) + 1) if len(day) else (0, 1)
     key = account.astype(np.int64) * n_days + (day - first_day)
-    bought = distinct(key[is_purchase])
+    bought = distinct_keys(key[is_purchase])
     owner, at = bought // n_days, bought % n_days
     n_purchases = np.bincount(owner, minlength=n_accounts)
     starts = n_purchases.cumsum() - n_purchases
@@ -100,14 +100,6 @@ def history_of_events(
             account=owner,
             day=at + first_day,
         )
-
-
-def distinct(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the distinct values, ascending. numpy.unique puts millions into a hash table first, which takes longer."""
-    ordered = np.sort(values)
-    is_new = np.ones(len(ordered), dtype=np.bool_)
-    is_new[1:] = ordered[1:] != ordered[:-1]
-    return ordered[is_new]
 
 
 def _gaps(

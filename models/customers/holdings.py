@@ -48,12 +48,9 @@ def _ends(
     day: NDArray[np.int64], place: NDArray[np.intp], bought: NDArray[np.bool_], n: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """First and last day of each place: of purchases, or of any line where there are none."""
-    never = np.iinfo(np.int32).max
-    first, last = np.full(n, never, dtype=np.int64), np.full(n, -1, dtype=np.int64)
-    for which in (bought, np.ones(len(day), dtype=np.bool_)):
-        some_first, some_last = np.full(n, never, dtype=np.int64), np.full(n, -1, dtype=np.int64)
-        np.minimum.at(some_first, place[which], day[which])
-        np.maximum.at(some_last, place[which], day[which])
-        is_missing = last < 0
-        first[is_missing], last[is_missing] = some_first[is_missing], some_last[is_missing]
+    is_never = np.bincount(place[bought], minlength=n) == 0
+    told = bought | is_never[place]
+    first, last = np.full(n, np.iinfo(np.int32).max), np.full(n, np.iinfo(np.int32).min)
+    np.minimum.at(first, place[told], day[told])
+    np.maximum.at(last, place[told], day[told])
     return first.astype(np.int32), last.astype(np.int32)

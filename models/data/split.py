@@ -98,6 +98,11 @@ def _split_at_random(interactions: Interactions, as_of: int, seed: int) -> Split
     )
 
 
+def as_moment(text: str) -> int:
+    """Epoch seconds of an RFC 3339 time."""
+    return int(datetime.fromisoformat(text).timestamp())
+
+
 def as_text(moment: int) -> str:
     """Epoch seconds as RFC 3339 UTC."""
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -37,8 +37,8 @@ class LiveScorer:
 def live_scorer(artifact: Artifact, interactions: Interactions) -> LiveScorer:
     """Translate the live artifact's rows to those of the interactions."""
     content = artifact.content
-    product = _translation(list(content.products.ids.texts), interactions.product_ids)
-    to_live = _translation(list(interactions.account_ids), np.array(list(content.account_ids.texts), dtype=object))
+    product = translate(list(content.products.ids.texts), interactions.product_ids)
+    to_live = translate(list(interactions.account_ids), np.array(list(content.account_ids.texts), dtype=object))
     known = to_live != NO_ROW
     lists = np.full((interactions.n_accounts, content.candidate_products.shape[1]), NO_ROW, dtype=np.int32)
     listed = content.candidate_products[to_live[known]]
@@ -60,7 +60,7 @@ def recorded_floor(artifact: Artifact, metric: str) -> float | None:
         return None
 
 
-def _translation(texts: list[str], wanted: NDArray[np.object_]) -> NDArray[np.int32]:
+def translate(texts: list[str], wanted: NDArray[np.object_]) -> NDArray[np.int32]:
     """Return for each text its position in ``wanted``, NO_ROW where it is absent."""
     position = {text: row for row, text in enumerate(wanted)}
     return np.array([position.get(text, NO_ROW) for text in texts], dtype=np.int32)

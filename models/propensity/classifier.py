@@ -42,7 +42,10 @@ def relative_to(model: Calibrated, features: NDArray[np.float32]) -> Calibrated:
     """Take features by how far they are from the mean of these, in their spread.
 
     A history that grows moves the counts of all. Relative to the others of the same moment, an account has not moved.
+    Without any the model stays as it is.
     """
+    if not len(features):
+        return model
     return replace(model, **_centre_and_scale(features))
 
 
@@ -72,17 +75,20 @@ def calibrate(model: Calibrated, features: NDArray[np.float32], is_true: NDArray
 def calibrated_bins(scores: NDArray[np.float32], is_true: NDArray[np.bool_], n_bins: int = 20) -> Calibrated:
     """Return a model of one feature: what share came true in each of ``n_bins`` ranges of a score, made monotone.
 
-    What to fall back to where a model's probabilities can't be trusted: few numbers, each over many examples.
+    What to fall back to where a model's probabilities can't be trusted: few numbers, each over many examples. The score
+    is centred and scaled, so that ``relative_to`` takes it along as scores of all grow.
     """
-    cuts = np.unique(np.quantile(scores, np.arange(1, n_bins) / n_bins))
-    bins = np.searchsorted(cuts, scores, side="right")
+    at, one = _centre_and_scale(scores[:, None]), np.ones(1)
+    scaled = (scores - at["centre"]) / at["scale"]
+    cuts = np.unique(np.quantile(scaled, np.arange(1, n_bins) / n_bins))
+    bins = np.searchsorted(cuts, scaled, side="right")
     n = np.bincount(bins, minlength=len(cuts) + 1)
-    middle = np.bincount(bins, weights=scores, minlength=len(n)) / np.maximum(n, 1)
+    middle = np.bincount(bins, weights=scaled, minlength=len(n)) / np.maximum(n, 1)
     share = (np.bincount(bins, weights=is_true, minlength=len(n)) + 0.5) / (n + 1)
     kept = n > 0
     shares = IsotonicRegression().fit_transform(np.arange(kept.sum()), share[kept], sample_weight=n[kept])
-    one = np.ones(1)
-    return Calibrated(np.zeros(1), one, one, np.zeros(1), middle[kept], np.asarray(shares, dtype=np.float64), one)
+    shares = np.asarray(shares, dtype=np.float64)
+    return Calibrated(**at, weights=one, bias=np.zeros(1), scores=middle[kept], shares=shares, level=one)
 
 
 def at_level(model: Calibrated, ratio: float) -> Calibrated:

@@ -12,7 +12,7 @@ from models.data.interactions import Interactions, owned_matrix
 from models.data.split import DAY_SECONDS
 from models.propensity.features import learn_features
 from models.propensity.moment import Moment
-from models.propensity.procedure import Examples, Tide
+from models.propensity.procedure import Examples
 from models.ranking.blend import BlendScorer
 from models.ranking.weights import look_up
 
@@ -55,7 +55,7 @@ def examples_at(moment: Moment, listed: Listed, bought: csr_matrix) -> Examples:
         score=listed.scores[is_pair],
         is_true=came_true[is_pair],
         account=account[is_pair].astype(np.int64),
-        tide=Tide(moment.pace(), is_pair.sum() / max(len(listed.rows), 1)),
+        tide=moment.tide(is_pair.sum() / max(len(listed.rows), 1)),
     )
 
 

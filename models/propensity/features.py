@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from models.artifact.groups import NO_GROUP
-from models.customers.groups import groups_of
 from models.data.interactions import owned_matrix
+from models.products.groups import groups_of
 from models.products.pairs import baskets_of, count_pairs
 from models.products.relationships import DEFAULTS, find_cross_sells
 from models.propensity.moment import Accounts, Moment
@@ -25,8 +25,8 @@ owned products it goes with in baskets beyond chance, and how strongly in sum. *
 accounts of the same segment, or alike by their attributes, own it. recency, frequency, lines, novelty: see
 ``Accounts``. price: how much dearer it is than what the account usually buys. adopters, owners, buyers: how many
 accounts bought it first of late, ever, and how many lines it had of late. category_*: how many products of its category
-the account first bought within a horizon, how long ago it last bought one, and how many it owns. share_of_category: the
-product's share of what is first bought of its category. Counts and times are logarithms."""
+the account first bought within a horizon, how long ago it last bought one, and how many it ever bought.
+share_of_category: the product's share of what is first bought of its category. Counts and times are logarithms."""
 
 NO_CATEGORY_DAYS = 10_000.0
 
@@ -96,8 +96,7 @@ def learn_features(moment: Moment) -> PairFeatures:
     past, firsts, lines = moment.past, moment.firsts, moment.lines
     owned = owned_matrix(past)
     owned.data[:] = 1
-    category = groups_of(moment.products.categories, owned).of_product
-    n_categories = int(category.max(initial=NO_GROUP)) + 1
+    category, n_categories = groups_of(moment.products.categories)
     shape = (past.n_accounts, n_categories)
     is_new = firsts.age <= moment.horizon_days
     leads = find_cross_sells(count_pairs(baskets_of(past)), moment.prices, DEFAULTS)

@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from models.artifact.groups import NO_GROUP
 from models.data.interactions import Interactions, owned_matrix
 from models.data.split import DAY_SECONDS
-from models.propensity.moment import Moment
+from models.propensity.moment import N_SEGMENTS, Moment
 from models.propensity.penetration import Penetration, learn_penetration
 from models.propensity.procedure import Examples, Tide
 
@@ -25,6 +25,8 @@ OWNERS = FEATURES.index("owners")
 MOST_PAIRS = 1_000_000
 MOST_CELLS = 2**29
 """Accounts times groups: what is more is left out, since every account's row of it would have to be kept."""
+MOST_GROUPS = 4_096
+"""What each group says of each other is a square matrix, and inverted."""
 REGULARIZATION = 50.0
 PRIOR_ADOPTERS = 3.0
 
@@ -101,9 +103,10 @@ class GroupFeatures:
         return np.asarray(self.owned[rows].toarray() == 0)
 
     def tide(self, open_per_account: float) -> Tide:
-        """Groups per account that it first bought of late, beside those that it could have."""
-        recent = float((self.first_age.data <= self.moment.recent_days).sum())
-        return Tide(recent / max(self.moment.past.n_accounts, 1), open_per_account)
+        """Groups that accounts first bought of of late, beside those that they could have; see ``Moment.tide``."""
+        was_here = self.moment.was_here
+        firsts = (self.first_age[was_here].data <= self.moment.recent_days).sum()
+        return Tide(float(firsts), float(was_here.sum() * open_per_account))
 
 
 def group_examples(known: GroupFeatures, bought: csr_matrix, seed: int) -> tuple[Examples, NDArray[np.int64]]:
@@ -158,10 +161,16 @@ def spend_between(
 
 
 def spend_factors(moment: Moment) -> NDArray[np.float32]:
-    """Float32 (A,): how dear what an account buys is, relative to the mean of all, between a half and twice."""
-    price = moment.accounts.price
-    factor = np.exp(np.clip(price - price.mean(), np.log(0.5), np.log(2.0)))
-    return np.asarray(factor / factor.mean(), dtype=np.float32)
+    """Float32 (A,): how dear what an account buys is, relative to the mean of all, between a half and twice.
+
+    1 for one that never bought. Of those that did the mean is 1.
+    """
+    is_buyer, price = moment.segment < N_SEGMENTS, moment.accounts.price.astype(np.float64)
+    factor = np.ones(len(price))
+    if is_buyer.any():
+        some = np.exp(np.clip(price[is_buyer] - price[is_buyer].mean(), np.log(0.5), np.log(2.0)))
+        factor[is_buyer] = some / some.mean()
+    return factor.astype(np.float32)
 
 
 def usual_spend(
@@ -173,6 +182,8 @@ def usual_spend(
     adopters are shrunk towards the mean of all.
     """
     group, spent = groups[examples.is_true], np.maximum(spent[examples.is_true], 0)
+    if not len(spent):
+        return np.full((n_groups, 2), np.nan, dtype=np.float32)
     n = np.bincount(group, minlength=n_groups)
     total, squares = (np.bincount(group, weights=of, minlength=n_groups) for of in (spent, spent**2))
     mean = (total + PRIOR_ADOPTERS * spent.mean()) / (n + PRIOR_ADOPTERS)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from models.artifact import NO_ROW, Groups, Products, Propensities
 from models.candidates import CandidateLists
 from models.data.accounts import AccountFacts
-from models.data.interactions import Interactions
+from models.data.interactions import Interactions, owned_matrix
 from models.data.split import DAY_SECONDS, Split, as_text
 from models.evaluate.calibration import Foretold, compare_precision, describe_examples, measure
 from models.evaluate.intervals import Estimate
@@ -26,7 +26,6 @@ from models.propensity.moment import Moment
 from models.propensity.procedure import (
     Examples,
     Predictor,
-    Tide,
     Verdict,
     describe_verdict,
     is_enough,
@@ -34,6 +33,7 @@ from models.propensity.procedure import (
     learn_predictor,
 )
 from models.propensity.rates import Rates, learn_rates, measure_rates
+from models.propensity.targets import index_targets
 from models.ranking.blend import BlendScorer
 from models.ranking.fit import FittedRankers, fit_rankers
 from models.ranking.settings import BlendWeights
@@ -41,6 +41,7 @@ from models.report import describe
 
 LEAST_DAYS = 2.0
 MOST_SAMPLED = 5_000
+MOST_LIKELY = 1 - 1e-6
 ORDER = ("auc", "average_precision", "top_tenth_lift")
 """Metrics of a mere score, which has an order but no level."""
 
@@ -77,6 +78,14 @@ class Learned:
         known = (self.split.validation_start - int(self.interactions.time.min())) / DAY_SECONDS
         return min(horizon, known // 2)
 
+    def first_moment(self, horizon_days: float) -> int:
+        """When the first of three windows begins."""
+        return self.split.validation_start - round(horizon_days * DAY_SECONDS)
+
+    def begins_early(self, horizon_days: float) -> bool:
+        """Tell whether there are accounts to learn of when the first window begins."""
+        return bool(owned_matrix(self.moment(self.first_moment(horizon_days), horizon_days).past).nnz)
+
 
 @dataclass(frozen=True)
 class Window:
@@ -108,6 +117,8 @@ def learn_propensity(learned: Learned, seed: int, step: Step) -> LearnedPropensi
     horizon = learned.horizon_days()
     if horizon < LEAST_DAYS:
         return LearnedPropensity(nothing, {"method": None, "note": "the history is too short for three windows"})
+    if not learned.begins_early(horizon):
+        return LearnedPropensity(nothing, {"method": None, "note": "no account owned anything before three windows"})
     step("learn how likely accounts are to buy")
     windows = learn_windows(learned, horizon, seed, step)
     first, second, third = (window.examples for window in windows)
@@ -115,7 +126,7 @@ def learn_propensity(learned: Learned, seed: int, step: Step) -> LearnedPropensi
         return LearnedPropensity(nothing, {"method": None, "note": "too few candidates were bought to learn from"})
     verdict = judge(first, second, third, seed)
     now = learned.moment(learned.split.as_of, horizon)
-    candidates = foretell(now, learned, learn_predictor(second, third, verdict.method), seed)
+    candidates = foretell(now, learned.lists, learn_predictor(second, third, verdict.method), seed)
     rates, of_rates = learn_all_rates(windows, now, learned.categories, seed)
     moments = [*(window.moment for window in windows), now]
     step("learn how likely accounts are to buy of a line or category")
@@ -139,7 +150,7 @@ def learn_propensity(learned: Learned, seed: int, step: Step) -> LearnedPropensi
 def learn_windows(learned: Learned, horizon: float, seed: int, step: Step) -> list[Window]:
     """Describe the candidates of three moments, each as it was then, and what was bought of them."""
     split, interactions = learned.split, learned.interactions
-    early = split.validation_start - round(horizon * DAY_SECONDS)
+    early = learned.first_moment(horizon)
     before = interactions.select(interactions.time < early)
     rankers = (fit_rankers(before, early, learned.rankers[0].parameters, step), *learned.rankers)
     windows = []
@@ -162,9 +173,8 @@ def compare(window: Window, verdict: Verdict, seed: int) -> tuple[dict[str, dict
     return metrics, compare_precision(others, verdict.method, seed)
 
 
-def foretell(now: Moment, learned: Learned, predictor: Predictor, seed: int) -> NDArray[np.float32]:
+def foretell(now: Moment, lists: CandidateLists, predictor: Predictor, seed: int) -> NDArray[np.float32]:
     """Float32 (A, C): how likely every account is to buy its candidates from now on; NaN where there is none."""
-    lists = learned.lists
     is_pair = lists.products != NO_ROW
     known = learn_features(now)
 
@@ -174,7 +184,8 @@ def foretell(now: Moment, learned: Learned, predictor: Predictor, seed: int) -> 
 
     listed = np.flatnonzero(is_pair.any(axis=1)).astype(np.int32)
     sample = np.random.default_rng(seed).permutation(listed)[:MOST_SAMPLED]
-    there = predictor.at(features_of(sample), Tide(now.pace(), is_pair.sum() / max(len(listed), 1)))
+    scores = lists.scores[sample][is_pair[sample]]
+    there = predictor.at(features_of(sample), scores, now.tide(is_pair.sum() / max(len(listed), 1)))
     told = np.full(lists.products.shape, np.nan, dtype=np.float32)
     for at in batches_of(len(told)):
         rows = np.arange(at.start, at.stop, dtype=np.int32)
@@ -187,10 +198,10 @@ def learn_all_rates(windows: Sequence[Window], now: Moment, categories: Groups, 
     _, second, third = windows
     then, later = (bought_between(now.past, window.moment.as_of, now.horizon_days) for window in (second, third))
     earlier = learn_rates(second.moment, second.listed, then, categories.of_product)
-    change = Tide(third.moment.pace(), 1).over(Tide(second.moment.pace(), 1))
+    change = third.moment.tide(1).over(second.moment.tide(1))
     measured = measure_rates(earlier, change, third.moment, third.listed, later, seed)
     rates = learn_rates(third.moment, third.listed, later, categories.of_product)
-    level = Tide(now.pace(), 1).over(Tide(third.moment.pace(), 1))
+    level = now.tide(1).over(third.moment.tide(1))
     return Rates(rates.of_product * level, rates.of_category * level, rates.factor), measured
 
 
@@ -204,14 +215,11 @@ def lay_out(
     factors: NDArray[np.float32],
 ) -> Propensities:
     """Lay probabilities out as they are looked up."""
-    row, place = np.nonzero(lists.products != NO_ROW)
-    product = lists.products[row, place]
-    order = np.lexsort((row, -candidates[row, place], product))
-    counts = np.bincount(product, minlength=len(nothing.rates))
+    starts, accounts, places = index_targets(lists.products, candidates, len(nothing.rates))
     return Propensities(
         candidates=candidates,
-        rates=np.minimum(rates.of_product, 1).astype(np.float32),
-        category_rates=np.minimum(rates.of_category, 1).astype(np.float32),
+        rates=np.minimum(rates.of_product, MOST_LIKELY).astype(np.float32),
+        category_rates=np.minimum(rates.of_category, MOST_LIKELY).astype(np.float32),
         factors=rates.factor.astype(np.float32),
         lines=_or(by_line.likely, nothing.lines),
         categories=_or(by_category.likely, nothing.categories),
@@ -220,9 +228,9 @@ def lay_out(
         line_spend=_or(by_line.spend, nothing.line_spend),
         category_spend=_or(by_category.spend, nothing.category_spend),
         spend_factors=factors,
-        target_starts=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
-        target_accounts=row[order].astype(np.int32),
-        target_places=place[order].astype(np.uint8),
+        target_starts=starts,
+        target_accounts=accounts,
+        target_places=places,
     )
 
 

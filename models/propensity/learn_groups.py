@@ -14,6 +14,7 @@ from models.propensity.examples import batches_of, bought_between
 from models.propensity.groups import (
     FEATURES,
     MOST_CELLS,
+    MOST_GROUPS,
     OWNERS,
     GroupFeatures,
     group_examples,
@@ -25,7 +26,11 @@ from models.propensity.groups import (
 )
 from models.propensity.moment import N_SEGMENTS, Moment
 from models.propensity.procedure import Examples, Predictor, describe_verdict, is_enough, judge, learn_predictor
+from models.ranking.weights import look_up
 from models.report import describe
+
+POSSIBLE = (float(np.finfo(np.float16).smallest_subnormal), 1 - float(np.finfo(np.float16).epsneg))
+"""What is likely is neither 0 nor 1, in half precision either."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,8 @@ def learn_groups(moments: Sequence[Moment], interactions: Interactions, groups: 
     moments: three in the past, at least a horizon apart, and now. The gate is that of candidates; bins are of the
     number of a group's owners.
     """
-    if not len(groups) or len(groups) * interactions.n_accounts > MOST_CELLS:
+    n_groups = len(groups)
+    if not n_groups or n_groups > MOST_GROUPS or n_groups * interactions.n_accounts > MOST_CELLS:
         return LearnedGroups({"method": None, "note": "there are none, or too many to keep them for every account"})
     windows = [_window(moment, interactions, groups, seed) for moment in moments[:-1]]
     first, second, third = (window.examples for window in windows)
@@ -85,7 +91,8 @@ def _window(moment: Moment, interactions: Interactions, groups: Groups, seed: in
     bought = grouped(bought_between(interactions, begin, horizon), groups.of_product, len(groups))
     examples, group = group_examples(known, bought, seed)
     all_spent = spend_between(interactions, groups.of_product, len(groups), begin, horizon)
-    spent = np.asarray(all_spent[examples.account, group], dtype=np.float64).ravel() * examples.is_true
+    account, column = examples.account.astype(np.int32), group.astype(np.int32)
+    spent = look_up(all_spent, account[:, None], column[:, None])[:, 0].astype(np.float64) * examples.is_true
     factors = spend_factors(moment)
     spend = usual_spend(examples, group, spent / factors[examples.account], len(groups))
     return GroupWindow(examples, group, spent, factors, spend)
@@ -103,21 +110,25 @@ def _measure_spend(before: GroupWindow, window: GroupWindow, p: NDArray[np.float
 def _likely(now: GroupFeatures, predictor: Predictor, seed: int) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
     """Float16 (A, G), NaN where an account owns something; and float32 (G,), of the average account that owns nothing.
 
-    One that never bought is taken for an average one.
+    One that never bought is taken for an average one. Of a group that everybody owns something of, the average is what
+    would be told of all if they did not.
     """
     n_accounts = now.moment.past.n_accounts
     sample = sample_of(now, seed)
-    is_open = now.is_open(sample)
-    features = now.of(sample)[is_open]
-    there = predictor.at(features, now.tide(is_open.sum() / max(len(sample), 1)))
+    is_open, features = now.is_open(sample), now.of(sample)
+    some, per_account = features[is_open], is_open.sum() / max(len(sample), 1)
+    there = predictor.at(some, some[:, OWNERS], now.tide(per_account))
+
+    def foretell(features: NDArray[np.float32]) -> NDArray[np.float32]:
+        flat = features.reshape(-1, len(FEATURES))
+        return there.predict(flat, flat[:, OWNERS]).reshape(-1, now.n_groups)
+
+    counts = (is_open | ~is_open.any(axis=0)).astype(np.float64)
+    average = np.asarray((foretell(features) * counts).sum(axis=0) / counts.sum(axis=0), dtype=np.float32)
     likely = np.empty((n_accounts, now.n_groups), dtype=np.float16)
     for at in batches_of(n_accounts):
         rows = np.arange(at.start, at.stop, dtype=np.int32)
-        described = now.of(rows).reshape(-1, len(FEATURES))
-        found = there.predict(described, described[:, OWNERS]).reshape(-1, now.n_groups)
-        likely[at] = np.where(now.is_open(rows), found, np.nan)
-    group = np.nonzero(is_open)[1]
-    total = np.bincount(group, weights=there.predict(features, features[:, OWNERS]), minlength=now.n_groups)
-    average = total / np.maximum(np.bincount(group, minlength=now.n_groups), 1)
-    likely[now.moment.segment == N_SEGMENTS] = average.astype(np.float16)
-    return likely, average.astype(np.float32)
+        found = foretell(now.of(rows))
+        found[now.moment.segment[rows] == N_SEGMENTS] = average
+        likely[at] = np.where(now.is_open(rows), np.clip(found, *POSSIBLE), np.nan)
+    return likely, average

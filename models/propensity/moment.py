@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 
 from models.artifact import Products
 from models.artifact.customers import NOT_SEGMENTED, RFM_SEGMENTS
-from models.customers.history import purchase_history
+from models.customers.history import PurchaseHistory, purchase_history
 from models.customers.rfm import rfm_of
 from models.data.accounts import AccountFacts
 from models.data.interactions import Interactions
 from models.data.split import DAY_SECONDS
 from models.products.prices import unit_prices
 from models.products.timing import FirstPurchases, first_purchases
+from models.propensity.procedure import Tide
 
 RECENT_SHARE = 3
 """What is recent: the last third of a horizon."""
@@ -33,8 +34,8 @@ class Moment:
 
     @property
     def recent_days(self) -> float:
-        """How many days before the moment are recent."""
-        return self.horizon_days / RECENT_SHARE
+        """How many days before the moment are recent; purchases are told by the day, so at least one."""
+        return max(self.horizon_days / RECENT_SHARE, 1.0)
 
     @cached_property
     def lines(self) -> "Lines":
@@ -57,9 +58,14 @@ class Moment:
         return unit_prices(self.past, self.products)
 
     @cached_property
+    def history(self) -> PurchaseHistory:
+        """The days on which each account bought."""
+        return purchase_history(self.past, self.as_of)
+
+    @cached_property
     def segment(self) -> NDArray[np.int64]:
         """Int64 (A,): the segment by recency, frequency and money; N_SEGMENTS for an account that never bought."""
-        code = rfm_of(purchase_history(self.past, self.as_of)).segment
+        code = rfm_of(self.history).segment
         return np.where(code == NOT_SEGMENTED, N_SEGMENTS, code).astype(np.int64)
 
     @cached_property
@@ -67,10 +73,22 @@ class Moment:
         """How much, how often and how lately each account bought."""
         return describe_accounts(self)
 
-    def pace(self) -> float:
-        """First purchases per account of late: how much of what is bought is new to who buys it."""
-        recent = int((self.firsts.age <= self.recent_days).sum())
-        return recent / max(int((self.segment < N_SEGMENTS).sum()), 1)
+    @cached_property
+    def was_here(self) -> NDArray[np.bool_]:
+        """Bool (A,): accounts that had bought before what is recent, as those of the candidates have before it all."""
+        oldest = np.zeros(self.past.n_accounts, dtype=np.float32)
+        np.maximum.at(oldest, self.firsts.account, self.firsts.age)
+        return np.asarray(oldest > self.recent_days)
+
+    def tide(self, per_account: float) -> Tide:
+        """First purchases of late of accounts that were here: how much of what is bought is new to who buys it.
+
+        per_account: how many products each could have bought. What new accounts begin with is left out, or the tide
+        would rise with their number.
+        """
+        is_recent = self.firsts.age <= self.recent_days
+        firsts = (is_recent & self.was_here[self.firsts.account]).sum()
+        return Tide(float(firsts), float(self.was_here.sum() * per_account))
 
 
 @dataclass(frozen=True)
@@ -111,7 +129,7 @@ class Accounts:
 def describe_accounts(moment: Moment) -> Accounts:
     """Count what each account bought, and when."""
     n, lines, recent = moment.past.n_accounts, moment.lines, moment.recent_days
-    history = purchase_history(moment.past, moment.as_of)
+    history = moment.history
     age = moment.as_of / DAY_SECONDS - history.day
     last = np.full(n, moment.horizon_days * 100, dtype=np.float64)
     np.minimum.at(last, history.account, age)

@@ -47,30 +47,27 @@ class Penetration:
 
 
 def learn_penetration(owned: csr_matrix, segment: NDArray[np.int64], facts: AccountFacts) -> Penetration:
-    """Count owners. owned: (A, T), stored where an account owns a thing."""
+    """Count owners among the accounts that had bought something: those that come later change nothing.
+
+    owned: (A, T), stored where an account owns a thing. segment: (A,), N_SEGMENTS for one that never bought.
+    """
     kinds = kinds_of(facts, owned.shape[0])
-    return Penetration(_shares(owned, segment, N_SEGMENTS + 1), _shares_of_kinds(owned, kinds), kinds)
+    n_kinds = int(kinds.max(initial=UNKNOWN)) + 1
+    buyers = np.flatnonzero(segment != N_SEGMENTS)
+    is_owned = owned[buyers].astype(np.bool_).astype(np.float64)
+    of_segment = _shares(is_owned, segment[buyers, None], N_SEGMENTS + 1)
+    return Penetration(of_segment, _shares(is_owned, kinds[buyers], n_kinds), kinds)
 
 
-def _shares(owned: csr_matrix, kind: NDArray[np.int64], n: int) -> NDArray[np.float32]:
-    """Float32 (n, T), shrunk towards the share of all."""
-    known = np.flatnonzero(kind != UNKNOWN)
-    members = csr_matrix((np.ones(len(known)), (kind[known], known)), shape=(n, owned.shape[0]))
-    is_owned = csr_matrix((np.ones(owned.nnz), owned.indices, owned.indptr), shape=owned.shape)
-    of_all = np.asarray(is_owned.sum(axis=0)).ravel() / max(owned.shape[0], 1)
+def _shares(is_owned: csr_matrix, kinds: NDArray[np.int64], n: int) -> NDArray[np.float32]:
+    """Float32 (n, T), shrunk towards the share of all. kinds: (A, M), those that each account is of."""
+    account, attribute = np.nonzero(kinds != UNKNOWN)
+    ones = np.ones(len(account))
+    members = csr_matrix((ones, (kinds[account, attribute], account)), shape=(n, is_owned.shape[0]))
+    of_all = np.asarray(is_owned.sum(axis=0)).ravel() / max(is_owned.shape[0], 1)
     size = np.asarray(members.sum(axis=1)).ravel()[:, None]
     share = ((members @ is_owned).toarray() + PRIOR_ACCOUNTS * of_all) / (size + PRIOR_ACCOUNTS)
     return np.asarray(np.log((share + LEAST_SHARE) / (of_all + LEAST_SHARE)), dtype=np.float32)
-
-
-def _shares_of_kinds(owned: csr_matrix, kinds: NDArray[np.int64]) -> NDArray[np.float32]:
-    parts, begin = [np.zeros((0, owned.shape[1]), dtype=np.float32)], 0
-    for column in range(kinds.shape[1]):
-        kind = kinds[:, column]
-        n = int(kind.max(initial=UNKNOWN)) + 1 - begin
-        parts.append(_shares(owned, np.where(kind == UNKNOWN, UNKNOWN, kind - begin), n))
-        begin += n
-    return np.concatenate(parts)
 
 
 def kinds_of(facts: AccountFacts, n_accounts: int) -> NDArray[np.int64]:
@@ -90,7 +87,7 @@ def kinds_of(facts: AccountFacts, n_accounts: int) -> NDArray[np.int64]:
 
 
 def _kind(values: NDArray[np.object_]) -> NDArray[np.int64]:
-    known = np.array([value is not None for value in values], dtype=np.bool_)
+    known = np.array([value is not None and value == value for value in values], dtype=np.bool_)
     column = np.full(len(values), UNKNOWN, dtype=np.int64)
     given = values[known]
     if len(given) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in given):

@@ -17,23 +17,29 @@ LARGEST_ERROR = 0.02
 LEAST_TRUE = 50
 """In each window: with fewer purchases nothing can be learned, or told to be right."""
 LEVELS = (0.5, 2.0)
+PRIOR_FIRSTS = 50.0
+"""The logarithm of a level is taken to move by about 1 / sqrt(50) from window to window, before anything tells."""
 METHODS = ("model", "bins")
 
 
 @dataclass(frozen=True)
 class Tide:
-    """How much is new of late: first purchases per account, and the pairs per account that they could be of."""
+    """How many first purchases there were of late, and of how many pairs of account and thing they could have been."""
 
-    pace: float
-    per_account: float
+    firsts: float
+    pairs: float
 
     def over(self, then: "Tide") -> float:
         """First purchases per pair over those of an earlier moment, between a half and two.
 
         As histories grow, less and less is new to an account. What was bought just before each moment tells how much.
+        The fewer tell it, the nearer to 1: as a normal logarithm with the variance 1 / PRIOR_FIRSTS would be shrunk.
         """
-        before, now = (one.pace / max(one.per_account, 1e-9) for one in (then, self))
-        return float(np.clip(now / before, *LEVELS)) if before > 0 else 1.0
+        n = self.firsts * then.firsts / max(self.firsts + then.firsts, 1)
+        if not n:
+            return 1.0
+        ratio = self.firsts / max(self.pairs, 1e-9) / (then.firsts / max(then.pairs, 1e-9))
+        return float(np.clip(ratio ** (n / (n + PRIOR_FIRSTS)), *LEVELS))
 
 
 @dataclass(frozen=True)
@@ -51,8 +57,9 @@ class Examples:
     tide: Tide
 
     def foretold(self, p: NDArray[np.float32]) -> Foretold:
-        """What was foretold of these pairs, and what became of them."""
-        return Foretold(p.astype(np.float64), self.is_true, self.account)
+        """What was foretold of these pairs, and what became of them; accounts are numbered anew, without gaps."""
+        _, account = np.unique(self.account, return_inverse=True)
+        return Foretold(p.astype(np.float64), self.is_true, account.astype(np.int64))
 
 
 @dataclass(frozen=True)
@@ -74,26 +81,32 @@ class Predictor:
     model: Calibrated
     tide: Tide
 
-    def at(self, features: NDArray[np.float32], tide: Tide) -> "Predictor":
-        """Return what it says at a later moment, of which some examples' features stand for all."""
-        model = self.model if self.method == "bins" else relative_to(self.model, features)
+    def at(self, features: NDArray[np.float32], score: NDArray[np.float32], tide: Tide) -> "Predictor":
+        """Return what it says at a later moment, of which some examples' features and scores stand for all."""
+        model = relative_to(self.model, self._seen(features, score))
         return replace(self, model=at_level(model, tide.over(self.tide)), tide=tide)
 
     def predict(self, features: NDArray[np.float32], score: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return float32 (n,), probabilities. features: (n, F). score: (n,)."""
-        return self.model.predict(score[:, None] if self.method == "bins" else features)
+        return self.model.predict(self._seen(features, score))
 
     def foretell(self, examples: Examples) -> NDArray[np.float32]:
         """Return float32 (n,): what it says of the examples of a later moment."""
-        return self.at(examples.features, examples.tide).predict(examples.features, examples.score)
+        there = self.at(examples.features, examples.score, examples.tide)
+        return there.predict(examples.features, examples.score)
+
+    def _seen(self, features: NDArray[np.float32], score: NDArray[np.float32]) -> NDArray[np.float32]:
+        return score[:, None] if self.method == "bins" else features
 
 
 def learn_predictor(fit_on: Examples, calibrate_on: Examples, method: str) -> Predictor:
     """Fit on one window and calibrate on a later one; bins look at the later one alone."""
     if method == "bins":
-        return Predictor(method, calibrated_bins(calibrate_on.score, calibrate_on.is_true), calibrate_on.tide)
-    model = relative_to(fit_classifier(fit_on.features, fit_on.is_true), calibrate_on.features)
-    return Predictor(method, calibrate(model, calibrate_on.features, calibrate_on.is_true), calibrate_on.tide)
+        model = calibrated_bins(calibrate_on.score, calibrate_on.is_true)
+    else:
+        model = relative_to(fit_classifier(fit_on.features, fit_on.is_true), calibrate_on.features)
+        model = calibrate(model, calibrate_on.features, calibrate_on.is_true)
+    return Predictor(method, model, calibrate_on.tide)
 
 
 def is_enough(windows: Sequence[Examples]) -> bool:

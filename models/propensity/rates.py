@@ -33,19 +33,22 @@ def learn_rates(moment: Moment, listed: Listed, bought: csr_matrix, category: ND
     """Count who bought, within the horizon after a moment, what was not among its candidates.
 
     bought: (A, P). category: int32 (P,), NO_GROUP where a product has none.
-    Rates are shrunk towards the category's, and those towards the rate of all (gamma-Poisson). What had never been sold
-    at the moment gets its category's.
+    Rates are shrunk towards the category's, and those towards the rate of all (gamma-Poisson), which is that of all
+    that was not owned where everything is among the candidates. What had never been sold at the moment gets its
+    category's, times how much of such products was bought beside that.
     """
     seen, new = _seen(listed), _surprises(listed, bought)
     n_events = np.asarray(new.sum(axis=0)).ravel()
     exposure = len(listed.rows) - np.asarray(seen.sum(axis=0)).ravel()
-    was_sold = np.bincount(moment.lines.product, minlength=len(category)) > 0
-    n_events, exposure = np.where(was_sold, n_events, 0.0), np.where(was_sold, exposure, 0.0)
-    of_all = (n_events.sum() + PRIOR_EVENTS) / (exposure.sum() + 1)
+    is_sold = np.bincount(moment.lines.product, minlength=len(category)) > 0
+    sold_events, sold_exposure = np.where(is_sold, n_events, 0.0), np.where(is_sold, exposure, 0.0)
+    of_all = _shrunk(sold_events.sum(), sold_exposure.sum(), _usual_rate(listed, bought, is_sold))
     n_groups = int(category.max(initial=NO_GROUP)) + 1
     group = np.where(category == NO_GROUP, n_groups, category)
-    of_group = _shrunk(_sum(n_events, group, n_groups), _sum(exposure, group, n_groups), np.full(n_groups + 1, of_all))
-    of_product = _shrunk(n_events, exposure, of_group[group])
+    of_group = _shrunk(_sum(sold_events, group, n_groups), _sum(sold_exposure, group, n_groups), of_all)
+    of_product = _shrunk(sold_events, sold_exposure, of_group[group])
+    unsold = n_events[~is_sold].sum(), float(exposure[~is_sold] @ of_product[~is_sold])
+    of_product[~is_sold] *= (unsold[0] + PRIOR_EVENTS) / (unsold[1] + PRIOR_EVENTS)
     of_group[-1] = of_all
     segment = moment.segment[listed.rows]
     expected = np.bincount(segment, weights=_expected(of_product, seen), minlength=N_SEGMENTS + 1)
@@ -53,6 +56,14 @@ def learn_rates(moment: Moment, listed: Listed, bought: csr_matrix, category: ND
     factor = (observed + PRIOR_EVENTS) / (expected + PRIOR_EVENTS)
     factor[N_SEGMENTS] = 1.0
     return Rates(of_product, of_group, factor)
+
+
+def _usual_rate(listed: Listed, bought: csr_matrix, is_sold: NDArray[np.bool_]) -> float:
+    """How much was bought, of all that was not owned and had been sold: a share between 0 and 1."""
+    owned, some = listed.owned[listed.rows], bought[listed.rows]
+    n_pairs = len(listed.rows) * int(is_sold.sum()) - owned.nnz
+    n_new = some.astype(np.bool_)[:, is_sold].nnz - some.astype(np.bool_).multiply(owned.astype(np.bool_)).nnz
+    return float((n_new + PRIOR_EVENTS) / (n_pairs + 2 * PRIOR_EVENTS))
 
 
 def measure_rates(
@@ -68,7 +79,7 @@ def _sum(values: NDArray[np.float64], group: NDArray[np.int32], n_groups: int) -
 
 
 def _shrunk(
-    events: NDArray[np.float64], exposure: NDArray[np.float64], usual: NDArray[np.float64]
+    events: NDArray[np.float64], exposure: NDArray[np.float64], usual: NDArray[np.float64] | float
 ) -> NDArray[np.float64]:
     return np.asarray((events + PRIOR_EVENTS) / (exposure + PRIOR_EVENTS / usual))
 

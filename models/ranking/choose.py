@@ -72,7 +72,8 @@ def best_weights(pool: Pool) -> BlendWeights:
     good = [weights for weights, gain in zip(grid, gains, strict=True) if gain >= PLATEAU * gains.max()]
     als = round(sum(weights.als for weights in good) / len(good), 4)
     popularity = round(sum(weights.popularity for weights in good) / len(good), 4)
-    return BlendWeights(als, 1 - als - popularity, popularity)
+    # Where affinity has no share, what rounding leaves of it may be less than nothing: 1 - 0.9 - 0.1 is.
+    return BlendWeights(min(als, 1 - popularity), max(1 - als - popularity, 0.0), popularity)
 
 
 def collect_pool(fitted: FittedRankers, learned: Interactions, validation: Interactions) -> Pool | None:

@@ -8,7 +8,7 @@ import pytest
 from models.evaluate.ranking import measure_window
 from models.ranking import tune as tuning
 from models.ranking.blend import BlendScorer
-from models.ranking.choose import NEVER, Pool, best_weights, choose_blend, collect_pool
+from models.ranking.choose import NEVER, POPULARITY_SHARES, Pool, best_weights, choose_blend, collect_pool
 from models.ranking.fit import fit_rankers
 from models.ranking.settings import BlendWeights, RankingParameters
 from models.ranking.tune import tune
@@ -35,6 +35,19 @@ def test_the_ranker_that_is_right_gets_the_most_weight(right: int, name: str) ->
     weights = best_weights(pool_of(right))
 
     assert getattr(weights, name) == max(weights.als, weights.affinity, weights.popularity)
+
+
+@pytest.mark.parametrize("popularity", POPULARITY_SHARES)
+def test_affinity_may_have_no_share_at_all(popularity: float) -> None:
+    class WithoutAffinity(Pool):
+        def gain(self, weights: BlendWeights) -> float:
+            return float(weights.affinity == 0 and weights.popularity == popularity)
+
+    weights = best_weights(WithoutAffinity(**vars(pool_of(0))))
+
+    assert weights.als == pytest.approx(1 - popularity)
+    assert weights.popularity == popularity
+    assert 0 <= weights.affinity < 1e-9
 
 
 def test_the_middle_of_equally_good_weights_is_chosen() -> None:

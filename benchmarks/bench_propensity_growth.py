@@ -1,0 +1,206 @@
+"""How the learning of propensity grows with accounts: seconds of its parts, each beside a floor, and peak memory.
+
+Run: python -m benchmarks propensity_growth
+
+Ten lines an account over a year, two an order, 20,000 products in 30 lines and 200 categories. Candidates are random: a
+ranker would cost more than all that is measured here.
+"""
+
+import json
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.measure import peak_memory_mib, show
+from models.artifact import NO_NUMBER, Groups, IdIndex, Products, Propensities, Room, TextColumn, in_hash_order
+from models.artifact.whitespace import count_cells
+from models.candidates import CANDIDATES, CandidateLists
+from models.customers.groups import groups_of
+from models.customers.holdings import holdings_of
+from models.data.accounts import AccountFacts
+from models.data.interactions import Interactions, owned_matrix
+from models.propensity.examples import MOST_ACCOUNTS, Listed, bought_between, examples_at
+from models.propensity.features import FEATURES
+from models.propensity.groups import spend_factors
+from models.propensity.learn import foretell, lay_out
+from models.propensity.learn_groups import LearnedGroups, learn_groups
+from models.propensity.moment import N_SEGMENTS, Moment
+from models.propensity.procedure import Predictor, judge, learn_predictor
+from models.propensity.rates import Rates
+
+SIZES = ((10_000, 3), (100_000, 3), (1_000_000, 1))
+"""Accounts, and how many runs."""
+PRODUCTS, LINES, CATEGORIES = 20_000, 30, 200
+LINES_PER_ACCOUNT, LINES_PER_ORDER, DAYS, HORIZON_DAYS = 10, 2, 365, 90
+DAY = 86_400
+BEGIN = 19_000 * DAY
+AS_OF = BEGIN + DAYS * DAY
+FAMILIES = (1, 11, 3, 3, 3, 1, 8)
+"""How many segments each family has."""
+FLOOR_PAIRS = 100_000
+SEED = 1
+PARTS = ("learn from three windows", "foretell all candidates", "all lines and categories", "count cells", "lay out")
+
+Seconds = dict[str, tuple[float, float]]
+"""By part: ours, and the floor's: one product of a matrix of as many pairs and features, or one sort of as many."""
+
+
+@dataclass(frozen=True)
+class World:
+    """A history of random purchases, popular products more often, and random candidates of every account."""
+
+    n_accounts: int
+
+    @cached_property
+    def products(self) -> Products:
+        names = in_hash_order(f"p{number}" for number in range(PRODUCTS))
+        blank, unknown = TextColumn.of([""] * PRODUCTS), np.full(PRODUCTS, NO_NUMBER)
+        return Products(
+            ids=IdIndex.of(names),
+            names=TextColumn.of(names),
+            lines=TextColumn.of(f"line {row % LINES:02}" for row in range(PRODUCTS)),
+            categories=TextColumn.of(f"category {row % CATEGORIES:03}" for row in range(PRODUCTS)),
+            families=blank,
+            currencies=blank,
+            tiers=unknown,
+            prices_minor=np.random.default_rng(SEED).integers(100, 10_000, PRODUCTS),
+            margins_minor=unknown,
+            is_active=np.ones(PRODUCTS, dtype=np.bool_),
+        )
+
+    @cached_property
+    def interactions(self) -> Interactions:
+        rng = np.random.default_rng(SEED)
+        n = self.n_accounts * LINES_PER_ACCOUNT
+        product = (rng.random(n) ** 3 * PRODUCTS).astype(np.int32)
+        return Interactions(
+            account=np.arange(n, dtype=np.int32) // LINES_PER_ACCOUNT,
+            product=product,
+            order=np.arange(n, dtype=np.int32) // LINES_PER_ORDER,
+            time=np.repeat(rng.integers(BEGIN, AS_OF, n // LINES_PER_ORDER), LINES_PER_ORDER),
+            quantity=np.ones(n, dtype=np.float32),
+            amount_minor=self.products.prices_minor[product],
+            account_ids=np.array([f"a{row}" for row in range(self.n_accounts)], dtype=object),
+            product_ids=np.array(list(self.products.ids.texts), dtype=object),
+            order_count=n // LINES_PER_ORDER,
+        )
+
+    @cached_property
+    def moments(self) -> list[Moment]:
+        """Three windows, and now."""
+        facts, interactions = AccountFacts.none(self.n_accounts), self.interactions
+        begins = [AS_OF - horizons * HORIZON_DAYS * DAY for horizons in (3, 2, 1, 0)]
+        pasts = [interactions.select(interactions.time < begin) for begin in begins]
+        return [
+            Moment(past, self.products, facts, begin, HORIZON_DAYS) for past, begin in zip(pasts, begins, strict=True)
+        ]
+
+    @cached_property
+    def lists(self) -> CandidateLists:
+        rng, shape = np.random.default_rng(SEED), (self.n_accounts, CANDIDATES)
+        products = (rng.random(shape, dtype=np.float32) ** 2 * (PRODUCTS - 1)).astype(np.int32)
+        nothing = np.empty((self.n_accounts, 0, 2), dtype=np.int32)
+        scores = np.sort(rng.random(shape, dtype=np.float32), axis=1)[:, ::-1]
+        return CandidateLists(products, scores, nothing, np.empty(0, dtype=np.float32))
+
+    @cached_property
+    def groups(self) -> tuple[Groups, Groups]:
+        owned = owned_matrix(self.interactions)
+        return groups_of(self.products.lines, owned), groups_of(self.products.categories, owned)
+
+
+def main() -> None:
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for size, runs in SIZES:
+            told = Path(folder) / "seconds.json"
+            peaks, found = [], []
+            for _ in range(runs):
+                peaks.append(peak_memory_mib(measure_size, size, told))
+                found.append(json.loads(told.read_text()))
+            for part in PARTS:
+                ours, floors = ([one[part][place] for one in found] for place in (0, 1))
+                note = f"peak of all {max(peaks):,.0f} MiB" if part == PARTS[0] else ""
+                rows.append((f"{size:,} accounts: {part}", ours, floors, note))
+    show("Propensity: from counts to what is looked up", "floor", rows)
+
+
+def measure_size(size: int, told: Path) -> None:
+    """All of it in a process of its own, which writes down the seconds."""
+    told.write_text(json.dumps(measure(World(size))))
+
+
+def measure(world: World) -> Seconds:
+    """Do all of it once, part by part, each followed by its floor."""
+    parts = _parts(world)
+    seconds: Seconds = {}
+    for part in PARTS:
+        begun = time.perf_counter()
+        floor = next(parts)
+        ended = time.perf_counter()
+        floor()
+        seconds[part] = ended - begun, time.perf_counter() - ended
+    return seconds
+
+
+def _parts(world: World) -> Iterator[Any]:
+    """Do one part after the other; each yields its floor."""
+    n_pairs = world.n_accounts * CANDIDATES
+    _, _, _, now = _ = world.moments
+    world.lists, world.groups  # noqa: B018 - made before anything is timed
+    predictor = learn_from_windows(world)
+    yield lambda: multiply(4 * MOST_ACCOUNTS * CANDIDATES, len(FEATURES))
+    candidates = foretell(now, world.lists, predictor, SEED)
+    yield lambda: multiply(n_pairs, len(FEATURES))
+    by_line, by_category = (learn_groups(world.moments, world.interactions, groups, SEED) for groups in world.groups)
+    yield lambda: multiply(world.n_accounts * (LINES + CATEGORIES), 11)
+    factors = spend_factors(now)
+    for learned, groups in zip((by_line, by_category), world.groups, strict=True):
+        count_all(world, groups, learned, factors)
+    yield lambda: multiply(world.n_accounts * (LINES + CATEGORIES) * len(FAMILIES), 1)
+    nothing = Propensities.none(world.n_accounts, CANDIDATES, PRODUCTS, LINES, CATEGORIES)
+    rates = Rates(np.full(PRODUCTS, 1e-5), np.full(CATEGORIES + 1, 1e-5), np.ones(N_SEGMENTS + 1))
+    lay_out(world.lists, candidates, rates, by_line, by_category, nothing, factors)
+    yield lambda: np.sort(candidates, axis=None)
+
+
+def learn_from_windows(world: World) -> Predictor:
+    """Describe candidates of 5,000 accounts at three moments, fit, calibrate, and judge."""
+    rows = np.sort(np.random.default_rng(SEED).permutation(world.n_accounts)[:MOST_ACCOUNTS]).astype(np.int32)
+    lists = world.lists
+    examples = []
+    for moment in world.moments[:-1]:
+        listed = Listed(rows, lists.products[rows], lists.scores[rows], owned_matrix(moment.past))
+        bought = bought_between(world.interactions, moment.as_of, HORIZON_DAYS)
+        examples.append(examples_at(moment, listed, bought))
+    verdict = judge(examples[0], examples[1], examples[2], SEED)
+    return learn_predictor(examples[1], examples[2], verdict.method)
+
+
+def count_all(world: World, groups: Groups, learned: LearnedGroups, factors: NDArray[np.float32]) -> None:
+    """Count white space of one kind of group for as many segments as training has."""
+    holdings = holdings_of(world.interactions, groups, AS_OF // DAY)
+    assert learned.likely is not None
+    assert learned.spend is not None
+    room = Room(groups, holdings, learned.likely, learned.spend, factors, AS_OF // DAY, HORIZON_DAYS)
+    rng = np.random.default_rng(SEED)
+    for n_segments in FAMILIES:
+        count_cells(room, rng.integers(0, n_segments, world.n_accounts).astype(np.int16), n_segments)
+
+
+def multiply(n_pairs: int, n_features: int) -> float:
+    """Multiply a matrix of as many pairs and features with a vector, in pieces that fit into memory."""
+    piece = np.ones((FLOOR_PAIRS, n_features), dtype=np.float32)
+    weights = np.ones(n_features, dtype=np.float32)
+    return sum(float((piece @ weights)[0]) for _ in range(-(-n_pairs // FLOOR_PAIRS)))
+
+
+if __name__ == "__main__":
+    main()

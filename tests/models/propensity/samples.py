@@ -1,0 +1,100 @@
+"""A shop whose history is kept as plain records, so that everything can be counted again without arrays."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from models.data.columns import to_lines
+from models.data.history import History, build_history
+from models.propensity.moment import Moment
+
+DAY = 86_400
+AS_OF = 19_900 * DAY + 12 * 3_600
+HORIZON_DAYS = 60.0
+N_ACCOUNTS, N_PROSPECTS, N_PRODUCTS = 40, 4, 14
+CATEGORIES = ("cups", "", "beans", "tools")
+
+
+class Sold(NamedTuple):
+    """One order line; an account of None is a guest, a negative quantity a return, an amount of 0 unknown."""
+
+    account: str | None
+    order: str
+    product: str
+    time: int
+    quantity: float
+    amount: int
+
+
+@dataclass(frozen=True)
+class Shop:
+    """Lines, product -> (category, price), account -> attributes."""
+
+    sold: Sequence[Sold]
+    products: Mapping[str, tuple[str, int | None]]
+    accounts: dict[str, dict[str, float | str | None]] = field(default_factory=dict)
+
+    def history(self) -> History:
+        lines = pa.table(
+            {
+                "account_id": pa.array([line.account for line in self.sold], type=pa.string()),
+                "order_id": pa.array([line.order for line in self.sold]),
+                "product_id": pa.array([line.product for line in self.sold]),
+                "ordered_at": pa.array([line.time for line in self.sold]),
+                "quantity": pa.array([line.quantity for line in self.sold], type=pa.float64()),
+                "amount_minor": pa.array([line.amount for line in self.sold]),
+            }
+        )
+        described = {"product_id": list(self.products), "category": [of for of, _ in self.products.values()]}
+        prices = pa.array([price for _, price in self.products.values()], type=pa.int64())
+        names = sorted({name for attributes in self.accounts.values() for name in attributes})
+        accounts = {name: pa.array([of.get(name) for of in self.accounts.values()]) for name in names}
+        return build_history(
+            to_lines(lines, "test", {}),
+            pa.table(described | {"price_minor": prices}),
+            pa.table({"account_id": pa.array(list(self.accounts), type=pa.string())} | accounts),
+        )
+
+    def before(self, moment: int) -> "Shop":
+        return replace(self, sold=[line for line in self.sold if line.time < moment])
+
+    def category(self, product: str) -> str:
+        return self.products[product][0]
+
+
+def random_shop(seed: int = 0) -> Shop:
+    """Orders over 300 days until 60 days after AS_OF; some go together, some are returned, guests buy too."""
+    rng = np.random.default_rng(seed)
+    products = {
+        f"p{number}": (CATEGORIES[number % len(CATEGORIES)], None if number % 5 == 0 else 100 * (number + 1))
+        for number in range(N_PRODUCTS)
+    }
+    accounts: dict[str, dict[str, float | str | None]] = {
+        f"a{number}": {
+            "size": None if number % 7 == 0 else float(rng.integers(1, 500)),
+            "trade": [None, "café", "hotel", "office"][number % 4],
+            "country": "nl",
+        }
+        for number in range(N_ACCOUNTS + N_PROSPECTS)
+    }
+    sold = []
+    for order in range(400):
+        buyer = int(rng.integers(-4, N_ACCOUNTS))
+        time = int(AS_OF + rng.integers(-240 * DAY, 60 * DAY))
+        chosen = {int(one) for one in rng.integers(0, N_PRODUCTS - 1, rng.integers(1, 4))}
+        chosen |= {one + 1 for one in chosen if one % 4 == 2}
+        for number in sorted(chosen):
+            quantity = float(rng.choice([1, 2, -1, -2], p=[0.6, 0.25, 0.1, 0.05]))
+            amount = 0 if rng.random() < 0.2 else int(quantity * rng.integers(50, 900))
+            sold.append(Sold(f"a{buyer}" if buyer >= 0 else None, f"o{order}", f"p{number}", time, quantity, amount))
+    return Shop(sold, products, accounts)
+
+
+def moment_of(shop: Shop, as_of: int = AS_OF, horizon_days: float = HORIZON_DAYS) -> Moment:
+    """Cut the shop's history off."""
+    history = shop.history()
+    past = history.interactions.select(history.interactions.time < as_of)
+    return Moment(past, history.products, history.accounts, as_of, horizon_days)

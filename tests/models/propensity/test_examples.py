@@ -1,0 +1,50 @@
+"""Examples are candidates as they would have been listed, and what became of them."""
+
+import numpy as np
+
+from models.artifact import NO_ROW
+from models.data.interactions import owned_matrix
+from models.propensity.examples import Listed, batches_of, bought_between, examples_at
+from models.propensity.features import learn_features
+from tests.models.propensity.samples import AS_OF, DAY, HORIZON_DAYS, moment_of, random_shop
+
+SHOP = random_shop(5)
+
+
+def test_what_was_bought_is_kept_and_within_the_horizon() -> None:
+    history = SHOP.history().interactions
+
+    bought = bought_between(history, AS_OF, HORIZON_DAYS).tocoo()
+
+    net: dict[tuple[str, str], float] = {}
+    for line in SHOP.sold:
+        if line.account is not None and AS_OF <= line.time < AS_OF + HORIZON_DAYS * DAY:
+            net[line.account, line.product] = net.get((line.account, line.product), 0) + line.quantity
+    found = {
+        (history.account_ids[row], history.product_ids[column])
+        for row, column in zip(bought.row, bought.col, strict=True)
+    }
+    assert found == {pair for pair, quantity in net.items() if quantity > 0}
+
+
+def test_each_candidate_is_an_example_with_its_features_score_account_and_outcome() -> None:
+    moment = moment_of(SHOP)
+    rows = np.array([3, 7, 20], dtype=np.int32)
+    products = np.array([[1, 2, 5], [4, NO_ROW, NO_ROW], [0, 9, NO_ROW]], dtype=np.int32)
+    scores = np.arange(9, dtype=np.float32).reshape(3, 3)
+    bought = bought_between(SHOP.history().interactions, AS_OF, HORIZON_DAYS)
+
+    examples = examples_at(moment, Listed(rows, products, scores, owned_matrix(moment.past)), bought)
+
+    pairs = [(3, 1), (3, 2), (3, 5), (7, 4), (20, 0), (20, 9)]
+    assert examples.account.tolist() == [row for row, _ in pairs]
+    assert examples.score.tolist() == [0, 1, 2, 3, 6, 7]
+    assert examples.is_true.tolist() == [bought[pair] > 0 for pair in pairs]
+    assert examples.tide == moment.tide(6 / 3)
+    expected = learn_features(moment).of(rows, products, scores)[products != NO_ROW]
+    np.testing.assert_array_equal(examples.features, expected)
+
+
+def test_batches_cover_everything_once() -> None:
+    assert [i for at in batches_of(2_500) for i in range(at.start, at.stop)] == list(range(2_500))
+    assert batches_of(0) == []
