@@ -189,7 +189,16 @@ def count_all(world: World, groups: Groups, learned: LearnedGroups, factors: NDA
     holdings = holdings_of(world.interactions, groups, AS_OF // DAY)
     assert learned.likely is not None
     assert learned.spend is not None
-    room = Room(groups, holdings, learned.likely, learned.spend, factors, AS_OF // DAY, HORIZON_DAYS)
+    room = Room(
+        groups,
+        holdings,
+        learned.likely,
+        learned.spend,
+        factors,
+        np.ones(len(groups), dtype=np.bool_),
+        AS_OF // DAY,
+        HORIZON_DAYS,
+    )
     rng = np.random.default_rng(SEED)
     for n_segments in FAMILIES:
         count_cells(room, rng.integers(0, n_segments, world.n_accounts).astype(np.int16), n_segments)

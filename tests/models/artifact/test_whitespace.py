@@ -1,5 +1,7 @@
 """White space: every cell counted account by account, and reconciled to the orders."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -36,7 +38,7 @@ def room_of(holdings: Holdings) -> Room:
     likely[GROUPS.is_owned(slice(None))] = np.nan
     spend = rng.uniform(100, 900, (len(NAMES), 2)).astype(np.float32)
     factors = rng.uniform(0.5, 2, len(IDS)).astype(np.float32)
-    return Room(GROUPS, holdings, likely, spend, factors, AS_OF_DAY, HORIZON_DAYS)
+    return Room(GROUPS, holdings, likely, spend, factors, np.ones(len(GROUPS), dtype=np.bool_), AS_OF_DAY, HORIZON_DAYS)
 
 
 ROOM = room_of(HOLDINGS)
@@ -125,7 +127,7 @@ def test_the_variance_is_that_of_what_is_spent_by_chance() -> None:
 def test_where_nothing_was_learned_nothing_is_expected_and_owners_are_counted_all_the_same() -> None:
     unknown = np.full((len(IDS), len(NAMES)), np.nan, dtype=np.float16)
     spend = np.full((len(NAMES), 2), np.nan, dtype=np.float32)
-    room = Room(GROUPS, HOLDINGS, unknown, spend, np.ones(len(IDS), dtype=np.float32), AS_OF_DAY, 0.0)
+    room = replace(ROOM, likely=unknown, spend=spend, factors=np.ones(len(IDS), dtype=np.float32), horizon_days=0.0)
 
     cells = count_cells(room, np.zeros(len(IDS), dtype=np.int16), 1)
 
@@ -137,9 +139,30 @@ def test_where_nothing_was_learned_nothing_is_expected_and_owners_are_counted_al
 def test_segments_of_a_catalogue_without_groups_have_no_cells(accounts: LearnedAccounts) -> None:
     none = Groups.none(len(IDS), len(SHOP.products))
     empty = np.empty((len(IDS), 0), dtype=np.float16)
-    room = Room(none, Holdings.none(len(IDS)), empty, np.empty((0, 2), np.float32), ROOM.factors, AS_OF_DAY, 90.0)
+    room = Room(
+        none,
+        Holdings.none(len(IDS)),
+        empty,
+        np.empty((0, 2), np.float32),
+        ROOM.factors,
+        np.empty(0, dtype=np.bool_),
+        AS_OF_DAY,
+        90.0,
+    )
 
     cells = count_all_cells(room, accounts.segments)
 
     assert isinstance(cells, Cells)
     assert cells.owners.shape == (len(read_book(accounts.segments)["segments"]), 0)
+
+
+def test_of_a_group_that_is_not_sold_any_more_nothing_is_expected() -> None:
+    is_sold = np.arange(len(GROUPS)) != 1
+
+    cells = count_cells(replace(ROOM, is_sold=is_sold), np.zeros(len(IDS), dtype=np.int16), 1)
+    before = count_cells(ROOM, np.zeros(len(IDS), dtype=np.int16), 1)
+
+    for name in ("buyers", "expected_minor", "variance"):
+        assert getattr(cells, name)[0, 1] == 0 < getattr(before, name)[0, 1]
+        assert getattr(cells, name)[0, is_sold] == pytest.approx(getattr(before, name)[0, is_sold])
+    assert np.array_equal(cells.owners, before.owners)

@@ -37,7 +37,7 @@ def test_a_model_whose_probabilities_hold_is_let_through_with_its_figures() -> N
     assert f"{error:.4f}" in described["note"]
     assert described["note"].endswith("the model is used")
     assert described["weights"]["taste"] > 10 * abs(described["weights"]["noise"])
-    assert sum(tenth["n"] for tenth in described["reliability"]) == N
+    assert sum(tenth["observed"]["n"] for tenth in described["reliability"]) == N
 
 
 def test_a_miscalibrated_model_gives_way_to_bins_and_it_is_said() -> None:
