@@ -132,6 +132,7 @@ def describe_verdict(verdict: Verdict, features: Sequence[str]) -> dict[str, Any
     return {
         "method": verdict.method,
         "note": verdict.note,
+        "examples": len(verdict.told[verdict.method].p),
         "weights": dict(zip(features, verdict.weights.round(4).tolist(), strict=True)),
         "reliability": verdict.told[verdict.method].reliability(),
     }

@@ -122,6 +122,7 @@ def page_of_targets(
         "artifact_version": book.version,
         "horizon_days": float(told.get("horizon_days") or 0),
         "method": told.get("method"),
+        "calibrated_on": told.get("examples"),
         "candidates": len(likely_of),
         "expected_buyers": round(float(np.sum(likely_of)), 2) if told.get("method") else None,
         "items": items,

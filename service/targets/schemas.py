@@ -40,6 +40,7 @@ class ProductTargets(BaseModel):
     artifact_version: str
     horizon_days: float
     method: str | None = Field(description="`model`, or `bins` where the gate refused the model.")
+    calibrated_on: int | None = Field(description="Pairs of account and product that probabilities were calibrated on.")
     candidates: int = Field(description="Accounts that have the product among their candidates, all segments.")
     expected_buyers: float | None = Field(description="How many of those are expected to buy it within the horizon.")
     items: list[Target]

@@ -30,6 +30,7 @@ def describe_basis(rooms: Rooms, wing: Wing) -> dict[str, Any]:
         "window_days": WINDOW_DAYS,
         "currency": rooms.currency,
         "method": wing.told.get("method"),
+        "calibrated_on": wing.told.get("examples"),
     }
 
 

@@ -21,6 +21,7 @@ class Foretold(BaseModel):
     method: str | None = Field(
         description="`model`, or `bins` where the gate refused the model; null where nothing was learned."
     )
+    calibrated_on: int | None = Field(description="Pairs of account and row that probabilities were calibrated on.")
 
 
 class ColumnOut(BaseModel):
