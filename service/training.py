@@ -31,6 +31,9 @@ TITLES = {
     "category_propensity": "Probability that an account buys of a category that is new to it (n = {n} pairs)",
 }
 
+MOST_COLUMNS = 5
+"""More metrics than these stand below each other, or a terminal would cut their names off."""
+
 FileOption = Annotated[Path | None, typer.Option(exists=True, dir_okay=False)]
 
 
@@ -138,12 +141,24 @@ def show_report(trained: "Trained") -> None:
     for target, models in trained.report.metrics.items():
         names = list(next(iter(models.values())))
         n = next(iter(models.values()))[names[0]]["n"]
-        table = Table("model", title=TITLES[target].format(n=f"{n:,}"), title_justify="left")
-        for name in names:
-            table.add_column(name, justify="right", no_wrap=True)
-        for model, metrics in models.items():
-            table.add_row(model, *(_cell(metrics[name]) for name in names))
-        console.print(table)
+        title = TITLES[target].format(n=f"{n:,}")
+        cells = [[_cell(metrics[name]) for name in names] for metrics in models.values()]
+        if len(names) <= MOST_COLUMNS:
+            _print_table(title, ["model", *names], [[model, *row] for model, row in zip(models, cells, strict=True)])
+        else:
+            turned = zip(names, *cells, strict=True)
+            _print_table(title, ["metric", *models], [list(row) for row in turned])
+    if note := trained.report.propensity.get("note"):
+        console.print(f"Propensity: {note}.", highlight=False)
+
+
+def _print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    table = Table(columns[0], title=title, title_justify="left")
+    for name in columns[1:]:
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
 
 
 def _cell(metric: dict[str, Any]) -> str:
