@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import Progress
-from rich.table import Table
+from rich.table import Column, Table
 
 from service.database import refuse_outdated_schema
 from service.errors import DomainError
@@ -153,7 +153,7 @@ def show_report(trained: "Trained") -> None:
 
 
 def _print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    table = Table(columns[0], title=title, title_justify="left")
+    table = Table(Column(columns[0], overflow="fold"), title=title, title_justify="left")
     for name in columns[1:]:
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
