@@ -127,26 +127,33 @@ def train(history: History, options: TrainingOptions, root: Path, live: Path | N
     step("write the artifact")
 
     def describe(files: dict[str, FileEntry]) -> Manifest:
-        return Manifest(
-            as_of=as_text(split.as_of),
-            data_fingerprint=history.fingerprint,
-            # A history that was cut says nothing of the changes that it holds: a service then looks at them all.
-            sequence=history.sequence if len(interactions.time) == len(history.interactions.time) else None,
-            counts={
-                "accounts": interactions.n_accounts,
-                "products": interactions.n_products,
-                "orders": len(distinct_keys(interactions.order.astype(np.int64))),
-                "order_lines": interactions.n_lines,
-            },
-            parameters=report.parameters,
-            metrics=report.headline(),
-            verdict=report.verdict,
-            library_versions={name: version(name) for name in LIBRARIES},
-            files=files,
-        )
+        return describe_artifact(history, interactions, split, report, files)
 
     folder = write_artifact(root, content, describe)
     return Trained(folder, open_artifact(folder, verify=False).manifest, report)
+
+
+def describe_artifact(
+    history: History, interactions: Interactions, split: Split, report: Report, files: dict[str, FileEntry]
+) -> Manifest:
+    """Say what was learned from, and how it was judged."""
+    return Manifest(
+        as_of=as_text(split.as_of),
+        data_fingerprint=history.fingerprint,
+        # A history that was cut says nothing of the changes that it holds: a service then looks at them all.
+        sequence=history.sequence if len(interactions.time) == len(history.interactions.time) else None,
+        counts={
+            "accounts": interactions.n_accounts,
+            "products": interactions.n_products,
+            "orders": len(distinct_keys(interactions.order.astype(np.int64))),
+            "order_lines": interactions.n_lines,
+        },
+        parameters=report.parameters,
+        metrics=report.headline(),
+        verdict=report.verdict,
+        library_versions={name: version(name) for name in LIBRARIES},
+        files=files,
+    )
 
 
 def choose(interactions: Interactions, split: Split, options: TrainingOptions, step: Step) -> Chosen:

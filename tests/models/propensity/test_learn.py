@@ -1,10 +1,9 @@
-"""The whole of the learning on a world whose probabilities are known, and on histories that say too little."""
+"""The whole of the learning on a world whose probabilities are known."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from shutil import copytree
 from typing import Any
 
 import numpy as np
@@ -15,13 +14,10 @@ from models import train as training
 from models.artifact import NO_ROW, Content, Groups, Propensities, open_artifact
 from models.artifact.propensities import NEVER_BOUGHT
 from models.artifact.whitespace import count_cells
-from models.data.history import History
 from models.evaluate import calibration
 from models.propensity import procedure
 from models.propensity.learn import Learned, LearnedPropensity, learn_propensity
 from models.train import TrainingOptions, train
-from tests.models.histories import Line, make_history
-from tests.models.propensity.samples import Shop, Sold
 from tests.models.propensity.truths import (
     ACCOUNTS,
     CATEGORIES,
@@ -36,7 +32,7 @@ from tests.models.propensity.truths import (
 TRUTH = Truth()
 
 
-RESAMPLES = 60
+RESAMPLES = 20
 """Fewer than in earnest: intervals need not be exact here."""
 
 
@@ -297,79 +293,3 @@ def test_the_next_training_tells_whether_what_was_foretold_has_held(world: World
     assert live["observed_over_expected"]["value"] == pytest.approx(1, abs=3 * 0.06)
     assert live["stability"]["index"] < 0.1
     assert "live" not in world.told
-
-
-def test_a_broken_artifact_is_nothing_to_compare_with(world: World, tmp_path: Path) -> None:
-    broken = tmp_path / world.folder.name
-    copytree(world.folder, broken)
-    (broken / "propensities.candidates.npy").write_bytes(b"")
-
-    trained = train(make_history(some_lines(60)), TrainingOptions(), tmp_path, broken, lambda _: None)
-
-    assert "live" not in trained.report.propensity
-
-
-Make = Callable[[], History]
-
-
-def some_lines(n: int = 600, accounts: int = 30, days: int = 200, products: int = 8) -> Sequence[Line]:
-    rng = np.random.default_rng(2)
-    return [
-        (f"a{rng.integers(accounts)}", f"o{number}", f"p{rng.integers(products)}", int(rng.integers(days)), 1)
-        for number in range(n)
-    ]
-
-
-def guests_first() -> History:
-    lines = some_lines()
-    return make_history([(None if day < 50 else of, order, what, day, n) for of, order, what, day, n in lines])
-
-
-def all_inactive() -> History:
-    history = make_history(some_lines())
-    return replace(history, products=replace(history.products, is_active=np.zeros(8, dtype=np.bool_)))
-
-
-def one_line_only() -> History:
-    sold = [
-        Sold(account, order, product, day * 86_400, 1.0, 0)
-        for account, order, product, day, _ in some_lines(3_000, 200)
-    ]
-    return Shop(sold, {f"p{number}": ("all", None) for number in range(8)}).history()
-
-
-POOR: dict[str, Make] = {
-    "too few purchases": lambda: make_history(some_lines(60)),
-    "one day": lambda: make_history(some_lines(days=1)),
-    "three days": lambda: make_history(some_lines(days=3)),
-    "a single account": lambda: make_history(some_lines(accounts=1)),
-    "a single product": lambda: make_history(some_lines(products=1)),
-    "guests before the windows": guests_first,
-    "all products inactive": all_inactive,
-    "everything owned": lambda: make_history(some_lines(20_000)),
-}
-
-
-@pytest.mark.parametrize("name", POOR)
-def test_where_there_is_too_little_to_learn_from_it_is_said_and_training_succeeds(name: str, tmp_path: Path) -> None:
-    trained = train(POOR[name](), TrainingOptions(), tmp_path, None, lambda _: None)
-
-    told = open_artifact(trained.folder).content.propensities
-    assert trained.report.propensity["method"] is None
-    assert any(word in trained.report.propensity["note"] for word in ("too short", "too few", "no account"))
-    assert "propensity" not in trained.report.metrics
-    for values in (told.candidates, told.rates, told.category_rates, told.factors, told.lines, told.categories):
-        assert np.isnan(values).all()
-    assert told.targets_of(0)[0].tolist() == []
-
-
-def test_candidates_are_learned_of_without_prices_and_where_one_category_is_everybody_s(tmp_path: Path) -> None:
-    trained = train(one_line_only(), TrainingOptions(), tmp_path, None, lambda _: None)
-
-    told = open_artifact(trained.folder).content.propensities
-    candidates = told.candidates[np.isfinite(told.candidates)]
-    assert trained.report.propensity["method"] in ("model", "bins")
-    assert trained.report.propensity["category"]["method"] is None
-    assert "none" in trained.report.propensity["line"]["note"]
-    assert ((candidates > 0) & (candidates < 1)).all()
-    assert (told.rates < 0.5).all(), "where all that is not owned is a candidate, rates are those of candidates"
