@@ -106,7 +106,7 @@ def make_key(session: Session) -> str:
 
 
 def show_what_to_try(settings: Settings, key: str, version: str) -> None:
-    """Print the key and three calls: an account, a basket, an artifact's metrics."""
+    """Print the key and four calls: an account, a basket, where there is room, an artifact's metrics."""
     url = f"http://{settings.host}:{settings.port}/v1"
     basket = ", ".join(f'"{product}"' for product in BASKET)
     bearer = 'curl -H "Authorization: Bearer $KEY"'
@@ -117,6 +117,7 @@ def show_what_to_try(settings: Settings, key: str, version: str) -> None:
         f"  export KEY={key}",
         f"  {bearer} {url}/recommendations/{ACCOUNT}",
         f"  {bearer} {json_body} {url}/recommendations",
+        f"  {bearer} {url}/accounts/{ACCOUNT}/whitespace",
         f"  {bearer} {url}/artifacts/{version}",
         "",
     )
