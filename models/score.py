@@ -1,6 +1,6 @@
 """Every account's list, for a CRM's nightly load."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,23 +46,33 @@ class Lists:
 
 
 def write_scores(
-    artifact: Artifact, target: Path, limit: int, *, include_owned: bool, progress: Callable[[int], None]
+    artifact: Artifact,
+    target: Path,
+    limit: int,
+    *,
+    include_owned: bool,
+    progress: Callable[[int], None],
+    left_out: Collection[str] | None = None,
 ) -> int:
     """Write every account's list as Parquet and return the number of rows.
 
     Columns: account_id, rank (from 1), product_id, score, source (personalized or popular), propensity, and what that
     is worth: times the price, and times the margin, null where these are not known. Scores are those that the service
     serves. The file appears complete or not at all.
-    progress: told the number of accounts done.
+    progress: told the number of accounts done. left_out: accounts without a list.
     """
     content = artifact.content
     accounts = pa.array(content.account_ids.texts, type=pa.string())
     products = pa.array(content.products.ids.texts, type=pa.string())
     aside = target.with_name(f".{target.name}.writing")
+    found = [row for of in left_out or () if (row := content.account_ids.row_of(of)) is not None]
+    is_left_out = np.zeros(len(content.account_ids), dtype=np.bool_)
+    is_left_out[found] = True
     written = 0
     try:
         with pyarrow.parquet.ParquetWriter(aside, SCHEMA) as writer:
             for begin, lists in score_batches(content, limit, include_owned=include_owned):
+                lists.products[is_left_out[begin : begin + len(lists.products)]] = NO_ROW
                 table = _to_table(lists, begin, content, accounts, products)
                 writer.write_table(table)
                 written += table.num_rows

@@ -17,11 +17,12 @@ CACHE_CONTROL: Final = "private, no-cache"
 
 
 class Kept(NamedTuple):
-    """One answer. route: the template of its route, for telemetry."""
+    """One answer. route: the template of its route, for telemetry. made_from: what it holds as long as."""
 
     etag: str
     body: bytes
     route: str
+    made_from: object
 
     def is_known_to(self, if_none_match: str | None) -> bool:
         """Tell whether the caller has this very answer."""
@@ -43,15 +44,12 @@ class PolledAnswers:
     def find(self, url: bytes) -> Kept | None:
         """Return what was answered at an address, if it would be answered again."""
         kept = self._kept.get(url)
-        return kept if kept is not None and self.source() is self._made_from else None
+        return kept if kept is not None and kept.made_from is self.source() else None
 
-    def keep(self, url: bytes, answer: Kept, made_from: object) -> None:
-        """Keep an answer, unless its source is outdated already."""
-        if made_from is not self.source():
-            return
-        if made_from is not self._made_from or len(self._kept) >= MOST_ANSWERS or self._n_bytes > MOST_BYTES:
-            # New dictionaries, so that a reader of the old ones finds either all or nothing.
-            self._kept, self._n_bytes, self._made_from = {}, 0, made_from
+    def keep(self, url: bytes, answer: Kept) -> None:
+        """Keep an answer. Each says what it was made from, so that one that came late is never taken for a new one."""
+        if answer.made_from is not self._made_from or len(self._kept) >= MOST_ANSWERS or self._n_bytes > MOST_BYTES:
+            self._kept, self._n_bytes, self._made_from = {}, 0, answer.made_from
         self._kept[url] = answer
         self._n_bytes += len(answer.body)
 
@@ -65,8 +63,8 @@ def polled_response(request: Request, make: Callable[[], object]) -> Response:
     if kept is None:
         made_from = answers.source()
         body = orjson.dumps(make())
-        kept = Kept(f'"{sha256(body).hexdigest()[:32]}"', body, route_of(scope))
-        answers.keep(url, kept, made_from)
+        kept = Kept(f'"{sha256(body).hexdigest()[:32]}"', body, route_of(scope), made_from)
+        answers.keep(url, kept)
     headers = {"ETag": kept.etag, "Cache-Control": CACHE_CONTROL}
     if kept.is_known_to(request.headers.get("if-none-match")):
         return Response(status_code=304, headers=headers)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import Progress
 from rich.table import Column, Table
+from sqlalchemy import make_url
 
-from service.database import refuse_outdated_schema
+from service.database import check_schema, create_database_engine, refuse_outdated_schema
 from service.errors import DomainError
+from service.live.queries import objecting_accounts
 from service.progress import console, show_steps
 from service.registry.store import ArtifactStore
 from service.settings import Settings
@@ -113,7 +115,10 @@ def score(
     artifacts: Annotated[Path | None, typer.Option(file_okay=False, help="Folder of artifacts.")] = None,
     include_owned: Annotated[bool, typer.Option("--include-owned", help="Rank owned products too.")] = False,
 ) -> None:
-    """Write every account's list from the live artifact, for a CRM's nightly load."""
+    """Write every account's list from the live artifact, for a CRM's nightly load.
+
+    Accounts that object to marketing, as the database says now, are left out.
+    """
     offline = offline_module("models.score")
     if not out.parent.is_dir():
         raise OptionInvalid(f"--out {out}: there is no folder {out.parent}.")
@@ -121,7 +126,7 @@ def score(
     version = store.active_version()
     if version is None:
         raise OptionInvalid(f"No artifact is active in {store.root}. Run: nextoffer train")
-    artifact = store.open(version)
+    artifact, objecting = store.open(version), objecting_now(Settings().database_url)
     with Progress(console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("score", total=len(artifact.content.account_ids))
         rows = offline.write_scores(
@@ -129,9 +134,29 @@ def score(
             out,
             limit,
             include_owned=include_owned,
+            left_out=objecting,
             progress=lambda done: progress.update(task, completed=done),
         )
-    console.print(f"{rows:,} rows for {len(artifact.content.account_ids):,} accounts in {out}", highlight=False)
+    n_accounts = len(artifact.content.account_ids)
+    console.print(f"{rows:,} rows for {n_accounts:,} accounts in {out}", highlight=False)
+    if objecting is None:
+        console.print("There is no database: who objects to marketing is not known, and nobody is left out.")
+    elif objecting:
+        console.print(f"{len(objecting):,} accounts object to marketing and are left out.", highlight=False)
+
+
+def objecting_now(url: str) -> set[str] | None:
+    """Read who objects to marketing; None where there is no database of this service."""
+    path = make_url(url).database
+    if make_url(url).get_backend_name() == "sqlite" and not (path and Path(path).exists()):
+        return None
+    engine = create_database_engine(url)
+    try:
+        check_schema(engine)
+        with engine.connect() as connection:
+            return objecting_accounts(connection)
+    finally:
+        engine.dispose()
 
 
 def show_report(trained: "Trained") -> None:

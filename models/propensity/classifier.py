@@ -68,8 +68,16 @@ def calibrate(model: Calibrated, features: NDArray[np.float32], is_true: NDArray
     fitted = IsotonicRegression().fit_transform(scores, is_true)
     shares, step, size = np.unique(fitted, return_inverse=True, return_counts=True)
     centres = np.bincount(step, weights=scores) / size
-    least = 0.5 / len(is_true)
-    return replace(model, scores=centres, shares=np.clip(shares.astype(np.float64), least, 1 - least))
+    return replace(model, scores=centres, shares=_open_ended(shares.astype(np.float64), size))
+
+
+def _open_ended(shares: NDArray[np.float64], size: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Move the lowest share off 0 and the highest off 1, by half a time among the examples of its step, in order."""
+    if shares[0] == 0:
+        shares[0] = min(0.5 / size[0], *shares[1:2])
+    if shares[-1] == 1:
+        shares[-1] = max(1 - 0.5 / size[-1], *shares[-2:-1])
+    return shares
 
 
 def calibrated_bins(scores: NDArray[np.float32], is_true: NDArray[np.bool_], n_bins: int = 20) -> Calibrated:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import orjson
 
 from service.accounts.schemas import AccountOut, Interest, OpenDealOut
 from service.accounts.value import segments_of, value_of
@@ -12,33 +13,35 @@ from service.registry.holder import Live
 from service.whitespace.rooms import Rooms, RowKind
 
 MOST_INTERESTS: Final = 10
+MOST_DEALS: Final = 100
 LEAST_LINES: Final = 5
 """Order lines of a category: fewer may be chance."""
 PRIOR_LINES: Final = 5.0
 """So many lines of the average mix are added before the share is compared, so that little history says little."""
 
 
-def profile_of(live: Live | None, account_id: str, read: Callable[[], AccountOut]) -> AccountOut:
+def profile_of(live: Live | None, account_id: str, read: Callable[[], AccountOut]) -> dict[str, Any]:
     """Describe an account; raises UnknownAccount.
 
     read: reads what is stored of it. It is asked only where memory does not hold that: after a change, and at first.
     """
+
+    def encoded() -> bytes:
+        return read().model_dump_json().encode()
+
+    told: dict[str, Any] = orjson.loads(live.state.stored.get(account_id, encoded) if live else encoded())
     if live is None:
-        return read()
-    stored = live.state.stored.get(account_id, read)
-    usage = stored.attributes.get("usage")
-    owned = stored.owned
-    if isinstance(usage, dict):
-        owned = [one.model_copy(update={"usage": usage.get(one.product_id)}) for one in owned]
-    return stored.model_copy(
-        update={
-            "owned": owned,
-            "open_deals": [OpenDealOut(**asdict(deal)) for deal in live.state.pipeline.get(account_id, ())],
-            "interests": list(interests_of(live.rooms, account_id)),
-            "segments": segments_of(live.book, account_id),
-            "value": value_of(live.book, account_id),
-        }
-    )
+        return told
+    usage = told["attributes"].get("usage")
+    for one in told["owned"] if isinstance(usage, dict) else ():
+        one["usage"] = usage.get(one["product_id"])
+    value, deals = value_of(live.book, account_id), live.state.pipeline.get(account_id, ())
+    return told | {
+        "open_deals": [OpenDealOut(**asdict(deal)).model_dump(mode="json") for deal in deals[:MOST_DEALS]],
+        "interests": [one.model_dump() for one in interests_of(live.rooms, account_id)],
+        "segments": [one.model_dump(mode="json") for one in segments_of(live.book, account_id)],
+        "value": value and value.model_dump(mode="json"),
+    }
 
 
 def interests_of(rooms: Rooms, account_id: str) -> Iterator[Interest]:

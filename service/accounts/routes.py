@@ -17,6 +17,7 @@ from service.hot_route import JsonResponse
 from service.ingestion.bulk import RESPONSES, BulkRows, body_schema, bulk_response, validate_body
 from service.ingestion.fields import MAX_IDENTIFIER, NO_NUL, WHOLE_IDENTIFIER
 from service.live.changes import ChangeKind
+from service.live.waiting import caught_up
 from service.openapi_parts import NOT_MODIFIED, problems
 from service.writing import WRITE_PROBLEM_CODES, WRITTEN_HEADERS, Write, Writing
 
@@ -68,6 +69,7 @@ def set_account_consent(account_id: NewAccountInPath, consent: ConsentIn, writin
     def work(write: Write) -> Response:
         noted = set_consent(write.connection, account_id, consent, write.now)
         write.changes.touch(ChangeKind.CONSENT, [account_id])
+        write.changes.touch(ChangeKind.ACCOUNTS, [account_id])  # it may be new
         return JsonResponse(noted.model_dump_json().encode())
 
     return writing.answer(work)
@@ -90,10 +92,16 @@ def get_account_consent(account_id: AccountInPath, session: ReadSession) -> Cons
     operation_id="get_account",
     summary="Show an account",
     response_model=AccountOut,
-    dependencies=[Depends(require("read"))],
+    dependencies=[Depends(require("read")), Depends(caught_up)],
     responses=NOT_MODIFIED
     | problems(
-        "key-missing", "key-invalid", "scope-missing", "unknown-account", "request-invalid", "database-unavailable"
+        "key-missing",
+        "key-invalid",
+        "scope-missing",
+        "unknown-account",
+        "request-invalid",
+        "database-unavailable",
+        "sequence-not-reached",
     ),
 )
 def get_account(account_id: AccountInPath, request: Request) -> Response:
@@ -111,5 +119,4 @@ def get_account(account_id: AccountInPath, request: Request) -> Response:
         with session_scope(request.app.state.read_sessions) as session:
             return find_account(session, account_id)
 
-    found = profile_of(state.holder.live, account_id, read)
-    return conditional_response(request, found.model_dump(mode="json"))
+    return conditional_response(request, profile_of(state.holder.live, account_id, read))

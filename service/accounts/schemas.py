@@ -193,7 +193,7 @@ class AccountOut(BaseModel):
     totals: list[CurrencyTotal] = Field(description="What was spent, by currency.")
     owned_count: int = Field(description="How many different products are owned.")
     owned: list[OwnedProduct] = Field(description="The products owned, last bought first; at most 100.")
-    open_deals: list[OpenDealOut] = Field(default=[], description="What is in the pipeline.")
+    open_deals: list[OpenDealOut] = Field(default=[], description="What is in the pipeline; at most 100.")
     needs: list[Any] = Field(default=[], description="What the account said that it needs: nothing was recorded yet.")
     interests: list[Interest] = Field(
         default=[], description="Categories that it buys most above the average, at most 10; of five lines or more."

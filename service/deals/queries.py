@@ -34,6 +34,7 @@ def upsert_deals(connection: Connection, records: Sequence[_Row], now: datetime,
     changed = [row for deal_id in done.changed for row in (done.before.get(deal_id), done.after[deal_id]) if row]
     owners = {row["account_id"] for row in changed if row["status"] != "won"}
     changes.touch(ChangeKind.DEALS, owners - {None})
+    changes.touch(ChangeKind.ACCOUNTS, {row["account_id"] for row in changed} - {None})  # they may be new
     _feed_orders(connection, done.after.values(), now, changes)
     return replace(done, stubs=stubs)
 

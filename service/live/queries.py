@@ -122,7 +122,7 @@ def open_deals(connection: Connection, account_ids: Sequence[str] | None = None)
 
 def last_declines(connection: Connection, account_ids: Sequence[str] | None = None) -> dict[str, datetime]:
     """When those of some accounts, or of all, that ever let a deal be lost did so last."""
-    closed = func.max(Deal.closed_at)
+    closed = func.max(func.coalesce(Deal.closed_at, Deal.updated_at))
     query = select(Deal.account_id, closed).where(Deal.status == "lost", Deal.account_id.is_not(None))
     query = query.group_by(Deal.account_id).having(closed.is_not(None))
     queries = (
@@ -142,11 +142,12 @@ def product_cards(connection: Connection, product_ids: Sequence[str]) -> dict[st
         Product.price_minor,
         Product.currency,
         Product.is_active,
+        Product.margin_minor,
     )
     return {
-        product_id: Card(product_id, name, family or "", tier, price_minor, currency, is_active)
+        product_id: Card(product_id, name, family or "", tier, price_minor, currency, is_active, margin_minor)
         for some in _some(product_ids)
-        for product_id, name, family, tier, price_minor, currency, is_active in connection.execute(
+        for product_id, name, family, tier, price_minor, currency, is_active, margin_minor in connection.execute(
             select(*columns).where(Product.product_id.in_(some))
         )
     }

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from models.artifact.segments import read_book
 from service.accounts.remembered import Remembered
-from service.accounts.schemas import AccountOut
 from service.deals.pipeline import OpenDeal
 from service.offers.links import Word
 from service.offers.shelf import Card, ProductRow, Shelf
@@ -23,12 +22,13 @@ NO_PRODUCTS = np.empty(0, dtype=np.int32)
 class AccountState:
     """What one account owns now, in place of what the artifact says.
 
-    owned:  int32, product rows, ascending. Products that the artifact does not know are left out.
+    owned:  int32, product rows, ascending. Products that the artifact does not know stand in ``others``.
     recent: int32, for an account that the artifact has no candidates for, the products bought last, newest first.
     """
 
     owned: NDArray[np.int32]
     recent: NDArray[np.int32]
+    others: frozenset[str] = frozenset()
 
 
 class LiveState:
@@ -50,7 +50,7 @@ class LiveState:
         self.objecting: set[str] = set()
         self.pipeline: dict[str, tuple[OpenDeal, ...]] = {}
         self.declined: dict[str, datetime] = {}
-        self.stored: Remembered[AccountOut] = Remembered()
+        self.stored: Remembered = Remembered()
         self.sequence = sequence
         as_of_day = read_book(shelf.content.segments).get("as_of_day", 0)
         self.membership = Membership(shelf.content, as_of_day, self.accounts)
@@ -60,11 +60,14 @@ class LiveState:
     def set_owned(self, account_id: str, owned: Iterable[str], returned: Iterable[str] = ()) -> None:
         """Note what an account owns now, those bought last first, and what it bought once and owns no more."""
         learned = self._learned(account_id)
-        rows = [row for row in map(self._shelf.row_of, owned) if row is not None]
+        named = list(owned)
+        found = list(map(self._shelf.row_of, named))
+        rows = [row for row in found if row is not None]
+        others = frozenset(of for of, row in zip(named, found, strict=True) if row is None)
         recent = NO_PRODUCTS if len(learned) else np.array(rows[:MOST_RECENT], dtype=np.int32)
         if not self._is_history_whole:
             rows += set(learned.tolist()).difference(rows, map(self._shelf.row_of, returned))
-        self.accounts[account_id] = AccountState(np.array(sorted(rows), dtype=np.int32), recent)
+        self.accounts[account_id] = AccountState(np.array(sorted(rows), dtype=np.int32), recent, others)
 
     def set_objecting(self, account_ids: Sequence[str], objecting: set[str]) -> None:
         """Note which of some accounts object to marketing now."""
@@ -79,7 +82,7 @@ class LiveState:
 
     def knows(self, account_id: str) -> bool:
         """Tell whether anything is known of an account since the artifact."""
-        known = (self.accounts, self.objecting, self.pipeline, self.membership.newcomers)
+        known = (self.accounts, self.objecting, self.pipeline, self.declined, self.membership.newcomers)
         return any(account_id in of for of in known)
 
     def set_pipeline(self, account_ids: Sequence[str], pipeline: Mapping[str, tuple[OpenDeal, ...]]) -> None:

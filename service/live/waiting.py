@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from typing import Final
+from typing import Annotated, Final
 
+from fastapi import Header
 from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 
@@ -37,6 +38,24 @@ async def wait_for_named_sequence(request: Request) -> None:
         await wait_for_sequence(
             app_state.nextoffer, parse_sequence(named), app_state.settings.longest_sequence_wait_seconds
         )
+
+
+async def caught_up(
+    request: Request,
+    min_sequence: Annotated[
+        int | None,
+        Header(
+            alias="X-Min-Sequence",
+            ge=0,
+            le=LARGEST,
+            description="`X-Sequence` of a write that the answer must reflect.",
+        ),
+    ] = None,
+) -> None:
+    """Wait for the change that the request names, where FastAPI reads the header; raises SequenceNotReached."""
+    if min_sequence is not None:
+        app_state = request.app.state
+        await wait_for_sequence(app_state.nextoffer, min_sequence, app_state.settings.longest_sequence_wait_seconds)
 
 
 def is_reached(state: State, named: bytes) -> bool:

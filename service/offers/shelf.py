@@ -27,6 +27,7 @@ class Card:
     price_minor: int | None
     currency: str | None
     is_active: bool
+    margin_minor: int | None = None
 
 
 class Cards(dict[ProductRow, Card]):
@@ -125,6 +126,7 @@ def _card(content: Content, product: ProductRow) -> Card:
         price_minor=_number(products.prices_minor[product]),
         currency=products.currencies[product] or None,
         is_active=bool(products.is_active[product]),
+        margin_minor=_number(products.margins_minor[product]),
     )
 
 

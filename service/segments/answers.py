@@ -7,8 +7,7 @@ from typing import Any
 
 from models.artifact.measures import share_with_interval
 from service.accounts.value import number, whole
-from service.catalogue.cursors import decode_cursor, encode_cursor
-from service.catalogue.errors import InvalidCursor
+from service.catalogue.cursors import encode_position, read_place
 from service.segments.book import RULE_FAMILY, Segment, SegmentBook, as_date
 from service.segments.roll import Members
 
@@ -90,7 +89,8 @@ def page_of_accounts(book: SegmentBook, segment: Segment, cursor: str | None, li
 
     A cursor holds within one artifact: in another, accounts stand elsewhere.
     """
-    begin = _read_cursor(book, cursor) if cursor is not None else 0
+    tag = ("segment", book.version, segment.id)
+    begin = book.place_of(segment, read_place(cursor, tag))
     rows, n_known = book.accounts(segment, begin, begin + limit)
     since = book.content.segments.since[rows, segment.column].tolist() if segment.column >= 0 else [None] * len(rows)
     items = [describe_account(book, row, day) for row, day in zip(rows, since, strict=True)]
@@ -99,14 +99,7 @@ def page_of_accounts(book: SegmentBook, segment: Segment, cursor: str | None, li
     items += [{**NEWCOMER, "account_id": of} for of in newcomers[first : first + limit - len(rows)]]
     end = begin + len(items)
     has_more = end < n_known + len(newcomers)
-    return {"items": items, "next_cursor": encode_cursor([book.version, end]) if has_more else None}
-
-
-def _read_cursor(book: SegmentBook, cursor: str) -> int:
-    match decode_cursor(cursor):
-        case [version, int(begin)] if version == book.version and begin >= 0:
-            return begin
-    raise InvalidCursor
+    return {"items": items, "next_cursor": encode_position(tag, book.mark_of(segment, end)) if has_more else None}
 
 
 def describe_account(book: SegmentBook, row: int, since: int | None) -> dict[str, Any]:

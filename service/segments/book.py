@@ -48,6 +48,11 @@ class Segment:
     traits: Sequence[Mapping[str, Any]] = ()
 
     @property
+    def known_size(self) -> int:
+        """Accounts in it that the artifact knows: what its other figures are of."""
+        return int(self.measured["size"]) - len(self.newcomers)
+
+    @property
     def newcomers(self) -> frozenset[str]:
         """Accounts in it that the artifact does not know."""
         return self.members.newcomers if self.members else NOBODY
@@ -115,6 +120,8 @@ class SegmentBook:
         has_margins = self.membership.roll.has_margins
         measured = describe_sums(members.sums, self._lines, self._everyone, has_margins=has_margins)
         measured["size"] = members.size
+        everyone = self._everyone.size + len(self.membership.newcomers)
+        measured["share_of_accounts"] = round(members.size / everyone, 6) if everyone else None
         family, kind = RULE_FAMILY["id"], SegmentKind.RULE
         if members.definition.id == STRATEGIC:
             family, kind = "strategic", SegmentKind.BUILT_IN
@@ -153,6 +160,23 @@ class SegmentBook:
             return learned[begin:end].tolist(), len(learned)
         ranks = segment.members.ranks
         return self.membership.roll.rows[ranks[begin:end]].tolist(), len(ranks)
+
+    def mark_of(self, segment: Segment, place: int) -> int:
+        """Return what a place in a list is found again by, whoever comes or goes before it: a rank on the roll.
+
+        Accounts that are not on it follow. What the artifact has of segments does not change.
+        """
+        if segment.members is None:
+            return place
+        ranks = segment.members.ranks
+        return int(ranks[place]) if place < len(ranks) else len(self.content.account_ids) + place - len(ranks)
+
+    def place_of(self, segment: Segment, mark: int) -> int:
+        """Return where a segment goes on from a mark."""
+        if segment.members is None:
+            return mark
+        ranks, n = segment.members.ranks, len(self.content.account_ids)
+        return int(ranks.searchsorted(mark)) if mark < n else len(ranks) + mark - n
 
     def series(self, segment: Segment, interval: str) -> Series:
         """Return what the segment's accounts did, period by period."""

@@ -14,6 +14,7 @@ from service.dependencies import ReadSession
 from service.hot_route import JsonResponse
 from service.ingestion.fields import NO_NUL
 from service.live.changes import ChangeKind
+from service.live.waiting import caught_up
 from service.openapi_parts import NOT_MODIFIED, problems
 from service.polled import polled_response
 from service.segments import answers
@@ -39,9 +40,16 @@ SegmentInPath = Annotated[str, Path(max_length=200, pattern=NO_NUL, examples=["r
 Cursor = Annotated[str | None, Query(max_length=2000, description="`next_cursor` of the page before.")]
 router = APIRouter(prefix="/v1/segments", tags=["segments"])
 Writer = Annotated[Principal, Depends(require("write"))]
-READ: Final = [Depends(require("read"))]
+READ: Final = [Depends(require("read")), Depends(caught_up)]
 DEFINE_PROBLEM_CODES: Final = ("nothing-learned", "segment-exists", "too-many-segments")
-PROBLEM_CODES: Final = ("key-missing", "key-invalid", "scope-missing", "nothing-learned", "request-invalid")
+PROBLEM_CODES: Final = (
+    "key-missing",
+    "key-invalid",
+    "scope-missing",
+    "nothing-learned",
+    "request-invalid",
+    "sequence-not-reached",
+)
 
 
 def book_in_use(request: Request) -> SegmentBook:

@@ -1,20 +1,21 @@
 """The accounts most likely to buy a product, from memory."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.artifact import NO_NUMBER
-from service.catalogue.cursors import decode_cursor, encode_cursor
-from service.catalogue.errors import InvalidCursor
+from service.catalogue.cursors import encode_position, read_place
 from service.live.state import LiveState
 from service.offers.shelf import Shelf
 from service.segments.book import Segment, SegmentBook, as_date
 from service.targets.schemas import Basis
+
+MOST_RANKED: Final = 64
+"""Products whose accounts stay ranked in memory."""
+NOBODY: Final = np.empty(0, dtype=np.int32)
 
 
 class Sold(NamedTuple):
@@ -36,13 +37,12 @@ def sold_of(shelf: Shelf, product_id: str) -> Sold | None:
     if row is None:
         return None
     products, card = shelf.content.products, shelf.cards[row]
-    margin = int(products.margins_minor[row])
     return Sold(
         product_id=product_id,
         name=card.name,
         category=products.categories[row] or None,
         price_minor=card.price_minor,
-        margin_minor=None if margin == NO_NUMBER else margin,
+        margin_minor=card.margin_minor,
         currency=card.currency,
         is_active=card.is_active,
         row=row,
@@ -54,6 +54,7 @@ class Targeting:
     """One artifact's accounts in the order in which they are asked."""
 
     book: SegmentBook
+    _ranked: dict[str, "Ranking"] = field(default_factory=dict)
 
     @cached_property
     def factors(self) -> NDArray[np.float32]:
@@ -77,26 +78,35 @@ class Targeting:
         place = names.index(product.category) if product.category in names else -1
         return float(content.propensities.category_rates[place])
 
-    def ranked(self, product: Sold, segment: Segment | None) -> Iterator[tuple[int, float, Basis]]:
-        """Yield account rows, how likely each is to buy, and why: candidates first, then by the product's rate."""
-        is_in = self._is_in(segment)
-        accounts, likely = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32)
-        if product.row is not None:
-            accounts, likely = self.book.content.propensities.targets_of(product.row)
-            likely, accounts = likely[is_in[accounts]], accounts[is_in[accounts]]
-        for row, p in zip(accounts.tolist(), likely.tolist(), strict=True):
-            yield row, p, Basis.CANDIDATE
-        is_in[accounts] = False
-        rate = self.rate_of(product)
-        if np.isfinite(rate):
-            rest = self.by_factor[is_in[self.by_factor]]
-            for row in rest.tolist():
-                yield row, min(rate * float(self.factors[row]), 1.0), Basis.PRIOR
+    def ranked(self, product: Sold) -> "Ranking":
+        """Return every account that owned nothing of a product at training, the most likely first."""
+        known = self._ranked.get(product.product_id)
+        if known is None or known.category != product.category:
+            if len(self._ranked) >= MOST_RANKED:
+                self._ranked.clear()
+            known = self._ranked[product.product_id] = self._rank(product)
+        return known
 
-    def _is_in(self, segment: Segment | None) -> NDArray[np.bool_]:
-        is_in = np.zeros(len(self.factors), dtype=np.bool_)
-        is_in[slice(None) if segment is None else self.book.members(segment)] = True
-        return is_in
+    def _rank(self, product: Sold) -> "Ranking":
+        listed, likely = NOBODY, np.empty(0, dtype=np.float32)
+        if product.row is not None:
+            listed, likely = self.book.content.propensities.targets_of(product.row)
+        rest, rate = NOBODY, self.rate_of(product)
+        if np.isfinite(rate):
+            rest = self.by_factor[~np.isin(self.by_factor, listed)]
+        chance = np.concatenate([likely, np.minimum(rate * self.factors[rest], 1)])
+        order = np.argsort(-chance, kind="stable")
+        is_candidate = np.arange(len(chance)) < len(listed)
+        return Ranking(np.concatenate([listed, rest])[order], chance[order], is_candidate[order], product.category)
+
+
+class Ranking(NamedTuple):
+    """rows: int32 (n,), accounts. likely: float32 (n,), descending. is_candidate: bool (n,). category: when ranked."""
+
+    rows: NDArray[np.int32]
+    likely: NDArray[np.float32]
+    is_candidate: NDArray[np.bool_]
+    category: str | None
 
 
 def page_of_targets(
@@ -104,16 +114,21 @@ def page_of_targets(
 ) -> dict[str, Any]:
     """List a product's targets from a cursor on; raises InvalidCursor."""
     book = targeting.book
-    begin = _read_cursor(book, cursor) if cursor is not None else 0
+    tag = ("targets", book.version, product.product_id, segment.id if segment else None)
+    begin = read_place(cursor, tag)
+    ranking = targeting.ranked(product)
+    is_in = np.ones(len(ranking.rows), dtype=np.bool_)
+    if segment is not None:
+        is_in = book.codes_of(segment)[ranking.rows] == 0
+    places = np.flatnonzero(is_in) if product.is_active else NOBODY
     items: list[dict[str, Any]] = []
-    at, has_more = 0, False
-    for row, likely, basis in targeting.ranked(product, segment) if product.is_active else ():
-        if at >= begin:
-            if len(items) == limit:
-                has_more = True
-                break
-            items += [one] if (one := describe_target(book, state, product, row, likely, basis)) else []
-        at += 1
+    following = None
+    for at in places[places.searchsorted(begin) :].tolist():
+        if len(items) == limit:
+            following = at
+            break
+        described = describe_target(book, state, product, ranking, at)
+        items += [described] if described else []
     told = book.report.get("propensity", {})
     likely_of = np.empty(0) if product.row is None else book.content.propensities.targets_of(product.row)[1]
     return {
@@ -126,31 +141,28 @@ def page_of_targets(
         "candidates": len(likely_of),
         "expected_buyers": round(float(np.sum(likely_of)), 2) if told.get("method") else None,
         "items": items,
-        "next_cursor": encode_cursor([book.version, at]) if has_more else None,
+        "next_cursor": None if following is None else encode_position(tag, following),
     }
 
 
-def _read_cursor(book: SegmentBook, cursor: str) -> int:
-    match decode_cursor(cursor):
-        case [version, int(at)] if version == book.version and at >= 0:
-            return at
-    raise InvalidCursor
-
-
 def describe_target(
-    book: SegmentBook, state: LiveState, product: Sold, row: int, likely: float, basis: Basis
+    book: SegmentBook, state: LiveState, product: Sold, ranking: Ranking, at: int
 ) -> dict[str, Any] | None:
     """Describe an account; None where it owns the product, or objects to marketing."""
+    row, likely = int(ranking.rows[at]), float(ranking.likely[at])
     account_id = book.content.account_ids.texts[row]
     live = state.accounts.get(account_id)
-    owned = book.content.owned_by(row) if live is None else live.owned
-    if account_id in state.objecting or (product.row is not None and _holds(owned, product.row)):
+    if product.row is None:
+        is_owner = live is not None and product.product_id in live.others
+    else:
+        is_owner = _holds(book.content.owned_by(row) if live is None else live.owned, product.row)
+    if is_owner or account_id in state.objecting:
         return None
     deals = state.pipeline.get(account_id, ())
     return {
         "account_id": account_id,
         "propensity": round(likely, 6),
-        "basis": basis,
+        "basis": Basis.CANDIDATE if ranking.is_candidate[at] else Basis.PRIOR,
         "expected_revenue_minor": None if product.price_minor is None else round(likely * product.price_minor),
         "expected_margin_minor": None if product.margin_minor is None else round(likely * product.margin_minor),
         "has_open_deal": any(deal.product_id == product.product_id for deal in deals),

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from models.artifact import NO_NUMBER
 from models.artifact.measures import WINDOW_DAYS
-from service.catalogue.cursors import decode_cursor, encode_cursor
-from service.catalogue.errors import InvalidCursor
+from service.catalogue.cursors import encode_position, read_position
 from service.live.state import LiveState
 from service.segments.book import SegmentBook, as_date
 from service.targets.schemas import PitchReason
@@ -79,15 +78,20 @@ def page_of_unpitched(
     """List whom not to ask, from a cursor on; raises InvalidCursor."""
     book, declined = pitch.book, recently_declined(state, now)
     rows, newcomers = _listed(pitch, state, declined)
-    begin = _read_cursor(book, cursor) if cursor is not None else 0
+    tag = ("do-not-pitch", book.version, reason)
+    begin = read_position(cursor, tag)
+    texts = book.content.account_ids.texts
+    named: list[tuple[int | None, str]] = []
+    if not isinstance(begin, str):
+        named = [(row, texts[row]) for row in rows[rows.searchsorted(begin) :].tolist()]
+        begin = ""
+    named += [(None, one) for one in newcomers if one >= begin]
     items: list[dict[str, Any]] = []
-    at, has_more = begin, False
-    for at in range(begin, len(rows) + len(newcomers)):
+    following: int | str | None = None
+    for row, account_id in named:
         if len(items) == limit:
-            has_more = True
+            following = account_id if row is None else row
             break
-        row = int(rows[at]) if at < len(rows) else None
-        account_id = newcomers[at - len(rows)] if row is None else book.content.account_ids.texts[row]
         reasons = reasons_of(pitch, state, declined, account_id, row)
         if reasons and (reason is None or reason in {one["code"] for one in reasons}):
             items.append({"account_id": account_id, "reasons": reasons})
@@ -96,7 +100,7 @@ def page_of_unpitched(
         "artifact_version": book.version,
         "counts": count_reasons(pitch, state, declined),
         "items": items,
-        "next_cursor": encode_cursor([book.version, at]) if has_more else None,
+        "next_cursor": None if following is None else encode_position(tag, following),
     }
 
 
@@ -114,13 +118,6 @@ def _listed(pitch: Pitch, state: LiveState, declined: Mapping[str, datetime]) ->
     rows = np.array([row for row in found if row is not None], dtype=np.int64)
     newcomers = [account_id for account_id, row in zip(named, found, strict=True) if row is None]
     return np.union1d(pitch.flagged, rows), newcomers
-
-
-def _read_cursor(book: SegmentBook, cursor: str) -> int:
-    match decode_cursor(cursor):
-        case [version, int(at)] if version == book.version and at >= 0:
-            return at
-    raise InvalidCursor
 
 
 def count_reasons(pitch: Pitch, state: LiveState, declined: Mapping[str, datetime]) -> dict[str, int]:

@@ -11,6 +11,7 @@ from service.conditional import conditional_response
 from service.database import session_scope
 from service.dependencies import refuse_while_away
 from service.ingestion.fields import NO_NUL
+from service.live.waiting import caught_up
 from service.openapi_parts import NOT_MODIFIED, problems
 from service.segments.routes import Cursor
 from service.targets.answers import Sold, page_of_targets, sold_of
@@ -19,9 +20,10 @@ from service.targets.schemas import DoNotPitch, PitchReason, ProductTargets
 from service.whitespace.routes import in_use
 
 router = APIRouter(prefix="/v1", tags=["targets"])
-READ: Final = [Depends(require("read"))]
+READ: Final = [Depends(require("read")), Depends(caught_up)]
 PROBLEM_CODES: Final = (
-    "key-missing", "key-invalid", "scope-missing", "nothing-learned", "request-invalid", "invalid-cursor",
+    "key-missing", "key-invalid", "scope-missing", "nothing-learned", "request-invalid", "sequence-not-reached",
+    "invalid-cursor",
 )  # fmt: skip
 Limit = Annotated[int, Query(ge=1, le=1000, description="Most accounts to return.")]
 

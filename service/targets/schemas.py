@@ -56,7 +56,7 @@ class PitchReason(StrEnum):
     UNPROFITABLE = "unprofitable"
 
 
-class ReasonOut(BaseModel):
+class PitchReasonOut(BaseModel):
     """One reason, with the figure that it rests on."""
 
     code: PitchReason
@@ -67,7 +67,7 @@ class NotPitched(BaseModel):
     """One account that should not be asked now."""
 
     account_id: str
-    reasons: list[ReasonOut]
+    reasons: list[PitchReasonOut]
 
 
 class DoNotPitch(BaseModel):

@@ -16,6 +16,7 @@ from service.whitespace.answers import EVERYONE, describe_basis, rows_in_pipelin
 from service.whitespace.rooms import Rooms, Wing
 from service.whitespace.schemas import LineStatus
 
+MOST_NAMED: Final = 5
 RANK: Final = {LineStatus.GAP: 0, LineStatus.PIPELINE: 1, LineStatus.OWNED: 2, LineStatus.NOT_ELIGIBLE: 3}
 
 
@@ -100,10 +101,11 @@ def owned_reason(wing: Wing, row: int | None, place: int) -> str:
 def pipeline_reason(deals: list[OpenDeal]) -> str:
     """Say which deals are open."""
     told = []
-    for deal in deals:
+    for deal in deals[:MOST_NAMED]:
         value = "" if deal.value_minor is None else f", {from_minor(deal.value_minor, deal.currency)}"
         told.append(f"deal {deal.deal_id} on {deal.product_id} ({deal.stage}{value})")
-    return f"Open: {'; '.join(told)}."
+    more = f"; and {len(deals) - MOST_NAMED} more" if len(deals) > MOST_NAMED else ""
+    return f"Open: {'; '.join(told)}{more}."
 
 
 def gap_reason(wing: Wing, row: int | None, place: int) -> str:

@@ -8,14 +8,14 @@ import numpy as np
 from models.artifact import Cells
 from models.artifact.measures import NORMAL_95, WINDOW_DAYS, share_with_interval
 from service.accounts.value import whole
-from service.catalogue.cursors import decode_cursor, encode_cursor
-from service.catalogue.errors import InvalidCursor
+from service.catalogue.cursors import encode_position, read_place
 from service.live.state import LiveState
 from service.segments.book import RULE_FAMILY, Segment, SegmentBook, as_date
 from service.whitespace.errors import UnknownFamily
 from service.whitespace.rooms import Rooms, Wing
 
 LEAST_COMPARABLE: Final = 30
+NOBODY: Final = np.empty(0, dtype=np.int32)
 OVERLAPPING: Final = (RULE_FAMILY["id"],)
 EVERYONE: Final = "all.accounts"
 
@@ -39,10 +39,11 @@ def describe_map(rooms: Rooms, wing: Wing, family: str) -> dict[str, Any]:
     book = rooms.book
     columns = segments_of_family(book, family)
     cells, everyone = [wing.cells(segment) for segment in columns], wing.cells(book.find(EVERYONE))
-    items = [describe_row(rooms, wing, place, columns, cells, everyone) for place in range(len(wing.names))]
+    rest = None if columns and columns[0].family in OVERLAPPING else subtract(everyone, cells)
+    items = [describe_row(rooms, wing, place, columns, cells, everyone, rest) for place in range(len(wing.names))]
     return describe_basis(rooms, wing) | {
         "family": family,
-        "columns": [{"segment_id": one.id, "name": one.name, "accounts": one.measured["size"]} for one in columns],
+        "columns": [{"segment_id": one.id, "name": one.name, "accounts": one.known_size} for one in columns],
         "items": items,
         "totals": describe_totals(book, wing, everyone),
     }
@@ -58,10 +59,16 @@ def segments_of_family(book: SegmentBook, family: str) -> list[Segment]:
 
 
 def describe_row(
-    rooms: Rooms, wing: Wing, place: int, columns: Sequence[Segment], cells: Sequence[Cells], everyone: Cells
+    rooms: Rooms,
+    wing: Wing,
+    place: int,
+    columns: Sequence[Segment],
+    cells: Sequence[Cells],
+    everyone: Cells,
+    rest: Cells | None,
 ) -> dict[str, Any]:
-    """Describe one line or category."""
-    sizes = [segment.measured["size"] for segment in columns]
+    """Describe one line or category. rest: of accounts in none of the columns; None where columns may overlap."""
+    sizes = [segment.known_size for segment in columns]
     shares = [
         int(cell.owners[0, place]) / size if size >= LEAST_COMPARABLE else -1.0
         for cell, size in zip(cells, sizes, strict=True)
@@ -74,8 +81,7 @@ def describe_row(
         for segment, size, cell in zip(columns, sizes, cells, strict=True)
     ]
     others = None
-    if columns and columns[0].family not in OVERLAPPING:
-        rest = subtract(everyone, cells)
+    if columns and rest is not None:
         others = describe_cell(rooms, wing, place, "none", n_all - sum(sizes), rest, (None, None))
     return {
         "row": wing.names[place],
@@ -155,25 +161,23 @@ def page_of_cell(
 ) -> dict[str, Any]:
     """List who is behind a cell, the most expected first; raises UnknownRow or InvalidCursor."""
     place = wing.place_of(row)
-    begin = 0
-    if cursor is not None:
-        match decode_cursor(cursor):
-            case [version, int(at)] if version == rooms.book.version and at >= 0:
-                begin = at
-            case _:
-                raise InvalidCursor
-    ranked = wing.without(segment, place)
+    tag = ("cell", rooms.book.version, wing.kind, row, segment.id)
+    begin = read_place(cursor, tag)
+    ranked = wing.without(place) if wing.room.is_sold[place] else NOBODY
+    places = np.flatnonzero(rooms.book.codes_of(segment)[ranked] == 0)
     items: list[dict[str, Any]] = []
-    at = begin
-    while at < len(ranked) and len(items) < limit:
+    following = None
+    for at in places[places.searchsorted(begin) :].tolist():
+        if len(items) == limit:
+            following = at
+            break
         described = describe_account_in_cell(wing, state, int(ranked[at]), place)
         items += [described] if described else []
-        at += 1
     return describe_basis(rooms, wing) | {
         "row": row,
         "segment_id": segment.id,
         "items": items,
-        "next_cursor": encode_cursor([rooms.book.version, at]) if at < len(ranked) else None,
+        "next_cursor": None if following is None else encode_position(tag, following),
     }
 
 

@@ -15,7 +15,7 @@ from service.segments.book import Segment, SegmentBook
 from service.whitespace.errors import UnknownRow
 
 MOST_RANKED: Final = 64
-"""Cells whose accounts stay ranked in memory."""
+"""Rows of the map whose accounts stay ranked in memory."""
 
 
 class RowKind(StrEnum):
@@ -36,7 +36,7 @@ class Wing:
     averages: NDArray[np.float32]
     told: dict[str, Any]
     _of_rules: dict[str, tuple[object, Cells]] = field(default_factory=dict)
-    _ranked: dict[tuple[str, int], tuple[object, NDArray[np.int32]]] = field(default_factory=dict)
+    _ranked: dict[int, NDArray[np.int32]] = field(default_factory=dict)
 
     @cached_property
     def names(self) -> list[str]:
@@ -83,21 +83,19 @@ class Wing:
             known = self._of_rules[segment.id] = (stamp, count_cells(self.room, self.book.codes_of(segment), 1))
         return known[1]
 
-    def without(self, segment: Segment, place: int) -> NDArray[np.int32]:
-        """Return the rows of a segment's accounts that owned nothing of a row at training, the best first."""
-        stamp = self.book.version if segment.members is None else segment.members
-        known = self._ranked.get((segment.id, place))
-        if known is None or known[0] is not stamp:
+    def without(self, place: int) -> NDArray[np.int32]:
+        """Return the rows of all accounts that owned nothing of a row at training, the most expected first."""
+        known = self._ranked.get(place)
+        if known is None:
             if len(self._ranked) >= MOST_RANKED:
                 self._ranked.clear()
-            known = self._ranked[segment.id, place] = (stamp, self._rank(segment, place))
-        return known[1]
+            known = self._ranked[place] = self._rank(place)
+        return known
 
-    def _rank(self, segment: Segment, place: int) -> NDArray[np.int32]:
-        members = self.book.members(segment)
-        likely = self.room.likely[members, place].astype(np.float32)
-        members, likely = members[~np.isnan(likely)], likely[~np.isnan(likely)]
-        return np.asarray(members[np.argsort(-likely * self.room.factors[members], kind="stable")], dtype=np.int32)
+    def _rank(self, place: int) -> NDArray[np.int32]:
+        likely = self.room.likely[:, place].astype(np.float32)
+        rows = np.flatnonzero(~np.isnan(likely))
+        return rows[np.argsort(-likely[rows] * self.room.factors[rows], kind="stable")].astype(np.int32)
 
     def spend(self, place: int) -> float:
         """What who buys of a row for the first time spends on it within the horizon, minor units."""

@@ -8,6 +8,7 @@ from fastapi.responses import StreamingResponse
 from service.auth.dependencies import require
 from service.conditional import conditional_response
 from service.ingestion.fields import MAX_TEXT, NO_NUL
+from service.live.waiting import caught_up
 from service.openapi_parts import NOT_MODIFIED, problems
 from service.polled import polled_response
 from service.registry.holder import Live
@@ -20,8 +21,15 @@ from service.whitespace.rooms import RowKind
 from service.whitespace.schemas import AccountWhiteSpace, CellAccounts, WhiteSpace
 
 router = APIRouter(prefix="/v1", tags=["white space"])
-READ: Final = [Depends(require("read"))]
-PROBLEM_CODES: Final = ("key-missing", "key-invalid", "scope-missing", "nothing-learned", "request-invalid")
+READ: Final = [Depends(require("read")), Depends(caught_up)]
+PROBLEM_CODES: Final = (
+    "key-missing",
+    "key-invalid",
+    "scope-missing",
+    "nothing-learned",
+    "request-invalid",
+    "sequence-not-reached",
+)
 Rows = Annotated[RowKind, Query(description="Product lines, or categories.")]
 Family = Annotated[str, Query(max_length=200, description="The family of segments that makes the columns.")]
 RowInPath = Annotated[str, Path(max_length=MAX_TEXT, pattern=NO_NUL, examples=["DELI"])]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from models.artifact.calibrated import Calibrated
 from models.evaluate.calibration import Foretold, measure
 from models.propensity.classifier import at_level, calibrate, calibrated_bins, fit_classifier
 
@@ -65,6 +66,30 @@ def test_no_probability_is_zero_or_one_and_a_higher_score_is_never_less_likely()
     assert told.max() < 1
     order = np.argsort(model.score(features))
     assert (np.diff(told[order]) >= 0).all()
+
+
+def test_what_never_happened_among_n_is_told_half_a_time_in_n() -> None:
+    scores = np.repeat([-1.0, 0.0, 1.0], [400, 100, 50]).astype(np.float32)[:, None]
+    is_true = np.zeros(550, dtype=np.bool_)
+    is_true[450:500] = is_true[500:] = True
+    one = np.ones(1)
+    model = Calibrated(np.zeros(1), one, one, np.zeros(1), one, one, one)
+
+    told = calibrate(model, scores, is_true).predict(scores)
+
+    assert told[[0, 450, 549]] == pytest.approx([0.5 / 400, 0.5, 1 - 0.5 / 50])
+
+
+def test_a_small_lowest_step_is_not_lifted_above_the_next() -> None:
+    scores = np.repeat([-1.0, 0.0, 1.0], [1, 100, 100]).astype(np.float32)[:, None]
+    is_true = np.zeros(201, dtype=np.bool_)
+    is_true[1:6] = is_true[101:151] = True
+    one = np.ones(1)
+    model = Calibrated(np.zeros(1), one, one, np.zeros(1), one, one, one)
+
+    told = calibrate(model, scores, is_true).predict(scores)
+
+    assert told[[0, 1, 200]] == pytest.approx([0.05, 0.05, 0.5])
 
 
 def test_bins_of_a_score_tell_the_share_that_came_true_in_each() -> None:

@@ -103,24 +103,35 @@ def test_it_is_asked_of_the_database_once(shop_client: TestClient, monkeypatch: 
 
 
 def test_what_was_read_while_something_changed_is_not_remembered() -> None:
-    remembered: Remembered[str] = Remembered()
+    remembered = Remembered()
 
-    def read_while_it_changes() -> str:
+    def read_while_it_changes() -> bytes:
         remembered.forget(["a"])
-        return "old"
+        return b"old"
 
     first = remembered.get("a", read_while_it_changes)
 
-    assert first == "old"
-    assert remembered.get("a", lambda: "new") == "new"
-    assert remembered.get("a", lambda: "never asked") == "new"
+    assert first == b"old"
+    assert remembered.get("a", lambda: b"new") == b"new"
+    assert remembered.get("a", lambda: b"never asked") == b"new"
 
 
-def test_only_so_many_are_remembered_those_asked_for_last() -> None:
-    remembered: Remembered[int] = Remembered(most=2)
+def test_only_so_many_bytes_are_remembered_those_asked_for_last() -> None:
+    remembered = Remembered(most_bytes=5)
 
-    for number, account_id in enumerate("abac"):
-        remembered.get(account_id, lambda number=number: number)  # type: ignore[misc]
+    for account_id in "abac":
+        remembered.get(account_id, lambda: b"12")
 
-    assert remembered.get("a", lambda: -1) == 0
-    assert remembered.get("b", lambda: -1) == -1
+    assert remembered.get("a", lambda: b"--") == b"12"
+    assert remembered.get("b", lambda: b"--") == b"--"
+
+
+def test_forgetting_makes_room() -> None:
+    remembered = Remembered(most_bytes=5)
+    for account_id in "ab":
+        remembered.get(account_id, lambda: b"12")
+
+    remembered.forget(["a"])
+    remembered.get("c", lambda: b"12")
+
+    assert remembered.get("b", lambda: b"--") == b"12"

@@ -30,28 +30,93 @@ def everyone(client: TestClient, url: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_targets_are_those_who_have_it_among_their_candidates_then_the_others_who_do_not_own_it(
-    shop_client: TestClient, content: Content
-) -> None:
+def test_targets_are_all_who_do_not_own_it_the_most_likely_first(shop_client: TestClient, content: Content) -> None:
     row = content.products.ids.row_of("p-7")
-    owners = {a for r, a in enumerate(content.account_ids.texts) if row in content.owned_by(r).tolist()}
-    listed = {
-        account_id: float(content.propensities.candidates[r, content.candidate_products[r].tolist().index(row)])
-        for r, account_id in enumerate(content.account_ids.texts)
-        if row in content.candidate_products[r].tolist()
-    }
+    assert row is not None
+    propensities, factors = content.propensities, content.propensities.factors_of(content.customers)
+    wanted: dict[str, tuple[float, str]] = {}
+    for number, account_id in enumerate(content.account_ids.texts):
+        listed = content.candidate_products[number].tolist()
+        if row in listed:
+            wanted[account_id] = float(propensities.candidates[number, listed.index(row)]), "candidate"
+        elif row not in content.owned_by(number).tolist():
+            wanted[account_id] = float(propensities.rates[row] * factors[number]), "prior"
 
     found = everyone(shop_client, "/v1/products/p-7/targets")
 
-    first = found[: len(listed)]
-    assert {one["account_id"]: one["propensity"] for one in first} == pytest.approx(listed, abs=1e-6)
-    assert {one["basis"] for one in first} == {"candidate"}
-    assert [one["propensity"] for one in first] == sorted((one["propensity"] for one in first), reverse=True)
-    rest = found[len(listed) :]
-    assert {one["basis"] for one in rest} == {"prior"}
-    assert {one["account_id"] for one in found} == set(content.account_ids.texts) - owners
-    assert all(0 < one["propensity"] < 1 for one in found)
-    assert [one["propensity"] for one in rest] == sorted((one["propensity"] for one in rest), reverse=True)
+    assert {one["account_id"]: one["basis"] for one in found} == {of: basis for of, (_, basis) in wanted.items()}
+    for one in found:
+        assert one["propensity"] == pytest.approx(wanted[one["account_id"]][0], abs=1e-6)
+        assert 0 < one["propensity"] < 1
+    likely = [one["propensity"] for one in found]
+    assert likely == sorted(likely, reverse=True)
+    assert {basis for _, basis in wanted.values()} == {"candidate", "prior"}
+
+
+def test_who_bought_a_product_that_is_new_since_the_training_is_no_target_of_it(shop_client: TestClient) -> None:
+    product = {"product_id": "brand-new", "name": "Brand new", "category": "line-1/1", "price_minor": 1000}
+    shop_client.post("/v1/products", json=[product | {"currency": "EUR"}])
+    first, second = shop_client.get("/v1/products/brand-new/targets", params={"limit": 2}).json()["items"]
+    line = {"product_id": "brand-new", "quantity": 1, "amount_minor": 1000}
+    order = {"order_id": "n", "account_id": first["account_id"], "ordered_at": AS_OF.isoformat(), "currency": "EUR"}
+
+    shop_client.post("/v1/orders", json=[order | {"lines": [line]}])
+
+    assert shop_client.get("/v1/products/brand-new/targets").json()["items"][0] == second
+
+
+def test_price_and_margin_are_both_as_of_now(shop_client: TestClient) -> None:
+    changed = {"product_id": "p-7", "price_minor": 1000, "margin_minor": 400, "currency": "EUR"}
+
+    shop_client.post("/v1/products", json=[changed])
+
+    told = shop_client.get("/v1/products/p-7/targets").json()
+    assert (told["price_minor"], told["margin_minor"]) == (1000, 400)
+
+
+def test_pages_skip_nobody_when_accounts_of_an_earlier_one_are_spared(shop_client: TestClient) -> None:
+    for number in range(20, 40):
+        shop_client.put(f"/v1/accounts/a-{number}/consent", json={"marketing": "objected"})
+    url = "/v1/accounts/do-not-pitch?reason=objects-to-marketing"
+    whole = [one["account_id"] for one in everyone(shop_client, url)]
+    page = shop_client.get(f"{url}&limit=5").json()
+
+    for one in page["items"][:3]:
+        shop_client.put(f"/v1/accounts/{one['account_id']}/consent", json={"marketing": "granted"})
+    rest = shop_client.get(f"{url}&limit=50&cursor={page['next_cursor']}").json()["items"]
+
+    assert [one["account_id"] for one in rest] == whole[5:]
+    assert len(whole) == 20
+
+
+def test_a_cursor_of_another_list_is_refused(shop_client: TestClient) -> None:
+    cursor = shop_client.get("/v1/products/p-7/targets", params={"limit": 2}).json()["next_cursor"]
+
+    for url in (
+        "/v1/products/p-8/targets",
+        "/v1/products/p-7/targets?segment=value-tier.a",
+        "/v1/accounts/do-not-pitch",
+    ):
+        sign = "&" if "?" in url else "?"
+        assert shop_client.get(f"{url}{sign}cursor={cursor}").json()["code"] == "invalid-cursor", url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/v1/segments", "/v1/segments/all.accounts", "/v1/whitespace", "/v1/accounts/a-3", "/v1/accounts/do-not-pitch",
+        "/v1/accounts/a-3/whitespace", "/v1/products/p-7/targets", "/v1/whitespace/cells/line-1/all.accounts/accounts",
+    ],
+)  # fmt: skip
+def test_a_read_waits_for_the_change_that_it_names(shop_client: TestClient, url: str) -> None:
+    written = shop_client.put("/v1/accounts/a-4/consent", json={"marketing": "objected"})
+
+    reached = shop_client.get(url, headers={"X-Min-Sequence": written.headers["x-sequence"]})
+    beyond = shop_client.get(url, headers={"X-Min-Sequence": str(10**9)})
+    nonsense = shop_client.get(url, headers={"X-Min-Sequence": "abc"})
+
+    assert [one.status_code for one in (reached, beyond, nonsense)] == [200, 503, 422]
+    assert beyond.json()["code"] == "sequence-not-reached"
 
 
 def test_the_worth_of_a_target_is_its_propensity_times_price_and_margin(shop_client: TestClient) -> None:

@@ -11,6 +11,7 @@ from openpyxl import load_workbook
 from sqlalchemy import create_engine, text
 from starlette.testclient import TestClient
 
+from service.catalogue.cursors import encode_cursor
 from service.spreadsheets import XLSX_TYPE
 from tests.shop import AS_OF, HORIZON_DAYS, N_ACCOUNTS, UNSOLD_LINE, Shop
 
@@ -267,6 +268,52 @@ def test_a_segment_of_a_rule_is_a_column_that_is_counted_when_it_changes(
         assert item["others"] is None
         assert cell["owners"] == len(owners[item["row"]] & members)
         assert cell["accounts"] == len(members)
+
+
+def test_accounts_that_are_new_since_the_training_make_no_figure_of_the_map_impossible(shop_client: TestClient) -> None:
+    newcomers = [{"account_id": f"new-{number}", "is_strategic": True} for number in range(N_ACCOUNTS + 50)]
+    shop_client.post("/v1/accounts", json=[*newcomers, {"account_id": "a-1", "is_strategic": True}])
+
+    told = shop_client.get("/v1/whitespace", params={"columns": "strategic"}).json()
+    segment = shop_client.get("/v1/segments/strategic.accounts").json()
+
+    assert [column["accounts"] for column in told["columns"]] == [1]
+    for item in told["items"]:
+        for cell in (*item["cells"], item["others"]):
+            assert 0 <= cell["owners"] <= cell["accounts"]
+            assert 0 <= cell["expected_revenue"]["n"] <= cell["accounts"]
+    assert segment["size"] == N_ACCOUNTS + 51
+    assert segment["share_of_accounts"] == pytest.approx((N_ACCOUNTS + 51) / (2 * N_ACCOUNTS + 50), abs=1e-6)
+
+
+def test_nobody_is_behind_a_cell_of_what_is_not_sold_any_more(shop_client: TestClient) -> None:
+    page = shop_client.get(f"/v1/whitespace/cells/{UNSOLD_LINE}/all.accounts/accounts").json()
+
+    assert (page["items"], page["next_cursor"]) == ([], None)
+
+
+def test_a_crafted_cursor_is_refused(shop_client: TestClient) -> None:
+    url = "/v1/whitespace/cells/line-1/all.accounts/accounts"
+    version = shop_client.get(url, params={"limit": 1}).json()["artifact_version"]
+    tag = ["cell", version, "line", "line-1", "all.accounts"]
+
+    for at in (True, -1, 1.5, None, "x"):
+        answer = shop_client.get(url, params={"cursor": encode_cursor([*tag, at])})
+        assert answer.json()["code"] == "invalid-cursor", at
+
+
+def test_pages_of_a_rule_s_segment_skip_nobody_when_accounts_of_an_earlier_one_leave(shop_client: TestClient) -> None:
+    rule = {"attribute": "sort", "op": "eq", "value": "b"}
+    shop_client.post("/v1/segments", json={"name": "Sort b", "rule": rule})
+    url = "/v1/segments/custom.sort-b/accounts"
+    whole = [one["account_id"] for one in shop_client.get(url, params={"limit": 500}).json()["items"]]
+    page = shop_client.get(url, params={"limit": 5}).json()
+
+    left = [{"account_id": of, "attributes": {"sort": "a"}} for of in whole[:3]]
+    shop_client.post("/v1/accounts", json=left)
+    rest = shop_client.get(url, params={"limit": 500, "cursor": page["next_cursor"]}).json()["items"]
+
+    assert [one["account_id"] for one in rest] == whole[5:]
 
 
 def test_what_did_not_change_is_not_sent_again(shop_client: TestClient) -> None:
