@@ -34,6 +34,21 @@ class Holdings:
         """Return where an account's entries stand."""
         return slice(int(self.offsets[account_row]), int(self.offsets[account_row + 1]))
 
+    def among(self, rows: NDArray[np.int32]) -> "Holdings":
+        """Return those of some accounts, in their order."""
+        sizes = (self.offsets[1:] - self.offsets[:-1])[rows]
+        ends = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        at = np.repeat(self.offsets[rows] - ends[:-1], sizes) + np.arange(int(ends[-1]))
+        return Holdings(
+            offsets=ends,
+            group=self.group[at],
+            first_day=self.first_day[at],
+            last_day=self.last_day[at],
+            n_lines=self.n_lines[at],
+            spend_minor=self.spend_minor[at],
+            recent_minor=self.recent_minor[at],
+        )
+
     def owner(self) -> NDArray[np.int32]:
         """Int32 (N,): the account row of each entry."""
         return np.repeat(np.arange(len(self.offsets) - 1, dtype=np.int32), np.diff(self.offsets))

@@ -1,6 +1,6 @@
 """Segments by lines or categories: who owns some of it, who does not yet, and what those may spend on it."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,16 @@ class Room:
     is_sold: NDArray[np.bool_]
     as_of_day: int
     horizon_days: float
+
+    def among(self, rows: NDArray[np.int32]) -> "Room":
+        """Return the same of some accounts alone."""
+        return replace(
+            self,
+            groups=replace(self.groups, owned=self.groups.owned[rows]),
+            holdings=self.holdings.among(rows),
+            likely=self.likely[rows],
+            factors=self.factors[rows],
+        )
 
     @property
     def newcomer_spend(self) -> NDArray[np.float64]:

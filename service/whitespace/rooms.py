@@ -80,7 +80,9 @@ class Wing:
         stamp = segment.members
         known = self._of_rules.get(segment.id)
         if known is None or known[0] is not stamp:
-            known = self._of_rules[segment.id] = (stamp, count_cells(self.room, self.book.codes_of(segment), 1))
+            members = self.book.members(segment)
+            cells = count_cells(self.room.among(members), np.zeros(len(members), dtype=np.int16), 1)
+            known = self._of_rules[segment.id] = (stamp, cells)
         return known[1]
 
     def without(self, place: int) -> NDArray[np.int32]:

@@ -166,3 +166,15 @@ def test_of_a_group_that_is_not_sold_any_more_nothing_is_expected() -> None:
         assert getattr(cells, name)[0, 1] == 0 < getattr(before, name)[0, 1]
         assert getattr(cells, name)[0, is_sold] == pytest.approx(getattr(before, name)[0, is_sold])
     assert np.array_equal(cells.owners, before.owners)
+
+
+@pytest.mark.parametrize("rows", [[], [3], [5, 0, 2]])
+def test_some_accounts_alone_are_counted_as_among_all(rows: list[int]) -> None:
+    codes = np.full(len(IDS), -1, dtype=np.int16)
+    codes[rows] = 0
+
+    alone = count_cells(ROOM.among(np.array(rows, dtype=np.int32)), np.zeros(len(rows), dtype=np.int16), 1)
+
+    among_all = count_cells(ROOM, codes, 1)
+    for name in Cells.__dataclass_fields__:
+        assert getattr(alone, name) == pytest.approx(getattr(among_all, name)), name
