@@ -29,7 +29,7 @@ def main() -> None:
         for size in SYNTHETIC_SIZES:
             files[f"synthetic {size[0]:,} accounts"] = synthetic_lines(root / f"{size[0]}.parquet", *size)
         rows = [_measure(name, path, root) for name, path in files.items()]
-    show("Training: load, fits on three windows, evaluation, every account's list, artifact", "one implicit fit", rows)
+    show("Training: load, fits on four windows, evaluation, lists, probabilities, artifact", "one implicit fit", rows)
 
 
 def gowalla_lines(target: Path) -> Path:
