@@ -25,12 +25,6 @@ class Calibrated:
     shares: NDArray[np.float64]
     level: NDArray[np.float64]
 
-    @classmethod
-    def none(cls) -> "Calibrated":
-        """What nothing was learned for: no features, and no chance."""
-        nothing, zero = np.empty(0), np.zeros(1)
-        return cls(nothing, nothing, nothing, zero, zero, zero, np.ones(1))
-
     def score(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return float64 (n,), log odds before calibration. features: (n, F)."""
         slopes = self.weights / self.scale

@@ -41,10 +41,6 @@ class Cells:
         """Some of the segments."""
         return Cells(*(getattr(self, field.name)[begin:end] for field in fields(self)))
 
-    def sum(self) -> "Cells":
-        """All of the segments as one, which is right where no account is in two of them."""
-        return Cells(*(getattr(self, field.name).sum(axis=0, keepdims=True) for field in fields(self)))
-
 
 @dataclass(frozen=True)
 class Room:

@@ -90,13 +90,13 @@ def test_a_family_s_segments_and_those_in_none_add_up_to_the_orders(accounts: Le
 
     for column, family in enumerate(read_book(accounts.segments)["families"]):
         codes, n = accounts.segments.codes[:, column], len(family["segments"])
-        everybody = count_cells(ROOM, np.where(codes < 0, n, codes).astype(np.int16), n + 1).sum()
-        assert everybody.owners[0].tolist() == owners, family["id"]
-        assert everybody.revenue_minor[0].tolist() == revenue, family["id"]
+        everybody = count_cells(ROOM, np.where(codes < 0, n, codes).astype(np.int16), n + 1)
+        assert everybody.owners.sum(axis=0).tolist() == owners, family["id"]
+        assert everybody.revenue_minor.sum(axis=0).tolist() == revenue, family["id"]
         nobody_s = count_cells(ROOM, np.where(codes < 0, 0, -1).astype(np.int16), 1)
-        segments = count_cells(ROOM, codes, n).sum()
-        assert (segments.owners + nobody_s.owners)[0].tolist() == owners
-        assert (segments.revenue_minor + nobody_s.revenue_minor)[0].tolist() == revenue
+        segments = count_cells(ROOM, codes, n)
+        assert (segments.owners.sum(axis=0) + nobody_s.owners[0]).tolist() == owners
+        assert (segments.revenue_minor.sum(axis=0) + nobody_s.revenue_minor[0]).tolist() == revenue
 
 
 def test_batches_of_accounts_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
