@@ -16,7 +16,7 @@ serve: $(VENV)/.demo ## Serve what was trained
 	$(BIN)/nextoffer serve
 
 test: $(VENV)/.dev ## Set up and run every test
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 lint: $(VENV)/.dev ## Check format, style, types, import rules, unused dependencies and the OpenAPI file
 	$(BIN)/ruff format --check .

