@@ -48,9 +48,9 @@ def list_targets(
     """The targeted list: who does not own the product and is most likely to buy it within the horizon, with the
     expected revenue and margin.
 
-    Those come first that have it among their candidates; the others follow by the rate at which accounts of their
-    segment buy it. A product that is new since the training has the rate of its category. Who owns it by now, and who
-    objects to marketing, is left out.
+    Who has it among their candidates has a probability of their own; the others have the rate at which accounts of
+    their segment buy it. A product that is new since the training has the rate of its category. Who owns it by now,
+    and who objects to marketing, is left out.
     """
     live = in_use(request)
     product = sold_of(live.shelf, product_id) or new_product(request, product_id)
