@@ -24,16 +24,16 @@ lint: $(VENV)/.dev ## Check format, style, types, import rules, unused dependenc
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
-	$(BIN)/python -m service.openapi --check
-	$(BIN)/python -m service.telemetry --check
+	$(BIN)/python -m service.server.openapi --check
+	$(BIN)/python -m service.base.telemetry --check
 
 format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 openapi: $(VENV)/.dev ## Write openapi.yaml and docs/telemetry.md from the code
-	$(BIN)/python -m service.openapi
-	$(BIN)/python -m service.telemetry
+	$(BIN)/python -m service.server.openapi
+	$(BIN)/python -m service.base.telemetry
 
 bench: $(VENV)/.dev ## Print every benchmark table: import, training, scoring, live state, serving
 	$(BIN)/python -m benchmarks

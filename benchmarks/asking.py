@@ -8,7 +8,7 @@ from benchmarks.load import cpu_seconds
 from benchmarks.servers import Server
 
 
-class Asked(NamedTuple):
+class OfferRequest(NamedTuple):
     """What one request was answered, and what that took. cpu_ms: of all threads of the server meanwhile."""
 
     status: int
@@ -24,7 +24,7 @@ class Asking:
         self._connection = HTTPConnection("127.0.0.1", server.port, timeout=600)
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
 
-    def ask(self, method: str, path: str, body: Any = None) -> Asked:
+    def ask(self, method: str, path: str, body: Any = None) -> OfferRequest:
         """Raises RuntimeError where the answer is not good."""
         content = None if body is None else json.dumps(body)
         before = sum(map(cpu_seconds, self._pids))
@@ -34,9 +34,9 @@ class Asking:
         taken = sum(map(cpu_seconds, self._pids)) - before
         if answer.status not in (200, 201):
             raise RuntimeError(f"{method} {path}: {answer.status} {told[:200]!r}")
-        return Asked(answer.status, answer.headers.get("ETag", ""), taken * 1000)
+        return OfferRequest(answer.status, answer.headers.get("ETag", ""), taken * 1000)
 
-    def define(self, url: str, name: str, rule: Any) -> Asked:
+    def define(self, url: str, name: str, rule: Any) -> OfferRequest:
         """Define a segment, anew if there is one."""
         segment = {"name": name, "rule": rule}
         try:

@@ -9,8 +9,8 @@ from scipy.special import betaln, gammaln
 from benchmarks.histories import ALPHA, AS_OF, DAYS, A, B, R, learn, order_lines, purchases
 from benchmarks.measure import peak_memory_mib, show, time_in_turn
 from models.customers.history import PurchaseHistory, history_of_events
-from models.customers.learn import learn_customers
 from models.customers.lifetime_value import ValueParameters, estimate_value
+from models.customers.measure import learn_customers
 from models.data.interactions import Interactions
 from models.data.split import DAY_SECONDS
 

@@ -6,7 +6,7 @@ from statistics import median
 
 from rich.table import Table
 
-from benchmarks.asking import Asked, Asking
+from benchmarks.asking import Asking, OfferRequest
 from benchmarks.homes import make_key, segmented_home
 from benchmarks.jobs import ROUNDS, SECONDS, Job, check, middle
 from benchmarks.load import Outcome, load, request_bytes
@@ -45,10 +45,10 @@ class Size:
     n_accounts: int
     jobs: list[Job] = field(default_factory=list)
     paced: Outcome = field(default_factory=Outcome)
-    learned: list[Asked] = field(default_factory=list)
-    ruled: list[Asked] = field(default_factory=list)
-    changes: list[Asked] = field(default_factory=list)
-    definitions: list[Asked] = field(default_factory=list)
+    learned: list[OfferRequest] = field(default_factory=list)
+    ruled: list[OfferRequest] = field(default_factory=list)
+    changes: list[OfferRequest] = field(default_factory=list)
+    definitions: list[OfferRequest] = field(default_factory=list)
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ from typing import Any
 from alembic import command
 from sqlalchemy import create_engine, make_url, text
 
-from service.database import alembic_config, create_database_engine
+from service.storage.database import alembic_config, create_database_engine
 
 POSTGRES_URL = os.environ.get("NEXTOFFER_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/test")
 TRANSACTIONS = "data/transactions.parquet"
@@ -42,9 +42,9 @@ IMPORT = """
 import json, re, sys, time
 from pathlib import Path
 begun = time.perf_counter()
-from service.database import create_database_engine
-from service.ingestion.importer import import_file
-from service.ingestion.options import ImportOptions
+from service.storage.database import create_database_engine
+from service.imports.importer import import_file
+from service.rows.options import ImportOptions
 loaded = time.perf_counter()
 engine = create_database_engine(sys.argv[1])
 mapping = list(json.loads(sys.argv[3]).items())

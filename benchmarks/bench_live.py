@@ -13,12 +13,12 @@ from sqlalchemy import Engine
 from benchmarks.measure import console, peak_memory_mib
 from benchmarks.worlds import N_PRODUCTS, world
 from models.artifact import Content
-from service.database import alembic_config, create_database_engine
-from service.live.state import LiveState
-from service.live.tail import Tail
-from service.logs import Logs
-from service.offers.shelf import Shelf
-from service.telemetry import Telemetry
+from service.base.logging import Logs
+from service.base.telemetry import Telemetry
+from service.readmodel.live_state import LiveState
+from service.readmodel.product_index import ProductIndex
+from service.storage.database import alembic_config, create_database_engine
+from service.sync.follower import ChangeFollower
 
 N_ACCOUNTS = 200_000
 N_CHANGES = 1_000_000
@@ -82,13 +82,13 @@ def make_content() -> Content:
     return world(N_ACCOUNTS, np.random.default_rng(1))
 
 
-def make_tail(url: str) -> tuple[Tail, Engine]:
+def make_tail(url: str) -> tuple[ChangeFollower, Engine]:
     engine = create_database_engine(url)
-    return Tail(engine, list, 1.0, Telemetry(), Logs("error").log), engine
+    return ChangeFollower(engine, list, 1.0, Telemetry(), Logs("error").log), engine
 
 
-def nothing(_url: str) -> Shelf:
-    return Shelf(make_content())
+def nothing(_url: str) -> ProductIndex:
+    return ProductIndex(make_content())
 
 
 def replay(url: str) -> LiveState:

@@ -16,7 +16,7 @@ from benchmarks.targets.bank import CALIBRATED, FITTED, Window, first_alarms, fi
 from benchmarks.targets.caravan import TOP_SHARE, caught_in_top, foretell_caravan, load_customers
 from benchmarks.targets.coupons import foretell_coupons
 from benchmarks.targets.journey import load_journey
-from models.evaluate.calibration import METRICS, Foretold, measure
+from models.evaluate.calibration import METRICS, Predictions, measure
 from models.evaluate.drift import stability_limit
 from models.evaluate.intervals import Estimate, estimate_mean
 from service.demo.dataset import package_folder
@@ -38,7 +38,7 @@ def main() -> None:
         show_bank(BANK)
 
 
-def show_measures(title: str, foretold: Mapping[str, Foretold]) -> None:
+def show_measures(title: str, foretold: Mapping[str, Predictions]) -> None:
     """Print one column of measures for each of the models."""
     table = Table(title=title, title_justify="left")
     table.add_column("measure")

@@ -19,21 +19,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.measure import peak_memory_mib, show
-from models.artifact import NO_NUMBER, Groups, IdIndex, Products, Propensities, Room, TextColumn, in_hash_order
+from models.artifact import NO_NUMBER, GroupDemand, Groups, IdIndex, Products, Propensities, TextColumn, in_hash_order
 from models.artifact.whitespace import count_cells
 from models.candidates import CANDIDATES, CandidateLists
 from models.customers.groups import groups_of
 from models.customers.holdings import holdings_of
 from models.data.accounts import AccountFacts
 from models.data.interactions import Interactions, owned_matrix
-from models.propensity.examples import MOST_ACCOUNTS, Listed, bought_between, examples_at
+from models.propensity.calibration import Predictor, judge, learn_predictor
+from models.propensity.examples import MAX_ACCOUNTS, Listed, bought_between, examples_at
 from models.propensity.features import FEATURES
 from models.propensity.groups import spend_factors
-from models.propensity.learn import foretell, lay_out
-from models.propensity.learn_groups import LearnedGroups, learn_groups
-from models.propensity.moment import N_SEGMENTS, Moment
-from models.propensity.procedure import Predictor, judge, learn_predictor
 from models.propensity.rates import Rates
+from models.propensity.snapshot import N_SEGMENTS, Moment
+from models.propensity.train_groups import LearnedGroups, learn_groups
+from models.propensity.train_propensity import foretell, lay_out
 
 SIZES = ((10_000, 3), (100_000, 3), (1_000_000, 1))
 """Accounts, and how many runs."""
@@ -156,7 +156,7 @@ def _parts(world: World) -> Iterator[Any]:
     _, _, _, now = _ = world.moments
     world.lists, world.groups  # noqa: B018 - made before anything is timed
     predictor = learn_from_windows(world)
-    yield lambda: multiply(4 * MOST_ACCOUNTS * CANDIDATES, len(FEATURES))
+    yield lambda: multiply(4 * MAX_ACCOUNTS * CANDIDATES, len(FEATURES))
     candidates = foretell(now, world.lists, predictor, SEED)
     yield lambda: multiply(n_pairs, len(FEATURES))
     by_line, by_category = (learn_groups(world.moments, world.interactions, groups, SEED) for groups in world.groups)
@@ -173,7 +173,7 @@ def _parts(world: World) -> Iterator[Any]:
 
 def learn_from_windows(world: World) -> Predictor:
     """Describe candidates of 5,000 accounts at three moments, fit, calibrate, and judge."""
-    rows = np.sort(np.random.default_rng(SEED).permutation(world.n_accounts)[:MOST_ACCOUNTS]).astype(np.int32)
+    rows = np.sort(np.random.default_rng(SEED).permutation(world.n_accounts)[:MAX_ACCOUNTS]).astype(np.int32)
     lists = world.lists
     examples = []
     for moment in world.moments[:-1]:
@@ -189,7 +189,7 @@ def count_all(world: World, groups: Groups, learned: LearnedGroups, factors: NDA
     holdings = holdings_of(world.interactions, groups, AS_OF // DAY)
     assert learned.likely is not None
     assert learned.spend is not None
-    room = Room(
+    room = GroupDemand(
         groups,
         holdings,
         learned.likely,

@@ -8,9 +8,9 @@ import sys
 import uvicorn
 from fastapi import FastAPI, Response
 
-from service.app import NO_TRACING
-from service.serving import prepare_process, server_options
-from service.settings import Settings
+from service.base.settings import Settings
+from service.server.app import NO_TRACING
+from service.server.serving import prepare_process, server_options
 
 app = FastAPI(openapi_url=None, telemetry=NO_TRACING)  # type: ignore[arg-type]
 

@@ -75,7 +75,7 @@ def learn(interactions: Interactions) -> tuple[LearnedAccounts, dict[str, Any]]:
 
 
 def write_segmented_world(root: Path, n_accounts: int) -> str:
-    """Write and activate an artifact of random lists, and of all that is learned of its accounts' history."""
+    """UnitOfWork and activate an artifact of random lists, and of all that is learned of its accounts' history."""
     interactions = order_lines(n_accounts)
     learned, described = learn(interactions)
     owned = owned_matrix(interactions)

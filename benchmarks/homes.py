@@ -9,10 +9,10 @@ from alembic import command
 from benchmarks.histories import write_segmented_world
 from benchmarks.servers import BIN
 from benchmarks.worlds import write_world
-from service.app import utc_now
 from service.auth.queries import create_key
-from service.database import alembic_config, create_database_engine, session_factory, session_scope
-from service.registry.store import ArtifactStore
+from service.base.clock import utc_now
+from service.storage.database import alembic_config, create_database_engine, session_factory, session_scope
+from service.sync.artifact_store import ArtifactStore
 
 FOLDER = Path("var/bench").resolve()
 

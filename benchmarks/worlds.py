@@ -18,7 +18,7 @@ from models.artifact import (
     nothing_learned,
     write_artifact,
 )
-from service.registry.store import ArtifactStore
+from service.sync.artifact_store import ArtifactStore
 
 N_PRODUCTS = 20_000
 N_CANDIDATES = 100
@@ -31,12 +31,12 @@ N_CATEGORIES = 198
 
 
 def write_world(root: Path, n_accounts: int, seed: int = 1) -> str:
-    """Write and activate an artifact of random lists, shaped as training writes them; return its version."""
+    """UnitOfWork and activate an artifact of random lists, shaped as training writes them; return its version."""
     return write_content(root, world(n_accounts, np.random.default_rng(seed)), "2024-01-01T00:00:00Z")
 
 
 def write_content(root: Path, content: Content, as_of: str) -> str:
-    """Write and activate an artifact; return its version."""
+    """UnitOfWork and activate an artifact; return its version."""
 
     def describe(files: dict[str, FileEntry]) -> Manifest:
         return Manifest(

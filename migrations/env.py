@@ -4,16 +4,7 @@ from alembic import context
 from sqlalchemy import Connection, text
 
 # The tables register themselves on Base.metadata when they are imported.
-import service.accounts.tables
-import service.auth.tables
-import service.catalogue.tables
-import service.deals.tables
-import service.decisions.tables
-import service.idempotency.tables
-import service.live.tables
-import service.orders.tables
-import service.segments.tables  # noqa: F401
-from service.database import Base, create_database_engine
+from service.storage.database import Base, create_database_engine
 
 MIGRATION_LOCK = 0x6E786F6D6967
 

@@ -21,8 +21,8 @@ from models.evaluate.ranking import (
 from models.ranking.scorer import Scorer
 
 CUT = 20
-MOST_ACCOUNTS = 5_000
-MOST_BASKETS = 4_000
+MAX_ACCOUNTS = 5_000
+MAX_BASKETS = 4_000
 BASKET_CUTS = (1, 3, 10)
 
 
@@ -66,7 +66,7 @@ def measure_targets(
     """
     owned = owned_matrix(learned)
     every, new = relevant_products(window, learned, None), relevant_products(window, learned, owned)
-    rows = accounts_to_rank(owned, every, MOST_ACCOUNTS, seed)
+    rows = accounts_to_rank(owned, every, MAX_ACCOUNTS, seed)
     finds_new = np.diff(new[rows].indptr) > 0
     found: dict[str, dict[str, RankingMetrics]] = {"new": {}, "all": {}}
     for scorer in scorers:
@@ -102,7 +102,7 @@ def measure_baskets(
     """Hide one product of each of 4,000 random baskets of the window and look where it is ranked from the rest."""
     is_known = np.zeros(learned.n_products, dtype=np.bool_)
     is_known[learned.product[learned.quantity > 0]] = True
-    baskets = hide_products(window, is_known, MOST_BASKETS, seed)
+    baskets = hide_products(window, is_known, MAX_BASKETS, seed)
     return {
         name: {
             f"hit@{k}": describe(estimate)

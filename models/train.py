@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 from models.artifact import (
     Artifact,
     ArtifactInvalid,
-    Cells,
+    CellTotals,
     Content,
     FileEntry,
     IdIndex,
@@ -24,10 +24,10 @@ from models.artifact import (
     open_artifact,
     write_artifact,
 )
-from models.artifact.segments import read_book
+from models.artifact.segments import read_segment_report
 from models.candidates import CandidateLists, list_candidates
 from models.customers.accounts import LearnedAccounts, learn_accounts
-from models.customers.learn import measure_customers
+from models.customers.measure import measure_customers
 from models.customers.whitespace import count_all_cells
 from models.data.errors import HistoryInvalid
 from models.data.history import History
@@ -39,8 +39,8 @@ from models.evaluate.live import live_scorer, recorded_floor
 from models.evaluate.ranking import RankingMetrics
 from models.products.completion import fit_pairs
 from models.products.relationships import mine_relationships
-from models.propensity.learn import Learned, learn_propensity
 from models.propensity.live import compare_live
+from models.propensity.train_propensity import Learned, learn_propensity
 from models.ranking.baskets import Neighbours, fit_neighbours
 from models.ranking.blend import BlendScorer
 from models.ranking.choose import choose_blend
@@ -256,14 +256,14 @@ def lay_out(
         neighbour_scores=final.neighbours.scores,
         relationships=final.relationships,
         propensities=propensities,
-        line_cells=Cells.none(),
-        category_cells=Cells.none(),
+        line_cells=CellTotals.none(),
+        category_cells=CellTotals.none(),
         **vars(accounts),
         report=report.to_json(),
     )
-    as_of_day = read_book(accounts.segments)["as_of_day"]
+    as_of_day = read_segment_report(accounts.segments)["as_of_day"]
     horizon_days = report.propensity.get("horizon_days", 0.0)
-    rooms = content.room_of_lines(as_of_day, horizon_days), content.room_of_categories(as_of_day, horizon_days)
+    rooms = content.line_demand(as_of_day, horizon_days), content.category_demand(as_of_day, horizon_days)
     by_line, by_category = (count_all_cells(room, accounts.segments) for room in rooms)
     return replace(content, line_cells=by_line, category_cells=by_category)
 

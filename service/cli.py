@@ -13,16 +13,16 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from models.artifact import ArtifactInvalid
 from models.data.errors import HistoryInvalid
-from service import training
 from service.auth.command import app as keys
-from service.database import alembic_config
+from service.base.errors import DomainError
+from service.base.progress import console
+from service.base.settings import Settings
 from service.demo.command import demo
-from service.errors import DomainError
-from service.ingestion.command import app as imports
-from service.progress import console
+from service.imports.command import app as imports
 from service.registry.command import app as artifacts
-from service.serving import serve
-from service.settings import Settings
+from service.server.serving import serve
+from service.storage.database import alembic_config
+from service.training import command as training
 
 app = typer.Typer(
     help="Next best offer from a company's own sales history.",

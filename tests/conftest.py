@@ -11,7 +11,7 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
-from service.database import Base, alembic_config, create_database_engine
+from service.storage.database import Base, alembic_config, create_database_engine
 
 POSTGRES_URL = make_url(os.environ.get("NEXTOFFER_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/test"))
 DATA_FOLDER = Path(__file__).parent.parent.parent / "shared" / "data"

@@ -13,10 +13,10 @@ from alembic import command
 
 from models.data.sources.local import history_from_database
 from models.train import TrainingOptions, train
-from service.database import alembic_config, create_database_engine
-from service.ingestion.importer import import_file
-from service.ingestion.options import ImportOptions
-from service.registry.store import ArtifactStore
+from service.imports.importer import import_file
+from service.rows.options import ImportOptions
+from service.storage.database import alembic_config, create_database_engine
+from service.sync.artifact_store import ArtifactStore
 
 N_ACCOUNTS, N_PRODUCTS, N_LINES = 240, 72, 12
 HORIZON_DAYS = 60

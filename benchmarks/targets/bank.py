@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from models.artifact.calibrated import Calibrated
-from models.evaluate.calibration import Foretold
+from models.evaluate.calibration import Predictions
 from models.evaluate.drift import LevelWatch, level_z, stability_index, watch_level
 from models.propensity.classifier import calibrate, fit_classifier
 
@@ -48,8 +48,8 @@ class Window:
 
     months: str
     begin: int
-    frozen: Foretold
-    refitted: Foretold
+    frozen: Predictions
+    refitted: Predictions
     z: float
     stability: float
 
@@ -109,9 +109,9 @@ def _window(contacts: Contacts, model: Calibrated, begin: int, end: int) -> Wind
     )
 
 
-def _foretell(contacts: Contacts, model: Calibrated, begin: int, end: int) -> Foretold:
+def _foretell(contacts: Contacts, model: Calibrated, begin: int, end: int) -> Predictions:
     p = model.predict(contacts.features[begin:end]).astype(np.float64)
-    return Foretold(p, contacts.is_true[begin:end], np.arange(end - begin))
+    return Predictions(p, contacts.is_true[begin:end], np.arange(end - begin))
 
 
 def _features(columns: dict[str, NDArray[np.generic]]) -> Iterator[NDArray[np.generic]]:

@@ -17,14 +17,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
-from models.evaluate.calibration import Foretold
+from models.evaluate.calibration import Predictions
 from models.propensity.classifier import fit_classifier
 from models.propensity.cross import Part, fit_on_all
 
 OUTCOME = "caravan"
 TYPES = ("mostype", "moshoofd")
-LEAST_SHARE = 0.01
-LEAST_HOLDERS = 5
+MIN_SHARE = 0.01
+MIN_HOLDERS = 5
 OUTER_FOLDS, INNER_FOLDS = 10, 5
 INVERSE_REGULARIZATIONS = (0.001, 0.003, 0.01)
 TOP_SHARE = 0.2
@@ -49,7 +49,7 @@ def load_customers(path: Path) -> Customers:
     return Customers(features, np.column_stack(list(columns.values())), is_true)
 
 
-def foretell_caravan(customers: Customers, seed: int) -> dict[str, Foretold]:
+def foretell_caravan(customers: Customers, seed: int) -> dict[str, Predictions]:
     """Foretell every customer by models that never saw it: ours, a plain logistic of the codes, and the base rate."""
     told = {name: np.zeros(len(customers.is_true)) for name in MODELS}
     for rows, others in folds(customers.is_true, OUTER_FOLDS, seed):
@@ -61,7 +61,7 @@ def foretell_caravan(customers: Customers, seed: int) -> dict[str, Foretold]:
         for p, one in zip(told.values(), found, strict=True):
             p[others] = one
     each = np.arange(len(customers.is_true))
-    return {name: Foretold(p, customers.is_true, each) for name, p in told.items()}
+    return {name: Predictions(p, customers.is_true, each) for name, p in told.items()}
 
 
 def folds(is_true: NDArray[np.bool_], n_folds: int, seed: int) -> list[Part]:
@@ -70,7 +70,7 @@ def folds(is_true: NDArray[np.bool_], n_folds: int, seed: int) -> list[Part]:
     return list(shuffled.split(is_true, is_true))
 
 
-def caught_in_top(foretold: Foretold, share: float = TOP_SHARE) -> NDArray[np.float64]:
+def caught_in_top(foretold: Predictions, share: float = TOP_SHARE) -> NDArray[np.float64]:
     """Of each who bought, 1 if among the given share of all with the highest probabilities, else 0."""
     n = round(share * len(foretold.p))
     top = np.argsort(-foretold.p, kind="stable")[:n]
@@ -84,8 +84,8 @@ def _features(columns: dict[str, NDArray[np.float32]]) -> Iterator[NDArray[np.bo
     for name, values in columns.items():
         if name in TYPES or name.startswith("p"):
             codes, n = np.unique(values, return_counts=True)
-            yield from (values == code for code in codes[n >= LEAST_SHARE * len(values)])
-        if name.startswith("p") and (values > 0).sum() >= LEAST_HOLDERS:
+            yield from (values == code for code in codes[n >= MIN_SHARE * len(values)])
+        if name.startswith("p") and (values > 0).sum() >= MIN_HOLDERS:
             yield values > 0
         if name.startswith("m") and name not in TYPES:
             yield values

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from benchmarks.targets.journey import NOT_TOLD, Floats, Ints, Journey
-from models.evaluate.calibration import Foretold
+from models.evaluate.calibration import Predictions
 from models.propensity.classifier import fit_classifier
 from models.propensity.cross import Part, fit_on_all
 
@@ -74,7 +74,7 @@ class Moment:
         return np.asarray(counted, dtype=np.float64)
 
 
-def foretell_coupons(journey: Journey) -> dict[str, Foretold]:
+def foretell_coupons(journey: Journey) -> dict[str, Predictions]:
     """Foretell the campaigns from August on: ours, a plain logistic of nine counts, and the share of the training.
 
     The data end with the year, some campaigns later; those that were over by then are told apart.
@@ -92,7 +92,7 @@ def foretell_coupons(journey: Journey) -> dict[str, Foretold]:
     }
     is_true = is_redeemed(journey, examples)[reported]
     household = examples.household[reported]
-    found = {name: Foretold(p.astype(np.float64), is_true, household) for name, p in told.items()}
+    found = {name: Predictions(p.astype(np.float64), is_true, household) for name, p in told.items()}
     is_over = journey.ends[examples.campaign[reported]] <= journey.lines.time[-1]
     found["ours, over by the year's end"] = _only(found["ours"], is_over)
     return found
@@ -121,8 +121,8 @@ def examples_of(journey: Journey) -> Examples:
     return Examples(np.concatenate(features), np.concatenate(rows), campaign, journey.starts[campaign])
 
 
-def _only(foretold: Foretold, is_kept: NDArray[np.bool_]) -> Foretold:
-    return Foretold(foretold.p[is_kept], foretold.is_true[is_kept], foretold.account[is_kept])
+def _only(foretold: Predictions, is_kept: NDArray[np.bool_]) -> Predictions:
+    return Predictions(foretold.p[is_kept], foretold.is_true[is_kept], foretold.account[is_kept])
 
 
 def _windows(examples: Examples) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

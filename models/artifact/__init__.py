@@ -15,7 +15,7 @@ from models.artifact.manifest import FileEntry, Manifest, Verdict, read_manifest
 from models.artifact.propensities import Propensities
 from models.artifact.relationships import Relationships
 from models.artifact.segments import Segments
-from models.artifact.whitespace import Cells, Room
+from models.artifact.whitespace import CellTotals, GroupDemand
 
 __all__ = [
     "NO_NUMBER",
@@ -23,10 +23,11 @@ __all__ = [
     "Activity",
     "Artifact",
     "ArtifactInvalid",
-    "Cells",
+    "CellTotals",
     "Content",
     "Customers",
     "FileEntry",
+    "GroupDemand",
     "Groups",
     "Holdings",
     "IdIndex",
@@ -34,7 +35,6 @@ __all__ = [
     "Products",
     "Propensities",
     "Relationships",
-    "Room",
     "Segments",
     "TextColumn",
     "Verdict",

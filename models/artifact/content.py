@@ -14,9 +14,9 @@ from models.artifact.ids import IdIndex, TextColumn
 from models.artifact.propensities import Propensities
 from models.artifact.relationships import Relationships
 from models.artifact.segments import Segments
-from models.artifact.whitespace import Cells, Room
+from models.artifact.whitespace import CellTotals, GroupDemand
 
-Record = TypeVar("Record", Relationships, Customers, Activity, Segments, Propensities, Holdings, Cells)
+Record = TypeVar("Record", Relationships, Customers, Activity, Segments, Propensities, Holdings, CellTotals)
 
 NO_ROW = -1
 """Padding in arrays of product rows."""
@@ -90,16 +90,16 @@ class Content:
     category_holdings: Holdings
     segments: Segments
     propensities: Propensities
-    line_cells: Cells
-    category_cells: Cells
+    line_cells: CellTotals
+    category_cells: CellTotals
     report: bytes
 
-    def room_of_lines(self, as_of_day: int, horizon_days: float) -> Room:
+    def line_demand(self, as_of_day: int, horizon_days: float) -> GroupDemand:
         """What white space of lines is counted from."""
         told = self.propensities
         return self._room(self.lines, self.line_holdings, told.lines, told.line_spend, as_of_day, horizon_days)
 
-    def room_of_categories(self, as_of_day: int, horizon_days: float) -> Room:
+    def category_demand(self, as_of_day: int, horizon_days: float) -> GroupDemand:
         """What white space of categories is counted from."""
         told, holdings = self.propensities, self.category_holdings
         return self._room(self.categories, holdings, told.categories, told.category_spend, as_of_day, horizon_days)
@@ -112,11 +112,11 @@ class Content:
         spend: NDArray[np.float32],
         as_of_day: int,
         horizon_days: float,
-    ) -> Room:
+    ) -> GroupDemand:
         sold = groups.of_product[self.products.is_active & (groups.of_product != NO_GROUP)]
         is_sold = np.bincount(sold, minlength=len(groups)) > 0
         factors = self.propensities.spend_factors
-        return Room(groups, holdings, likely, spend, factors, is_sold, as_of_day, horizon_days)
+        return GroupDemand(groups, holdings, likely, spend, factors, is_sold, as_of_day, horizon_days)
 
     def owned_by(self, account_row: int) -> NDArray[np.int32]:
         """Product rows that the account owns, ascending."""
@@ -135,8 +135,8 @@ def nothing_learned(n_accounts: int, n_candidates: int, n_products: int) -> dict
         "category_holdings": Holdings.none(n_accounts),
         "segments": Segments.none(n_accounts),
         "propensities": Propensities.none(n_accounts, n_candidates, n_products),
-        "line_cells": Cells.none(),
-        "category_cells": Cells.none(),
+        "line_cells": CellTotals.none(),
+        "category_cells": CellTotals.none(),
     }
 
 
@@ -185,8 +185,8 @@ def from_files(arrays: dict[str, NDArray[np.generic]], report: bytes) -> Content
         "line_holdings": record("line_holdings", Holdings),
         "category_holdings": record("category_holdings", Holdings),
         "propensities": record("propensities", Propensities),
-        "line_cells": record("line_cells", Cells),
-        "category_cells": record("category_cells", Cells),
+        "line_cells": record("line_cells", CellTotals),
+        "category_cells": record("category_cells", CellTotals),
     }
     plain = {f.name: arrays[f.name] for f in fields(Content) if f.name not in (*nested, "report")}
     return Content(**nested, **plain, report=report)  # type: ignore[arg-type]

@@ -118,7 +118,7 @@ def _first_at_least(rows: NDArray[np.int32], codes: NDArray[np.int16], bound: in
     return low
 
 
-def read_book(segments: Segments) -> dict[str, Any]:
+def read_segment_report(segments: Segments) -> dict[str, Any]:
     """Read what an artifact says of its segments; empty for one that has none."""
     book: dict[str, Any] = json.loads(segments.book.tobytes())
     return book

@@ -12,7 +12,7 @@ ACCOUNTS_PER_BATCH = 16_384
 
 
 @dataclass(frozen=True)
-class Cells:
+class CellTotals:
     """S segments by G groups.
 
     owners:         int64 (S, G), accounts that own something of the group.
@@ -31,19 +31,19 @@ class Cells:
     variance: NDArray[np.float64]
 
     @classmethod
-    def none(cls, n_segments: int = 0, n_groups: int = 0) -> "Cells":
+    def none(cls, n_segments: int = 0, n_groups: int = 0) -> "CellTotals":
         """Nothing was bought, and nothing is expected."""
         counts = [np.zeros((n_segments, n_groups), dtype=np.int64) for _ in range(4)]
         sums = [np.zeros((n_segments, n_groups)) for _ in range(3)]
         return cls(counts[0], counts[1], counts[2], counts[3], sums[0], sums[1], sums[2])
 
-    def take(self, begin: int, end: int) -> "Cells":
+    def take(self, begin: int, end: int) -> "CellTotals":
         """Some of the segments."""
-        return Cells(*(getattr(self, field.name)[begin:end] for field in fields(self)))
+        return CellTotals(*(getattr(self, field.name)[begin:end] for field in fields(self)))
 
 
 @dataclass(frozen=True)
-class Room:
+class GroupDemand:
     """All that cells are counted from; A accounts, G groups.
 
     likely: float16 (A, G), P(buys of it within the horizon), NaN where it owns some. spend: float32 (G, 2), mean and
@@ -60,7 +60,7 @@ class Room:
     as_of_day: int
     horizon_days: float
 
-    def among(self, rows: NDArray[np.int32]) -> "Room":
+    def among(self, rows: NDArray[np.int32]) -> "GroupDemand":
         """Return the same of some accounts alone."""
         return replace(
             self,
@@ -76,13 +76,13 @@ class Room:
         return np.where(self.is_sold, np.nan_to_num(self.spend.T).astype(np.float64), 0.0)
 
 
-def count_cells(room: Room, codes: NDArray[np.int16], n_segments: int) -> Cells:
+def count_cells(room: GroupDemand, codes: NDArray[np.int16], n_segments: int) -> CellTotals:
     """Count the cells of segments that share no account.
 
     codes: int16 (A,), each account's segment, below n_segments; negative for one that is in none.
     """
     n_groups = len(room.groups)
-    cells = Cells.none(n_segments, n_groups)
+    cells = CellTotals.none(n_segments, n_groups)
     if not n_groups:
         return cells
     cells.owners[:] = room.groups.count_owners(codes, n_segments)
@@ -102,7 +102,7 @@ def count_cells(room: Room, codes: NDArray[np.int16], n_segments: int) -> Cells:
     return cells
 
 
-def _count_purchases(room: Room, codes: NDArray[np.int16], cells: Cells) -> None:
+def _count_purchases(room: GroupDemand, codes: NDArray[np.int16], cells: CellTotals) -> None:
     holdings, shape = room.holdings, cells.owners.shape
     code = codes[holdings.owner()].astype(np.int64)
     age = room.as_of_day - holdings.first_day

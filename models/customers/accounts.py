@@ -9,7 +9,7 @@ from models.customers.activity import activity_of
 from models.customers.clusters import cluster_accounts
 from models.customers.groups import groups_of
 from models.customers.holdings import holdings_of
-from models.customers.learn import learn_customers
+from models.customers.measure import learn_customers
 from models.customers.segments import learn_segments
 from models.data.accounts import AccountFacts
 from models.data.interactions import Interactions, owned_matrix

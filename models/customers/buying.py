@@ -15,7 +15,7 @@ from scipy.optimize import minimize
 from scipy.special import betaincinv, expit, gammaln, hyp2f1, psi
 
 from models.customers.errors import NotEstimable
-from models.customers.likelihood import LARGEST_LOGARITHM, covariance_at
+from models.customers.likelihood import MAX_LOGARITHM, covariance_at
 
 Array = NDArray[np.float64]
 
@@ -75,7 +75,7 @@ def fit_buying(x: Array, last: Array, age: Array) -> BuyingModel:
         raise NotEstimable("no account has bought twice, so that nothing tells how often accounts come back")
     groups, counts = np.unique(np.column_stack((x, last, age)), axis=0, return_counts=True)
     sample = _Sample.of(groups[:, 0], groups[:, 1], groups[:, 2], counts.astype(np.float64))
-    bounds = [(-LARGEST_LOGARITHM, LARGEST_LOGARITHM)] * 4
+    bounds = [(-MAX_LOGARITHM, MAX_LOGARITHM)] * 4
     begin = np.log([0.5, max(float(np.average(age)) / 4, 1e-3), 0.8, 2.5])
     found = minimize(
         sample.loss,

@@ -17,16 +17,16 @@ from models.artifact.customers import NOT_SEGMENTED
 from models.artifact.groups import NO_GROUP
 from models.data.interactions import Interactions
 
-LEAST_LINES = 5
+MIN_LINES = 5
 """An account with fewer order lines says too little of what it buys to shape the clusters; it joins the nearest."""
-LEAST_ACCOUNTS = 50
-LEAST_SHARE = 0.02
+MIN_ACCOUNTS = 50
+MIN_SHARE = 0.02
 """Of the accounts, in each cluster: what is smaller is a handful of odd ones, no group to speak to."""
 SIZES = range(3, 9)
 DIRECTIONS = 10
 """Principal components that accounts are compared along: beyond those, what one buys differs by chance alone."""
-MOST_FITTED = 20_000
-MOST_COMPARED = 2_000
+MAX_FITTED = 20_000
+MAX_COMPARED = 2_000
 TRAITS = 5
 NAMED_BY = 2
 ACCOUNTS_PER_BATCH = 65_536
@@ -70,11 +70,11 @@ def cluster_accounts(interactions: Interactions, groups: Sequence[Groups], seed:
         return _no_clusters(interactions.n_accounts)
     counts = _count_lines(interactions, of_products)
     lines = np.asarray(counts.sum(axis=1)).ravel()
-    telling = np.flatnonzero(lines >= LEAST_LINES)
-    if len(telling) < LEAST_ACCOUNTS:
+    telling = np.flatnonzero(lines >= MIN_LINES)
+    if len(telling) < MIN_ACCOUNTS:
         return _no_clusters(interactions.n_accounts)
     rng = np.random.default_rng(seed)
-    sample = np.sort(rng.choice(telling, min(len(telling), MOST_FITTED), replace=False))
+    sample = np.sort(rng.choice(telling, min(len(telling), MAX_FITTED), replace=False))
     with threadpool_limits(1):
         fitted, silhouette = _fit(_profiles(counts, sample), seed)
         if fitted is None:
@@ -110,16 +110,16 @@ def _profiles(counts: csr_matrix, rows: NDArray[np.int64]) -> NDArray[np.float32
 
 def _fit(profiles: NDArray[np.float32], seed: int) -> tuple[Pipeline | None, float | None]:
     """Return what places accounts, and the silhouette of a sample; None where they do not fall apart."""
-    if len(np.unique(profiles[:MOST_COMPARED], axis=0)) <= min(SIZES):
+    if len(np.unique(profiles[:MAX_COMPARED], axis=0)) <= min(SIZES):
         return None, None
     directions = PCA(min(DIRECTIONS, profiles.shape[1]), random_state=seed).fit(profiles)
     placed = directions.transform(profiles)
-    compared = np.random.default_rng(seed).permutation(len(placed))[:MOST_COMPARED]
+    compared = np.random.default_rng(seed).permutation(len(placed))[:MAX_COMPARED]
     best, best_score = None, None
     for size in SIZES:
         fitted = KMeans(size, n_init=4, random_state=seed).fit(placed)
         shares = np.bincount(fitted.labels_, minlength=size) / len(placed)
-        if shares.min() < LEAST_SHARE or len(np.unique(fitted.labels_[compared])) < size:
+        if shares.min() < MIN_SHARE or len(np.unique(fitted.labels_[compared])) < size:
             continue
         score = float(silhouette_score(placed[compared], fitted.labels_[compared]))
         if best_score is None or score > best_score:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from models.data.interactions import Interactions, distinct_keys
 from models.data.split import DAY_SECONDS
 
-LEAST_GAPS = 2
+MIN_GAPS = 2
 """A spread needs two."""
 
 
@@ -115,7 +115,7 @@ def _gaps(
         spread = np.sqrt(squares / (n - 1))
     ordered = gap[np.lexsort((gap, whose))]
     starts = n.cumsum() - n
-    is_enough = n >= LEAST_GAPS
+    is_enough = n >= MIN_GAPS
     usual = np.full(n_accounts, np.nan)
     low, high = (starts + (n - 1) // 2)[is_enough], (starts + n // 2)[is_enough]
     usual[is_enough] = (ordered[low] + ordered[high]) / 2

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-LARGEST_LOGARITHM: Final = 12.0
+MAX_LOGARITHM: Final = 12.0
 """Parameters stay between exp(-12) and exp(12): beyond, accounts do not differ any more, or no longer matter."""
 STEP: Final = 1e-4
 

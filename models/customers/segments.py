@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from models.artifact import Activity, Artifact, Customers, IdIndex, Segments
 from models.artifact.customers import NOT_SEGMENTED
 from models.artifact.measures import Measured, measure_segments
-from models.artifact.segments import INTERVALS, Family, built_in_families, read_book
+from models.artifact.segments import INTERVALS, Family, built_in_families, read_segment_report
 from models.artifact.series import Calendar, interval_starts
 from models.customers.clusters import Clusters
 
-MOST_SNAPSHOTS = 400
+MAX_SNAPSHOTS = 400
 LEARNED_ANEW = ("cluster",)
 """Its segments mean something else in each training, so that nobody moves between them or stays."""
 KEPT_OF_A_SNAPSHOT = (
@@ -126,7 +126,7 @@ def _earlier(now: IdIndex, before: Artifact | None, as_of_day: int) -> Earlier |
 
     Hashes of 64 bits stand for the identifiers: two accounts of a million share one once in ten million artifacts.
     """
-    book = read_book(before.content.segments) if before else {}
+    book = read_segment_report(before.content.segments) if before else {}
     if before is None or book.get("as_of_day", as_of_day + 1) > as_of_day:
         return None
     hashes = before.content.account_ids.hashes
@@ -157,7 +157,7 @@ def _history(
         if family.id not in LEARNED_ANEW
     }
     since = {"since_day": book["as_of_day"], "families": moves}
-    return {"snapshots": [*book["snapshots"], snapshot][-MOST_SNAPSHOTS:], "moves": since}
+    return {"snapshots": [*book["snapshots"], snapshot][-MAX_SNAPSHOTS:], "moves": since}
 
 
 def _since(

@@ -14,10 +14,10 @@ from scipy.optimize import minimize
 from scipy.special import gammaln, psi
 
 from models.customers.errors import NotEstimable
-from models.customers.likelihood import LARGEST_LOGARITHM, covariance_at
+from models.customers.likelihood import MAX_LOGARITHM, covariance_at
 
 Array = NDArray[np.float64]
-LEAST_ACCOUNTS: Final = 10
+MIN_ACCOUNTS: Final = 10
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ def fit_spending(x: Array, mean_spend: Array) -> SpendingModel:
     usable = (x > 0) & (mean_spend > 0) & np.isfinite(mean_spend)
     x, mean_spend = x[usable], mean_spend[usable]
     n = len(x)
-    if n < LEAST_ACCOUNTS:
-        raise NotEstimable(f"{n} accounts have spent something on a repeat purchase; {LEAST_ACCOUNTS} are needed")
+    if n < MIN_ACCOUNTS:
+        raise NotEstimable(f"{n} accounts have spent something on a repeat purchase; {MIN_ACCOUNTS} are needed")
     # In units of the mean, so that the search begins near its end whatever the currency.
     unit = float(np.average(mean_spend, weights=x))
     m = mean_spend / unit
@@ -100,7 +100,7 @@ def fit_spending(x: Array, mean_spend: Array) -> SpendingModel:
         np.log([5.0, 3.0, 0.5]),
         jac=True,
         method="L-BFGS-B",
-        bounds=[(-LARGEST_LOGARITHM, LARGEST_LOGARITHM)] * 3,
+        bounds=[(-MAX_LOGARITHM, MAX_LOGARITHM)] * 3,
         options={"maxiter": 500, "ftol": 1e-14, "gtol": 1e-9},
     )
     p, q, gamma = np.exp(found.x).tolist()

@@ -5,18 +5,18 @@ from dataclasses import fields
 
 import numpy as np
 
-from models.artifact import Cells, Room, Segments
-from models.artifact.segments import read_book
+from models.artifact import CellTotals, GroupDemand, Segments
+from models.artifact.segments import read_segment_report
 from models.artifact.whitespace import count_cells
 
 
-def count_all_cells(room: Room, segments: Segments) -> Cells:
+def count_all_cells(room: GroupDemand, segments: Segments) -> CellTotals:
     """Count the cells of every segment, family by family, as ``segments`` numbers them."""
-    sizes = [len(family["segments"]) for family in read_book(segments).get("families", ())]
+    sizes = [len(family["segments"]) for family in read_segment_report(segments).get("families", ())]
     found = [count_cells(room, segments.codes[:, column], size) for column, size in enumerate(sizes)]
-    return stack(found) if found else Cells.none(0, len(room.groups))
+    return stack(found) if found else CellTotals.none(0, len(room.groups))
 
 
-def stack(parts: Sequence[Cells]) -> Cells:
+def stack(parts: Sequence[CellTotals]) -> CellTotals:
     """Put segments after each other."""
-    return Cells(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Cells)))
+    return CellTotals(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(CellTotals)))

@@ -10,7 +10,7 @@ from models.data.interactions import Interactions
 
 DAY_SECONDS = 86_400
 HOLDOUT_SHARE = 0.2
-LEAST_HORIZONS = 3
+MIN_HORIZONS = 3
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ def split_by_time(interactions: Interactions, as_of: int, horizon_days: int, see
         return _split_at_random(interactions, as_of, seed)
     horizon = horizon_days * DAY_SECONDS
     notice = ""
-    if as_of - begin < LEAST_HORIZONS * horizon:
-        days = max((as_of - begin) // LEAST_HORIZONS // DAY_SECONDS, 1)
+    if as_of - begin < MIN_HORIZONS * horizon:
+        days = max((as_of - begin) // MIN_HORIZONS // DAY_SECONDS, 1)
         horizon = min(horizon, days * DAY_SECONDS)
         notice = f"the history covers {(as_of - begin) // DAY_SECONDS} days, so windows of {days} days are held out"
     holdout_start, validation_start = as_of - horizon, as_of - 2 * horizon

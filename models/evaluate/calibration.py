@@ -22,7 +22,7 @@ Weights = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Foretold:
+class Predictions:
     """n probabilities, or other scores, and what became of them.
 
     p: float64 (n,). is_true: bool (n,). account: int64 (n,), whose example each is: those of one account are drawn
@@ -110,7 +110,7 @@ class Foretold:
         ]
 
 
-def measure(foretold: Foretold, seed: int) -> dict[str, Estimate]:
+def measure(foretold: Predictions, seed: int) -> dict[str, Estimate]:
     """Measure probabilities: METRICS, each with the 95 % interval over resampled accounts and the number of examples.
 
     Calibration error is the mean over examples of |expected - observed| in ten bins of as many examples each (Naeini,
@@ -128,7 +128,7 @@ def measure(foretold: Foretold, seed: int) -> dict[str, Estimate]:
     return dict(zip(METRICS, _estimate(all_of, foretold, seed), strict=True))
 
 
-def compare_precision(foretold: Mapping[str, Foretold], best: str, seed: int) -> dict[str, Estimate]:
+def compare_precision(foretold: Mapping[str, Predictions], best: str, seed: int) -> dict[str, Estimate]:
     """Estimate how much one model's average precision is above each other's, on the same examples."""
     others = [name for name in foretold if name != best]
 
@@ -139,7 +139,7 @@ def compare_precision(foretold: Mapping[str, Foretold], best: str, seed: int) ->
     return dict(zip(others, _estimate(differences, foretold[best], seed), strict=True))
 
 
-def _estimate(statistic: Callable[[Weights], list[float]], foretold: Foretold, seed: int) -> list[Estimate]:
+def _estimate(statistic: Callable[[Weights], list[float]], foretold: Predictions, seed: int) -> list[Estimate]:
     rng = np.random.default_rng(seed)
     present = np.unique(foretold.account)
     drawn = []
@@ -154,7 +154,7 @@ def _estimate(statistic: Callable[[Weights], list[float]], foretold: Foretold, s
     return [Estimate(value, float(a), float(b), n) for value, a, b in zip(point, low, high, strict=True)]
 
 
-def describe_examples(foretold: Foretold) -> dict[str, Any]:
+def describe_examples(foretold: Predictions) -> dict[str, Any]:
     """How many examples there are, of how many accounts, and what share came true."""
     return {
         "examples": len(foretold.p),

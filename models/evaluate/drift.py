@@ -10,7 +10,7 @@ RATIOS = (1 / 2, 2 / 3, 3 / 2, 2.0)
 """What the odds may have been multiplied by, to be noticed soonest; what lies between them and 1 is noticed later."""
 FALSE_ALARM_RATE = 0.05
 STABILITY_BINS = 10
-LEAST_SHARE = 1e-4
+MIN_SHARE = 1e-4
 """What an empty bin is taken to hold, lest its logarithm be infinite."""
 
 
@@ -101,4 +101,4 @@ def _log_likelihood_ratios(p: NDArray[np.float64], is_true: NDArray[np.bool_]) -
 
 
 def _shares(bins: NDArray[np.int64], n_bins: int) -> NDArray[np.float64]:
-    return np.maximum(np.bincount(bins, minlength=n_bins) / len(bins), LEAST_SHARE)
+    return np.maximum(np.bincount(bins, minlength=n_bins) / len(bins), MIN_SHARE)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from models.evaluate.intervals import Estimate, estimate_mean
 
-LEAST_ACCOUNTS = 30
+MIN_ACCOUNTS = 30
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ def decide_publication(
 
 
 def _refuse(over_popularity: Estimate, over_live: Estimate | None) -> str | None:
-    if over_popularity.n < LEAST_ACCOUNTS:
+    if over_popularity.n < MIN_ACCOUNTS:
         n = over_popularity.n
-        return f"only {n} accounts can be measured; {LEAST_ACCOUNTS} are needed to tell (--force publishes unmeasured)"
+        return f"only {n} accounts can be measured; {MIN_ACCOUNTS} are needed to tell (--force publishes unmeasured)"
     if not over_popularity.low > 0:
         return f"not better than popularity: NDCG@20 differs by {_text(over_popularity)}"
     if over_live is not None and over_live.high < 0:

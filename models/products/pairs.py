@@ -15,7 +15,7 @@ from models.products.measures import Counts
 from models.ranking.weights import distinct
 
 STEPS_PER_CHUNK = 20_000_000
-MOST_WORKERS = 4
+MAX_WORKERS = 4
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def count_pairs(baskets: Baskets, least: int = 2) -> Pairs:
     shift -= unit
     worth = (np.int64(1) << shift) + (value >> unit)
     owners = csr_matrix((np.repeat(worth, np.diff(holds.indptr)), holds.indices, holds.indptr), holds.shape).T.tocsr()
-    with ThreadPoolExecutor(min(cpu_count() or 1, MOST_WORKERS)) as pool:
+    with ThreadPoolExecutor(min(cpu_count() or 1, MAX_WORKERS)) as pool:
         found = list(pool.map(lambda rows: _pairs_of(owners, holds, rows, least << shift), _chunks(owners, holds)))
     first, second, packed = (np.concatenate(columns) for columns in zip(*found, strict=True))
     return Pairs(

@@ -11,8 +11,8 @@ from threadpoolctl import threadpool_limits
 from models.artifact.calibrated import Calibrated
 
 INVERSE_REGULARIZATION = 0.1
-MOST_ITERATIONS = 500
-LEAST_POSITIVES = 10
+MAX_ITERATIONS = 500
+MIN_POSITIVES = 10
 """With fewer examples of one kind there is nothing to fit: everybody gets the same share."""
 
 
@@ -28,8 +28,8 @@ def fit_classifier(
         raise ValueError("features are finite")
     at = _centre_and_scale(features)
     weights, bias = np.zeros(features.shape[1]), _log_odds(is_true)
-    if min(is_true.sum(), (~is_true).sum()) >= LEAST_POSITIVES:
-        model = LogisticRegression(C=inverse_regularization, max_iter=MOST_ITERATIONS)
+    if min(is_true.sum(), (~is_true).sum()) >= MIN_POSITIVES:
+        model = LogisticRegression(C=inverse_regularization, max_iter=MAX_ITERATIONS)
         with threadpool_limits(1):
             model.fit((features - at["centre"]) / at["scale"], is_true)
         weights, bias = model.coef_[0].astype(np.float64), float(model.intercept_[0])

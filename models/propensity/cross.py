@@ -10,7 +10,7 @@ from sklearn.metrics import log_loss
 from threadpoolctl import threadpool_limits
 
 from models.artifact.calibrated import Calibrated
-from models.propensity.classifier import INVERSE_REGULARIZATION, LEAST_POSITIVES, fit_classifier
+from models.propensity.classifier import INVERSE_REGULARIZATION, MIN_POSITIVES, fit_classifier
 
 HARDLY_ANY_PENALTY = 1e6
 
@@ -51,7 +51,7 @@ def calibrate_by_sigmoid(model: Calibrated, scores: NDArray[np.float64], is_true
     order. Where higher scores did not come true more often, everybody gets the share of all.
     Sources: Platt (1999); Niculescu-Mizil and Caruana (ICML 2005) on how many examples isotonic regression needs.
     """
-    if min(is_true.sum(), (~is_true).sum()) < LEAST_POSITIVES:
+    if min(is_true.sum(), (~is_true).sum()) < MIN_POSITIVES:
         return model
     with threadpool_limits(1):
         fitted = LogisticRegression(C=HARDLY_ANY_PENALTY).fit(scores[:, None], is_true)

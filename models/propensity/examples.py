@@ -10,13 +10,13 @@ from models.artifact import NO_ROW
 from models.candidates import list_candidates
 from models.data.interactions import Interactions, owned_matrix
 from models.data.split import DAY_SECONDS
+from models.propensity.calibration import Examples
 from models.propensity.features import learn_features
-from models.propensity.moment import Moment
-from models.propensity.procedure import Examples
+from models.propensity.snapshot import Moment
 from models.ranking.blend import BlendScorer
 from models.ranking.weights import look_up
 
-MOST_ACCOUNTS = 5_000
+MAX_ACCOUNTS = 5_000
 ACCOUNTS_PER_BATCH = 1_000
 
 
@@ -35,7 +35,7 @@ def list_at(moment: Moment, scorer: BlendScorer, seed: int) -> Listed:
     owned = owned_matrix(moment.past)
     known = np.flatnonzero(np.diff(owned.indptr) > 0).astype(np.int32)
     rng = np.random.default_rng(seed)
-    rows = np.sort(rng.choice(known, min(len(known), MOST_ACCOUNTS), replace=False))
+    rows = np.sort(rng.choice(known, min(len(known), MAX_ACCOUNTS), replace=False))
     lists = list_candidates(scorer, owned, moment.products.is_active, rows, explained=0)
     return Listed(rows, lists.products, lists.scores, owned)
 

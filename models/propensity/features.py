@@ -11,8 +11,8 @@ from models.data.interactions import owned_matrix
 from models.products.groups import groups_of
 from models.products.pairs import baskets_of, count_pairs
 from models.products.relationships import DEFAULTS, find_cross_sells
-from models.propensity.moment import Accounts, Moment
 from models.propensity.penetration import Penetration, learn_penetration
+from models.propensity.snapshot import Accounts, Moment
 from models.ranking.weights import look_up
 
 FEATURES = (

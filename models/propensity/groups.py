@@ -10,9 +10,9 @@ from scipy.sparse import csr_matrix
 from models.artifact.groups import NO_GROUP
 from models.data.interactions import Interactions, owned_matrix
 from models.data.split import DAY_SECONDS
-from models.propensity.moment import N_SEGMENTS, Moment
+from models.propensity.calibration import Examples, NoveltyRate
 from models.propensity.penetration import Penetration, learn_penetration
-from models.propensity.procedure import Examples, Tide
+from models.propensity.snapshot import N_SEGMENTS, Moment
 
 FEATURES = (
     "affinity", "segment_penetration", "alike_penetration", "recency", "frequency", "lines", "novelty", "owned",
@@ -22,10 +22,10 @@ FEATURES = (
 something. The rest as for products, see ``models.propensity.features``. Counts are logarithms."""
 
 OWNERS = FEATURES.index("owners")
-MOST_PAIRS = 1_000_000
-MOST_CELLS = 2**29
+MAX_PAIRS = 1_000_000
+MAX_CELLS = 2**29
 """Accounts times groups: what is more is left out, since every account's row of it would have to be kept."""
-MOST_GROUPS = 4_096
+MAX_GROUPS = 4_096
 """What each group says of each other is a square matrix, and inverted."""
 REGULARIZATION = 50.0
 PRIOR_ADOPTERS = 3.0
@@ -102,11 +102,11 @@ class GroupFeatures:
         """Return bool (n, G): what accounts own nothing of."""
         return np.asarray(self.owned[rows].toarray() == 0)
 
-    def tide(self, open_per_account: float) -> Tide:
+    def tide(self, open_per_account: float) -> NoveltyRate:
         """Groups that accounts first bought of of late, beside those that they could have; see ``Moment.tide``."""
         was_here = self.moment.was_here
         firsts = (self.first_age[was_here].data <= self.moment.recent_days).sum()
-        return Tide(float(firsts), float(was_here.sum() * open_per_account))
+        return NoveltyRate(float(firsts), float(was_here.sum() * open_per_account))
 
 
 def group_examples(known: GroupFeatures, bought: csr_matrix, seed: int) -> tuple[Examples, NDArray[np.int64]]:
@@ -131,7 +131,7 @@ def group_examples(known: GroupFeatures, bought: csr_matrix, seed: int) -> tuple
 def sample_of(known: GroupFeatures, seed: int) -> NDArray[np.int32]:
     """Return int32 (n,): a sample of the accounts that had bought something."""
     buyers = np.flatnonzero(np.diff(known.owned.indptr) > 0).astype(np.int32)
-    most = max(MOST_PAIRS // max(known.n_groups, 1), 1)
+    most = max(MAX_PAIRS // max(known.n_groups, 1), 1)
     return np.sort(np.random.default_rng(seed).choice(buyers, min(len(buyers), most), replace=False))
 
 

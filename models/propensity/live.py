@@ -14,14 +14,14 @@ from models.evaluate.drift import level_z, stability_index, stability_limit
 from models.evaluate.intervals import Estimate, estimate_ratio
 from models.evaluate.live import translate
 from models.propensity.examples import bought_between
-from models.propensity.learn import LearnedPropensity
+from models.propensity.train_propensity import LearnedPropensity
 from models.ranking.weights import look_up
 from models.report import describe
 
-MOST_ACCOUNTS = 20_000
-LEAST_DAYS = 1.0
-LEAST_PURCHASES = 30
-"""Foretold or made: with fewer of both there is nothing to tell from."""
+MAX_ACCOUNTS = 20_000
+MIN_DAYS = 1.0
+MIN_PURCHASES = 30
+"""Predictions or made: with fewer of both there is nothing to tell from."""
 CAVEAT = "pairs of one account are alike, so z is larger than chance alone makes it: the interval is over accounts"
 
 
@@ -55,7 +55,7 @@ def compare_live(
         return {}
     observed, expected = since.by_account(since.is_true), since.by_account(since.p)
     ratio = estimate_ratio(observed, expected, seed)
-    is_enough = max(observed.sum(), expected.sum()) >= LEAST_PURCHASES
+    is_enough = max(observed.sum(), expected.sum()) >= MIN_PURCHASES
     found = {
         "version": live.version,
         "elapsed_days": round(since.elapsed_days, 3),
@@ -86,7 +86,7 @@ def outcomes_since(live: Artifact, interactions: Interactions, as_of: int, seed:
     """
     content, then, horizon = live.content, as_moment(live.manifest.as_of), horizon_of(live)
     elapsed = min((as_of - then) / DAY_SECONDS, horizon)
-    if elapsed < LEAST_DAYS:
+    if elapsed < MIN_DAYS:
         return None
     account = translate(list(content.account_ids.texts), interactions.account_ids)
     product = translate(list(content.products.ids.texts), interactions.product_ids)
@@ -110,7 +110,7 @@ def within(p: NDArray[np.float64], share: float) -> NDArray[np.float64]:
 def _sample(told: Propensities, is_known: NDArray[np.bool_], seed: int) -> NDArray[np.int64]:
     """Int64 (n,): rows of accounts that something was foretold of."""
     rows = np.flatnonzero(is_known & np.isfinite(told.candidates).any(axis=1))
-    chosen = np.random.default_rng(seed).permutation(rows)[:MOST_ACCOUNTS]
+    chosen = np.random.default_rng(seed).permutation(rows)[:MAX_ACCOUNTS]
     return np.sort(chosen)
 
 

@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from models.data.accounts import AccountFacts
-from models.propensity.moment import N_SEGMENTS
+from models.propensity.snapshot import N_SEGMENTS
 
 PRIOR_ACCOUNTS = 20.0
 """So many accounts of the average kind are added to each kind, so that a kind of three says little."""
-LEAST_SHARE = 1e-3
-MOST_KINDS = 20
-MOST_ATTRIBUTES = 12
+MIN_SHARE = 1e-3
+MAX_KINDS = 20
+MAX_ATTRIBUTES = 12
 UNKNOWN = -1
 
 
@@ -67,7 +67,7 @@ def _shares(is_owned: csr_matrix, kinds: NDArray[np.int64], n: int) -> NDArray[n
     of_all = np.asarray(is_owned.sum(axis=0)).ravel() / max(is_owned.shape[0], 1)
     size = np.asarray(members.sum(axis=1)).ravel()[:, None]
     share = ((members @ is_owned).toarray() + PRIOR_ACCOUNTS * of_all) / (size + PRIOR_ACCOUNTS)
-    return np.asarray(np.log((share + LEAST_SHARE) / (of_all + LEAST_SHARE)), dtype=np.float32)
+    return np.asarray(np.log((share + MIN_SHARE) / (of_all + MIN_SHARE)), dtype=np.float32)
 
 
 def kinds_of(facts: AccountFacts, n_accounts: int) -> NDArray[np.int64]:
@@ -80,7 +80,7 @@ def kinds_of(facts: AccountFacts, n_accounts: int) -> NDArray[np.int64]:
     columns = [column for column in columns if column.max(initial=UNKNOWN) >= 1]
     columns.sort(key=lambda column: -int((column != UNKNOWN).sum()))
     begin, numbered = 0, []
-    for column in columns[:MOST_ATTRIBUTES]:
+    for column in columns[:MAX_ATTRIBUTES]:
         numbered.append(np.where(column == UNKNOWN, UNKNOWN, column + begin))
         begin += int(column.max()) + 1
     return np.column_stack(numbered) if numbered else np.empty((n_accounts, 0), dtype=np.int64)
@@ -95,7 +95,7 @@ def _kind(values: NDArray[np.object_]) -> NDArray[np.int64]:
         column[known] = np.searchsorted(np.unique(np.quantile(numbers, [0.2, 0.4, 0.6, 0.8])), numbers, side="left")
         return column
     texts, place, count = np.unique(given.astype(str), return_inverse=True, return_counts=True)
-    frequent = np.argsort(-count, kind="stable")[:MOST_KINDS]
+    frequent = np.argsort(-count, kind="stable")[:MAX_KINDS]
     code = np.full(len(texts), UNKNOWN, dtype=np.int64)
     code[frequent] = np.arange(len(frequent))
     column[known] = code[place]

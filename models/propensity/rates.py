@@ -10,7 +10,7 @@ from models.artifact import NO_ROW
 from models.artifact.groups import NO_GROUP
 from models.evaluate.intervals import Estimate, estimate_ratio
 from models.propensity.examples import Listed
-from models.propensity.moment import N_SEGMENTS, Moment
+from models.propensity.snapshot import N_SEGMENTS, Moment
 
 PRIOR_EVENTS = 2.0
 """So many purchases at the usual rate are added to what was counted, so that no rate is zero."""

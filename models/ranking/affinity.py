@@ -16,7 +16,7 @@ from models.ranking.weights import look_up
 DENSE_FROM = 0.05
 """From this share of non-zeros on, the accounts in between are walked as a dense matrix."""
 
-MOST_WALKED = 5_000
+MAX_WALKED = 5_000
 """Up to so many accounts, walking the graph costs less than listing the links of every product."""
 
 LINKS_PER_PRODUCT = 400
@@ -37,7 +37,7 @@ class AffinityScorer(Scorer, Protocol):
 def fit_affinity(strength: csr_matrix, parameters: RankingParameters) -> AffinityScorer:
     """Learn affinities from strengths, float32 (n_accounts, n_products)."""
     graph = build_graph(strength, parameters.account_discount, parameters.product_discount, parameters.least_support)
-    if strength.shape[0] <= MOST_WALKED:
+    if strength.shape[0] <= MAX_WALKED:
         return WalkingAffinity(graph, graph.reached.T.tocsr())
     return ListedAffinity(graph.held, strongest_links(graph, LINKS_PER_PRODUCT))
 

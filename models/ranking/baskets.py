@@ -14,7 +14,7 @@ from models.ranking.settings import RankingParameters
 from models.ranking.top import NO_PRODUCT, top_products
 from models.ranking.weights import decay, distinct, scale_rows
 
-MOST_NEIGHBOURS = 32
+MAX_NEIGHBOURS = 32
 """Of each product. More complete no more baskets of a later period, and cost as much more when a basket is scored."""
 
 
@@ -40,7 +40,7 @@ class Neighbours:
 
 
 def fit_neighbours(
-    train: Interactions, as_of: int, parameters: RankingParameters, k: int = MOST_NEIGHBOURS
+    train: Interactions, as_of: int, parameters: RankingParameters, k: int = MAX_NEIGHBOURS
 ) -> Neighbours:
     """Learn from all orders, guests' too, aged at ``as_of`` (epoch seconds), k neighbours for each product.
 

@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix, vstack
 from models.ranking.weights import scale_columns, scale_rows
 
 PAIRS_PER_CHUNK = 20_000_000
-MOST_WORKERS = 4
+MAX_WORKERS = 4
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def strongest_links(graph: Graph, k: int) -> csr_matrix:
 
     The rows are worked out in chunks, so that no more than a few million links are in memory before the cut.
     """
-    with ThreadPoolExecutor(min(cpu_count() or 1, MOST_WORKERS)) as pool:
+    with ThreadPoolExecutor(min(cpu_count() or 1, MAX_WORKERS)) as pool:
         chunks = list(pool.map(lambda rows: _cut_chunk(graph, rows, k), _chunks(graph)))
     links: csr_matrix = vstack(chunks, format="csr")
     links.sort_indices()

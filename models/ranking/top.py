@@ -14,7 +14,7 @@ NO_PRODUCT = -1
 BLOCKS_PER_RESULT = 4
 SCORES_PER_BATCH = 2_500_000
 """Small enough for a processor's cache: four times as many take half as long again."""
-MOST_WORKERS = 4
+MAX_WORKERS = 4
 
 Result = TypeVar("Result")
 
@@ -68,7 +68,7 @@ def in_batches(
     """
     step = max(SCORES_PER_BATCH // max(n_products, 1), 1)
     batches = [rows[begin : begin + step] for begin in range(0, len(rows), step)]
-    workers = min(os.cpu_count() or 1, MOST_WORKERS)
+    workers = min(os.cpu_count() or 1, MAX_WORKERS)
     with threadpool_limits(1), ThreadPoolExecutor(workers) as pool:
         pending: deque[Future[Result]] = deque()
         for batch in batches:

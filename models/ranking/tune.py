@@ -20,7 +20,7 @@ LADDER: dict[str, tuple[float, ...]] = {
     "iterations": (10, 30),
 }
 """What is tried in place of the value in use, the most telling hyperparameter first."""
-LEAST_GAIN = 1.002
+MIN_GAIN = 1.002
 """A change has to gain this factor: below it a validation window can't tell."""
 
 
@@ -41,7 +41,7 @@ def tune(
     for change in changes:
         candidate = replace(best, **change)
         found, found_weights = _try(learned, validation, as_of, candidate)
-        is_better = found > gain * (LEAST_GAIN if gain else 1)
+        is_better = found > gain * (MIN_GAIN if gain else 1)
         progress(f"NDCG@20 {found:.4f}{' (kept)' if is_better else ''} with {_difference(best, candidate)}")
         if is_better:
             best, weights, gain = candidate, found_weights, found

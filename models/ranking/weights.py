@@ -7,14 +7,14 @@ from scipy.sparse import csr_matrix
 from models.data.interactions import GUEST, Interactions, owned_matrix
 
 DAY_SECONDS = 86_400
-LEAST_DECAY = 1 / 1024
+MIN_DECAY = 1 / 1024
 """An order never fades below this, so that an account whose orders are all old still has a taste."""
 
 
 def decay(age_seconds: NDArray[np.int64], half_life_days: float) -> NDArray[np.float32]:
-    """Return float32 0.5 ** (age in half-lives), at least LEAST_DECAY; an event after the as-of has not aged."""
+    """Return float32 0.5 ** (age in half-lives), at least MIN_DECAY; an event after the as-of has not aged."""
     age_days = np.maximum(age_seconds, 0) / DAY_SECONDS
-    return np.maximum(0.5 ** (age_days / half_life_days), LEAST_DECAY).astype(np.float32)
+    return np.maximum(0.5 ** (age_days / half_life_days), MIN_DECAY).astype(np.float32)
 
 
 def strength_matrix(interactions: Interactions, as_of: int, half_life_days: float) -> csr_matrix:

@@ -9,18 +9,18 @@ import orjson
 
 from service.accounts.schemas import AccountOut, Interest, OpenDealOut
 from service.accounts.value import segments_of, value_of
-from service.registry.holder import Live
-from service.whitespace.rooms import Rooms, RowKind
+from service.readmodel.whitespace import RowKind, WhitespaceIndex
+from service.sync.artifact_holder import LoadedArtifact
 
-MOST_INTERESTS: Final = 10
-MOST_DEALS: Final = 100
-LEAST_LINES: Final = 5
+MAX_INTERESTS: Final = 10
+MAX_DEALS: Final = 100
+MIN_LINES: Final = 5
 """Order lines of a category: fewer may be chance."""
 PRIOR_LINES: Final = 5.0
 """So many lines of the average mix are added before the share is compared, so that little history says little."""
 
 
-def profile_of(live: Live | None, account_id: str, read: Callable[[], AccountOut]) -> dict[str, Any]:
+def profile_of(live: LoadedArtifact | None, account_id: str, read: Callable[[], AccountOut]) -> dict[str, Any]:
     """Describe an account; raises UnknownAccount.
 
     read: reads what is stored of it. It is asked only where memory does not hold that: after a change, and at first.
@@ -37,14 +37,14 @@ def profile_of(live: Live | None, account_id: str, read: Callable[[], AccountOut
         one["usage"] = usage.get(one["product_id"])
     value, deals = value_of(live.book, account_id), live.state.pipeline.get(account_id, ())
     return told | {
-        "open_deals": [OpenDealOut(**asdict(deal)).model_dump(mode="json") for deal in deals[:MOST_DEALS]],
+        "open_deals": [OpenDealOut(**asdict(deal)).model_dump(mode="json") for deal in deals[:MAX_DEALS]],
         "interests": [one.model_dump() for one in interests_of(live.rooms, account_id)],
         "segments": [one.model_dump(mode="json") for one in segments_of(live.book, account_id)],
         "value": value and value.model_dump(mode="json"),
     }
 
 
-def interests_of(rooms: Rooms, account_id: str) -> Iterator[Interest]:
+def interests_of(rooms: WhitespaceIndex, account_id: str) -> Iterator[Interest]:
     """Yield the categories that an account buys most above the average, the furthest above first."""
     wing = rooms[RowKind.CATEGORY]
     row = rooms.book.content.account_ids.row_of(account_id)
@@ -56,8 +56,8 @@ def interests_of(rooms: Rooms, account_id: str) -> Iterator[Interest]:
     total, average = lines.sum(), wing.average_shares[group]
     share = (lines + PRIOR_LINES * average) / (total + PRIOR_LINES)
     ratio = share / np.maximum(average, 1e-12)
-    chosen = [place for place in np.argsort(-ratio, kind="stable").tolist() if lines[place] >= LEAST_LINES]
-    for place in chosen[:MOST_INTERESTS]:
+    chosen = [place for place in np.argsort(-ratio, kind="stable").tolist() if lines[place] >= MIN_LINES]
+    for place in chosen[:MAX_INTERESTS]:
         if ratio[place] > 1:
             yield Interest(
                 category=wing.names[group[place]],

@@ -11,12 +11,12 @@ from service.accounts.errors import UnknownAccount
 from service.accounts.schemas import AccountOut, ConsentIn, ConsentOut, CurrencyTotal, Marketing, OwnedProduct
 from service.accounts.tables import Account, Consent
 from service.catalogue.tables import Product
-from service.ingestion.queries import add_stubs, upsert_rows
-from service.ingestion.records import Upserted, upsert_records
-from service.live.changes import ChangeKind, ChangeLog
 from service.orders.tables import Order, OrderLine
+from service.storage.bulk import add_stubs, upsert_rows
+from service.storage.changes import ChangeKind, ChangeLog
+from service.storage.records import Upserted, upsert_records
 
-MOST_OWNED: Final = 100
+MAX_OWNED: Final = 100
 
 
 def upsert_accounts(
@@ -120,6 +120,6 @@ def _owned(session: Session, account_id: str) -> tuple[int, list[OwnedProduct]]:
     count = session.scalar(select(func.count()).select_from(owned)) or 0
     query = select(owned, Product.name).join(Product, Product.product_id == owned.c.product_id)
     rows = session.execute(
-        query.order_by(owned.c.last_bought_at.desc(), owned.c.product_id).limit(MOST_OWNED)
+        query.order_by(owned.c.last_bought_at.desc(), owned.c.product_id).limit(MAX_OWNED)
     ).mappings()
     return count, [OwnedProduct(**row) for row in rows]

@@ -9,17 +9,17 @@ from service.accounts.profile import profile_of
 from service.accounts.queries import find_account, find_consent, set_consent, upsert_accounts
 from service.accounts.schemas import AccountIn, AccountOut, ConsentIn, ConsentOut
 from service.auth.dependencies import require
-from service.conditional import conditional_response
-from service.database import session_scope
-from service.dependencies import ReadSession, refuse_while_away
-from service.examples import ACCOUNT_ID
-from service.hot_route import JsonResponse
-from service.ingestion.bulk import RESPONSES, BulkRows, body_schema, bulk_response, validate_body
-from service.ingestion.fields import MAX_IDENTIFIER, NO_NUL, WHOLE_IDENTIFIER
-from service.live.changes import ChangeKind
-from service.live.waiting import caught_up
-from service.openapi_parts import NOT_MODIFIED, problems
-from service.writing import WRITE_PROBLEM_CODES, WRITTEN_HEADERS, Write, Writing
+from service.base.examples import ACCOUNT_ID
+from service.rows.field_types import MAX_IDENTIFIER, NO_NUL, WHOLE_IDENTIFIER
+from service.storage.changes import ChangeKind
+from service.storage.database import session_scope
+from service.web.bulk import RESPONSES, BulkRows, body_schema, bulk_response, validate_body
+from service.web.dependencies import ReadSession, refuse_while_away
+from service.web.etag import etag_response
+from service.web.fast_route import JsonResponse
+from service.web.openapi_parts import NOT_MODIFIED, problems
+from service.web.read_your_writes import wait_for_min_sequence
+from service.web.unit_of_work import WRITE_PROBLEM_CODES, WRITTEN_HEADERS, UnitOfWork, UnitOfWorkDep
 
 AccountInPath = Annotated[str, Path(max_length=MAX_IDENTIFIER, pattern=NO_NUL, examples=[ACCOUNT_ID])]
 NewAccountInPath = Annotated[
@@ -37,7 +37,7 @@ _ACCOUNTS: Final = TypeAdapter(list[AccountIn])
     responses=RESPONSES,
     openapi_extra=body_schema(AccountIn),
 )
-def import_accounts(rows: BulkRows, writing: Writing) -> Response:
+def import_accounts(rows: BulkRows, writing: UnitOfWorkDep) -> Response:
     """Create or update accounts, many at once: a JSON array, or one object per line as `application/x-ndjson`.
 
     Each row is judged by itself: good rows are stored even if others are rejected, and the answer says what became of
@@ -46,7 +46,7 @@ def import_accounts(rows: BulkRows, writing: Writing) -> Response:
     good, faults = validate_body(_ACCOUNTS, rows)
     records = [row.record() for row in good.values()]
 
-    def work(write: Write) -> Response:
+    def work(write: UnitOfWork) -> Response:
         done = upsert_accounts(write.connection, records, write.now, write.changes)
         return bulk_response("account_id", rows, good, done.statuses, faults)
 
@@ -61,12 +61,12 @@ def import_accounts(rows: BulkRows, writing: Writing) -> Response:
     dependencies=[Depends(require("write"))],
     responses={200: {"headers": WRITTEN_HEADERS}, **problems(*WRITE_PROBLEM_CODES)},
 )
-def set_account_consent(account_id: NewAccountInPath, consent: ConsentIn, writing: Writing) -> Response:
+def set_account_consent(account_id: NewAccountInPath, consent: ConsentIn, writing: UnitOfWorkDep) -> Response:
     """Grant or object. After an objection nothing is offered to the account: not by this worker's next answer, and
     by the others' within a second, whatever artifact is in use. It holds until the account grants again.
     """
 
-    def work(write: Write) -> Response:
+    def work(write: UnitOfWork) -> Response:
         noted = set_consent(write.connection, account_id, consent, write.now)
         write.changes.touch(ChangeKind.CONSENT, [account_id])
         write.changes.touch(ChangeKind.ACCOUNTS, [account_id])  # it may be new
@@ -92,7 +92,7 @@ def get_account_consent(account_id: AccountInPath, session: ReadSession) -> Cons
     operation_id="get_account",
     summary="Show an account",
     response_model=AccountOut,
-    dependencies=[Depends(require("read")), Depends(caught_up)],
+    dependencies=[Depends(require("read")), Depends(wait_for_min_sequence)],
     responses=NOT_MODIFIED
     | problems(
         "key-missing",
@@ -119,4 +119,4 @@ def get_account(account_id: AccountInPath, request: Request) -> Response:
         with session_scope(request.app.state.read_sessions) as session:
             return find_account(session, account_id)
 
-    return conditional_response(request, profile_of(state.holder.live, account_id, read))
+    return etag_response(request, profile_of(state.holder.live, account_id, read))

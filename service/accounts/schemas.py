@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.ingestion.fields import Attributes, Choice, Identifier, OptionalIdentifier, OptionalText
+from service.rows.field_types import Attributes, Choice, Identifier, OptionalIdentifier, OptionalText
 
 
 class AccountIn(BaseModel):

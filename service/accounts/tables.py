@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.database import Base, UtcDateTime
+from service.storage.database import Base, UtcDateTime
 
 
 class Account(Base):

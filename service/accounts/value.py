@@ -7,12 +7,12 @@ import numpy as np
 
 from models.artifact.customers import NOT_SEGMENTED, RFM_SEGMENTS, TIERS, TRENDS
 from service.accounts.schemas import AccountSegment, AccountValue, ExpectedPurchases, Rfm, ValueAhead
-from service.segments.book import SegmentBook
+from service.readmodel.segment_catalog import SegmentCatalog
 
 EPOCH = date(1970, 1, 1)
 
 
-def value_of(book: SegmentBook, account_id: str) -> AccountValue | None:
+def value_of(book: SegmentCatalog, account_id: str) -> AccountValue | None:
     """Return what training said of an account; None for one that it did not know, or that had not bought."""
     content, described = book.content, book.report.get("customers")
     row = content.account_ids.row_of(account_id)
@@ -58,7 +58,7 @@ def value_of(book: SegmentBook, account_id: str) -> AccountValue | None:
     )
 
 
-def segments_of(book: SegmentBook, account_id: str) -> list[AccountSegment]:
+def segments_of(book: SegmentCatalog, account_id: str) -> list[AccountSegment]:
     """Return the segments that an account is in."""
     return [
         AccountSegment(segment_id=segment_id, name=name, since=None if since is None else day(since))

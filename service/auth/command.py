@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from service.auth.queries import create_key, list_keys, revoke_key, rotate_key
 from service.auth.tables import ApiKey
-from service.database import check_schema, create_database_engine, session_factory, session_scope
-from service.settings import Settings
+from service.base.settings import Settings
+from service.storage.database import check_schema, create_database_engine, session_factory, session_scope
 
 app = typer.Typer(help="Make, list, rotate and revoke API keys.", no_args_is_help=True)
 

@@ -7,7 +7,7 @@ from starlette.types import Scope as AsgiScope
 
 from service.auth.errors import KeyMissing, ScopeMissing
 from service.auth.keys import Principal
-from service.decoding import headers_of
+from service.web.decoding import headers_of
 
 PRINCIPAL = "nextoffer.principal"
 

@@ -1,6 +1,6 @@
 """Why a caller is turned away."""
 
-from service.errors import DomainError
+from service.base.errors import DomainError
 
 
 class KeyMissing(DomainError):

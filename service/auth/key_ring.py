@@ -8,14 +8,14 @@ from datetime import datetime
 
 from service.auth.errors import KeyInvalid
 from service.auth.keys import Principal, StoredKey, parse_key
-from service.errors import DatabaseUnavailable
+from service.base.errors import DatabaseUnavailable
 
 LoadKeys = Callable[[], dict[str, StoredKey]]
 
 REFRESH_GAP_SECONDS = 0.2
 """However many unknown keys are tried, the database is asked no more often than this."""
 
-LONGEST_WAIT_SECONDS = 2.0
+MAX_WAIT_SECONDS = 2.0
 
 
 class KeyRing:
@@ -94,7 +94,7 @@ class KeyRing:
             self._refreshing = asyncio.create_task(self._refresh_after_gap())
         refreshing = self._refreshing
         assert refreshing is not None  # noqa: S101 - made just above
-        await asyncio.wait([refreshing], timeout=LONGEST_WAIT_SECONDS)
+        await asyncio.wait([refreshing], timeout=MAX_WAIT_SECONDS)
         if not refreshing.done() or refreshing.cancelled() or refreshing.exception():
             raise DatabaseUnavailable
 

@@ -13,7 +13,7 @@ from structlog.typing import FilteringBoundLogger
 
 from service.auth.errors import RateLimited
 from service.auth.keys import Principal
-from service.telemetry import Telemetry
+from service.base.telemetry import Telemetry
 
 REDIS_SECONDS: Final = 0.25
 """A slow storage of limits must not become a slow checkout."""

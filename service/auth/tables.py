@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from service.database import Base, UtcDateTime
+from service.storage.database import Base, UtcDateTime
 
 
 class ApiKey(Base):

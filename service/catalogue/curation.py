@@ -6,17 +6,17 @@ from typing import Any, Final, cast
 
 from sqlalchemy import Connection, Table, delete, select, text, tuple_
 
+from service.base.money import from_minor
 from service.catalogue.pairs import Pair
 from service.catalogue.schemas import RelationshipIn
 from service.catalogue.tables import Product, Relationship
-from service.ingestion.chunks import Fault
-from service.ingestion.money import from_minor
-from service.ingestion.queries import RowStatus, stored_rows, upsert_rows
-from service.live.changes import ChangeKind, ChangeLog
+from service.rows.chunks import RowError
+from service.storage.bulk import RowStatus, stored_rows, upsert_rows
+from service.storage.changes import ChangeKind, ChangeLog
 
 LearnedUpgrades = Callable[[str], Iterable[str]]
 """Which upgrades of a product were learned, by identifiers."""
-Outcome = RowStatus | Fault
+Outcome = RowStatus | RowError
 _PAIRS_PER_QUERY: Final = 500
 _TABLE: Final = cast(Table, Relationship.__table__)
 
@@ -92,22 +92,22 @@ class Curation:
     def _products(self, product_ids: set[str]) -> dict[str, dict[str, Any]]:
         return stored_rows(self._connection, cast(Table, Product.__table__), product_ids)
 
-    def _objection(self, row: RelationshipIn, products: dict[str, dict[str, Any]]) -> Fault | None:
+    def _objection(self, row: RelationshipIn, products: dict[str, dict[str, Any]]) -> RowError | None:
         source, target = products.get(row.source_product_id), products.get(row.target_product_id)
         if source is None or target is None:
             field = "source_product_id" if source is None else "target_product_id"
-            return Fault(field, f"names no product: there is no {getattr(row, field)!r}")
+            return RowError(field, f"names no product: there is no {getattr(row, field)!r}")
         if row.source_product_id == row.target_product_id:
-            return Fault("target_product_id", "is the product itself: a product can't be related to itself")
+            return RowError("target_product_id", "is the product itself: a product can't be related to itself")
         if row.relation != "up_sell" or row.status not in ("approved", "added"):
             return None
         downwards = _downwards(source, target)
         if downwards:
-            return Fault("relation", downwards)
+            return RowError("relation", downwards)
         way = self._way(row.target_product_id, row.source_product_id)
         if way:
             circle = " → ".join([row.source_product_id, *way])
-            return Fault("relation", f"up_sell would lead round in a circle: {circle}; ban one of those first")
+            return RowError("relation", f"up_sell would lead round in a circle: {circle}; ban one of those first")
         return None
 
     def _way(self, begin: str, end: str) -> list[str] | None:

@@ -1,6 +1,6 @@
 """What can be wrong with a request about products."""
 
-from service.errors import DomainError
+from service.base.errors import DomainError
 
 
 class UnknownProduct(DomainError):
@@ -10,15 +10,6 @@ class UnknownProduct(DomainError):
 
     def __init__(self, product_id: str) -> None:
         super().__init__(f"There is no product {product_id!r}.")
-
-
-class InvalidCursor(DomainError):
-    """A page was asked for with a cursor that no page gave."""
-
-    code = "invalid-cursor"
-
-    def __init__(self) -> None:
-        super().__init__("The cursor is not one that this service gave. Start again without it.")
 
 
 class UnknownRelationship(DomainError):

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Final
 
-from service.catalogue.relationships import Catalogue, Entry, RelationshipFilter
+from service.base.money import from_minor
+from service.catalogue.relationships import Entry, RelationshipCatalogue, RelationshipFilter
 from service.catalogue.schemas import DaysBetween
-from service.ingestion.money import from_minor
-from service.spreadsheets import csv_of, workbook_of
+from service.web.spreadsheets import csv_of, workbook_of
 
 COLUMNS: Final = (
     "product_line",
@@ -25,21 +25,21 @@ COLUMNS: Final = (
 )
 
 
-def as_csv(catalogue: Catalogue, wanted: RelationshipFilter) -> Iterator[bytes]:
+def as_csv(catalogue: RelationshipCatalogue, wanted: RelationshipFilter) -> Iterator[bytes]:
     """Yield the catalogue as CSV, part by part."""
     return csv_of(COLUMNS, (_row(catalogue, entry) for entry in _sorted(catalogue, wanted)))
 
 
-def as_workbook(catalogue: Catalogue, wanted: RelationshipFilter) -> bytes:
+def as_workbook(catalogue: RelationshipCatalogue, wanted: RelationshipFilter) -> bytes:
     """Return the catalogue as a workbook of one sheet; raises TooLargeForSpreadsheet."""
     return workbook_of("Relationships", COLUMNS, (_row(catalogue, entry) for entry in _sorted(catalogue, wanted)))
 
 
-def _sorted(catalogue: Catalogue, wanted: RelationshipFilter) -> Iterator[Entry]:
+def _sorted(catalogue: RelationshipCatalogue, wanted: RelationshipFilter) -> Iterator[Entry]:
     return catalogue.walk(wanted, catalogue.source_ids_by_line(wanted))
 
 
-def _row(catalogue: Catalogue, entry: Entry) -> tuple[str, ...]:
+def _row(catalogue: RelationshipCatalogue, entry: Entry) -> tuple[str, ...]:
     figures = catalogue.figures(entry)
     said = entry.said or {}
     return (

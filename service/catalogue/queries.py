@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from service.catalogue.errors import UnknownProduct
 from service.catalogue.tables import Product
-from service.ingestion.records import Upserted, upsert_records
-from service.live.changes import ChangeKind, ChangeLog
+from service.storage.changes import ChangeKind, ChangeLog
+from service.storage.records import Upserted, upsert_records
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,15 @@ from pydantic import TypeAdapter, ValidationError
 
 from service.auth.dependencies import require
 from service.auth.keys import Principal
+from service.base.errors import InvalidCursor
+from service.base.examples import PRODUCT_ID
+from service.base.pagination import decode_cursor, encode_cursor
 from service.catalogue.curation import Curation, LearnedUpgrades
-from service.catalogue.cursors import decode_cursor, encode_cursor
-from service.catalogue.errors import InvalidCursor, RelationshipRefused, UnknownRelationship
+from service.catalogue.errors import RelationshipRefused, UnknownRelationship
 from service.catalogue.export import as_csv, as_workbook
 from service.catalogue.pairs import Pair, pair_of
 from service.catalogue.queries import find_product
-from service.catalogue.relationships import Catalogue, Entry, RelationshipFilter, SortKey, learned_upgrades
+from service.catalogue.relationships import Entry, RelationshipCatalogue, RelationshipFilter, SortKey, learned_upgrades
 from service.catalogue.schemas import (
     RelationName,
     RelationshipIn,
@@ -24,16 +26,15 @@ from service.catalogue.schemas import (
     RelationshipPatch,
     RelationshipStatus,
 )
-from service.database import session_scope
-from service.dependencies import ReadSession, refuse_while_away
-from service.examples import PRODUCT_ID
-from service.ingestion.bulk import RESPONSES, BulkRows, body_schema, bulk_response, validate_body
-from service.ingestion.chunks import Fault
-from service.ingestion.fields import MAX_IDENTIFIER, MAX_TEXT, NO_NUL
-from service.offers.shelf import Shelf
-from service.openapi_parts import problems
-from service.spreadsheets import CSV_TYPE, XLSX_TYPE
-from service.writing import WRITE_PROBLEM_CODES, WRITTEN_HEADERS, Write, Writing
+from service.readmodel.product_index import ProductIndex
+from service.rows.chunks import RowError
+from service.rows.field_types import MAX_IDENTIFIER, MAX_TEXT, NO_NUL
+from service.storage.database import session_scope
+from service.web.bulk import RESPONSES, BulkRows, body_schema, bulk_response, validate_body
+from service.web.dependencies import ReadSession, refuse_while_away
+from service.web.openapi_parts import problems
+from service.web.spreadsheets import CSV_TYPE, XLSX_TYPE
+from service.web.unit_of_work import WRITE_PROBLEM_CODES, WRITTEN_HEADERS, UnitOfWork, UnitOfWorkDep
 
 router = APIRouter(prefix="/v1", tags=["relationships"])
 _RELATIONSHIPS: Final = TypeAdapter(list[RelationshipIn])
@@ -84,7 +85,7 @@ def list_relationships(
     They come in the order of the source's identifier; of each source, upgrades first, then cross-sells, accessories
     and substitutes; of each relation, what people say first, then the strongest.
     """
-    return _page(Catalogue(session.connection(), _shelf(request)), wanted, cursor, limit)
+    return _page(RelationshipCatalogue(session.connection(), _shelf(request)), wanted, cursor, limit)
 
 
 @router.get(
@@ -112,7 +113,7 @@ def export_relationships(
     headers = {"Content-Disposition": f'attachment; filename="relationships.{file_format}"'}
     if file_format == "xlsx":
         with session_scope(request.app.state.read_sessions) as session:
-            book = as_workbook(Catalogue(session.connection(), _shelf(request)), wanted)
+            book = as_workbook(RelationshipCatalogue(session.connection(), _shelf(request)), wanted)
         return Response(book, media_type=XLSX_TYPE, headers=headers)
     return StreamingResponse(_csv(request, wanted), media_type=CSV_TYPE, headers=headers)
 
@@ -124,7 +125,7 @@ def export_relationships(
     responses=RESPONSES,
     openapi_extra=body_schema(RelationshipIn),
 )
-def put_relationships(request: Request, principal: MayWrite, rows: BulkRows, writing: Writing) -> Response:
+def put_relationships(request: Request, principal: MayWrite, rows: BulkRows, writing: UnitOfWorkDep) -> Response:
     """Say what stands, many pairs at once: a JSON array, or one object per line as `application/x-ndjson`.
 
     A row replaces all that people said of its pair before. It holds until people say otherwise, whatever is learned,
@@ -133,12 +134,12 @@ def put_relationships(request: Request, principal: MayWrite, rows: BulkRows, wri
     """
     good, faults = validate_body(_RELATIONSHIPS, rows)
 
-    def work(write: Write) -> Response:
+    def work(write: UnitOfWork) -> Response:
         outcomes = _curation(request, write).put(list(good.values()), _author(principal))
         judged = dict(zip(good, outcomes, strict=True))
-        refused = {index: (outcome,) for index, outcome in judged.items() if isinstance(outcome, Fault)}
+        refused = {index: (outcome,) for index, outcome in judged.items() if isinstance(outcome, RowError)}
         kept = {index: row for index, row in good.items() if index not in refused}
-        statuses = [outcome for outcome in outcomes if not isinstance(outcome, Fault)]
+        statuses = [outcome for outcome in outcomes if not isinstance(outcome, RowError)]
         return bulk_response("relationship_id", rows, kept, statuses, {**faults, **refused})
 
     return writing.answer(work)
@@ -159,7 +160,7 @@ def change_relationship(
     principal: MayWrite,
     relationship_id: RelationshipInPath,
     change: RelationshipPatch,
-    writing: Writing,
+    writing: UnitOfWorkDep,
 ) -> Response:
     """Change what people say of one pair, learned or not. Of a pair that was only learned, a note says nothing else.
 
@@ -167,9 +168,9 @@ def change_relationship(
     """
     source_id, target_id = pair = _pair(relationship_id)
 
-    def work(write: Write) -> Response:
+    def work(write: UnitOfWork) -> Response:
         curation = _curation(request, write)
-        catalogue = Catalogue(write.connection, _shelf(request))
+        catalogue = RelationshipCatalogue(write.connection, _shelf(request))
         before = _standing(catalogue, curation, pair, relationship_id)
         given = {name: getattr(change, name) for name in change.model_fields_set}
         said = {name: value for name, value in given.items() if value is not None or name == "note"}
@@ -181,7 +182,7 @@ def change_relationship(
             source_product_id=source_id, target_product_id=target_id, **{**before, "author": None, **said}
         )
         (outcome,) = curation.put([row], _author(principal))
-        if isinstance(outcome, Fault):
+        if isinstance(outcome, RowError):
             raise RelationshipRefused(f"{outcome.field} {outcome.reason}.")
         return _shown(catalogue, pair)
 
@@ -196,12 +197,12 @@ def change_relationship(
     responses={204: {"headers": WRITTEN_HEADERS}, **problems(*WRITE_PROBLEM_CODES, "unknown-relationship")},
 )
 def forget_relationship(
-    request: Request, _: MayWrite, relationship_id: RelationshipInPath, writing: Writing
+    request: Request, _: MayWrite, relationship_id: RelationshipInPath, writing: UnitOfWorkDep
 ) -> Response:
     """Take back what people said of a pair: what was learned of it, if anything, stands again."""
     pair = _pair(relationship_id)
 
-    def work(write: Write) -> Response:
+    def work(write: UnitOfWork) -> Response:
         if not _curation(request, write).remove(pair):
             raise UnknownRelationship(relationship_id, "People said nothing of it; to have it never shown, ban it.")
         return Response(status_code=204)
@@ -234,15 +235,17 @@ def list_product_relationships(
     if shelf is None or shelf.row_of(product_id) is None:
         find_product(session, product_id)
     wanted = RelationshipFilter(product_id, None, None, relation, status, minimum_strength)
-    return _page(Catalogue(session.connection(), shelf), wanted, cursor, limit)
+    return _page(RelationshipCatalogue(session.connection(), shelf), wanted, cursor, limit)
 
 
 def _csv(request: Request, wanted: RelationshipFilter) -> Iterator[bytes]:
     with session_scope(request.app.state.read_sessions) as session:
-        yield from as_csv(Catalogue(session.connection(), _shelf(request)), wanted)
+        yield from as_csv(RelationshipCatalogue(session.connection(), _shelf(request)), wanted)
 
 
-def _page(catalogue: Catalogue, wanted: RelationshipFilter, cursor: str | None, limit: int) -> RelationshipPage:
+def _page(
+    catalogue: RelationshipCatalogue, wanted: RelationshipFilter, cursor: str | None, limit: int
+) -> RelationshipPage:
     at_least, after = _read_cursor(cursor) if cursor is not None else ("", None)
     found: list[Entry] = []
     for entry in catalogue.walk(wanted, catalogue.source_ids(wanted, at_least)):
@@ -274,7 +277,7 @@ def _pair(relationship_id: str) -> Pair:
     return pair
 
 
-def _standing(catalogue: Catalogue, curation: Curation, pair: Pair, relationship_id: str) -> dict[str, Any]:
+def _standing(catalogue: RelationshipCatalogue, curation: Curation, pair: Pair, relationship_id: str) -> dict[str, Any]:
     """What is said of a pair, or else what was learned; raises UnknownRelationship."""
     said = curation.stored([pair]).get(pair)
     if said is not None:
@@ -285,13 +288,13 @@ def _standing(catalogue: Catalogue, curation: Curation, pair: Pair, relationship
     return {"relation": relation, "status": "mined", "note": None}
 
 
-def _shown(catalogue: Catalogue, pair: Pair) -> Response:
+def _shown(catalogue: RelationshipCatalogue, pair: Pair) -> Response:
     entries = catalogue.walk(RelationshipFilter(product_id=pair[0]))
     shown = next(catalogue.shown(entry) for entry in entries if entry.target["product_id"] == pair[1])
     return Response(shown.model_dump_json(), media_type="application/json")
 
 
-def _curation(request: Request, write: Write) -> Curation:
+def _curation(request: Request, write: UnitOfWork) -> Curation:
     return Curation(write.connection, write.changes, write.now, _upgrades(request))
 
 
@@ -300,7 +303,7 @@ def _upgrades(request: Request) -> LearnedUpgrades:
     return lambda product_id: learned_upgrades(shelf, product_id)
 
 
-def _shelf(request: Request) -> Shelf | None:
+def _shelf(request: Request) -> ProductIndex | None:
     live = request.app.state.nextoffer.holder.live
     return live.shelf if live else None
 

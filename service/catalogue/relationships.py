@@ -15,10 +15,10 @@ from models.artifact.relationships import BASES, EVIDENCE, RELATIONS, UP_SELL
 from service.catalogue.pairs import relationship_id_of
 from service.catalogue.schemas import DaysBetween, RelationshipOut
 from service.catalogue.tables import Product, Relationship
-from service.ingestion.queries import stored_rows
-from service.offers.links import Learned
-from service.offers.shelf import Shelf
-from service.offers.wording import WORD_OF_PEOPLE, grounds_of
+from service.readmodel.product_index import ProductIndex
+from service.readmodel.relationship_wording import CURATED_GROUNDS, grounds_of
+from service.readmodel.relationships import Learned
+from service.storage.bulk import stored_rows
 
 _SOURCES_AT_ONCE: Final = 200
 _NOTHING_SAID: Final = dict.fromkeys(("note", "created_at", "created_by", "updated_at", "updated_by"))
@@ -72,10 +72,10 @@ class Entry:
         return SortKey(RELATIONS.index(self.relation), is_learned, -self.strength, self.target["product_id"])
 
 
-class Catalogue:
+class RelationshipCatalogue:
     """Reads the relationships of the artifact in use together with those in the database."""
 
-    def __init__(self, connection: Connection, shelf: Shelf | None) -> None:
+    def __init__(self, connection: Connection, shelf: ProductIndex | None) -> None:
         self._connection = connection
         self._shelf = shelf
         self._learned: Learned | None = shelf.links.learned if shelf else None
@@ -141,7 +141,7 @@ class Catalogue:
         if self._shelf is None or entry.at is None:
             step, currency = _price_step(entry.source, entry.target)
             nothing = dict.fromkeys(_COUNTED)
-            words = {"basis": "product", "evidence": "people", "reason": _as_sentence(WORD_OF_PEOPLE)}
+            words = {"basis": "product", "evidence": "people", "reason": _as_sentence(CURATED_GROUNDS)}
             return {**words, **nothing, "price_step_minor": step, "currency": currency}
         return figures_of(self._shelf.content, entry.at)
 
@@ -216,7 +216,7 @@ class Catalogue:
         return set(self._connection.scalars(query))
 
 
-def learned_upgrades(shelf: Shelf | None, product_id: str) -> list[str]:
+def learned_upgrades(shelf: ProductIndex | None, product_id: str) -> list[str]:
     """The identifiers of a product's learned upgrades."""
     row = shelf.row_of(product_id) if shelf else None
     if shelf is None or row is None:

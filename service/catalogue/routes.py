@@ -6,15 +6,15 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import TypeAdapter
 
 from service.auth.dependencies import require
-from service.catalogue.cursors import decode_identifier, encode_cursor
+from service.base.examples import PRODUCT_ID
+from service.base.pagination import decode_identifier, encode_cursor
 from service.catalogue.queries import ProductFilter, find_product, page_of_products, upsert_products
 from service.catalogue.schemas import ProductIn, ProductOut, ProductPage
-from service.dependencies import ReadSession
-from service.examples import PRODUCT_ID
-from service.ingestion.bulk import RESPONSES, BulkRows, body_schema, bulk_response, validate_body
-from service.ingestion.fields import MAX_IDENTIFIER, MAX_TEXT, NO_NUL
-from service.openapi_parts import problems
-from service.writing import Write, Writing
+from service.rows.field_types import MAX_IDENTIFIER, MAX_TEXT, NO_NUL
+from service.web.bulk import RESPONSES, BulkRows, body_schema, bulk_response, validate_body
+from service.web.dependencies import ReadSession
+from service.web.openapi_parts import problems
+from service.web.unit_of_work import UnitOfWork, UnitOfWorkDep
 
 
 def _exactly(description: str) -> Any:
@@ -34,7 +34,7 @@ _PRODUCTS: Final = TypeAdapter(list[ProductIn])
     responses=RESPONSES,
     openapi_extra=body_schema(ProductIn),
 )
-def import_products(rows: BulkRows, writing: Writing) -> Response:
+def import_products(rows: BulkRows, writing: UnitOfWorkDep) -> Response:
     """Create or update products, many at once: a JSON array, or one object per line as `application/x-ndjson`.
 
     Each row is judged by itself: good rows are stored even if others are rejected, and the answer says what became of
@@ -43,7 +43,7 @@ def import_products(rows: BulkRows, writing: Writing) -> Response:
     good, faults = validate_body(_PRODUCTS, rows)
     records = [row.record() for row in good.values()]
 
-    def work(write: Write) -> Response:
+    def work(write: UnitOfWork) -> Response:
         done = upsert_products(write.connection, records, write.now, write.changes)
         return bulk_response("product_id", rows, good, done.statuses, faults)
 

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from service.base.money import to_minor
 from service.catalogue.pairs import relationship_id_of
-from service.ingestion.fields import (
+from service.rows.field_types import (
     Attributes,
     Flag,
     Identifier,
@@ -18,7 +19,6 @@ from service.ingestion.fields import (
     OptionalTier,
     is_blank,
 )
-from service.ingestion.money import to_minor
 
 
 class ProductIn(BaseModel):

@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from service.deals.schemas import DealStatus
 from service.deals.tables import Deal
-from service.ingestion.records import Upserted, upsert_records
-from service.live.changes import ChangeKind, ChangeLog
 from service.orders.queries import WholeOrder, add_named, replace_orders, stored_orders
+from service.storage.changes import ChangeKind, ChangeLog
+from service.storage.records import Upserted, upsert_records
 
 _DEALS: Final = cast(Table, Deal.__table__)
 _Row = dict[str, Any]

@@ -3,25 +3,25 @@
 from collections.abc import Mapping
 from typing import Any
 
+from service.base.money import to_minor
 from service.deals.schemas import DealIn, DealStatus, status_of
-from service.ingestion.chunks import Fault
-from service.ingestion.matching import ProductMatcher, UnknownProductRejected
-from service.ingestion.money import to_minor
-from service.ingestion.validation import Faults
+from service.rows.chunks import RowError
+from service.rows.product_matching import ProductMatcher, UnknownProductRejected
+from service.rows.validation import RowErrors
 
 
 def resolve_deals(
     deals: Mapping[int, DealIn], matcher: ProductMatcher, default_currency: str | None = None
-) -> tuple[dict[int, dict[str, Any]], Faults]:
+) -> tuple[dict[int, dict[str, Any]], RowErrors]:
     """Resolve products, statuses and values; return the good records and the faults of the others, by index."""
     good: dict[int, dict[str, Any]] = {}
-    faults: Faults = {}
+    faults: RowErrors = {}
     for index, deal in deals.items():
         currency = deal.currency or default_currency
         status = deal.status or status_of(deal.stage)
         product_id, value_minor = _product_of(deal, matcher), _value_of(deal, currency)
         found = (product_id, value_minor, _missing_end(deal, status))
-        if refused := tuple(fault for fault in found if isinstance(fault, Fault)):
+        if refused := tuple(fault for fault in found if isinstance(fault, RowError)):
             faults[index] = refused
             continue
         columns = deal.model_dump(exclude_unset=True, exclude={"value"})
@@ -31,31 +31,31 @@ def resolve_deals(
     return good, faults
 
 
-def _product_of(deal: DealIn, matcher: ProductMatcher) -> str | Fault:
+def _product_of(deal: DealIn, matcher: ProductMatcher) -> str | RowError:
     try:
         return matcher.resolve(deal.product_id)
     except UnknownProductRejected as error:
-        return Fault("product_id", str(error))
+        return RowError("product_id", str(error))
 
 
-def _value_of(deal: DealIn, currency: str | None) -> int | Fault | None:
+def _value_of(deal: DealIn, currency: str | None) -> int | RowError | None:
     if deal.value is None:
         is_negative = (deal.value_minor or 0) < 0
-        return Fault("value_minor", "is negative") if is_negative else deal.value_minor
+        return RowError("value_minor", "is negative") if is_negative else deal.value_minor
     if deal.value_minor is not None:
-        return Fault("value", "is given beside value_minor; give one of them")
+        return RowError("value", "is given beside value_minor; give one of them")
     if deal.value < 0:
-        return Fault("value", "is negative")
+        return RowError("value", "is negative")
     try:
         return to_minor(deal.value, currency)
     except ValueError as error:
-        return Fault("value", str(error))
+        return RowError("value", str(error))
 
 
-def _missing_end(deal: DealIn, status: DealStatus) -> Fault | None:
+def _missing_end(deal: DealIn, status: DealStatus) -> RowError | None:
     is_undated = status == "won" and deal.closed_at is None
     return (
-        Fault("closed_at", "is empty, but the deal is won: an order needs the time at which it was")
+        RowError("closed_at", "is empty, but the deal is won: an order needs the time at which it was")
         if is_undated
         else None
     )

@@ -6,13 +6,14 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import TypeAdapter
 
 from service.auth.dependencies import require
-from service.catalogue.cursors import decode_identifier, encode_cursor
+from service.base.examples import ACCOUNT_ID
+from service.base.pagination import decode_identifier, encode_cursor
 from service.deals.queries import DealFilter, page_of_deals, upsert_deals
 from service.deals.resolve import resolve_deals
 from service.deals.schemas import DealIn, DealOut, DealPage, DealStatus
-from service.dependencies import ReadSession
-from service.examples import ACCOUNT_ID
-from service.ingestion.bulk import (
+from service.orders.queries import matcher_for
+from service.rows.field_types import MAX_IDENTIFIER, NO_NUL
+from service.web.bulk import (
     RESPONSES,
     BulkRows,
     UnknownProductsInQuery,
@@ -20,10 +21,9 @@ from service.ingestion.bulk import (
     bulk_response,
     validate_body,
 )
-from service.ingestion.fields import MAX_IDENTIFIER, NO_NUL
-from service.openapi_parts import problems
-from service.orders.queries import matcher_for
-from service.writing import Write, Writing
+from service.web.dependencies import ReadSession
+from service.web.openapi_parts import problems
+from service.web.unit_of_work import UnitOfWork, UnitOfWorkDep
 
 router = APIRouter(prefix="/v1", tags=["deals"])
 _DEALS: Final = TypeAdapter(list[DealIn])
@@ -41,7 +41,9 @@ OfAccount = Annotated[
     responses=RESPONSES,
     openapi_extra=body_schema(DealIn),
 )
-def import_deals(rows: BulkRows, writing: Writing, unknown_products: UnknownProductsInQuery = "match") -> Response:
+def import_deals(
+    rows: BulkRows, writing: UnitOfWorkDep, unknown_products: UnknownProductsInQuery = "match"
+) -> Response:
     """Create or update deals, many at once: a JSON array, or one object per line as `application/x-ndjson`.
 
     Open deals are the account's pipeline. A won one is an order, too: `deal:` and its identifier, of one unit at the
@@ -53,7 +55,7 @@ def import_deals(rows: BulkRows, writing: Writing, unknown_products: UnknownProd
     valid, faults = validate_body(_DEALS, rows)
     named = {deal.product_id for deal in valid.values()}
 
-    def work(write: Write) -> Response:
+    def work(write: UnitOfWork) -> Response:
         good, unresolved = resolve_deals(valid, matcher_for(write.connection, named, unknown_products))
         done = upsert_deals(write.connection, list(good.values()), write.now, write.changes)
         kept = {index: valid[index] for index in good}

@@ -5,18 +5,18 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from service.ingestion.fields import (
+from service.rows.field_types import (
     Identifier,
     OptionalCurrency,
     OptionalDay,
     OptionalIdentifier,
     OptionalMinor,
-    OptionalMoment,
     OptionalMoney,
+    OptionalTimestamp,
     is_blank,
     shown,
 )
-from service.ingestion.matching import squeeze
+from service.rows.product_matching import squeeze
 
 DealStatus = Literal["open", "won", "lost"]
 _STATUSES: Final[dict[str, DealStatus]] = {"open": "open", "won": "won", "lost": "lost"}
@@ -75,8 +75,8 @@ class DealIn(BaseModel):
     value_minor: OptionalMinor = Field(default=None, description="Value in minor units. Give this or `value`.")
     value: OptionalMoney = Field(default=None, description="Value in major units, exact when written as text.")
     currency: OptionalCurrency = Field(default=None, description="ISO 4217 code of the value.")
-    opened_at: OptionalMoment = Field(default=None, description="ISO 8601 time, UTC unless it names an offset.")
-    closed_at: OptionalMoment = Field(default=None, description="When it was won or lost; a won deal needs it.")
+    opened_at: OptionalTimestamp = Field(default=None, description="ISO 8601 time, UTC unless it names an offset.")
+    closed_at: OptionalTimestamp = Field(default=None, description="When it was won or lost; a won deal needs it.")
     expected_close: OptionalDay = Field(default=None, description="The day on which it may be won.")
 
 

@@ -1,6 +1,6 @@
 """What can be wrong with a request about decisions."""
 
-from service.errors import DomainError
+from service.base.errors import DomainError
 
 
 class UnknownDecision(DomainError):

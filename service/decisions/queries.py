@@ -11,10 +11,10 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, Select, insert, select
 from sqlalchemy.orm import Session
 
+from service.base.ids import new_decision_id
 from service.decisions.errors import UnknownDecision
 from service.decisions.tables import DecisionBlock, DecisionRow
-from service.ingestion.queries import insert_new, sqlite_time
-from service.offers.decision_id import new_decision_id
+from service.storage.bulk import insert_new, sqlite_time
 
 COLUMNS: Final = ("decision_id", "account_id", "decided_at", "key_id", "block_id", "start", "middle", "stop")
 BLOCK_ROWS: Final = 200

@@ -6,14 +6,14 @@ import orjson
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from service.auth.dependencies import require
+from service.base.examples import ACCOUNT_ID
 from service.decisions.queries import Decided, decisions_of, find_decision
 from service.decisions.schemas import DecisionOut, DecisionPage
-from service.dependencies import ReadSession
-from service.examples import ACCOUNT_ID
-from service.hot_route import JsonResponse
-from service.ingestion.fields import MAX_IDENTIFIER, NO_NUL
-from service.openapi_parts import problems
-from service.state import State
+from service.rows.field_types import MAX_IDENTIFIER, NO_NUL
+from service.server.state import State
+from service.web.dependencies import ReadSession
+from service.web.fast_route import JsonResponse
+from service.web.openapi_parts import problems
 
 router = APIRouter(prefix="/v1", tags=["decisions"])
 read = Depends(require("read"))

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from service.examples import ACCOUNT_ID
+from service.base.examples import ACCOUNT_ID
 from service.offers.schemas import RecommendationAnswer
 
 

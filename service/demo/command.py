@@ -12,16 +12,16 @@ from sqlalchemy.orm import Session
 from service.auth.keys import parse_key
 from service.auth.queries import create_key
 from service.auth.tables import ApiKey
-from service.database import alembic_config, create_database_engine, session_factory, session_scope
+from service.base.progress import console, show_steps
+from service.base.settings import Settings
 from service.demo import CURRENCY, LINE_COUNT
-from service.ingestion.command import run_import
-from service.ingestion.options import ImportOptions
+from service.imports.command import run_import
 from service.orders.tables import OrderLine
-from service.progress import console, show_steps
-from service.registry.store import ArtifactStore
-from service.serving import serve
-from service.settings import Settings
-from service.training import offline_module, show_report, train_and_publish
+from service.rows.options import ImportOptions
+from service.server.serving import serve
+from service.storage.database import alembic_config, create_database_engine, session_factory, session_scope
+from service.sync.artifact_store import ArtifactStore
+from service.training.command import offline_module, show_report, train_and_publish
 
 FOLDER = Path("var/demo")
 KEY_PATH = FOLDER / "api-key"

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from service.base.errors import DomainError
 from service.demo import CURRENCY
-from service.errors import DomainError
 
 # What the till records but nobody can be offered: fuel, coupons, postage, donations, supplies.
 UNSELLABLE_DEPARTMENTS = (

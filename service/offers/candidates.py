@@ -6,16 +6,16 @@ from typing import Protocol
 
 from models.artifact import NO_ROW
 from service.offers.facts import Facts
-from service.offers.links import Lead
 from service.offers.neighbours import NeighbourScores
 from service.offers.reasons import Source
-from service.offers.shelf import ProductRow
+from service.readmodel.product_index import ProductRow
+from service.readmodel.relationships import RankedTarget
 
 STEPS = (16, 64, 512)
 """The first few are nearly always enough, and the list of popular products is long."""
 
 
-Leads = Callable[[ProductRow], Iterable[Lead]]
+RankedTargets = Callable[[ProductRow], Iterable[RankedTarget]]
 """Where one product leads."""
 
 
@@ -77,7 +77,7 @@ def upgrades(facts: Facts) -> Iterator[CandidateSource]:
             yield Leading(facts, Source.PERSONALIZED, owned.tolist(), links.upgrades_of)
 
 
-def companions(facts: Facts, leads: Leads) -> Iterator[CandidateSource]:
+def companions(facts: Facts, leads: RankedTargets) -> Iterator[CandidateSource]:
     """What goes with the basket, then what goes with what is owned."""
     if facts.basket:
         yield Leading(facts, Source.BASKET, facts.basket, leads)
@@ -88,7 +88,7 @@ def companions(facts: Facts, leads: Leads) -> Iterator[CandidateSource]:
 class Leading:
     """What some products lead to by relationships: what people say first, then the strongest."""
 
-    def __init__(self, facts: Facts, name: Source, rows: Sequence[ProductRow], leads: Leads) -> None:
+    def __init__(self, facts: Facts, name: Source, rows: Sequence[ProductRow], leads: RankedTargets) -> None:
         self.name = name
         self._rows = rows
         self._leads = leads

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from service.offers.candidates import generate
-from service.offers.explain import Chosen, Offer, explain
+from service.offers.explanation import Chosen, Offer, explain
 from service.offers.facts import Facts
 from service.offers.reasons import Source, WithheldCode
 from service.offers.rules import first_objection

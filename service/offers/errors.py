@@ -1,6 +1,6 @@
 """Why no offer can be made at all."""
 
-from service.errors import DomainError
+from service.base.errors import DomainError
 
 
 class NothingToOffer(DomainError):

@@ -7,13 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.live.state import NO_PRODUCTS, LiveState
-from service.offers.shelf import ProductRow, Shelf
+from service.readmodel.live_state import NO_PRODUCTS, LiveState
+from service.readmodel.product_index import ProductIndex, ProductRow
 
 NOTHING_EXCLUDED: frozenset[ProductRow] = frozenset()
 
 
-class Asked(NamedTuple):
+class OfferRequest(NamedTuple):
     """One request for offers."""
 
     account_id: str | None
@@ -36,7 +36,7 @@ class Facts(NamedTuple):
     is_up_sell_first: whether every upgrade that may be offered comes before everything else.
     """
 
-    shelf: Shelf
+    shelf: ProductIndex
     account_row: int | None
     is_account_known: bool
     is_objecting: bool
@@ -59,7 +59,7 @@ class Facts(NamedTuple):
         return place < len(owned) and bool(owned[place] == product)
 
 
-def gather(shelf: Shelf, state: LiveState, asked: Asked, *, is_up_sell_first: bool = True) -> Facts:
+def gather(shelf: ProductIndex, state: LiveState, asked: OfferRequest, *, is_up_sell_first: bool = True) -> Facts:
     """Look up everything that the request names. What happened since the artifact stands in place of what it says."""
     account_id = asked.account_id
     account_row = live = None
@@ -84,6 +84,6 @@ def gather(shelf: Shelf, state: LiveState, asked: Asked, *, is_up_sell_first: bo
     )
 
 
-def known_rows(shelf: Shelf, product_ids: Iterable[str]) -> set[ProductRow]:
+def known_rows(shelf: ProductIndex, product_ids: Iterable[str]) -> set[ProductRow]:
     """Return the rows of the products that the artifact knows."""
     return {row for row in map(shelf.row_of, set(product_ids)) if row is not None}

@@ -7,19 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import NO_ROW
-from service.live.state import LiveState
 from service.offers.decide import Decision
-from service.offers.edges import Owned
-from service.offers.explain import explain
-from service.offers.facts import Asked, gather, known_rows
+from service.offers.explanation import explain
+from service.offers.facts import OfferRequest, gather, known_rows
 from service.offers.reasons import Source, WithheldCode
 from service.offers.rules import first_objection
 from service.offers.rules_for_many import MAY_BE_OFFERED, RULES_FOR_MANY, first_objections
-from service.offers.shelf import ProductRow, Shelf
+from service.readmodel.edges import Owned
+from service.readmodel.live_state import LiveState
+from service.readmodel.product_index import ProductIndex, ProductRow
 
 
 def decide_listed(
-    shelf: Shelf,
+    shelf: ProductIndex,
     state: LiveState,
     account_ids: Sequence[str],
     exclude: Sequence[str],
@@ -79,7 +79,7 @@ def decide_listed(
 
 
 def candidates_of(
-    shelf: Shelf, rows: NDArray[np.int64], owned: Owned, *, is_up_sell_first: bool
+    shelf: ProductIndex, rows: NDArray[np.int64], owned: Owned, *, is_up_sell_first: bool
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]]:
     """Return the candidates of accounts, best first, with their scores and up to two products that speak for each.
 
@@ -109,9 +109,9 @@ def counted(objections: NDArray[np.int8]) -> Iterator[dict[WithheldCode, int]]:
         yield {code: n for (code, _), n in zip(RULES_FOR_MANY, of_one, strict=True) if n}
 
 
-def may_be_offered(shelf: Shelf, state: LiveState, account_id: str, products: Sequence[ProductRow]) -> bool:
+def may_be_offered(shelf: ProductIndex, state: LiveState, account_id: str, products: Sequence[ProductRow]) -> bool:
     """Tell whether no rule withholds any of some products from an account."""
-    facts = gather(shelf, state, Asked(account_id, len(products)))
+    facts = gather(shelf, state, OfferRequest(account_id, len(products)))
     return not any(first_objection(product, facts) for product in products)
 
 

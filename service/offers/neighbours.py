@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import NO_ROW, Content
-from service.offers.shelf import ProductRow
+from service.readmodel.product_index import ProductRow
 
 FIRST = 12
-MOST_CONTRIBUTORS = 2
-LARGEST_INT32 = 2**31
+MAX_CONTRIBUTORS = 2
+MAX_INT32 = 2**31
 _PLACES = np.arange(4096, dtype=np.int32)
 
 
@@ -68,7 +68,7 @@ class NeighbourScores:
         end = begins[place + 1] if place + 1 < len(begins) else len(places)
         if end - begin == 1:
             return [self._rows[places[begin] // self._width]]
-        greatest = sorted(range(begin, end), key=lambda at: -self._weights[at])[:MOST_CONTRIBUTORS]
+        greatest = sorted(range(begin, end), key=lambda at: -self._weights[at])[:MAX_CONTRIBUTORS]
         return [self._rows[places[at] // self._width] for at in greatest]
 
 
@@ -79,7 +79,7 @@ def sort_with_places(rows: NDArray[np.int32], n_rows: int) -> tuple[NDArray[Any]
     argsort is not; where both fit into 32 bits, it is twice as fast again.
     """
     bits = max(1, (len(rows) - 1).bit_length())
-    kind: Any = np.int32 if (n_rows + 1) << bits < LARGEST_INT32 else np.int64
+    kind: Any = np.int32 if (n_rows + 1) << bits < MAX_INT32 else np.int64
     keys: NDArray[Any] = rows.astype(kind, copy=False) << bits
     keys += _PLACES[: len(rows)] if len(rows) <= len(_PLACES) else np.arange(len(rows), dtype=kind)
     keys.sort()

@@ -9,23 +9,23 @@ from fastapi import APIRouter, Request, Response
 
 from service.auth.dependencies import admit
 from service.auth.keys import Principal, Scope
-from service.decoding import decode_body, decode_parameters, read_body, refuse_other_than_json
-from service.hot_route import Call, HotRoute, JsonResponse, at_once
-from service.live.waiting import wait_for_named_sequence
-from service.offers.answer import answer, answer_many
-from service.offers.facts import Asked
+from service.offers.facts import OfferRequest
+from service.offers.respond import answer, answer_many
 from service.offers.schemas import (
     DEFAULT_LIMIT,
-    LONGEST_IDENTIFIER,
+    MAX_IDENTIFIER,
     AccountQuery,
     BatchAnswer,
     BatchRequest,
     RecommendationAnswer,
     RecommendationRequest,
 )
-from service.openapi_parts import MIN_SEQUENCE, decoded_body, decoded_parameters, problems
+from service.web.decoding import decode_body, decode_parameters, read_body, refuse_other_than_json
+from service.web.fast_route import Call, FastRoute, JsonResponse, at_once
+from service.web.openapi_parts import MIN_SEQUENCE, decoded_body, decoded_parameters, problems
+from service.web.read_your_writes import wait_for_named_sequence
 
-LARGEST_BODY_BYTES = 2 * 1024 * 1024
+MAX_BODY_BYTES = 2 * 1024 * 1024
 LEDGER_WAIT_SECONDS = 0.005
 ACCOUNTS_IN_A_ROW = 50
 """A batch lets other requests in after so many accounts: about a millisecond."""
@@ -42,17 +42,17 @@ ANY_PROBLEMS = (
 )
 BODY_PROBLEMS = ("body-too-large", "media-type-unsupported")
 
-router = APIRouter(prefix="/v1/recommendations", tags=["recommendations"], route_class=HotRoute)
+router = APIRouter(prefix="/v1/recommendations", tags=["recommendations"], route_class=FastRoute)
 
 
 def answer_for_account(call: Call) -> bytes:
     """Answer for the account that the path names; raises RequestValidationError or NothingToOffer."""
     # Most requests have no query, and need no validation.
-    if not call.query and 0 < len(call.rest) <= LONGEST_IDENTIFIER:
-        wanted = Asked(call.rest, DEFAULT_LIMIT)
+    if not call.query and 0 < len(call.rest) <= MAX_IDENTIFIER:
+        wanted = OfferRequest(call.rest, DEFAULT_LIMIT)
     else:
         asked = decode_parameters({"account_id": call.rest}, call.query, AccountQuery)
-        wanted = Asked(asked.account_id, asked.limit, is_dry_run=asked.dry_run)
+        wanted = OfferRequest(asked.account_id, asked.limit, is_dry_run=asked.dry_run)
     return answer(call.state, call.principal, wanted, b'{"limit":%d}' % wanted.limit)
 
 
@@ -60,7 +60,7 @@ def answer_for_moment(call: Call) -> bytes:
     """Answer for what the body tells; raises MediaTypeUnsupported, RequestValidationError or NothingToOffer."""
     refuse_other_than_json(call.content_type)
     asked = decode_body(call.body, RecommendationRequest)
-    wanted = Asked(asked.account_id, asked.limit, asked.basket, asked.exclude, asked.dry_run, asked.placement)
+    wanted = OfferRequest(asked.account_id, asked.limit, asked.basket, asked.exclude, asked.dry_run, asked.placement)
     return answer(call.state, call.principal, wanted, call.body)
 
 
@@ -103,7 +103,7 @@ async def create_recommendations(request: Request) -> Response:
     falls back on the account, or on popular products, and `source` says so.
     """
     principal = await admit_caught_up(request)
-    body = await read_body(request, LARGEST_BODY_BYTES)
+    body = await read_body(request, MAX_BODY_BYTES)
     return JsonResponse(answer_for_moment(Call(request.app.state.nextoffer, principal, body=body)))
 
 
@@ -121,16 +121,16 @@ async def create_recommendations_batch(request: Request) -> Response:
     Other requests are let in between, so that a batch does not keep a checkout waiting.
     """
     principal = await admit_caught_up(request)
-    asked = decode_body(await read_body(request, LARGEST_BODY_BYTES), BatchRequest)
+    asked = decode_body(await read_body(request, MAX_BODY_BYTES), BatchRequest)
     said = orjson.dumps(asked.model_dump(exclude={"account_ids"}, exclude_unset=True))
     wanted = [
-        Asked(account_id, asked.limit, (), asked.exclude, asked.dry_run, asked.placement)
+        OfferRequest(account_id, asked.limit, (), asked.exclude, asked.dry_run, asked.placement)
         for account_id in asked.account_ids
     ]
     return JsonResponse(await answer_all(request.app.state.nextoffer, principal, wanted, said))
 
 
-async def answer_all(state: Any, principal: Principal, wanted: Sequence[Asked], said: bytes) -> bytes:
+async def answer_all(state: Any, principal: Principal, wanted: Sequence[OfferRequest], said: bytes) -> bytes:
     """Answer a part at a time, and no faster than the ledger can write: a batch has time, and no decision is lost."""
     answers: list[bytes] = []
     for start in range(0, len(wanted), ACCOUNTS_IN_A_ROW):

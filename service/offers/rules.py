@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from service.offers.facts import Facts
 from service.offers.reasons import WithheldCode
-from service.offers.shelf import ProductRow
+from service.readmodel.product_index import ProductRow
 
 Rule = Callable[[ProductRow, Facts], WithheldCode | None]
 

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import NO_ROW
-from service.offers.edges import Edges, Owned
 from service.offers.reasons import WithheldCode
-from service.offers.shelf import Shelf
+from service.readmodel.edges import Edges, Owned
+from service.readmodel.product_index import ProductIndex
 
 MAY_BE_OFFERED: Final = 0
 NOT_THERE: Final = -1
@@ -21,7 +21,7 @@ class Pairs(NamedTuple):
     accounts, products: (n,), the place of an account among those that are decided for, and a product row.
     """
 
-    shelf: Shelf
+    shelf: ProductIndex
     excluded: NDArray[np.int32]
     owned: Owned
     accounts: NDArray[np.int64]
@@ -49,7 +49,7 @@ RULES_FOR_MANY: Final[tuple[tuple[WithheldCode, RuleForMany], ...]] = (
 
 
 def first_objections(
-    shelf: Shelf, excluded: NDArray[np.int32], owned: Owned, products: NDArray[np.int32]
+    shelf: ProductIndex, excluded: NDArray[np.int32], owned: Owned, products: NDArray[np.int32]
 ) -> NDArray[np.int8]:
     """Return for each candidate the number of the first rule that objects, counted from 1.
 

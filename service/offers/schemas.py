@@ -5,25 +5,17 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
-from service.examples import ACCOUNT_ID, ARTIFACT_VERSION, OTHER_PRODUCT_ID, PRODUCT_ID
-from service.offers.reasons import (
-    REASON_MEANINGS,
-    RELATION_MEANINGS,
-    SOURCE_MEANINGS,
-    WITHHELD_MEANINGS,
-    ReasonCode,
-    Relation,
-    Source,
-    WithheldCode,
-)
+from service.base.examples import ACCOUNT_ID, ARTIFACT_VERSION, OTHER_PRODUCT_ID, PRODUCT_ID
+from service.offers.reasons import REASON_MEANINGS, SOURCE_MEANINGS, WITHHELD_MEANINGS, ReasonCode, Source, WithheldCode
+from service.readmodel.relation import RELATION_MEANINGS, Relation
 
-LARGEST_LIMIT = 50
+MAX_LIMIT = 50
 DEFAULT_LIMIT = 3
-LONGEST_IDENTIFIER = 200
-MOST_ACCOUNTS = 1000
+MAX_IDENTIFIER = 200
+MAX_ACCOUNTS = 1000
 DRY_RUN = "Only look: the decision is not recorded, and has no identifier."
 
-Identifier = Annotated[str, Field(min_length=1, max_length=LONGEST_IDENTIFIER)]
+Identifier = Annotated[str, Field(min_length=1, max_length=MAX_IDENTIFIER)]
 
 
 def to_whole_number(value: object) -> object:
@@ -45,7 +37,7 @@ class AccountQuery(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     account_id: Identifier = Field(description="Your identifier of the account.", examples=[ACCOUNT_ID])
-    limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=LARGEST_LIMIT, description="How many offers to return.")
+    limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="How many offers to return.")
     dry_run: bool = Field(default=False, description=DRY_RUN)
 
 
@@ -79,7 +71,7 @@ class RecommendationRequest(BaseModel):
         "alone, and is `degraded` only if there is no good artifact.",
     )
     limit: Annotated[int, BeforeValidator(to_whole_number)] = Field(
-        default=DEFAULT_LIMIT, ge=1, le=LARGEST_LIMIT, description="How many offers to return."
+        default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="How many offers to return."
     )
     context: dict[ContextKey, ContextValue] = Field(
         default_factory=dict,
@@ -100,7 +92,7 @@ class BatchRequest(BaseModel):
     )
 
     account_ids: list[Identifier] = Field(
-        min_length=1, max_length=MOST_ACCOUNTS, description="Your identifiers of the accounts, answered in this order."
+        min_length=1, max_length=MAX_ACCOUNTS, description="Your identifiers of the accounts, answered in this order."
     )
     exclude: list[Identifier] = Field(
         default_factory=list, max_length=1000, description="Products that must not be offered to any of them."
@@ -109,7 +101,7 @@ class BatchRequest(BaseModel):
         default=None, description="Where the offers will be shown, in your own words, such as `newsletter`."
     )
     limit: Annotated[int, BeforeValidator(to_whole_number)] = Field(
-        default=DEFAULT_LIMIT, ge=1, le=LARGEST_LIMIT, description="How many offers to return for each account."
+        default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="How many offers to return for each account."
     )
     dry_run: StrictBool = Field(default=False, description=DRY_RUN)
 

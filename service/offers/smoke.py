@@ -3,10 +3,10 @@
 import numpy as np
 
 from models.artifact import NO_ROW, Content
-from service.live.state import LiveState
 from service.offers.decide import decide
-from service.offers.facts import Asked, gather
-from service.offers.shelf import Shelf
+from service.offers.facts import OfferRequest, gather
+from service.readmodel.live_state import LiveState
+from service.readmodel.product_index import ProductIndex
 
 SAMPLE_SIZE = 16
 LIMIT = 10
@@ -16,7 +16,7 @@ class SmokeTestFailure(Exception):
     """An answer came out wrong."""
 
 
-def smoke_test(shelf: Shelf) -> None:
+def smoke_test(shelf: ProductIndex) -> None:
     """Answer for some accounts and baskets; raises whatever a malformed artifact breaks, or SmokeTestFailure."""
     content = shelf.content
     n_accounts, n_products = len(content.account_ids), len(content.products.ids)
@@ -47,7 +47,7 @@ def _check_rows(content: Content, n_products: int) -> None:
             raise SmokeTestFailure("it names products that it does not hold")
 
 
-def _check_answer(shelf: Shelf, account_id: str | None, basket: list[str]) -> None:
-    decision = decide(gather(shelf, LiveState(shelf, 0), Asked(account_id, LIMIT, basket)))
+def _check_answer(shelf: ProductIndex, account_id: str | None, basket: list[str]) -> None:
+    decision = decide(gather(shelf, LiveState(shelf, 0), OfferRequest(account_id, LIMIT, basket)))
     if not all(np.isfinite(offer["score"]) for offer in decision.offers):
         raise SmokeTestFailure("it scores with numbers that are not finite")

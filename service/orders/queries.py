@@ -1,4 +1,4 @@
-"""The SQL of whole orders, as HTTP posts them. Files take the bulk path in ``service.ingestion.queries``."""
+"""The SQL of whole orders, as HTTP posts them. Files take the bulk path in ``service.storage.bulk``."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -10,12 +10,12 @@ from sqlalchemy import Connection, Table, delete, select
 
 from service.accounts.tables import Account
 from service.catalogue.tables import Product
-from service.ingestion.matching import ProductMatcher
-from service.ingestion.options import UnknownProducts
-from service.ingestion.queries import RowStatus, add_stubs, stored_ids, stored_rows, upsert_rows
-from service.ingestion.records import Stubs
-from service.live.changes import ChangeKind, ChangeLog
 from service.orders.tables import Order, OrderLine
+from service.rows.options import UnknownProducts
+from service.rows.product_matching import ProductMatcher
+from service.storage.bulk import RowStatus, add_stubs, stored_ids, stored_rows, upsert_rows
+from service.storage.changes import ChangeKind, ChangeLog
+from service.storage.records import Stubs
 
 _ACCOUNTS: Final = cast(Table, Account.__table__)
 _PRODUCTS: Final = cast(Table, Product.__table__)

@@ -3,26 +3,26 @@
 from collections import Counter
 from collections.abc import Mapping
 
-from service.ingestion.chunks import Fault
-from service.ingestion.matching import ProductMatcher, UnknownProductRejected
-from service.ingestion.money import AMOUNT_FIELDS, line_amount
-from service.ingestion.validation import Faults
+from service.base.money import AMOUNT_FIELDS, line_amount
 from service.orders.queries import Line, WholeOrder
 from service.orders.schemas import LineIn, OrderIn
+from service.rows.chunks import RowError
+from service.rows.product_matching import ProductMatcher, UnknownProductRejected
+from service.rows.validation import RowErrors
 
 
-def resolve_orders(orders: Mapping[int, OrderIn], matcher: ProductMatcher) -> tuple[dict[int, WholeOrder], Faults]:
+def resolve_orders(orders: Mapping[int, OrderIn], matcher: ProductMatcher) -> tuple[dict[int, WholeOrder], RowErrors]:
     """Resolve products and amounts; return the good orders and the faults of the others, by index."""
     good: dict[int, WholeOrder] = {}
-    faults: Faults = {}
+    faults: RowErrors = {}
     for index, order in orders.items():
         lines: list[Line] = []
-        found: list[Fault] = []
+        found: list[RowError] = []
         ordinals: Counter[str] = Counter()
         for place, line in enumerate(order.lines):
             resolved = _resolve_line(line, order.currency, matcher)
-            if isinstance(resolved, Fault):
-                found.append(Fault(f"lines.{place}.{resolved.field}", resolved.reason))
+            if isinstance(resolved, RowError):
+                found.append(RowError(f"lines.{place}.{resolved.field}", resolved.reason))
                 continue
             product_id, amount_minor = resolved
             lines.append((product_id, ordinals[product_id], line.quantity, amount_minor))
@@ -41,17 +41,17 @@ def _whole(order: OrderIn, lines: list[Line]) -> WholeOrder:
     )
 
 
-def _resolve_line(line: LineIn, currency: str | None, matcher: ProductMatcher) -> tuple[str, int | None] | Fault:
+def _resolve_line(line: LineIn, currency: str | None, matcher: ProductMatcher) -> tuple[str, int | None] | RowError:
     try:
         product_id = matcher.resolve(line.product_id)
     except UnknownProductRejected as error:
-        return Fault("product_id", str(error))
+        return RowError("product_id", str(error))
     given = {name: value for name in AMOUNT_FIELDS if (value := getattr(line, name)) is not None}
     if len(given) > 1:
-        return Fault(list(given)[1], "is given beside another amount; give one of them")
+        return RowError(list(given)[1], "is given beside another amount; give one of them")
     for name, value in given.items():
         try:
             return product_id, line_amount(name, value, line.quantity, currency)
         except ValueError as error:
-            return Fault(name, str(error))
+            return RowError(name, str(error))
     return product_id, None

@@ -6,7 +6,10 @@ from fastapi import APIRouter, Depends, Response
 from pydantic import TypeAdapter
 
 from service.auth.dependencies import require
-from service.ingestion.bulk import (
+from service.orders.queries import matcher_for, replace_orders
+from service.orders.resolve import resolve_orders
+from service.orders.schemas import OrderIn
+from service.web.bulk import (
     RESPONSES,
     BulkRows,
     UnknownProductsInQuery,
@@ -14,10 +17,7 @@ from service.ingestion.bulk import (
     bulk_response,
     validate_body,
 )
-from service.orders.queries import matcher_for, replace_orders
-from service.orders.resolve import resolve_orders
-from service.orders.schemas import OrderIn
-from service.writing import Write, Writing
+from service.web.unit_of_work import UnitOfWork, UnitOfWorkDep
 
 router = APIRouter(prefix="/v1", tags=["orders"])
 _ORDERS: Final = TypeAdapter(list[OrderIn])
@@ -31,7 +31,9 @@ _ORDERS: Final = TypeAdapter(list[OrderIn])
     responses=RESPONSES,
     openapi_extra=body_schema(OrderIn),
 )
-def import_orders(rows: BulkRows, writing: Writing, unknown_products: UnknownProductsInQuery = "match") -> Response:
+def import_orders(
+    rows: BulkRows, writing: UnitOfWorkDep, unknown_products: UnknownProductsInQuery = "match"
+) -> Response:
     """Create or replace orders, many at once: a JSON array, or one object per line as `application/x-ndjson`.
 
     An order that is sent again replaces what was stored of it: lines that are no longer in it are deleted. Accounts
@@ -41,7 +43,7 @@ def import_orders(rows: BulkRows, writing: Writing, unknown_products: UnknownPro
     valid, faults = validate_body(_ORDERS, rows)
     named = {line.product_id for order in valid.values() for line in order.lines}
 
-    def work(write: Write) -> Response:
+    def work(write: UnitOfWork) -> Response:
         good, unresolved = resolve_orders(valid, matcher_for(write.connection, named, unknown_products))
         statuses = replace_orders(write.connection, list(good.values()), write.now, write.changes)
         return bulk_response("order_id", rows, {index: valid[index] for index in good}, statuses, faults | unresolved)

@@ -4,9 +4,8 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from service.ingestion.fields import (
+from service.rows.field_types import (
     Identifier,
-    Moment,
     OptionalCurrency,
     OptionalIdentifier,
     OptionalMinor,
@@ -14,6 +13,7 @@ from service.ingestion.fields import (
     OptionalText,
     Quantity,
     Status,
+    Timestamp,
 )
 
 
@@ -48,7 +48,7 @@ class OrderIn(BaseModel):
 
     order_id: Identifier = Field(description="Your own identifier of the order.")
     account_id: OptionalIdentifier = Field(default=None, description="Who bought; left out for a guest.")
-    ordered_at: Moment = Field(description="ISO 8601 time, UTC unless it names an offset; or epoch seconds.")
+    ordered_at: Timestamp = Field(description="ISO 8601 time, UTC unless it names an offset; or epoch seconds.")
     currency: OptionalCurrency = Field(default=None, description="ISO 4217 code of the amounts.")
     status: Status = Field(default="placed", description="A cancelled order counts as never made.")
     lines: list[LineIn] = Field(min_length=1, max_length=10_000, description="What was bought or returned.")
@@ -61,7 +61,7 @@ LINE_FIELDS: Final[dict[str, TypeAdapter[list[object]]]] = {
         "order_id": Identifier,
         "account_id": OptionalIdentifier,
         "product_id": Identifier,
-        "ordered_at": Moment,
+        "ordered_at": Timestamp,
         "quantity": Quantity,
         "amount_minor": OptionalMinor,
         "amount": OptionalMoney,

@@ -6,9 +6,9 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from service.registry.errors import RegistryUnreadable
-from service.registry.store import ArtifactStore
-from service.settings import Settings
+from service.base.settings import Settings
+from service.sync.artifact_store import ArtifactStore
+from service.sync.errors import RegistryUnreadable
 
 app = typer.Typer(help="List, show, activate and roll back trained artifacts.", no_args_is_help=True)
 

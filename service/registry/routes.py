@@ -10,14 +10,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from models.artifact import Manifest
 from service.auth.dependencies import require
-from service.conditional import conditional_response
-from service.examples import ARTIFACT_VERSION
-from service.hot_route import JsonResponse
-from service.openapi_parts import NOT_MODIFIED, problems
-from service.registry.errors import RegistryUnreadable
+from service.base.examples import ARTIFACT_VERSION
 from service.registry.schemas import ArtifactDetail, ArtifactOut, ArtifactPage, ArtifactState
-from service.registry.store import Listed
-from service.state import State
+from service.server.state import State
+from service.sync.artifact_store import Listed
+from service.sync.errors import RegistryUnreadable
+from service.web.etag import etag_response
+from service.web.fast_route import JsonResponse
+from service.web.openapi_parts import NOT_MODIFIED, problems
 
 router = APIRouter(prefix="/v1/artifacts", tags=["artifacts"])
 read = Depends(require("read"))
@@ -45,7 +45,7 @@ def list_artifacts(
     page = list(islice(following, limit + 1))
     artifacts = [_artifact(listed, state) for listed in page[:limit]]
     next_cursor = page[limit - 1].version if len(page) > limit else None
-    return conditional_response(request, {"artifacts": artifacts, "next_cursor": next_cursor})
+    return etag_response(request, {"artifacts": artifacts, "next_cursor": next_cursor})
 
 
 @router.get(
@@ -69,7 +69,7 @@ def get_artifact(request: Request, version: VersionInPath) -> Response:
         "library_versions": manifest.library_versions,
         "report": orjson.loads(report),
     }
-    return conditional_response(request, body)
+    return etag_response(request, body)
 
 
 @router.post(

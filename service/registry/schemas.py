@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from service.examples import ARTIFACT_VERSION
+from service.base.examples import ARTIFACT_VERSION
 
 
 class ArtifactState(StrEnum):

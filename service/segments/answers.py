@@ -7,9 +7,10 @@ from typing import Any
 
 from models.artifact.measures import share_with_interval
 from service.accounts.value import number, whole
-from service.catalogue.cursors import encode_position, read_place
-from service.segments.book import RULE_FAMILY, Segment, SegmentBook, as_date
-from service.segments.roll import Members
+from service.base.clock import as_date
+from service.base.pagination import encode_position, read_place
+from service.readmodel.ranked_accounts import SegmentMembers
+from service.readmodel.segment_catalog import RULE_FAMILY, Segment, SegmentCatalog
 
 SUMMARY = ("size", "share_of_accounts", "revenue_minor", "share_of_revenue", "churn_risk", "value_ahead")
 EXAMPLES = 10
@@ -21,7 +22,7 @@ NEWCOMER = {
 SNAPSHOT = (*SUMMARY, "margin_minor", "orders", "average_order_value_minor", "retention")
 
 
-def describe_all(book: SegmentBook, family: str | None) -> dict[str, Any]:
+def describe_all(book: SegmentCatalog, family: str | None) -> dict[str, Any]:
     """Describe every segment, or those of one family."""
     return {
         "as_of": as_date(book.as_of_day),
@@ -38,14 +39,14 @@ def summary_of(segment: Segment) -> dict[str, Any]:
     return named | {name: segment.measured[name] for name in SUMMARY}
 
 
-def describe_segment(book: SegmentBook, segment: Segment) -> dict[str, Any]:
+def describe_segment(book: SegmentCatalog, segment: Segment) -> dict[str, Any]:
     """Describe one segment in full."""
     told = {"as_of": as_date(book.as_of_day), "artifact_version": book.version, **book.value_terms}
     more = {"movement": movement_of(book, segment), "definition": definition_of(segment), "traits": segment.traits}
     return summary_of(segment) | segment.measured | told | more
 
 
-def describe_preview(book: SegmentBook, members: Members) -> dict[str, Any]:
+def describe_preview(book: SegmentCatalog, members: SegmentMembers) -> dict[str, Any]:
     """Describe who a rule is true of."""
     segment = book.measure(members)
     rows, _ = book.accounts(segment, 0, EXAMPLES)
@@ -66,7 +67,7 @@ def definition_of(segment: Segment) -> dict[str, Any] | None:
     }
 
 
-def movement_of(book: SegmentBook, segment: Segment) -> dict[str, Any] | None:
+def movement_of(book: SegmentCatalog, segment: Segment) -> dict[str, Any] | None:
     """Tell who came and went since the snapshot before."""
     moves = book.moves(segment)
     if moves is None:
@@ -84,7 +85,7 @@ def movement_of(book: SegmentBook, segment: Segment) -> dict[str, Any] | None:
     }
 
 
-def page_of_accounts(book: SegmentBook, segment: Segment, cursor: str | None, limit: int) -> dict[str, Any]:
+def page_of_accounts(book: SegmentCatalog, segment: Segment, cursor: str | None, limit: int) -> dict[str, Any]:
     """List a segment's accounts from a cursor on, the most valuable first; raises InvalidCursor.
 
     A cursor holds within one artifact: in another, accounts stand elsewhere.
@@ -102,7 +103,7 @@ def page_of_accounts(book: SegmentBook, segment: Segment, cursor: str | None, li
     return {"items": items, "next_cursor": encode_position(tag, book.mark_of(segment, end)) if has_more else None}
 
 
-def describe_account(book: SegmentBook, row: int, since: int | None) -> dict[str, Any]:
+def describe_account(book: SegmentCatalog, row: int, since: int | None) -> dict[str, Any]:
     """Describe an account in a list of accounts."""
     customers = book.content.customers
     last = int(customers.last_day[row])
@@ -118,7 +119,7 @@ def describe_account(book: SegmentBook, row: int, since: int | None) -> dict[str
 
 
 def describe_over_time(
-    book: SegmentBook, segment: Segment, interval: str, begin: date | None, end: date | None
+    book: SegmentCatalog, segment: Segment, interval: str, begin: date | None, end: date | None
 ) -> dict[str, Any]:
     """Describe a segment's periods and snapshots that begin on or after one day, and before another."""
 
@@ -137,7 +138,7 @@ def describe_over_time(
     }
 
 
-def _periods(book: SegmentBook, segment: Segment, interval: str, has_margins: bool) -> Iterator[dict[str, Any]]:
+def _periods(book: SegmentCatalog, segment: Segment, interval: str, has_margins: bool) -> Iterator[dict[str, Any]]:
     starts, counts = book.series(segment, interval)
     days: Sequence[int] = [*starts.tolist(), next_start(int(starts[-1]), interval)] if len(starts) else []
     active_before = 0

@@ -1,15 +1,6 @@
 """What can be wrong with a request about segments."""
 
-from service.errors import DomainError
-
-
-class UnknownSegment(DomainError):
-    """No segment has this id."""
-
-    code = "unknown-segment"
-
-    def __init__(self, segment_id: str) -> None:
-        super().__init__(f"There is no segment {segment_id!r}. GET /v1/segments lists those that there are.")
+from service.base.errors import DomainError
 
 
 class NothingLearned(DomainError):

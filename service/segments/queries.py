@@ -8,12 +8,13 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from service.accounts.tables import Account
-from service.segments.errors import SegmentExists, TooManySegments, UnknownSegment
-from service.segments.roll import Definition
-from service.segments.rules import BoundedRule
+from service.readmodel.errors import UnknownSegment
+from service.readmodel.ranked_accounts import Definition
+from service.readmodel.rule_grammar import BoundedRule
+from service.segments.errors import SegmentExists, TooManySegments
 from service.segments.tables import DefinedSegment
 
-MOST_DEFINED: Final = 200
+MAX_DEFINED: Final = 200
 IDS_PER_QUERY: Final = 1000
 RULE: Final[TypeAdapter[Any]] = TypeAdapter(BoundedRule)
 
@@ -33,8 +34,8 @@ def add_segment(connection: Connection, definition: Definition, by: str, now: da
     """Store a segment; raises SegmentExists or TooManySegments."""
     if definitions(connection, [definition.id]):
         raise SegmentExists(definition.id)
-    if (connection.scalar(select(func.count()).select_from(DefinedSegment)) or 0) >= MOST_DEFINED:
-        raise TooManySegments(MOST_DEFINED)
+    if (connection.scalar(select(func.count()).select_from(DefinedSegment)) or 0) >= MAX_DEFINED:
+        raise TooManySegments(MAX_DEFINED)
     times = {"created_at": now, "created_by": by, "updated_at": now, "updated_by": by}
     connection.execute(insert(DefinedSegment), {"segment_id": definition.id, **_columns(definition), **times})
 

@@ -10,19 +10,13 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from models.artifact.segments import slug
 from service.auth.dependencies import require
 from service.auth.keys import Principal
-from service.dependencies import ReadSession
-from service.hot_route import JsonResponse
-from service.ingestion.fields import NO_NUL
-from service.live.changes import ChangeKind
-from service.live.waiting import caught_up
-from service.openapi_parts import NOT_MODIFIED, problems
-from service.polled import polled_response
+from service.readmodel.ranked_accounts import Definition
+from service.readmodel.rule_grammar import reads_attributes
+from service.readmodel.segment_catalog import SegmentCatalog
+from service.rows.field_types import NO_NUL
 from service.segments import answers
-from service.segments.book import SegmentBook
 from service.segments.errors import BuiltInSegment, NothingLearned
 from service.segments.queries import add_segment, attributes_of, remove_segment, replace_segment
-from service.segments.roll import Definition
-from service.segments.rules import reads_attributes
 from service.segments.schemas import (
     Interval,
     NewSegment,
@@ -34,13 +28,19 @@ from service.segments.schemas import (
     SegmentPage,
     SegmentPreview,
 )
-from service.writing import WRITE_PROBLEM_CODES, WRITTEN_HEADERS, Write, Writing
+from service.storage.changes import ChangeKind
+from service.web.dependencies import ReadSession
+from service.web.fast_route import JsonResponse
+from service.web.openapi_parts import NOT_MODIFIED, problems
+from service.web.read_your_writes import wait_for_min_sequence
+from service.web.response_cache import cached_response
+from service.web.unit_of_work import WRITE_PROBLEM_CODES, WRITTEN_HEADERS, UnitOfWork, UnitOfWorkDep
 
 SegmentInPath = Annotated[str, Path(max_length=200, pattern=NO_NUL, examples=["rfm.champions"])]
 Cursor = Annotated[str | None, Query(max_length=2000, description="`next_cursor` of the page before.")]
 router = APIRouter(prefix="/v1/segments", tags=["segments"])
 Writer = Annotated[Principal, Depends(require("write"))]
-READ: Final = [Depends(require("read")), Depends(caught_up)]
+READ: Final = [Depends(require("read")), Depends(wait_for_min_sequence)]
 DEFINE_PROBLEM_CODES: Final = ("nothing-learned", "segment-exists", "too-many-segments")
 PROBLEM_CODES: Final = (
     "key-missing",
@@ -52,12 +52,12 @@ PROBLEM_CODES: Final = (
 )
 
 
-def book_in_use(request: Request) -> SegmentBook:
+def book_in_use(request: Request) -> SegmentCatalog:
     """Return what is told of segments now; raises NothingLearned."""
     live = request.app.state.nextoffer.holder.live
     if live is None or live.is_fallback:
         raise NothingLearned
-    book: SegmentBook = live.book
+    book: SegmentCatalog = live.book
     return book
 
 
@@ -79,7 +79,7 @@ def list_segments(
     largest accounts that make 80 % together; B: up to 95 %; C), `trend` (growing, steady, falling), `strategic`
     (declared by `is_strategic` of an account), and `all`.
     """
-    return polled_response(request, lambda: answers.describe_all(book_in_use(request), family))
+    return cached_response(request, lambda: answers.describe_all(book_in_use(request), family))
 
 
 @router.post(
@@ -91,7 +91,7 @@ def list_segments(
     dependencies=[Depends(require("write"))],
     responses={201: {"headers": WRITTEN_HEADERS}, **problems(*WRITE_PROBLEM_CODES, *DEFINE_PROBLEM_CODES)},
 )
-def create_segment(segment: NewSegment, writing: Writing, request: Request, by: Writer) -> Response:
+def create_segment(segment: NewSegment, writing: UnitOfWorkDep, request: Request, by: Writer) -> Response:
     """Define a segment by a rule over the profile. Its id is `custom.` and the slug.
 
     A rule is an object with one of these keys: `all` and `any` (lists of rules), `not` (a rule), `field` (a figure of
@@ -104,7 +104,7 @@ def create_segment(segment: NewSegment, writing: Writing, request: Request, by: 
     definition = Definition(segment_id, segment.name, segment.description, segment.rule)
     book = book_in_use(request)
 
-    def work(write: Write) -> Response:
+    def work(write: UnitOfWork) -> Response:
         add_segment(write.connection, definition, by.key_id, write.now)
         return defined(write, book, definition, 201)
 
@@ -123,14 +123,14 @@ def create_segment(segment: NewSegment, writing: Writing, request: Request, by: 
     },
 )
 def replace_defined_segment(
-    segment_id: SegmentInPath, segment: SegmentIn, writing: Writing, request: Request, by: Writer
+    segment_id: SegmentInPath, segment: SegmentIn, writing: UnitOfWorkDep, request: Request, by: Writer
 ) -> Response:
     """Change name, description and rule of a segment that people defined."""
     refuse_built_in(segment_id)
     definition = Definition(segment_id, segment.name, segment.description, segment.rule)
     book = book_in_use(request)
 
-    def work(write: Write) -> Response:
+    def work(write: UnitOfWork) -> Response:
         replace_segment(write.connection, definition, by.key_id, write.now)
         return defined(write, book, definition, 200)
 
@@ -148,11 +148,11 @@ def replace_defined_segment(
         **problems(*WRITE_PROBLEM_CODES, "unknown-segment", "built-in-segment"),
     },
 )
-def delete_segment(segment_id: SegmentInPath, writing: Writing) -> Response:
+def delete_segment(segment_id: SegmentInPath, writing: UnitOfWorkDep) -> Response:
     """Delete a segment that people defined. Its snapshots stay in the artifacts."""
     refuse_built_in(segment_id)
 
-    def work(write: Write) -> Response:
+    def work(write: UnitOfWork) -> Response:
         remove_segment(write.connection, segment_id)
         write.changes.touch(ChangeKind.SEGMENTS, [segment_id])
         return Response(status_code=204)
@@ -183,7 +183,7 @@ def refuse_built_in(segment_id: str) -> None:
         raise BuiltInSegment(segment_id)
 
 
-def defined(write: Write, book: SegmentBook, definition: Definition, status: int) -> Response:
+def defined(write: UnitOfWork, book: SegmentCatalog, definition: Definition, status: int) -> Response:
     """Answer with a segment as it will be measured once the write is felt."""
     write.changes.touch(ChangeKind.SEGMENTS, [definition.id])
     connection = write.connection
@@ -211,7 +211,7 @@ def get_segment(request: Request, segment_id: SegmentInPath) -> Response:
         book = book_in_use(request)
         return answers.describe_segment(book, book.find(segment_id))
 
-    return polled_response(request, make)
+    return cached_response(request, make)
 
 
 @router.get(
@@ -234,7 +234,7 @@ def list_segment_accounts(
         book = book_in_use(request)
         return answers.page_of_accounts(book, book.find(segment_id), cursor, limit)
 
-    return polled_response(request, make)
+    return cached_response(request, make)
 
 
 @router.get(
@@ -260,4 +260,4 @@ def get_segment_metrics(
         book = book_in_use(request)
         return answers.describe_over_time(book, book.find(segment_id), interval, begin, end)
 
-    return polled_response(request, make)
+    return cached_response(request, make)

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.ingestion.fields import NO_NUL
-from service.segments.rules import BoundedRule
+from service.readmodel.rule_grammar import BoundedRule
+from service.readmodel.segment_catalog import SegmentKind
+from service.rows.field_types import NO_NUL
 
 SEGMENT_EXAMPLE: Final[dict[str, Any]] = {
     "name": "Large and slipping away",
@@ -24,14 +25,6 @@ SEGMENT_EXAMPLE: Final[dict[str, Any]] = {
         ]
     },
 }
-
-
-class SegmentKind(StrEnum):
-    """Where a segment comes from."""
-
-    BUILT_IN = "built_in"
-    LEARNED = "learned"
-    RULE = "rule"
 
 
 class Interval(StrEnum):

@@ -7,18 +7,19 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.catalogue.cursors import encode_position, read_place
-from service.live.state import LiveState
-from service.offers.shelf import Shelf
-from service.segments.book import Segment, SegmentBook, as_date
+from service.base.clock import as_date
+from service.base.pagination import encode_position, read_place
+from service.readmodel.live_state import LiveState
+from service.readmodel.product_index import ProductIndex
+from service.readmodel.segment_catalog import Segment, SegmentCatalog
 from service.targets.schemas import Basis
 
-MOST_RANKED: Final = 64
+MAX_RANKED: Final = 64
 """Products whose accounts stay ranked in memory."""
 NOBODY: Final = np.empty(0, dtype=np.int32)
 
 
-class Sold(NamedTuple):
+class TargetProduct(NamedTuple):
     """What is told of a product. row: in the artifact; None for a product that is new since the training."""
 
     product_id: str
@@ -31,13 +32,13 @@ class Sold(NamedTuple):
     row: int | None
 
 
-def sold_of(shelf: Shelf, product_id: str) -> Sold | None:
+def target_product_of(shelf: ProductIndex, product_id: str) -> TargetProduct | None:
     """Return a product that the artifact knows, as it is now."""
     row = shelf.row_of(product_id)
     if row is None:
         return None
     products, card = shelf.content.products, shelf.cards[row]
-    return Sold(
+    return TargetProduct(
         product_id=product_id,
         name=card.name,
         category=products.categories[row] or None,
@@ -53,7 +54,7 @@ def sold_of(shelf: Shelf, product_id: str) -> Sold | None:
 class Targeting:
     """One artifact's accounts in the order in which they are asked."""
 
-    book: SegmentBook
+    book: SegmentCatalog
     _ranked: dict[str, "Ranking"] = field(default_factory=dict)
 
     @cached_property
@@ -69,7 +70,7 @@ class Targeting:
         everyone = members[0] if len(members) else np.arange(len(self.factors), dtype=np.int32)
         return np.asarray(everyone[np.argsort(-self.factors[everyone], kind="stable")], dtype=np.int32)
 
-    def rate_of(self, product: Sold) -> float:
+    def rate_of(self, product: TargetProduct) -> float:
         """P(the average account buys a product that is none of its candidates)."""
         content = self.book.content
         if product.row is not None:
@@ -78,16 +79,16 @@ class Targeting:
         place = names.index(product.category) if product.category in names else -1
         return float(content.propensities.category_rates[place])
 
-    def ranked(self, product: Sold) -> "Ranking":
+    def ranked(self, product: TargetProduct) -> "Ranking":
         """Return every account that owned nothing of a product at training, the most likely first."""
         known = self._ranked.get(product.product_id)
         if known is None or known.category != product.category:
-            if len(self._ranked) >= MOST_RANKED:
+            if len(self._ranked) >= MAX_RANKED:
                 self._ranked.clear()
             known = self._ranked[product.product_id] = self._rank(product)
         return known
 
-    def _rank(self, product: Sold) -> "Ranking":
+    def _rank(self, product: TargetProduct) -> "Ranking":
         listed, likely = NOBODY, np.empty(0, dtype=np.float32)
         if product.row is not None:
             listed, likely = self.book.content.propensities.targets_of(product.row)
@@ -110,7 +111,12 @@ class Ranking(NamedTuple):
 
 
 def page_of_targets(
-    targeting: Targeting, state: LiveState, product: Sold, segment: Segment | None, cursor: str | None, limit: int
+    targeting: Targeting,
+    state: LiveState,
+    product: TargetProduct,
+    segment: Segment | None,
+    cursor: str | None,
+    limit: int,
 ) -> dict[str, Any]:
     """List a product's targets from a cursor on; raises InvalidCursor."""
     book = targeting.book
@@ -146,7 +152,7 @@ def page_of_targets(
 
 
 def describe_target(
-    book: SegmentBook, state: LiveState, product: Sold, ranking: Ranking, at: int
+    book: SegmentCatalog, state: LiveState, product: TargetProduct, ranking: Ranking, at: int
 ) -> dict[str, Any] | None:
     """Describe an account; None where it owns the product, or objects to marketing."""
     row, likely = int(ranking.rows[at]), float(ranking.likely[at])

@@ -7,20 +7,20 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from service.auth.dependencies import require
 from service.catalogue.queries import find_product
 from service.catalogue.routes import ProductInPath
-from service.conditional import conditional_response
-from service.database import session_scope
-from service.dependencies import refuse_while_away
-from service.ingestion.fields import NO_NUL
-from service.live.waiting import caught_up
-from service.openapi_parts import NOT_MODIFIED, problems
+from service.rows.field_types import NO_NUL
 from service.segments.routes import Cursor
-from service.targets.answers import Sold, page_of_targets, sold_of
-from service.targets.pitch import page_of_unpitched
-from service.targets.schemas import DoNotPitch, PitchReason, ProductTargets
+from service.storage.database import session_scope
+from service.targets.answers import TargetProduct, page_of_targets, target_product_of
+from service.targets.exclusions import page_of_unpitched
+from service.targets.schemas import DoNotPitch, ExclusionReason, ProductTargets
+from service.web.dependencies import refuse_while_away
+from service.web.etag import etag_response
+from service.web.openapi_parts import NOT_MODIFIED, problems
+from service.web.read_your_writes import wait_for_min_sequence
 from service.whitespace.routes import in_use
 
 router = APIRouter(prefix="/v1", tags=["targets"])
-READ: Final = [Depends(require("read")), Depends(caught_up)]
+READ: Final = [Depends(require("read")), Depends(wait_for_min_sequence)]
 PROBLEM_CODES: Final = (
     "key-missing", "key-invalid", "scope-missing", "nothing-learned", "request-invalid", "sequence-not-reached",
     "invalid-cursor",
@@ -53,17 +53,17 @@ def list_targets(
     and who objects to marketing, is left out.
     """
     live = in_use(request)
-    product = sold_of(live.shelf, product_id) or new_product(request, product_id)
+    product = target_product_of(live.shelf, product_id) or new_product(request, product_id)
     chosen = None if segment is None else live.book.find(segment)
-    return conditional_response(request, page_of_targets(live.targeting, live.state, product, chosen, cursor, limit))
+    return etag_response(request, page_of_targets(live.targeting, live.state, product, chosen, cursor, limit))
 
 
-def new_product(request: Request, product_id: str) -> Sold:
+def new_product(request: Request, product_id: str) -> TargetProduct:
     """Return a product that is new since the training; raises UnknownProduct."""
     refuse_while_away(request.app.state.nextoffer)
     with session_scope(request.app.state.read_sessions) as session:
         found = find_product(session, product_id)
-        return Sold(
+        return TargetProduct(
             product_id=product_id,
             name=found.name,
             category=found.category,
@@ -85,7 +85,7 @@ def new_product(request: Request, product_id: str) -> Sold:
 )
 def list_do_not_pitch(
     request: Request,
-    reason: Annotated[PitchReason | None, Query(description="Only accounts with this reason.")] = None,
+    reason: Annotated[ExclusionReason | None, Query(description="Only accounts with this reason.")] = None,
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Response:
@@ -95,4 +95,4 @@ def list_do_not_pitch(
     """
     live = in_use(request)
     now = request.app.state.nextoffer.now()
-    return conditional_response(request, page_of_unpitched(live.pitch, live.state, now, reason, cursor, limit))
+    return etag_response(request, page_of_unpitched(live.pitch, live.state, now, reason, cursor, limit))

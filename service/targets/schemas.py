@@ -47,7 +47,7 @@ class ProductTargets(BaseModel):
     next_cursor: str | None = Field(description="Pass as `cursor` for the next page; null on the last.")
 
 
-class PitchReason(StrEnum):
+class ExclusionReason(StrEnum):
     """Why not to ask an account."""
 
     OBJECTS = "objects-to-marketing"
@@ -56,18 +56,18 @@ class PitchReason(StrEnum):
     UNPROFITABLE = "unprofitable"
 
 
-class PitchReasonOut(BaseModel):
+class ExclusionReasonOut(BaseModel):
     """One reason, with the figure that it rests on."""
 
-    code: PitchReason
+    code: ExclusionReason
     text: str
 
 
-class NotPitched(BaseModel):
+class ExcludedAccount(BaseModel):
     """One account that should not be asked now."""
 
     account_id: str
-    reasons: list[PitchReasonOut]
+    reasons: list[ExclusionReasonOut]
 
 
 class DoNotPitch(BaseModel):
@@ -75,6 +75,6 @@ class DoNotPitch(BaseModel):
 
     as_of: date
     artifact_version: str
-    counts: dict[PitchReason, int] = Field(description="Accounts by reason; one may have several.")
-    items: list[NotPitched]
+    counts: dict[ExclusionReason, int] = Field(description="Accounts by reason; one may have several.")
+    items: list[ExcludedAccount]
     next_cursor: str | None = Field(description="Pass as `cursor` for the next page; null on the last.")

@@ -8,19 +8,21 @@ from numpy.typing import NDArray
 from models.artifact.customers import NOT_SEGMENTED
 from models.artifact.groups import NO_GROUP
 from service.accounts.errors import UnknownAccount
-from service.deals.pipeline import OpenDeal
-from service.ingestion.money import from_minor
-from service.live.state import LiveState
-from service.segments.book import as_date
+from service.base.clock import as_date
+from service.base.money import from_minor
+from service.readmodel.deals import OpenDeal
+from service.readmodel.live_state import LiveState
+from service.readmodel.whitespace import WhitespaceDimension, WhitespaceIndex
 from service.whitespace.answers import EVERYONE, describe_basis, rows_in_pipeline
-from service.whitespace.rooms import Rooms, Wing
 from service.whitespace.schemas import LineStatus
 
-MOST_NAMED: Final = 5
+MAX_NAMED: Final = 5
 RANK: Final = {LineStatus.GAP: 0, LineStatus.PIPELINE: 1, LineStatus.OWNED: 2, LineStatus.NOT_ELIGIBLE: 3}
 
 
-def describe_account(rooms: Rooms, wing: Wing, state: LiveState, account_id: str) -> dict[str, Any]:
+def describe_account(
+    rooms: WhitespaceIndex, wing: WhitespaceDimension, state: LiveState, account_id: str
+) -> dict[str, Any]:
     """Describe every row for one account: gaps first, the most expected first. Raises UnknownAccount."""
     row = rooms.book.content.account_ids.row_of(account_id)
     if row is None and not state.knows(account_id):
@@ -39,7 +41,7 @@ def describe_account(rooms: Rooms, wing: Wing, state: LiveState, account_id: str
     return describe_basis(rooms, wing) | {"account_id": account_id, "items": told}
 
 
-def owned_rows(wing: Wing, state: LiveState, account_id: str, row: int | None) -> NDArray[np.bool_]:
+def owned_rows(wing: WhitespaceDimension, state: LiveState, account_id: str, row: int | None) -> NDArray[np.bool_]:
     """Bool (G,): what an account owns something of, now."""
     live = state.accounts.get(account_id)
     owned = np.zeros(len(wing.names), dtype=np.bool_)
@@ -52,7 +54,7 @@ def owned_rows(wing: Wing, state: LiveState, account_id: str, row: int | None) -
 
 
 def describe_row(
-    wing: Wing,
+    wing: WhitespaceDimension,
     state: LiveState,
     account_id: str,
     row: int | None,
@@ -84,7 +86,7 @@ def describe_row(
     }
 
 
-def owned_reason(wing: Wing, row: int | None, place: int) -> str:
+def owned_reason(wing: WhitespaceDimension, row: int | None, place: int) -> str:
     """Say since when, and how much."""
     holdings = wing.room.holdings
     if row is not None:
@@ -101,14 +103,14 @@ def owned_reason(wing: Wing, row: int | None, place: int) -> str:
 def pipeline_reason(deals: list[OpenDeal]) -> str:
     """Say which deals are open."""
     told = []
-    for deal in deals[:MOST_NAMED]:
+    for deal in deals[:MAX_NAMED]:
         value = "" if deal.value_minor is None else f", {from_minor(deal.value_minor, deal.currency)}"
         told.append(f"deal {deal.deal_id} on {deal.product_id} ({deal.stage}{value})")
-    more = f"; and {len(deals) - MOST_NAMED} more" if len(deals) > MOST_NAMED else ""
+    more = f"; and {len(deals) - MAX_NAMED} more" if len(deals) > MAX_NAMED else ""
     return f"Open: {'; '.join(told)}{more}."
 
 
-def gap_reason(wing: Wing, row: int | None, place: int) -> str:
+def gap_reason(wing: WhitespaceDimension, row: int | None, place: int) -> str:
     """Say what share of the accounts that are like it own something of a row."""
     book = wing.book
     code = NOT_SEGMENTED if row is None else int(book.content.customers.rfm_segment[row])

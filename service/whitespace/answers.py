@@ -5,22 +5,23 @@ from typing import Any, Final
 
 import numpy as np
 
-from models.artifact import Cells
+from models.artifact import CellTotals
 from models.artifact.measures import NORMAL_95, WINDOW_DAYS, share_with_interval
 from service.accounts.value import whole
-from service.catalogue.cursors import encode_position, read_place
-from service.live.state import LiveState
-from service.segments.book import RULE_FAMILY, Segment, SegmentBook, as_date
+from service.base.clock import as_date
+from service.base.pagination import encode_position, read_place
+from service.readmodel.live_state import LiveState
+from service.readmodel.segment_catalog import RULE_FAMILY, Segment, SegmentCatalog
+from service.readmodel.whitespace import WhitespaceDimension, WhitespaceIndex
 from service.whitespace.errors import UnknownFamily
-from service.whitespace.rooms import Rooms, Wing
 
-LEAST_COMPARABLE: Final = 30
+MIN_COMPARABLE: Final = 30
 NOBODY: Final = np.empty(0, dtype=np.int32)
 OVERLAPPING: Final = (RULE_FAMILY["id"],)
 EVERYONE: Final = "all.accounts"
 
 
-def describe_basis(rooms: Rooms, wing: Wing) -> dict[str, Any]:
+def describe_basis(rooms: WhitespaceIndex, wing: WhitespaceDimension) -> dict[str, Any]:
     """Tell what every figure rests on."""
     return {
         "as_of": as_date(rooms.book.as_of_day),
@@ -34,7 +35,7 @@ def describe_basis(rooms: Rooms, wing: Wing) -> dict[str, Any]:
     }
 
 
-def describe_map(rooms: Rooms, wing: Wing, family: str) -> dict[str, Any]:
+def describe_map(rooms: WhitespaceIndex, wing: WhitespaceDimension, family: str) -> dict[str, Any]:
     """Describe every row by every segment of a family; raises UnknownFamily."""
     book = rooms.book
     columns = segments_of_family(book, family)
@@ -49,7 +50,7 @@ def describe_map(rooms: Rooms, wing: Wing, family: str) -> dict[str, Any]:
     }
 
 
-def segments_of_family(book: SegmentBook, family: str) -> list[Segment]:
+def segments_of_family(book: SegmentCatalog, family: str) -> list[Segment]:
     """Return the segments of a family; raises UnknownFamily."""
     found = [segment for segment in book.segments() if segment.family == family]
     known = [one["id"] for one in (*book.families, RULE_FAMILY)]
@@ -59,18 +60,18 @@ def segments_of_family(book: SegmentBook, family: str) -> list[Segment]:
 
 
 def describe_row(
-    rooms: Rooms,
-    wing: Wing,
+    rooms: WhitespaceIndex,
+    wing: WhitespaceDimension,
     place: int,
     columns: Sequence[Segment],
-    cells: Sequence[Cells],
-    everyone: Cells,
-    rest: Cells | None,
+    cells: Sequence[CellTotals],
+    everyone: CellTotals,
+    rest: CellTotals | None,
 ) -> dict[str, Any]:
     """Describe one line or category. rest: of accounts in none of the columns; None where columns may overlap."""
     sizes = [segment.known_size for segment in columns]
     shares = [
-        int(cell.owners[0, place]) / size if size >= LEAST_COMPARABLE else -1.0
+        int(cell.owners[0, place]) / size if size >= MIN_COMPARABLE else -1.0
         for cell, size in zip(cells, sizes, strict=True)
     ]
     best = int(np.argmax(shares)) if shares and max(shares) >= 0 else None
@@ -92,20 +93,26 @@ def describe_row(
     }
 
 
-def subtract(everyone: Cells, cells: Sequence[Cells]) -> Cells:
+def subtract(everyone: CellTotals, cells: Sequence[CellTotals]) -> CellTotals:
     """Return what is left of all accounts beside segments that share none."""
-    return Cells(
+    return CellTotals(
         *(
             np.maximum(getattr(everyone, name) - sum(getattr(cell, name) for cell in cells), 0)
             if name != "revenue_minor"
             else getattr(everyone, name) - sum(getattr(cell, name) for cell in cells)
-            for name in Cells.__dataclass_fields__
+            for name in CellTotals.__dataclass_fields__
         )
     )
 
 
 def describe_cell(
-    rooms: Rooms, wing: Wing, place: int, segment_id: str, size: int, cell: Cells, best: tuple[str | None, float | None]
+    rooms: WhitespaceIndex,
+    wing: WhitespaceDimension,
+    place: int,
+    segment_id: str,
+    size: int,
+    cell: CellTotals,
+    best: tuple[str | None, float | None],
 ) -> dict[str, Any]:
     """Describe one segment's room for one row. best: the comparable segment that owns it most, and its share."""
     owners = int(cell.owners[0, place])
@@ -132,7 +139,7 @@ def describe_cell(
     }
 
 
-def describe_money(wing: Wing, cell: Cells, place: int | slice, n: int) -> dict[str, Any]:
+def describe_money(wing: WhitespaceDimension, cell: CellTotals, place: int | slice, n: int) -> dict[str, Any]:
     """Tell expected money with its interval; of several rows together, their sum."""
     expected, variance = float(cell.expected_minor[0, place].sum()), float(cell.variance[0, place].sum())
     half = (NORMAL_95**2 * variance + (wing.level_error * expected) ** 2) ** 0.5
@@ -144,7 +151,7 @@ def describe_money(wing: Wing, cell: Cells, place: int | slice, n: int) -> dict[
     }
 
 
-def describe_totals(book: SegmentBook, wing: Wing, everyone: Cells) -> dict[str, Any]:
+def describe_totals(book: SegmentCatalog, wing: WhitespaceDimension, everyone: CellTotals) -> dict[str, Any]:
     """Tell what the rows add up to, and what known accounts bought beside them."""
     measured = book.find(EVERYONE).measured
     revenue, accounts = int(measured["revenue_minor"]), len(book.content.account_ids)
@@ -157,7 +164,13 @@ def describe_totals(book: SegmentBook, wing: Wing, everyone: Cells) -> dict[str,
 
 
 def page_of_cell(
-    rooms: Rooms, wing: Wing, state: LiveState, row: str, segment: Segment, cursor: str | None, limit: int
+    rooms: WhitespaceIndex,
+    wing: WhitespaceDimension,
+    state: LiveState,
+    row: str,
+    segment: Segment,
+    cursor: str | None,
+    limit: int,
 ) -> dict[str, Any]:
     """List who is behind a cell, the most expected first; raises UnknownRow or InvalidCursor."""
     place = wing.place_of(row)
@@ -181,7 +194,9 @@ def page_of_cell(
     }
 
 
-def describe_account_in_cell(wing: Wing, state: LiveState, row: int, place: int) -> dict[str, Any] | None:
+def describe_account_in_cell(
+    wing: WhitespaceDimension, state: LiveState, row: int, place: int
+) -> dict[str, Any] | None:
     """Describe an account that owns nothing of a row; None where it bought of it since, or objects to marketing."""
     content = wing.book.content
     account_id = content.account_ids.texts[row]
@@ -199,7 +214,7 @@ def describe_account_in_cell(wing: Wing, state: LiveState, row: int, place: int)
     }
 
 
-def rows_in_pipeline(wing: Wing, state: LiveState, account_id: str) -> dict[int, list[Any]]:
+def rows_in_pipeline(wing: WhitespaceDimension, state: LiveState, account_id: str) -> dict[int, list[Any]]:
     """Return an account's open deals by the row that their products are in."""
     found: dict[int, list[Any]] = {}
     for deal in state.pipeline.get(account_id, ()):

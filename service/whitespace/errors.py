@@ -1,6 +1,6 @@
 """What can be wrong with a request about white space."""
 
-from service.errors import DomainError
+from service.base.errors import DomainError
 
 
 class UnknownFamily(DomainError):
@@ -10,12 +10,3 @@ class UnknownFamily(DomainError):
 
     def __init__(self, family_id: str, known: list[str]) -> None:
         super().__init__(f"There is no family of segments {family_id!r}. There are: {', '.join(known)}.")
-
-
-class UnknownRow(DomainError):
-    """No product is in a line, or a category, of this name."""
-
-    code = "unknown-row"
-
-    def __init__(self, kind: str, name: str) -> None:
-        super().__init__(f"No product of the artifact in use has the {kind} {name!r}.")

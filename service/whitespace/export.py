@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from service.spreadsheets import Row
+from service.web.spreadsheets import Row
 
 COLUMNS: Final = (
     "row", "still_sold", "segment", "segment_id", "accounts", "owners", "penetration", "best_penetration",

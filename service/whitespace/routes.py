@@ -6,22 +6,22 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from service.auth.dependencies import require
-from service.conditional import conditional_response
-from service.ingestion.fields import MAX_TEXT, NO_NUL
-from service.live.waiting import caught_up
-from service.openapi_parts import NOT_MODIFIED, problems
-from service.polled import polled_response
-from service.registry.holder import Live
+from service.readmodel.whitespace import RowKind
+from service.rows.field_types import MAX_TEXT, NO_NUL
 from service.segments.errors import NothingLearned
 from service.segments.routes import Cursor, SegmentInPath
-from service.spreadsheets import CSV_TYPE, XLSX_TYPE, csv_of, workbook_of
+from service.sync.artifact_holder import LoadedArtifact
+from service.web.etag import etag_response
+from service.web.openapi_parts import NOT_MODIFIED, problems
+from service.web.read_your_writes import wait_for_min_sequence
+from service.web.response_cache import cached_response
+from service.web.spreadsheets import CSV_TYPE, XLSX_TYPE, csv_of, workbook_of
 from service.whitespace import account, answers
 from service.whitespace.export import COLUMNS, rows_of
-from service.whitespace.rooms import RowKind
 from service.whitespace.schemas import AccountWhiteSpace, CellAccounts, WhiteSpace
 
 router = APIRouter(prefix="/v1", tags=["white space"])
-READ: Final = [Depends(require("read")), Depends(caught_up)]
+READ: Final = [Depends(require("read")), Depends(wait_for_min_sequence)]
 PROBLEM_CODES: Final = (
     "key-missing",
     "key-invalid",
@@ -36,9 +36,9 @@ RowInPath = Annotated[str, Path(max_length=MAX_TEXT, pattern=NO_NUL, examples=["
 AccountInPath = Annotated[str, Path(max_length=200, pattern=NO_NUL, examples=["1"])]
 
 
-def in_use(request: Request) -> Live:
+def in_use(request: Request) -> LoadedArtifact:
     """Return the artifact in use and what happened since; raises NothingLearned."""
-    live: Live | None = request.app.state.nextoffer.holder.live
+    live: LoadedArtifact | None = request.app.state.nextoffer.holder.live
     if live is None or live.is_fallback:
         raise NothingLearned
     return live
@@ -65,7 +65,7 @@ def get_whitespace(request: Request, rows: Rows = RowKind.LINE, columns: Family 
         rooms = in_use(request).rooms
         return answers.describe_map(rooms, rooms[rows], columns)
 
-    return polled_response(request, make)
+    return cached_response(request, make)
 
 
 @router.get(
@@ -117,7 +117,7 @@ def list_whitespace_accounts(
     live = in_use(request)
     segment = live.book.find(segment_id)
     page = answers.page_of_cell(live.rooms, live.rooms[rows], live.state, row, segment, cursor, limit)
-    return conditional_response(request, page)
+    return etag_response(request, page)
 
 
 @router.get(
@@ -135,4 +135,4 @@ def get_account_whitespace(request: Request, account_id: AccountInPath, rows: Ro
     """
     live = in_use(request)
     told: dict[str, Any] = account.describe_account(live.rooms, live.rooms[rows], live.state, account_id)
-    return conditional_response(request, told)
+    return etag_response(request, told)

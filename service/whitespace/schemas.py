@@ -5,11 +5,11 @@ from enum import StrEnum
 
 from pydantic import BaseModel, Field
 
+from service.readmodel.whitespace import RowKind
 from service.segments.schemas import ShareEstimate
-from service.whitespace.rooms import RowKind
 
 
-class Foretold(BaseModel):
+class WhitespaceBasis(BaseModel):
     """What every figure rests on."""
 
     as_of: date = Field(description="The day before which all that is counted happened.")
@@ -86,7 +86,7 @@ class Totals(BaseModel):
     expected_revenue: ExpectedMoney | None
 
 
-class WhiteSpace(Foretold):
+class WhiteSpace(WhitespaceBasis):
     """The map: rows by segments."""
 
     family: str
@@ -105,7 +105,7 @@ class CellAccount(BaseModel):
     has_open_deal: bool
 
 
-class CellAccounts(Foretold):
+class CellAccounts(WhitespaceBasis):
     """Who is behind a cell, best first. Who bought of it since, or objects to marketing, is left out."""
 
     row: str
@@ -133,7 +133,7 @@ class AccountRow(BaseModel):
     reason: str
 
 
-class AccountWhiteSpace(Foretold):
+class AccountWhiteSpace(WhitespaceBasis):
     """Each line, or category, once: what is owned, what is in the pipeline, and where there is room."""
 
     account_id: str

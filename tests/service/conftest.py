@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from service.app import create_app
 from service.auth.queries import create_key
-from service.database import create_database_engine, session_factory, session_scope
-from service.logs import Logs
-from service.registry.store import ArtifactStore
-from service.settings import Settings
+from service.base.logging import Logs
+from service.base.settings import Settings
+from service.server.app import create_app
+from service.storage.database import create_database_engine, session_factory, session_scope
+from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import World, coffee_world, write_world
 from tests.shop import AS_OF, Shop, open_shop
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 COMMAND = (str(Path(sys.executable).with_name("nextoffer")), "serve")
-LONGEST_START_SECONDS = 60.0
-LONGEST_STOP_SECONDS = 40.0
+MAX_START_SECONDS = 60.0
+MAX_STOP_SECONDS = 40.0
 PORTS = range(20_000, 32_000)
 """Below the range from which the system gives ports to clients, or one of them could take it before the server does."""
 
@@ -40,12 +40,12 @@ class Server:
         """Kill it and its workers with SIGKILL, as if the machine had failed."""
         # Its process group is its own, so that this reaches workers and nothing else.
         os.killpg(self.pid, signal.SIGKILL)
-        self._process.wait(LONGEST_STOP_SECONDS)
+        self._process.wait(MAX_STOP_SECONDS)
 
     def terminate(self) -> int:
         """Ask it to stop with SIGTERM, and return its exit code."""
         self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(LONGEST_STOP_SECONDS)
+        return self._process.wait(MAX_STOP_SECONDS)
 
     def log(self) -> str:
         """Return what it wrote so far."""
@@ -93,7 +93,7 @@ def _end(server: Server) -> None:
 
 
 def _wait_for_answer(server: Server) -> None:
-    deadline = time.monotonic() + LONGEST_START_SECONDS
+    deadline = time.monotonic() + MAX_START_SECONDS
     while not is_answering(server.port):
         assert server.is_running, f"the server ended at its start:\n{server.log()}"
         assert time.monotonic() < deadline, f"the server does not answer:\n{server.log()}"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.targets.caravan import caught_in_top, foretell_caravan, load_customers
-from models.evaluate.calibration import Foretold, measure
+from models.evaluate.calibration import Predictions, measure
 
 CUSTOMERS, BUYERS = 5_822, 348
 """As the challenge counts them."""
@@ -28,7 +28,7 @@ def test_the_top_fifth_holds_half_of_the_buyers(data_folder: Path, seed: int) ->
 
 def test_who_is_caught_in_the_top_is_counted_among_the_buyers() -> None:
     is_true = np.array([True, False, True, False, True, False, False, False, False, False])
-    foretold = Foretold(np.linspace(0.9, 0.1, 10), is_true, np.arange(10))
+    foretold = Predictions(np.linspace(0.9, 0.1, 10), is_true, np.arange(10))
 
     assert caught_in_top(foretold, 0.2).tolist() == [1, 0, 0]
     assert caught_in_top(foretold, 0.3).mean() == pytest.approx(2 / 3)

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.artifact import Cells, Groups, Holdings, Room
-from models.artifact.segments import read_book
+from models.artifact import CellTotals, GroupDemand, Groups, Holdings
+from models.artifact.segments import read_segment_report
 from models.artifact.whitespace import count_cells
 from models.customers.accounts import LearnedAccounts, learn_accounts
 from models.customers.whitespace import count_all_cells
@@ -31,14 +31,16 @@ def accounts() -> LearnedAccounts:
     return learn_accounts(HISTORY.interactions, HISTORY.products, HISTORY.accounts, AS_OF, None)[0]
 
 
-def room_of(holdings: Holdings) -> Room:
+def room_of(holdings: Holdings) -> GroupDemand:
     """White space with random probabilities where nothing is owned."""
     rng = np.random.default_rng(1)
     likely = rng.uniform(0.001, 0.9, (len(IDS), len(NAMES))).astype(np.float16)
     likely[GROUPS.is_owned(slice(None))] = np.nan
     spend = rng.uniform(100, 900, (len(NAMES), 2)).astype(np.float32)
     factors = rng.uniform(0.5, 2, len(IDS)).astype(np.float32)
-    return Room(GROUPS, holdings, likely, spend, factors, np.ones(len(GROUPS), dtype=np.bool_), AS_OF_DAY, HORIZON_DAYS)
+    return GroupDemand(
+        GROUPS, holdings, likely, spend, factors, np.ones(len(GROUPS), dtype=np.bool_), AS_OF_DAY, HORIZON_DAYS
+    )
 
 
 ROOM = room_of(HOLDINGS)
@@ -71,7 +73,7 @@ def test_the_cells_of_every_segment_are_counted_account_by_account(accounts: Lea
     cells = count_all_cells(ROOM, accounts.segments)
 
     segment = 0
-    for column, family in enumerate(read_book(accounts.segments)["families"]):
+    for column, family in enumerate(read_segment_report(accounts.segments)["families"]):
         for code in range(len(family["segments"])):
             members = set(np.flatnonzero(accounts.segments.codes[:, column] == code).tolist())
             for group in range(len(NAMES)):
@@ -88,7 +90,7 @@ def test_a_family_s_segments_and_those_in_none_add_up_to_the_orders(accounts: Le
     recent = [line for line in SHOP.sold if line.account is not None and day(line) >= AS_OF_DAY - 365]
     revenue = [sum(line.amount for line in recent if SHOP.category(line.product) == name) for name in NAMES]
 
-    for column, family in enumerate(read_book(accounts.segments)["families"]):
+    for column, family in enumerate(read_segment_report(accounts.segments)["families"]):
         codes, n = accounts.segments.codes[:, column], len(family["segments"])
         everybody = count_cells(ROOM, np.where(codes < 0, n, codes).astype(np.int16), n + 1)
         assert everybody.owners.sum(axis=0).tolist() == owners, family["id"]
@@ -139,7 +141,7 @@ def test_where_nothing_was_learned_nothing_is_expected_and_owners_are_counted_al
 def test_segments_of_a_catalogue_without_groups_have_no_cells(accounts: LearnedAccounts) -> None:
     none = Groups.none(len(IDS), len(SHOP.products))
     empty = np.empty((len(IDS), 0), dtype=np.float16)
-    room = Room(
+    room = GroupDemand(
         none,
         Holdings.none(len(IDS)),
         empty,
@@ -152,8 +154,8 @@ def test_segments_of_a_catalogue_without_groups_have_no_cells(accounts: LearnedA
 
     cells = count_all_cells(room, accounts.segments)
 
-    assert isinstance(cells, Cells)
-    assert cells.owners.shape == (len(read_book(accounts.segments)["segments"]), 0)
+    assert isinstance(cells, CellTotals)
+    assert cells.owners.shape == (len(read_segment_report(accounts.segments)["segments"]), 0)
 
 
 def test_of_a_group_that_is_not_sold_any_more_nothing_is_expected() -> None:
@@ -176,5 +178,5 @@ def test_some_accounts_alone_are_counted_as_among_all(rows: list[int]) -> None:
     alone = count_cells(ROOM.among(np.array(rows, dtype=np.int32)), np.zeros(len(rows), dtype=np.int16), 1)
 
     among_all = count_cells(ROOM, codes, 1)
-    for name in Cells.__dataclass_fields__:
+    for name in CellTotals.__dataclass_fields__:
         assert getattr(alone, name) == pytest.approx(getattr(among_all, name)), name

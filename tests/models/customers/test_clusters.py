@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from models.artifact import Groups
 from models.artifact.customers import NOT_SEGMENTED
-from models.customers.clusters import LEAST_ACCOUNTS, LEAST_LINES, Clusters, cluster_accounts
+from models.customers.clusters import MIN_ACCOUNTS, MIN_LINES, Clusters, cluster_accounts
 from models.customers.groups import groups_of
 from models.data.interactions import Interactions, owned_matrix
 
@@ -82,7 +82,7 @@ def test_who_bought_nothing_is_in_no_cluster() -> None:
     assert learn(interactions).code[-1] == NOT_SEGMENTED
 
 
-@pytest.mark.parametrize(("n_accounts", "n_lines"), [(LEAST_ACCOUNTS, 40), (300, LEAST_LINES - 1)])
+@pytest.mark.parametrize(("n_accounts", "n_lines"), [(MIN_ACCOUNTS, 40), (300, MIN_LINES - 1)])
 def test_too_little_makes_no_clusters(n_accounts: int, n_lines: int) -> None:
     interactions, _ = shop(n_accounts, n_lines)
 

@@ -13,7 +13,7 @@ from models.artifact import Artifact, Products, Segments
 from models.artifact.activity import Activity
 from models.artifact.customers import NOT_SEGMENTED
 from models.artifact.files import open_artifact
-from models.artifact.segments import COUNTS, INTERVALS, read_book
+from models.artifact.segments import COUNTS, INTERVALS, read_segment_report
 from models.artifact.series import Calendar, interval_starts
 from models.customers.accounts import LearnedAccounts, learn_accounts
 from models.customers.activity import activity_of
@@ -68,7 +68,7 @@ def learned(products: Products) -> LearnedAccounts:
 
 
 def rows_in(segments: Segments, family: str, code: int) -> set[int]:
-    column = [one["id"] for one in read_book(segments)["families"]].index(family)
+    column = [one["id"] for one in read_segment_report(segments)["families"]].index(family)
     return set(np.flatnonzero(segments.codes[:, column] == code).tolist())
 
 
@@ -98,7 +98,7 @@ def test_days_of_activity_are_sums_of_lines(products: Products) -> None:
 @pytest.mark.parametrize(("family", "code"), [("rfm", 0), ("rfm", 9), ("revenue-tier", 1), ("strategic", 0)])
 def test_a_segment_s_figures_are_counted_over_its_accounts(learned: LearnedAccounts, family: str, code: int) -> None:
     rows = rows_in(learned.segments, family, code)
-    book = read_book(learned.segments)
+    book = read_segment_report(learned.segments)
     (of,) = [one for one in book["families"] if one["id"] == family]
 
     measured = book["segments"][of["segments"][code]["id"]]
@@ -123,7 +123,7 @@ def test_a_segment_s_figures_are_counted_over_its_accounts(learned: LearnedAccou
 
 
 def test_families_that_place_everyone_add_up_to_the_whole(learned: LearnedAccounts) -> None:
-    book = read_book(learned.segments)
+    book = read_segment_report(learned.segments)
     whole = book["segments"]["all.accounts"]
 
     for family in ("rfm", "revenue-tier"):
@@ -133,7 +133,7 @@ def test_families_that_place_everyone_add_up_to_the_whole(learned: LearnedAccoun
 
 
 def test_members_are_listed_by_value(learned: LearnedAccounts) -> None:
-    book, segments = read_book(learned.segments), learned.segments
+    book, segments = read_segment_report(learned.segments), learned.segments
     for column, family in enumerate(book["families"]):
         for code in range(len(family["segments"])):
             rows = segments.members_of(column, code)
@@ -195,7 +195,7 @@ def test_a_later_training_goes_on_with_the_history(products: Products, tmp_path:
 
     second = learn(AS_OF_DAY, products, before)
 
-    book, earlier = read_book(second.segments), read_book(first.segments)
+    book, earlier = read_segment_report(second.segments), read_segment_report(first.segments)
     assert [one["as_of_day"] for one in book["snapshots"]] == [800]
     assert book["snapshots"][0]["segments"]["rfm.lost"]["size"] == earlier["segments"]["rfm.lost"]["size"]
     assert book["moves"]["since_day"] == 800
@@ -220,7 +220,7 @@ def test_training_again_on_the_same_day_changes_nothing(products: Products, tmp_
 
     again = learn(AS_OF_DAY, products, once)
 
-    assert read_book(again.segments) == read_book(once.content.segments)
+    assert read_segment_report(again.segments) == read_segment_report(once.content.segments)
     assert (again.segments.since == once.content.segments.since).all()
 
 
@@ -229,8 +229,8 @@ def test_an_artifact_of_a_later_day_is_no_history(products: Products, tmp_path: 
 
     earlier = learn(700, products, later)
 
-    assert read_book(earlier.segments)["snapshots"] == []
-    assert read_book(earlier.segments)["moves"] is None
+    assert read_segment_report(earlier.segments)["snapshots"] == []
+    assert read_segment_report(earlier.segments)["moves"] is None
 
 
 def test_nobody_bought_anything(products: Products) -> None:
@@ -240,5 +240,5 @@ def test_nobody_bought_anything(products: Products) -> None:
     accounts = learn_accounts(nothing, products, facts, AS_OF_DAY * DAY, None)[0]
 
     assert len(accounts.activity.day) == len(Activity.none(N_ACCOUNTS).day) == 0
-    assert read_book(accounts.segments)["segments"]["all.accounts"]["size"] == N_ACCOUNTS
+    assert read_segment_report(accounts.segments)["segments"]["all.accounts"]["size"] == N_ACCOUNTS
     assert (accounts.segments.codes[:, 1] == NOT_SEGMENTED).all()

@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
-from models.evaluate.calibration import BINS, METRICS, Foretold, compare_precision, measure
+from models.evaluate.calibration import BINS, METRICS, Predictions, compare_precision, measure
 
 
-def simulated(n: int = 20_000, per_account: int = 10, seed: int = 1) -> Foretold:
+def simulated(n: int = 20_000, per_account: int = 10, seed: int = 1) -> Predictions:
     """Examples that come true as often as is foretold."""
     rng = np.random.default_rng(seed)
     p = rng.beta(1, 9, n)
-    return Foretold(p, rng.random(n) < p, np.arange(n, dtype=np.int64) // per_account)
+    return Predictions(p, rng.random(n) < p, np.arange(n, dtype=np.int64) // per_account)
 
 
 def test_order_and_level_are_measured_as_by_an_independent_library() -> None:
     foretold = simulated(2_000)
-    tied = Foretold(foretold.p.round(1), foretold.is_true, foretold.account)
+    tied = Predictions(foretold.p.round(1), foretold.is_true, foretold.account)
 
     for one in (foretold, tied):
         found = measure(one, 0)
@@ -36,7 +36,7 @@ def test_what_comes_true_as_foretold_is_calibrated() -> None:
 
 def test_what_is_foretold_twice_as_often_is_told_by_its_level_not_by_its_order() -> None:
     honest = simulated()
-    doubled = Foretold(np.minimum(2 * honest.p, 1), honest.is_true, honest.account)
+    doubled = Predictions(np.minimum(2 * honest.p, 1), honest.is_true, honest.account)
 
     found, before = measure(doubled, 0), measure(honest, 0)
 
@@ -57,7 +57,7 @@ def test_bins_hold_a_tenth_each_and_lift_is_of_the_last() -> None:
     p = np.arange(100) / 100
     is_true = np.zeros(100, dtype=np.bool_)
     is_true[[3, 92, 95, 99]] = True
-    foretold = Foretold(p, is_true, np.arange(100))
+    foretold = Predictions(p, is_true, np.arange(100))
 
     table = foretold.reliability()
 
@@ -69,7 +69,7 @@ def test_bins_hold_a_tenth_each_and_lift_is_of_the_last() -> None:
 
 def test_examples_of_one_account_are_drawn_together() -> None:
     apart = simulated(4_000, per_account=1)
-    together = Foretold(np.repeat(apart.p, 5), np.repeat(apart.is_true, 5), np.repeat(apart.account, 5))
+    together = Predictions(np.repeat(apart.p, 5), np.repeat(apart.is_true, 5), np.repeat(apart.account, 5))
 
     width_apart, width_together = (
         one["auc"].high - one["auc"].low for one in (measure(apart, 0), measure(together, 0))
@@ -81,7 +81,7 @@ def test_examples_of_one_account_are_drawn_together() -> None:
 def test_the_better_order_is_better_beyond_the_interval_and_the_same_is_not() -> None:
     honest = simulated(5_000)
     rng = np.random.default_rng(2)
-    shuffled = Foretold(rng.permutation(honest.p), honest.is_true, honest.account)
+    shuffled = Predictions(rng.permutation(honest.p), honest.is_true, honest.account)
 
     found = compare_precision({"own": honest, "chance": shuffled, "same": honest}, "own", 0)
 
@@ -92,8 +92,8 @@ def test_the_better_order_is_better_beyond_the_interval_and_the_same_is_not() ->
 def test_where_all_is_true_or_nothing_is_there_is_nothing_to_measure() -> None:
     rest = np.zeros(3), np.arange(3)
 
-    assert measure(Foretold(rest[0], np.zeros(3, dtype=np.bool_), rest[1]), 0) == {}
-    assert measure(Foretold(rest[0], np.ones(3, dtype=np.bool_), rest[1]), 0) == {}
+    assert measure(Predictions(rest[0], np.zeros(3, dtype=np.bool_), rest[1]), 0) == {}
+    assert measure(Predictions(rest[0], np.ones(3, dtype=np.bool_), rest[1]), 0) == {}
 
 
 def test_every_figure_has_its_interval_around_it() -> None:

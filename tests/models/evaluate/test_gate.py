@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.evaluate.gate import LEAST_ACCOUNTS, decide_publication
+from models.evaluate.gate import MIN_ACCOUNTS, decide_publication
 
 RNG = np.random.default_rng(0)
 POPULARITY = RNG.random(400)
@@ -47,7 +47,7 @@ def test_a_model_that_can_not_be_told_from_the_live_one_is_published() -> None:
 
 
 def test_too_few_accounts_prove_nothing() -> None:
-    few = np.zeros(LEAST_ACCOUNTS - 1)
+    few = np.zeros(MIN_ACCOUNTS - 1)
 
     decision = decide_publication(few + 1, few, None, seed=0)
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from models.data.columns import to_lines
 from models.data.history import History, build_history
-from models.propensity.moment import Moment
+from models.propensity.snapshot import Moment
 
 DAY = 86_400
 AS_OF = 19_900 * DAY + 12 * 3_600

@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from models.artifact.calibrated import Calibrated
-from models.evaluate.calibration import Foretold, measure
+from models.evaluate.calibration import Predictions, measure
 from models.propensity.classifier import at_level, calibrate, calibrated_bins, fit_classifier
 
 TRUTH = np.array([1.5, -0.7, 0.0])
@@ -52,8 +52,8 @@ def test_simulated_probabilities_are_recovered_by_calibration_on_a_later_window(
     told, before = model_now.predict(features).astype(np.float64), model.predict(features).astype(np.float64)
 
     assert np.abs(told - p).mean() < 0.01
-    assert measure(Foretold(told, is_true, np.arange(len(p))), 0)["calibration_error"].mean < 0.01
-    assert measure(Foretold(before, is_true, np.arange(len(p))), 0)["calibration_error"].mean > 0.05
+    assert measure(Predictions(told, is_true, np.arange(len(p))), 0)["calibration_error"].mean < 0.01
+    assert measure(Predictions(before, is_true, np.arange(len(p))), 0)["calibration_error"].mean > 0.05
 
 
 def test_no_probability_is_zero_or_one_and_a_higher_score_is_never_less_likely() -> None:

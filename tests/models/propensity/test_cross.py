@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.evaluate.calibration import Foretold
+from models.evaluate.calibration import Predictions
 from models.propensity.classifier import fit_classifier
 from models.propensity.cross import calibrate_by_sigmoid, fit_on_all
 
@@ -36,7 +36,7 @@ def test_few_examples_are_calibrated_where_the_models_own_shares_overfit() -> No
 
     each = np.arange(len(later))
     error, overfitted = (
-        Foretold(one.predict(later).astype(np.float64), came_true, each).binned(np.ones(len(later)))
+        Predictions(one.predict(later).astype(np.float64), came_true, each).binned(np.ones(len(later)))
         for one in (cross, fit_classifier(features, is_true))
     )
     assert error["calibration_error"] < 0.03

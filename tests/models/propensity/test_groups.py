@@ -10,6 +10,7 @@ import pytest
 from models.artifact import Groups
 from models.customers.groups import groups_of
 from models.data.interactions import owned_matrix
+from models.propensity.calibration import Examples, NoveltyRate
 from models.propensity.examples import bought_between
 from models.propensity.groups import (
     FEATURES,
@@ -21,9 +22,8 @@ from models.propensity.groups import (
     spend_factors,
     usual_spend,
 )
-from models.propensity.learn_groups import learn_groups
-from models.propensity.moment import N_SEGMENTS, Moment
-from models.propensity.procedure import Examples, Tide
+from models.propensity.snapshot import N_SEGMENTS, Moment
+from models.propensity.train_groups import learn_groups
 from tests.models.propensity.counted import RECENT_DAYS, Counted
 from tests.models.propensity.samples import AS_OF, DAY, HORIZON_DAYS, Shop, moment_of, random_shop
 
@@ -108,7 +108,7 @@ def test_the_tide_is_what_accounts_that_were_here_first_bought_of_a_group_of_lat
     tide = KNOWN.tide(1.5)
 
     new = sum(age <= RECENT_DAYS and of in here for name in NAMES for of, age in firsts_of(name).items())
-    assert tide == Tide(new, 1.5 * len(here))
+    assert tide == NoveltyRate(new, 1.5 * len(here))
 
 
 def test_examples_are_the_open_groups_of_buyers_and_what_was_bought_of_them() -> None:
@@ -143,7 +143,7 @@ def test_spend_is_added_up_from_the_lines_of_the_horizon_returns_subtracted() ->
 def test_usual_spend_is_mean_and_spread_of_adopters_with_three_average_ones_added() -> None:
     group, spent = np.array([0, 0, 1, 1, 1, 2, 2]), np.array([100.0, 300.0, 50.0, 0.0, -40.0, 1_000.0, 7.0])
     is_true = np.array([True, True, True, True, True, False, False])
-    examples = Examples(np.zeros((7, 1), np.float32), np.zeros(7, np.float32), is_true, np.arange(7), Tide(1, 1))
+    examples = Examples(np.zeros((7, 1), np.float32), np.zeros(7, np.float32), is_true, np.arange(7), NoveltyRate(1, 1))
 
     found = usual_spend(examples, group, spent, 3)
 
@@ -158,7 +158,7 @@ def test_usual_spend_is_mean_and_spread_of_adopters_with_three_average_ones_adde
 
 def test_where_nobody_bought_anything_new_spend_is_unknown() -> None:
     nobody = Examples(
-        np.zeros((2, 1), np.float32), np.zeros(2, np.float32), np.zeros(2, np.bool_), np.arange(2), Tide(1, 1)
+        np.zeros((2, 1), np.float32), np.zeros(2, np.float32), np.zeros(2, np.bool_), np.arange(2), NoveltyRate(1, 1)
     )
 
     assert np.isnan(usual_spend(nobody, np.array([0, 1]), np.zeros(2), 2)).all()

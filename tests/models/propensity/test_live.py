@@ -20,8 +20,8 @@ from models.artifact import (
 )
 from models.data.interactions import Interactions
 from models.data.split import as_moment, as_text
-from models.propensity.learn import LearnedPropensity
 from models.propensity.live import compare_live, outcomes_since, within
+from models.propensity.train_propensity import LearnedPropensity
 from tests.models.contents import PRODUCTS, make_content
 
 DAY = 86_400

@@ -8,8 +8,8 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from models.data.accounts import AccountFacts
-from models.propensity.moment import N_SEGMENTS
 from models.propensity.penetration import UNKNOWN, kinds_of, learn_penetration
+from models.propensity.snapshot import N_SEGMENTS
 
 A, T = 120, 5
 RNG = np.random.default_rng(3)

@@ -11,8 +11,8 @@ from models.artifact.groups import NO_GROUP
 from models.data.interactions import owned_matrix
 from models.products.groups import groups_of
 from models.propensity.examples import Listed, bought_between
-from models.propensity.moment import N_SEGMENTS
 from models.propensity.rates import Rates, learn_rates, measure_rates
+from models.propensity.snapshot import N_SEGMENTS
 from tests.models.propensity.samples import AS_OF, DAY, HORIZON_DAYS, moment_of, random_shop
 
 SHOP = random_shop(4)

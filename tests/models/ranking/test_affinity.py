@@ -32,7 +32,7 @@ def written_out(x: NDArray[np.float64]) -> NDArray[np.float64]:
 def test_scores_are_the_sum_over_what_the_account_owns(
     most_walked: int, dense_from: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(affinity, "MOST_WALKED", most_walked)
+    monkeypatch.setattr(affinity, "MAX_WALKED", most_walked)
     monkeypatch.setattr(affinity, "DENSE_FROM", dense_from)
     x = np.minimum(STRENGTH.toarray().astype(np.float64), 1)
     rows = np.array([5, 0, 17], dtype=np.int32)
@@ -45,7 +45,7 @@ def test_scores_are_the_sum_over_what_the_account_owns(
 
 @pytest.mark.parametrize("most_walked", [1_000, 0])
 def test_contributions_add_up_to_the_score(most_walked: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(affinity, "MOST_WALKED", most_walked)
+    monkeypatch.setattr(affinity, "MAX_WALKED", most_walked)
     scorer = fit_affinity(STRENGTH, PARAMETERS)
     candidates = np.arange(STRENGTH.shape[1], dtype=np.int32)
 
@@ -59,7 +59,7 @@ def test_contributions_add_up_to_the_score(most_walked: int, monkeypatch: pytest
 
 @pytest.mark.parametrize("most_walked", [1_000, 0])
 def test_contributions_of_many_accounts_are_those_of_each(most_walked: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(affinity, "MOST_WALKED", most_walked)
+    monkeypatch.setattr(affinity, "MAX_WALKED", most_walked)
     scorer = fit_affinity(STRENGTH, PARAMETERS)
     rows = np.flatnonzero(np.diff(STRENGTH.indptr)).astype(np.int32)
     candidates = np.random.default_rng(0).permuted(np.tile(np.arange(-1, 24), (len(rows), 1)), axis=1)[:, :6]

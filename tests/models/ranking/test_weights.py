@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from models.ranking.weights import DAY_SECONDS, LEAST_DECAY, decay, distinct, look_up, strength_matrix
+from models.ranking.weights import DAY_SECONDS, MIN_DECAY, decay, distinct, look_up, strength_matrix
 from tests.models.histories import DAY, START, make_history
 
 
@@ -40,7 +40,7 @@ def test_decay_never_rises_with_age_and_never_reaches_zero(ages: list[int], half
     fresh = decay(np.sort(np.array(ages, dtype=np.int64)), half_life_days)
 
     assert (np.diff(fresh) <= 0).all()
-    assert fresh.min() >= LEAST_DECAY
+    assert fresh.min() >= MIN_DECAY
     assert fresh.max() <= 1
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from tests.service.ingestion.support import results
+from tests.service.imports.support import results
 
 
 def order(order_id: str, day: int, *lines: tuple[str, float, int], **changes: Any) -> dict[str, Any]:

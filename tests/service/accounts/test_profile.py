@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from starlette.testclient import TestClient
 
-from service.accounts.remembered import Remembered
+from service.readmodel.account_cache import AccountCache
 from tests.shop import AS_OF, Shop
 
 
@@ -103,7 +103,7 @@ def test_it_is_asked_of_the_database_once(shop_client: TestClient, monkeypatch: 
 
 
 def test_what_was_read_while_something_changed_is_not_remembered() -> None:
-    remembered = Remembered()
+    remembered = AccountCache()
 
     def read_while_it_changes() -> bytes:
         remembered.forget(["a"])
@@ -117,7 +117,7 @@ def test_what_was_read_while_something_changed_is_not_remembered() -> None:
 
 
 def test_only_so_many_bytes_are_remembered_those_asked_for_last() -> None:
-    remembered = Remembered(most_bytes=5)
+    remembered = AccountCache(most_bytes=5)
 
     for account_id in "abac":
         remembered.get(account_id, lambda: b"12")
@@ -127,7 +127,7 @@ def test_only_so_many_bytes_are_remembered_those_asked_for_last() -> None:
 
 
 def test_forgetting_makes_room() -> None:
-    remembered = Remembered(most_bytes=5)
+    remembered = AccountCache(most_bytes=5)
     for account_id in "ab":
         remembered.get(account_id, lambda: b"12")
 

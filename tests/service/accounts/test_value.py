@@ -9,11 +9,11 @@ import pytest
 
 from models.artifact import Content
 from models.artifact.customers import RFM_SEGMENTS, Customers
-from models.customers.learn import learn_customers
+from models.customers.measure import learn_customers
 from models.data.interactions import GUEST, Interactions
 from service.accounts.value import value_of
-from service.segments.book import SegmentBook
-from service.segments.membership import Membership
+from service.readmodel.segment_catalog import SegmentCatalog
+from service.readmodel.segment_membership import SegmentMembership
 from tests.artifacts import coffee_world, content_of
 
 DAY = 86_400
@@ -48,9 +48,9 @@ def content() -> Content:
     return replace(made, customers=customers, report=orjson.dumps({"customers": described}))
 
 
-def told(content: Content) -> SegmentBook:
+def told(content: Content) -> SegmentCatalog:
     """What an artifact says."""
-    return SegmentBook(content, "v", Membership(content, AS_OF, {}))
+    return SegmentCatalog(content, "v", SegmentMembership(content, AS_OF, {}))
 
 
 def test_an_account_s_figures_are_told_with_what_they_rest_on(content: Content) -> None:

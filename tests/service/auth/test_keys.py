@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 from service.auth import command, keys
 from service.auth.key_ring import LoadKeys
 from service.auth.keys import KEY_PATTERN, Scope, StoredKey
-from service.database import create_database_engine
-from service.settings import Settings
+from service.base.settings import Settings
+from service.storage.database import create_database_engine
 from tests.service.conftest import NOON, make_key, make_settings, running, wait_until
 
 URL = "/v1/recommendations/ann"

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from service.auth.command import app as keys_command
-from service.settings import Settings
+from service.base.settings import Settings
 from tests.service.conftest import make_key, running
 
 URL = "/v1/recommendations/ann"

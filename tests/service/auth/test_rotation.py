@@ -10,8 +10,8 @@ from service.auth.command import app
 from service.auth.errors import KeyNotFound
 from service.auth.keys import parse_key
 from service.auth.queries import create_key, load_keys, revoke_key, rotate_key
-from service.database import create_database_engine, session_factory, session_scope
-from service.settings import Settings
+from service.base.settings import Settings
+from service.storage.database import create_database_engine, session_factory, session_scope
 from tests.service.conftest import NOON, make_key, running, wait_until
 
 URL = "/v1/recommendations/ann"

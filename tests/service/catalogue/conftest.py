@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from tests.service.ingestion.support import serving
+from tests.service.imports.support import serving
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 from starlette.testclient import TestClient
 
-from tests.service.ingestion.support import results
+from tests.service.imports.support import results
 
 PRODUCTS = [
     {"product_id": f"p{number}", "line": "L" if number % 2 else "M", "category": "C", "active": number != 3}

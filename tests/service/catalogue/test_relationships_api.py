@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from service.registry.store import ArtifactStore
+from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import World, coffee_world, write_world
 from tests.service.conftest import make_key, make_settings, running, wait_until
 

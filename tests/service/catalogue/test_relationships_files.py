@@ -13,20 +13,20 @@ from openpyxl import Workbook, load_workbook
 from sqlalchemy import Engine, Table, delete, insert
 from typer.testing import CliRunner
 
-from service import spreadsheets
 from service.catalogue.curation import Curation
 from service.catalogue.export import COLUMNS, as_csv, as_workbook
-from service.catalogue.relationships import Catalogue, RelationshipFilter, learned_upgrades
+from service.catalogue.relationships import RelationshipCatalogue, RelationshipFilter, learned_upgrades
 from service.catalogue.schemas import RelationshipIn
 from service.catalogue.tables import Product, Relationship
 from service.cli import app
-from service.ingestion.errors import UnreadableFile
-from service.ingestion.formulas import harmless, plain
-from service.ingestion.importer import import_file
-from service.ingestion.options import ImportOptions, ImportSummary
-from service.live.changes import ChangeLog
-from service.offers.shelf import Shelf
-from service.spreadsheets import TooLargeForSpreadsheet
+from service.imports.importer import import_file
+from service.readmodel.product_index import ProductIndex
+from service.rows.errors import UnreadableFile
+from service.rows.formulas import harmless, plain
+from service.rows.options import ImportOptions, ImportSummary
+from service.storage.changes import ChangeLog
+from service.web import spreadsheets
+from service.web.spreadsheets import TooLargeForSpreadsheet
 from tests.artifacts import ProductSpec, World, content_of
 from tests.service.conftest import NOON
 
@@ -51,14 +51,14 @@ def store(engine: Engine, *products: dict[str, Any]) -> None:
         connection.execute(insert(cast(Table, Product.__table__)), [{**row, "updated_at": NOON} for row in rows])
 
 
-def say(engine: Engine, shelf: Shelf | None, *rows: RelationshipIn) -> None:
+def say(engine: Engine, shelf: ProductIndex | None, *rows: RelationshipIn) -> None:
     """Say something of some pairs; contradictions are refused."""
     with engine.begin() as connection:
         changes = ChangeLog()
         Curation(connection, changes, NOON, lambda product_id: learned_upgrades(shelf, product_id)).put(rows, "ann")
 
 
-def standing(engine: Engine, shelf: Shelf | None) -> list[tuple[Any, ...]]:
+def standing(engine: Engine, shelf: ProductIndex | None) -> list[tuple[Any, ...]]:
     """The catalogue as it stands."""
     with engine.connect() as connection:
         return [
@@ -71,14 +71,14 @@ def standing(engine: Engine, shelf: Shelf | None) -> list[tuple[Any, ...]]:
                 (entry.said or {}).get("note"),
                 (entry.said or {}).get("updated_by"),
             )
-            for entry in Catalogue(connection, shelf).walk(NOTHING)
+            for entry in RelationshipCatalogue(connection, shelf).walk(NOTHING)
         ]
 
 
-def exported(engine: Engine, shelf: Shelf | None, wanted: RelationshipFilter = NOTHING) -> bytes:
+def exported(engine: Engine, shelf: ProductIndex | None, wanted: RelationshipFilter = NOTHING) -> bytes:
     """The catalogue as CSV."""
     with engine.connect() as connection:
-        return b"".join(as_csv(Catalogue(connection, shelf), wanted))
+        return b"".join(as_csv(RelationshipCatalogue(connection, shelf), wanted))
 
 
 def read(content: bytes) -> list[dict[str, str]]:
@@ -107,7 +107,7 @@ def test_the_export_comes_back_as_the_same_catalogue(
         for source, target in data.draw(st.lists(pairs, unique=True, max_size=6))
     ]
     world = World([ProductSpec(i) for i in ids], {}, {}, [], relationships=learned)
-    shelf = Shelf(content_of(world))
+    shelf = ProductIndex(content_of(world))
     store(engine, *({"product_id": i, "name": data.draw(texts), "line": data.draw(st.none() | texts)} for i in ids))
     rows = [
         RelationshipIn(
@@ -123,7 +123,7 @@ def test_the_export_comes_back_as_the_same_catalogue(
     say(engine, shelf, *rows)
     before = standing(engine, shelf)
     with engine.connect() as connection:
-        catalogue = Catalogue(connection, shelf)
+        catalogue = RelationshipCatalogue(connection, shelf)
         content = b"".join(as_csv(catalogue, NOTHING)) if file_format == "csv" else as_workbook(catalogue, NOTHING)
     with engine.begin() as connection:
         connection.execute(delete(Relationship))
@@ -151,7 +151,7 @@ def test_the_catalogue_is_for_people(engine: Engine) -> None:
         {"product_id": "0", "name": "Apple", "line": None},
     )
     world = World([ProductSpec(i) for i in "012"], {}, {}, [], relationships=[("1", "cross_sell", "0", 8)])
-    shelf = Shelf(content_of(world))
+    shelf = ProductIndex(content_of(world))
     say(
         engine,
         shelf,
@@ -181,7 +181,7 @@ def test_a_workbook_holds_text_and_no_formula(engine: Engine) -> None:
     say(engine, None, RelationshipIn(source_product_id="=1+1", target_product_id="b", relation="cross_sell"))
 
     with engine.connect() as connection:
-        content = as_workbook(Catalogue(connection, None), NOTHING)
+        content = as_workbook(RelationshipCatalogue(connection, None), NOTHING)
 
     sheet = load_workbook(BytesIO(content)).worksheets[0]
     assert {cell.data_type for row in sheet.iter_rows() for cell in row} <= {"s", "n", "inlineStr"}
@@ -193,19 +193,19 @@ def test_what_a_workbook_can_not_hold_is_shown_as_unknown_characters(engine: Eng
     say(engine, None, RelationshipIn(source_product_id="a", target_product_id="b", relation="cross_sell"))
 
     with engine.connect() as connection:
-        content = as_workbook(Catalogue(connection, None), NOTHING)
+        content = as_workbook(RelationshipCatalogue(connection, None), NOTHING)
 
     assert load_workbook(BytesIO(content)).worksheets[0]["B2"].value == "bell\ufffd"
 
 
 def test_a_sheet_that_would_overflow_is_refused(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spreadsheets, "MOST_ROWS", 1)
+    monkeypatch.setattr(spreadsheets, "MAX_ROWS", 1)
     store(engine, {"product_id": "a"}, {"product_id": "b"})
     pair = RelationshipIn(source_product_id="a", target_product_id="b", relation="cross_sell")
     say(engine, None, pair, pair.model_copy(update={"source_product_id": "b", "target_product_id": "a"}))
 
     with engine.connect() as connection, pytest.raises(TooLargeForSpreadsheet, match="1 rows at most"):
-        as_workbook(Catalogue(connection, None), NOTHING)
+        as_workbook(RelationshipCatalogue(connection, None), NOTHING)
 
 
 def test_bad_rows_are_written_down_with_their_reason_and_good_ones_stored(engine: Engine, tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from sqlalchemy import Engine, text
 from starlette.testclient import TestClient
 
 from service.deals.schemas import status_of
-from service.ingestion.importer import import_file
+from service.imports.importer import import_file
 from tests.service.deals.conftest import SUMMER, deal
-from tests.service.ingestion.support import database_state, read_rejects, results, write_ndjson
+from tests.service.imports.support import database_state, read_rejects, results, write_ndjson
 
 
 def listed(client: TestClient, **parameters: str) -> list[dict[str, Any]]:

@@ -5,10 +5,10 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.ingestion.importer import import_file
-from service.ingestion.options import ImportOptions
-from tests.service.ingestion.support import State, database_state, write_csv
-from tests.service.ingestion.test_equivalence import FEW, fresh_database
+from service.imports.importer import import_file
+from service.rows.options import ImportOptions
+from tests.service.imports.support import State, database_state, write_csv
+from tests.service.imports.test_equivalence import FEW, fresh_database
 
 DEALS = st.fixed_dictionaries(
     {

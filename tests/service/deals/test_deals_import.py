@@ -11,14 +11,14 @@ import pytest
 from sqlalchemy import Engine, text
 from typer.testing import CliRunner
 
-from service.ingestion.command import app
-from service.ingestion.errors import MissingColumn
-from service.ingestion.importer import import_file
-from service.ingestion.options import Counts, ImportOptions
-from service.live.changes import newest_sequence
-from service.live.queries import open_deals
+from service.imports.command import app
+from service.imports.importer import import_file
+from service.rows.errors import MissingColumn
+from service.rows.options import Counts, ImportOptions
+from service.storage.changes import newest_sequence
+from service.sync.queries import open_deals
 from tests.service.deals.conftest import SUMMER, deal
-from tests.service.ingestion.support import database_state, read_rejects, write_csv
+from tests.service.imports.support import database_state, read_rejects, write_csv
 
 MONDAY, TUESDAY = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=UTC)
 PIPELINE = [

@@ -13,12 +13,12 @@ from httpx2 import Response
 from sqlalchemy import create_engine, make_url, text
 from starlette.testclient import TestClient
 
-from service.registry.store import ArtifactStore
-from service.settings import Settings
+from service.base.settings import Settings
+from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import World, write_world
 from tests.conftest import POSTGRES_URL
 from tests.service.conftest import make_key, make_settings, running, wait_until
-from tests.service.live.conftest import URL, offered, order, post
+from tests.service.sync.conftest import URL, offered, order, post
 
 TAKEN = ("changes", "orders", "decisions", "consents", "accounts")
 """Renamed, they make every question to SQLite fail. Its file can't be taken from those who have it open."""
@@ -92,7 +92,7 @@ def post_when_free(client: TestClient, *orders: dict[str, Any]) -> int:
 def test_reads_go_on_writes_are_asked_to_come_back_and_it_catches_up(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.app.BUSY_SECONDS", 0)
+    monkeypatch.setattr("service.server.app.BUSY_SECONDS", 0)
     key = make_key(settings.database_url, "admin")
     with running(settings, key) as client, running(settings, key) as other:
         post(client, order("o-1", "ann", "filter"))
@@ -112,7 +112,7 @@ def test_reads_go_on_writes_are_asked_to_come_back_and_it_catches_up(
         wait_until(lambda: not is_degraded(client) and not is_degraded(other))
         stored = client.get("/v1/accounts/ann").json()
         sequence = post_when_free(client, order("o-2", "ann", "milk", "scale"))
-        caught_up = other.get(f"{URL}/ann?limit=20", headers={"X-Min-Sequence": str(sequence)})
+        wait_for_min_sequence = other.get(f"{URL}/ann?limit=20", headers={"X-Min-Sequence": str(sequence)})
 
     for answer in (refused, consent, account):
         assert (answer.status_code, answer.json()["code"]) == (503, "database-unavailable")
@@ -122,11 +122,11 @@ def test_reads_go_on_writes_are_asked_to_come_back_and_it_catches_up(
     assert (checkout.status_code, checkout.json()["degraded"]) == (200, False)
     assert (readiness.status_code, readiness.json()["status"]) == (200, "degraded")
     assert stored["order_count"] == 1
-    assert not {"filter", "milk", "scale"} & {offer["product_id"] for offer in caught_up.json()["offers"]}
+    assert not {"filter", "milk", "scale"} & {offer["product_id"] for offer in wait_for_min_sequence.json()["offers"]}
 
 
 def test_no_answer_fails_while_the_database_goes_and_comes(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("service.app.BUSY_SECONDS", 0)
+    monkeypatch.setattr("service.server.app.BUSY_SECONDS", 0)
     key = make_key(settings.database_url, "admin")
     statuses: list[int] = []
     is_over = threading.Event()
@@ -152,7 +152,7 @@ def test_no_answer_fails_while_the_database_goes_and_comes(settings: Settings, m
 def test_decisions_made_meanwhile_are_in_the_ledger_afterwards(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.app.BUSY_SECONDS", 0)
+    monkeypatch.setattr("service.server.app.BUSY_SECONDS", 0)
     with running(settings, make_key(settings.database_url, "admin")) as client:
         with database_away(settings.database_url):
             wait_until(lambda: is_degraded(client))
@@ -168,7 +168,7 @@ def test_decisions_made_meanwhile_are_in_the_ledger_afterwards(
 def test_while_another_process_writes_to_sqlite_for_long_callers_are_asked_to_come_back(
     sqlite_url: str, artifacts_dir: Path, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.app.BUSY_SECONDS", 0)
+    monkeypatch.setattr("service.server.app.BUSY_SECONDS", 0)
     ArtifactStore(artifacts_dir).activate(write_world(artifacts_dir, world, sequence=0))
     with running(make_settings(sqlite_url, artifacts_dir), make_key(sqlite_url, "admin")) as client:
         with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)) as connection:

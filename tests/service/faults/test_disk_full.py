@@ -14,7 +14,7 @@ import errno, json, os, sys
 from pathlib import Path
 
 from models.artifact import open_artifact
-from service.registry.store import ArtifactStore
+from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import coffee_world, write_world
 
 root = Path(sys.argv[1])

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from service.registry.store import ArtifactStore
+from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import coffee_world, write_world
 from tests.service.conftest import make_key
 from tests.service.processes import Server, serving
 
 N_REQUESTS = int(os.environ.get("NEXTOFFER_FUZZ_REQUESTS", "2000"))
-LONGEST_ANSWER_SECONDS = 20.0
+MAX_ANSWER_SECONDS = 20.0
 
 NUMBERS = [
     "0",
@@ -181,7 +181,7 @@ def hostile_request(rng: random.Random, key: str) -> bytes:
 
 def ask(port: int, request: bytes) -> tuple[int, bytes]:
     """Send bytes on a connection of their own, and return status and whole answer; 0 if the server hung up."""
-    with socket.create_connection(("127.0.0.1", port), timeout=LONGEST_ANSWER_SECONDS) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=MAX_ANSWER_SECONDS) as connection:
         answer = b""
         try:
             connection.sendall(request)

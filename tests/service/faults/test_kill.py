@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import Engine, func, select
 
-from service.database import create_database_engine
 from service.orders.tables import Order, OrderLine
-from service.registry.store import ArtifactStore
+from service.storage.database import create_database_engine
+from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import World, write_world
 from tests.service.conftest import make_key, wait_until
 from tests.service.processes import Server, call, serving

@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
-from service.database import alembic_config, check_schema, create_database_engine
+from service.storage.database import alembic_config, check_schema, create_database_engine
 from tests.conftest import POSTGRES_URL
 
 AT_ONCE = 4

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from service.registry.store import ArtifactStore
+from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import coffee_world, write_world
 from tests.service.conftest import make_key
 from tests.service.processes import Server, serving
@@ -21,7 +21,7 @@ from tests.service.processes import Server, serving
 SECONDS = float(os.environ.get("NEXTOFFER_SOAK_SECONDS", "6"))
 REST_SECONDS = 0.002
 """Between two calls of a client: two clients then keep one worker at about 70 % of what it can do."""
-MOST_GROWTH = 1.10
+MAX_GROWTH = 1.10
 ACCOUNTS = ("ann", "bob", "cid", "dee", "nobody")
 
 
@@ -102,4 +102,4 @@ def test_under_lasting_load_memory_is_flat_and_no_answer_fails(migrated_sqlite: 
     assert [set(caller.statuses) for caller in callers] == [{200}] * len(callers), [c.statuses for c in callers]
     assert "Traceback" not in log
     third = len(memory) // 3
-    assert max(memory[-third:]) <= MOST_GROWTH * max(memory[third : 2 * third]), memory
+    assert max(memory[-third:]) <= MAX_GROWTH * max(memory[third : 2 * third]), memory

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from service.registry.store import ArtifactStore
+from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import ProductSpec, World, write_world
 from tests.service.conftest import make_key, wait_until
 from tests.service.processes import Server, call, serving

@@ -6,7 +6,7 @@ import time
 import pytest
 from starlette.testclient import TestClient
 
-from service.settings import Settings
+from service.base.settings import Settings
 from tests.service.conftest import make_key, running
 
 URL = "/v1/recommendations"

@@ -9,18 +9,18 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.artifact.content import to_files
-from service.live.state import LiveState
 from service.offers.decide import Decision, decide
-from service.offers.explain import Offer
-from service.offers.facts import Asked, gather
+from service.offers.explanation import Offer
+from service.offers.facts import OfferRequest, gather
 from service.offers.neighbours import NeighbourScores
 from service.offers.reasons import ReasonCode, Source, WithheldCode
 from service.offers.rules import RULES
-from service.offers.shelf import Shelf
+from service.readmodel.live_state import LiveState
+from service.readmodel.product_index import ProductIndex
 from tests.artifacts import N_REASONED, ProductSpec, World, coffee_world, content_of
 
 WORLD = coffee_world()
-SHELF = Shelf(content_of(WORLD))
+SHELF = ProductIndex(content_of(WORLD))
 ACTIVE = {product.product_id for product in WORLD.products if product.is_active}
 PRODUCT_IDS = [product.product_id for product in WORLD.products]
 
@@ -37,13 +37,13 @@ def offer_of(decision: Decision, product_id: str) -> Offer:
 
 def decide_for(limit: int = 3, **asked: object) -> Decision:
     """Decide in the coffee shop."""
-    return decide(gather(SHELF, LiveState(SHELF, 0), Asked(**{"account_id": None, "limit": limit} | asked)))  # type: ignore[arg-type]
+    return decide(gather(SHELF, LiveState(SHELF, 0), OfferRequest(**{"account_id": None, "limit": limit} | asked)))  # type: ignore[arg-type]
 
 
 def basket_scores(basket: list[str]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Score what goes with a basket in the coffee shop."""
     listed = list(
-        NeighbourScores(SHELF.content, gather(SHELF, LiveState(SHELF, 0), Asked(None, 3, basket)).basket).best()
+        NeighbourScores(SHELF.content, gather(SHELF, LiveState(SHELF, 0), OfferRequest(None, 3, basket)).basket).best()
     )
     return np.array([row for row, _, _ in listed], dtype=np.int32), np.array([score for _, score, _ in listed])
 
@@ -189,7 +189,7 @@ def test_unknown_prices_and_currencies_are_null() -> None:
 
 
 def test_deciding_changes_nothing_and_repeats_itself() -> None:
-    facts = gather(SHELF, LiveState(SHELF, 0), Asked("dee", 5, ["grinder"], ["milk"]))
+    facts = gather(SHELF, LiveState(SHELF, 0), OfferRequest("dee", 5, ["grinder"], ["milk"]))
     before = deepcopy(to_files(SHELF.content))
 
     first, second = decide(facts), decide(facts)
@@ -209,8 +209,8 @@ def test_a_candidate_without_a_contributor_is_explained_by_the_whole_history() -
     )
     content = content_of(world)
     content.candidate_reasons[:] = -1
-    shelf = Shelf(content)
+    shelf = ProductIndex(content)
 
-    decision = decide(gather(shelf, LiveState(shelf, 0), Asked("x", 1)))
+    decision = decide(gather(shelf, LiveState(shelf, 0), OfferRequest("x", 1)))
 
     assert decision.offers[0]["reasons"][0]["code"] is ReasonCode.FITS_HISTORY

@@ -3,12 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.live.state import LiveState
 from service.offers.decide import decide
-from service.offers.facts import Asked, gather
+from service.offers.facts import OfferRequest, gather
 from service.offers.listed import decide_listed
 from service.offers.reasons import WithheldCode
-from service.offers.shelf import Card, ProductRow, Shelf
+from service.readmodel.live_state import LiveState
+from service.readmodel.product_index import ProductIndex, ProductInfo, ProductRow
 from tests.artifacts import N_REASONED, coffee_world, content_of
 
 WORLD = coffee_world()
@@ -16,11 +16,11 @@ PRODUCT_IDS = [product.product_id for product in WORLD.products]
 ACCOUNT_IDS = [*WORLD.owned, "nobody"]
 
 
-def withdraw(shelf: Shelf, product_id: str) -> None:
+def withdraw(shelf: ProductIndex, product_id: str) -> None:
     """Take a product off the shelf."""
     row = shelf.row_of(product_id)
     assert row is not None
-    shelf.replace_card(ProductRow(row), Card(product_id, product_id, "", None, None, None, is_active=False))
+    shelf.replace_info(ProductRow(row), ProductInfo(product_id, product_id, "", None, None, None, is_active=False))
 
 
 @given(
@@ -32,7 +32,7 @@ def withdraw(shelf: Shelf, product_id: str) -> None:
 def test_whoever_is_decided_for_gets_what_a_single_decision_gives(
     account_ids: list[str], exclude: set[str], withdrawn: set[str], limit: int
 ) -> None:
-    shelf = Shelf(content_of(WORLD))
+    shelf = ProductIndex(content_of(WORLD))
     state = LiveState(shelf, 0)
     for product_id in withdrawn:
         withdraw(shelf, product_id)
@@ -40,11 +40,11 @@ def test_whoever_is_decided_for_gets_what_a_single_decision_gives(
     decided = decide_listed(shelf, state, account_ids, sorted(exclude), limit)
 
     for account_id, decision in decided.items():
-        assert decision == decide(gather(shelf, state, Asked(account_id, limit, (), sorted(exclude))))
+        assert decision == decide(gather(shelf, state, OfferRequest(account_id, limit, (), sorted(exclude))))
 
 
 def test_accounts_whose_list_is_not_all_there_is_to_know_are_left_out() -> None:
-    shelf = Shelf(content_of(WORLD))
+    shelf = ProductIndex(content_of(WORLD))
     state = LiveState(shelf, 0)
     everyone = set(decide_listed(shelf, state, ACCOUNT_IDS, (), N_REASONED))
 
@@ -57,7 +57,7 @@ def test_accounts_whose_list_is_not_all_there_is_to_know_are_left_out() -> None:
 
 
 def test_what_is_withheld_is_counted_up_to_the_last_offer() -> None:
-    shelf = Shelf(content_of(WORLD))
+    shelf = ProductIndex(content_of(WORLD))
     first, second = list(WORLD.scores("ann"))[:2]
 
     decided = decide_listed(shelf, LiveState(shelf, 0), ["ann"], [first], 1)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.artifact import NO_ROW
 from service.offers.neighbours import FIRST, NeighbourScores, sort_with_places
-from service.offers.shelf import ProductRow
+from service.readmodel.product_index import ProductRow
 from tests.artifacts import coffee_world, content_of
 
 N_PRODUCTS = 300

@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.live.state import LiveState
 from service.offers.decide import Decision, decide
-from service.offers.explain import Offer
-from service.offers.facts import Asked, gather
-from service.offers.links import Word
+from service.offers.explanation import Offer
+from service.offers.facts import OfferRequest, gather
 from service.offers.listed import decide_listed
-from service.offers.reasons import ReasonCode, Relation, Source, WithheldCode
-from service.offers.shelf import Shelf
+from service.offers.reasons import ReasonCode, Source, WithheldCode
+from service.readmodel.live_state import LiveState
+from service.readmodel.product_index import ProductIndex
+from service.readmodel.relation import Relation
+from service.readmodel.relationships import CuratedRelationship
 from tests.artifacts import ProductSpec, World, coffee_world, content_of
 
 COFFEE = coffee_world()
@@ -30,13 +31,15 @@ SAID_OF_COFFEE = [
 WORLD = replace(COFFEE, relationships=SAID_OF_COFFEE)
 
 
-def decide_in(world: World, words: dict[str, dict[str, Word]] | None = None, **asked: object) -> Decision:
+def decide_in(
+    world: World, words: dict[str, dict[str, CuratedRelationship]] | None = None, **asked: object
+) -> Decision:
     """Decide in a world where people said some words."""
-    shelf = Shelf(content_of(world))
+    shelf = ProductIndex(content_of(world))
     state = LiveState(shelf, 0)
     state.set_relationships(words or {})
     policy = bool(asked.pop("is_up_sell_first", True))
-    wanted = Asked(**{"account_id": None, "limit": 3} | asked)  # type: ignore[arg-type]
+    wanted = OfferRequest(**{"account_id": None, "limit": 3} | asked)  # type: ignore[arg-type]
     return decide(gather(shelf, state, wanted, is_up_sell_first=policy))
 
 
@@ -133,7 +136,7 @@ def test_an_accessory_is_offered_with_its_main_product() -> None:
 
 
 def test_what_people_add_comes_before_what_was_learned_and_says_so() -> None:
-    words = {"beans": {"kettle": Word(Relation.CROSS_SELL, is_banned=False)}}
+    words = {"beans": {"kettle": CuratedRelationship(Relation.CROSS_SELL, is_banned=False)}}
 
     decision = decide_in(WORLD, words, basket=["beans"])
 
@@ -142,7 +145,7 @@ def test_what_people_add_comes_before_what_was_learned_and_says_so() -> None:
 
 
 def test_what_people_banned_is_never_shown_even_where_the_model_likes_it() -> None:
-    words = {"beans": {"filter": Word(Relation.CROSS_SELL, is_banned=True)}}
+    words = {"beans": {"filter": CuratedRelationship(Relation.CROSS_SELL, is_banned=True)}}
 
     for account_id, basket in ((None, ["beans", "kettle"]), ("ann", [])):
         decision = decide_in(WORLD, words, limit=50, account_id=account_id, basket=basket)
@@ -152,13 +155,15 @@ def test_what_people_banned_is_never_shown_even_where_the_model_likes_it() -> No
 
 
 def test_the_last_word_on_a_product_replaces_those_before() -> None:
-    shelf = Shelf(content_of(WORLD))
+    shelf = ProductIndex(content_of(WORLD))
     state = LiveState(shelf, 0)
-    facts = Asked(None, 1, ["beans"])
-    state.set_relationships({"beans": {"filter": Word(Relation.CROSS_SELL, is_banned=True)}})
+    facts = OfferRequest(None, 1, ["beans"])
+    state.set_relationships({"beans": {"filter": CuratedRelationship(Relation.CROSS_SELL, is_banned=True)}})
     assert offered(decide(gather(shelf, state, facts))) == ["grinder"]
 
-    state.set_relationships({"beans": {}, "unheard-of": {"beans": Word(Relation.CROSS_SELL, is_banned=True)}})
+    state.set_relationships(
+        {"beans": {}, "unheard-of": {"beans": CuratedRelationship(Relation.CROSS_SELL, is_banned=True)}}
+    )
 
     assert offered(decide(gather(shelf, state, facts))) == ["filter"]
 
@@ -168,9 +173,9 @@ def test_a_learned_upgrade_gives_way_to_what_people_say_the_other_way_round() ->
         COFFEE,
         relationships=[("beans", "up_sell", "milk", 6), ("milk", "up_sell", "mug", 6), ("mug", "up_sell", "syrup", 6)],
     )
-    words = {"mug": {"beans": Word(Relation.UP_SELL, is_banned=False)}}
+    words = {"mug": {"beans": CuratedRelationship(Relation.UP_SELL, is_banned=False)}}
 
-    upgrades = _upgrades(Shelf(content_of(world)), words)
+    upgrades = _upgrades(ProductIndex(content_of(world)), words)
 
     assert upgrades >= {("mug", "beans"), ("mug", "syrup")}
     assert not _has_cycle(upgrades)
@@ -180,7 +185,7 @@ class Case(NamedTuple):
     """A world, what people say in it, and what is asked."""
 
     world: World
-    words: dict[str, dict[str, Word]]
+    words: dict[str, dict[str, CuratedRelationship]]
     account_id: str | None
     basket: list[str]
     limit: int
@@ -198,9 +203,9 @@ def cases(draw: st.DrawFn) -> Case:
         ProductSpec(p.product_id, p.name, tiers[p.product_id][0], tiers[p.product_id][1], is_active=p.is_active)
         for p in COFFEE.products
     ]
-    words: dict[str, dict[str, Word]] = {}
+    words: dict[str, dict[str, CuratedRelationship]] = {}
     for source, target in draw(st.lists(st.tuples(ids, ids).filter(lambda p: p[0] != p[1]), unique=True, max_size=6)):
-        words.setdefault(source, {})[target] = Word(Relation(draw(relations)), draw(st.booleans()))
+        words.setdefault(source, {})[target] = CuratedRelationship(Relation(draw(relations)), draw(st.booleans()))
     owned = {"ann": draw(st.lists(ids, unique=True, max_size=4)), "bob": draw(st.lists(ids, unique=True, max_size=4))}
     world = replace(COFFEE, products=products, relationships=learned, owned=owned)
     return Case(
@@ -249,7 +254,7 @@ def test_nothing_is_offered_that_a_relationship_forbids(case: Case) -> None:
 
 @given(cases())
 def test_every_upgrade_that_may_be_offered_comes_before_everything_else(case: Case) -> None:
-    shelf = Shelf(content_of(case.world))
+    shelf = ProductIndex(content_of(case.world))
     upgrades = {target for source, target in _upgrades(shelf, case.words) if source in _had(case)}
 
     everything = decide_in(case.world, case.words, account_id=case.account_id, basket=case.basket, limit=50)
@@ -263,7 +268,7 @@ def test_every_upgrade_that_may_be_offered_comes_before_everything_else(case: Ca
 
 @given(cases(), st.booleans())
 def test_many_at_once_are_decided_as_one_by_one(case: Case, is_up_sell_first: bool) -> None:
-    shelf = Shelf(content_of(case.world))
+    shelf = ProductIndex(content_of(case.world))
     state = LiveState(shelf, 0)
     state.set_relationships(case.words)
     limit = min(case.limit, 3)
@@ -271,14 +276,14 @@ def test_many_at_once_are_decided_as_one_by_one(case: Case, is_up_sell_first: bo
     decided = decide_listed(shelf, state, ["ann", "bob"], case.basket, limit, is_up_sell_first=is_up_sell_first)
 
     for account_id, decision in decided.items():
-        asked = Asked(account_id, limit, exclude=case.basket)
+        asked = OfferRequest(account_id, limit, exclude=case.basket)
         assert decision == decide(gather(shelf, state, asked, is_up_sell_first=is_up_sell_first))
 
 
 def test_accounts_that_own_what_has_upgrades_are_decided_for_many_at_once() -> None:
-    shelf = Shelf(content_of(WORLD))
+    shelf = ProductIndex(content_of(WORLD))
     state = LiveState(shelf, 0)
-    state.set_relationships({"beans": {"mug": Word(Relation.UP_SELL, is_banned=False)}})
+    state.set_relationships({"beans": {"mug": CuratedRelationship(Relation.UP_SELL, is_banned=False)}})
 
     decided = decide_listed(shelf, state, ["ann"], ["grinder-pro"], 2)
 
@@ -287,9 +292,9 @@ def test_accounts_that_own_what_has_upgrades_are_decided_for_many_at_once() -> N
 
 
 def test_accounts_that_own_what_people_say_something_goes_with_are_decided_for_one_by_one() -> None:
-    shelf = Shelf(content_of(WORLD))
+    shelf = ProductIndex(content_of(WORLD))
     state = LiveState(shelf, 0)
-    state.set_relationships({"beans": {"scale": Word(Relation.CROSS_SELL, is_banned=False)}})
+    state.set_relationships({"beans": {"scale": CuratedRelationship(Relation.CROSS_SELL, is_banned=False)}})
 
     assert decide_listed(shelf, state, ["ann"], [], 2) == {}
 
@@ -305,14 +310,14 @@ def test_upgrades_never_go_round_in_circles_because_of_what_was_learned(case: Ca
         if w.relation is Relation.UP_SELL and not w.is_banned
     }
 
-    upgrades = _upgrades(Shelf(content_of(case.world)), case.words)
+    upgrades = _upgrades(ProductIndex(content_of(case.world)), case.words)
 
     assert said <= upgrades
     if not _has_cycle(learned) and not _has_cycle(said):
         assert not _has_cycle(upgrades)
 
 
-def _upgrades(shelf: Shelf, words: dict[str, dict[str, Word]]) -> set[tuple[str, str]]:
+def _upgrades(shelf: ProductIndex, words: dict[str, dict[str, CuratedRelationship]]) -> set[tuple[str, str]]:
     LiveState(shelf, 0).set_relationships(words)
     ids = shelf.content.products.ids.texts
     return {(ids[s], ids[t]) for s in range(len(ids)) for _, _, t, _ in shelf.links.upgrades_of(s)}

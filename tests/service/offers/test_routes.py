@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from service.accounts.tables import Account
+from service.base.settings import Settings
 from service.catalogue.tables import Product
-from service.database import create_database_engine
 from service.offers.schemas import RecommendationAnswer
 from service.orders.tables import Order, OrderLine
-from service.registry.store import ArtifactStore
-from service.settings import Settings
+from service.storage.database import create_database_engine
+from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import coffee_world, write_world
 from tests.service.conftest import NOON, make_key, make_settings, running, wait_until
 
@@ -344,7 +344,7 @@ def test_no_request_touches_the_database(client: TestClient) -> None:
 def test_data_that_arrives_before_the_first_training_is_soon_offered(
     sqlite_url: str, artifacts_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.registry.holder.FALLBACK_GAP_SECONDS", 0.05)
+    monkeypatch.setattr("service.sync.artifact_holder.FALLBACK_GAP_SECONDS", 0.05)
     with running(make_settings(sqlite_url, artifacts_dir), make_key(sqlite_url, "admin")) as client:
         sell(sqlite_url, {"cup": 1}, at=NOON)
 

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from service.database import create_database_engine
-from tests.service.ingestion.support import serving
+from service.storage.database import create_database_engine
+from tests.service.imports.support import serving
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from service.ingestion.importer import import_file
-from service.ingestion.options import ImportOptions
-from tests.service.ingestion.support import database_state, read_rejects, results, write_csv, write_ndjson
+from service.imports.importer import import_file
+from service.rows.options import ImportOptions
+from tests.service.imports.support import database_state, read_rejects, results, write_csv, write_ndjson
 
 
 def order(*lines: dict[str, Any], **changes: Any) -> dict[str, Any]:

@@ -12,16 +12,16 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from models.artifact.content import to_files
+from service.base.settings import Settings
 from service.registry import command
-from service.registry.errors import (
+from service.sync.artifact_store import ACTIVE_NAME, ArtifactStore
+from service.sync.errors import (
     ArtifactCorrupt,
     ArtifactNotFound,
     ArtifactRejected,
     NothingToRollBack,
     RegistryUnreadable,
 )
-from service.registry.store import ACTIVE_NAME, ArtifactStore
-from service.settings import Settings
 from tests.artifacts import World, coffee_world, content_of, write_world
 from tests.service.conftest import make_key, running, wait_until
 

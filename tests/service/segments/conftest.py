@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from service.registry.store import ArtifactStore
+from service.sync.artifact_store import ArtifactStore
 from tests.sold import write_sold
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from service.registry.store import ArtifactStore
+from service.sync.artifact_store import ArtifactStore
 from tests.service.conftest import make_key, make_settings, running
-from tests.service.live.conftest import order, post
+from tests.service.sync.conftest import order, post
 from tests.sold import AS_OF_DAY, sold_content, write_sold
 
 URL = "/v1/segments"

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
-from service.registry.store import ArtifactStore
+from service.base.settings import Settings
 from service.segments.answers import next_start
 from service.segments.schemas import SegmentAccounts, SegmentDetail, SegmentMetrics, SegmentPage
-from service.settings import Settings
+from service.sync.artifact_store import ArtifactStore
 from tests.service.conftest import make_key, running, wait_until
 from tests.sold import AS_OF_DAY, N_ACCOUNTS, sold_content, write_sold
 

@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from models.artifact import NO_ROW, Content
-from service.registry.store import ArtifactStore
+from service.sync.artifact_store import ArtifactStore
 from tests.shop import AS_OF, N_ACCOUNTS, OLD, Shop
 
 

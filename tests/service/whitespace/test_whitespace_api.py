@@ -11,8 +11,8 @@ from openpyxl import load_workbook
 from sqlalchemy import create_engine, text
 from starlette.testclient import TestClient
 
-from service.catalogue.cursors import encode_cursor
-from service.spreadsheets import XLSX_TYPE
+from service.base.pagination import encode_cursor
+from service.web.spreadsheets import XLSX_TYPE
 from tests.shop import AS_OF, HORIZON_DAYS, N_ACCOUNTS, UNSOLD_LINE, Shop
 
 WINDOW = timedelta(days=365)

@@ -1,0 +1,1 @@
+"""What every package uses: errors, settings, logging, telemetry, clock, identifiers, money, pagination."""

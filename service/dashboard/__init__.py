@@ -1,1 +1,0 @@
-"""Read-only pages over the same queries. Not built yet."""

@@ -1,1 +1,0 @@
-"""Assignment and readout of experiments. Not built yet."""

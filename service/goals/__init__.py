@@ -1,1 +1,0 @@
-"""Sales goals, progress and pacing. Not built yet."""

@@ -1,0 +1,1 @@
+"""``nextoffer import``: files into the database."""

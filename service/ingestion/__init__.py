@@ -1,1 +1,0 @@
-"""Bulk input: read files, validate rows, write rejects, load fast."""

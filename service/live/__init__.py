@@ -1,1 +1,0 @@
-"""The state since the artifact was trained: what a write changes, and how every worker feels it."""

@@ -1,0 +1,73 @@
+"""A candidate artifact beside the live one: it answers a share of the traffic, and nobody sees its answers."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from random import Random
+from typing import Final
+
+from service.base.telemetry import Telemetry
+from service.offers.decide import decide
+from service.offers.facts import OfferRequest, gather
+from service.sync.artifact_holder import LoadedArtifact
+
+MAX_QUEUE: Final = 1000
+MAX_REST_SECONDS: Final = 0.2
+
+
+class Shadow:
+    """Compares what a candidate artifact would have offered with what was offered, and tells telemetry alone.
+
+    share: of the answers, between 0 and 1. They are queued, and answered again in a thread of their own; what does
+    not fit into the queue is skipped and counted.
+    """
+
+    def __init__(
+        self, live: LoadedArtifact, share: float, telemetry: Telemetry, *, is_up_sell_first: bool = True
+    ) -> None:
+        self.live = live
+        self._share = share
+        self._telemetry = telemetry
+        self._is_up_sell_first = is_up_sell_first
+        self._random = Random()  # noqa: S311  Which requests are drawn is no secret.
+        self._queue: deque[tuple[OfferRequest, list[str]]] = deque()
+        self._stopping = threading.Event()
+
+    def consider(self, asked: OfferRequest, offered: list[str]) -> None:
+        """Draw an answer that was just given, or pass it over. offered: product identifiers, in order."""
+        if self._random.random() >= self._share:
+            return
+        if len(self._queue) >= MAX_QUEUE:
+            self._telemetry.shadow_answers.labels("skipped").inc()
+            return
+        self._queue.append((asked, offered))
+
+    def run(self) -> None:
+        """Answer what was drawn until ``stop``."""
+        while not self._stopping.wait(0 if self._queue else MAX_REST_SECONDS):
+            if self._queue:
+                self._compare(*self._queue.popleft())
+
+    def stop(self) -> None:
+        """End the thread soon."""
+        self._stopping.set()
+
+    def _compare(self, asked: OfferRequest, offered: Sequence[str]) -> None:
+        begun = time.perf_counter()
+        try:
+            live = self.live
+            facts = gather(live.shelf, live.state, asked, is_up_sell_first=self._is_up_sell_first)
+            proposed = [offer["product_id"] for offer in decide(facts).offers]
+        except Exception:  # A candidate that fails is what a shadow is there to find.
+            self._telemetry.shadow_answers.labels("failed").inc()
+            return
+        self._telemetry.shadow_seconds.observe(time.perf_counter() - begun)
+        self._telemetry.shadow_answers.labels("same" if proposed == offered else "different").inc()
+        self._telemetry.shadow_overlap.observe(overlap(proposed, offered))
+
+
+def overlap(some: Sequence[str], others: Sequence[str]) -> float:
+    """The share of products that are in both lists, of those in the longer one; 1 for two empty lists."""
+    longer = max(len(some), len(others))
+    return len(set(some) & set(others)) / longer if longer else 1.0

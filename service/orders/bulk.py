@@ -1,0 +1,112 @@
+"""The SQL of order lines in bulk, on each database's fast path."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, column, select, table, text
+
+from service.storage.bulk import BulkTarget, in_chunks, insert_new, sqlite_time, upsert_changed
+from service.storage.changes import ChangeKind, ChangeLog
+
+OrderRow = tuple[str, str | None, datetime, str | None, bool]
+"""order_id, account_id, ordered_at, currency, is_cancelled"""
+LineRow = tuple[str, str, int, float, int | None]
+"""order_id, product_id, ordinal, quantity, amount_minor"""
+
+
+@dataclass
+class OrderBatch:
+    """Orders and lines that are written together, or not at all."""
+
+    account_ids: set[str] = field(default_factory=set)
+    product_names: dict[str, str] = field(default_factory=dict)
+    """Names of products that are not stored yet."""
+    orders: list[OrderRow] = field(default_factory=list)
+    lines: list[LineRow] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a batch did: stubs added; orders and lines that are new or changed."""
+
+    account_stubs: int
+    product_stubs: int
+    orders: tuple[int, int]
+    lines: tuple[int, int]
+
+
+_ORDERS: Final[BulkTarget] = ("orders", ("order_id",), ("account_id", "ordered_at", "currency", "is_cancelled"))
+_LINES: Final[BulkTarget] = ("order_lines", ("order_id", "product_id", "ordinal"), ("quantity", "amount_minor"))
+_ACCOUNTS: Final[BulkTarget] = ("accounts", ("account_id",), ("attributes", "is_stub", "updated_at"))
+_PRODUCTS: Final[BulkTarget] = (
+    "products",
+    ("product_id",),
+    ("name", "attributes", "is_active", "is_stub", "updated_at"),
+)
+_IMPORT_LOCK: Final = 0x6E786F696D70
+"""Imports take turns, batch by batch: an UPDATE that joins locks rows in an order of its own. SQLite has one writer."""
+
+
+def write_orders(connection: Connection, batch: OrderBatch, now: datetime, changes: ChangeLog) -> Written:
+    """Write one batch with what it names. Rows that are stored as they are given are not written again.
+
+    changes: is told which accounts the batch touched, those included that an order belonged to before.
+    """
+    stored_owners = _owners_of(connection, [order[0] for order in batch.orders])
+    written = _write_batch(connection, batch, now)
+    if any(written.orders) or any(written.lines):
+        changes.touch(ChangeKind.ORDERS, batch.account_ids | stored_owners)
+    return written
+
+
+def _owners_of(connection: Connection, order_ids: Sequence[str]) -> set[str]:
+    """The accounts of those orders that are stored. An import of new orders finds none, by the key alone."""
+    orders = table("orders", column("order_id"), column("account_id"))
+    return {
+        owner
+        for some in in_chunks(sorted(order_ids))
+        for owner in connection.scalars(select(orders.c.account_id).where(orders.c.order_id.in_(some)))
+        if owner is not None
+    }
+
+
+def _write_batch(connection: Connection, batch: OrderBatch, now: datetime) -> Written:
+    orders: Sequence[tuple[Any, ...]] = batch.orders
+    written_at: datetime | str = now
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_IMPORT_LOCK,))
+    else:
+        orders = [(order_id, account, sqlite_time(moment), *rest) for order_id, account, moment, *rest in batch.orders]
+        written_at = sqlite_time(now)
+    accounts = [(account_id, "{}", True, written_at) for account_id in sorted(batch.account_ids)]
+    products = [
+        (product_id, name, "{}", True, True, written_at) for product_id, name in sorted(batch.product_names.items())
+    ]
+    return Written(
+        insert_new(connection, _ACCOUNTS, accounts),
+        insert_new(connection, _PRODUCTS, products),
+        upsert_changed(connection, _ORDERS, orders),
+        upsert_changed(connection, _LINES, batch.lines),
+    )
+
+
+def rename_stubs(connection: Connection, names: dict[str, str], now: datetime) -> list[str]:
+    """Name product stubs as the order lines last called them; return those that were called otherwise before."""
+    products = table("products", column("product_id"), column("name"), column("is_stub"))
+    stored = select(products.c.product_id, products.c.name).where(products.c.is_stub)
+    renamed = [
+        product_id
+        for some in in_chunks(sorted(names))
+        for product_id, name in connection.execute(stored.where(products.c.product_id.in_(some)))
+        if name != names[product_id]
+    ]
+    statement = text(
+        "UPDATE products SET name = :name, updated_at = :now "
+        "WHERE product_id = :product_id AND is_stub AND name <> :name"
+    )
+    at = sqlite_time(now) if connection.dialect.name == "sqlite" else now
+    if renamed:
+        connection.execute(statement, [{"product_id": key, "name": names[key], "now": at} for key in renamed])
+    return renamed

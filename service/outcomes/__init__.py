@@ -1,1 +1,0 @@
-"""What became of an offer; perks and follow-ups. Not built yet."""

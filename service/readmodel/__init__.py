@@ -1,0 +1,1 @@
+"""What requests are answered from, in memory: no HTTP, no SQL."""

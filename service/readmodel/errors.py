@@ -1,0 +1,21 @@
+"""What a request can name that memory does not know."""
+
+from service.base.errors import DomainError
+
+
+class UnknownSegment(DomainError):
+    """No segment has this id."""
+
+    code = "unknown-segment"
+
+    def __init__(self, segment_id: str) -> None:
+        super().__init__(f"There is no segment {segment_id!r}. GET /v1/segments lists those that there are.")
+
+
+class UnknownRow(DomainError):
+    """No product is in a line, or a category, of this name."""
+
+    code = "unknown-row"
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"No product of the artifact in use has the {kind} {name!r}.")

@@ -1,0 +1,132 @@
+"""Accounts' profiles column by column: what rules are asked of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.artifact import Content
+from models.artifact.customers import NOT_SEGMENTED, RFM_SEGMENTS, TIERS, TRENDS
+from models.artifact.segments import slug
+
+UNKNOWN_ROW: Final = -1
+"""Of an account that the artifact does not know."""
+
+FEW: Final = 1_000
+"""Up to so many accounts are looked at one by one."""
+
+_TEXTS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "rfm": ("rfm_segment", tuple(map(slug, RFM_SEGMENTS))),
+    "revenue_tier": ("revenue_tier", TIERS),
+    "value_tier": ("value_tier", TIERS),
+    "trend": ("trend", TRENDS),
+}
+_NUMBERS: Final = {
+    "purchase_days": "n_purchases",
+    "spend_minor": "spend_minor",
+    "is_alive": "is_alive",
+    "purchase_spend_minor": "purchase_spend",
+    "usual_gap_days": "usual_gap",
+}
+_QUINTILES: Final = ("recency", "frequency", "monetary")
+_DAYS: Final = {"days_since_purchase": "last_day", "days_since_first_purchase": "first_day"}
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """Profiles of n accounts, from the artifact and the live state. Implements ``rule_evaluation.Columns``.
+
+    rows:          int (n,), positions in the artifact, UNKNOWN_ROW for accounts that it does not know.
+    owned_now:     position -> what the account owns now (product rows), where that differs from the artifact.
+    is_strategic:  bool (n,).
+    attributes:    one mapping per account; empty where no rule asks for any.
+    cluster_ids:   ids of the learned clusters, by code.
+    """
+
+    content: Content
+    as_of_day: int
+    rows: NDArray[np.int64]
+    owned_now: Mapping[int, NDArray[np.int32]]
+    is_strategic: NDArray[np.bool_]
+    attributes: Sequence[Mapping[str, Any]]
+
+    @property
+    def n(self) -> int:
+        """How many accounts."""
+        return len(self.rows)
+
+    def field(self, name: str) -> NDArray[Any]:
+        """See ``Columns.field``."""
+        customers, is_known = self.content.customers, self.rows != UNKNOWN_ROW
+        rows = self.rows[is_known]
+        if name == "is_strategic":
+            return self.is_strategic
+        if name == "is_contractual":
+            return _placed(is_known, customers.is_contractual[rows], np.zeros(self.n, dtype=np.bool_))
+        if name in _TEXTS or name == "cluster":
+            codes, names = self._codes(name, rows)
+            texts = np.array([*names, ""], dtype=object)  # the code of those in none is -1: the last
+            return _placed(is_known, texts[codes], np.full(self.n, "", dtype=object))
+        return _placed(is_known, self._numbers(name, rows), np.full(self.n, np.nan))
+
+    def _codes(self, name: str, rows: NDArray[np.int64]) -> tuple[NDArray[Any], tuple[str, ...]]:
+        if name == "cluster":
+            of_all = self.content.segments.codes
+            codes = of_all[rows, -1] if of_all.shape[1] else np.full(len(rows), NOT_SEGMENTED)
+            return codes, tuple(f"cluster.{code + 1}" for code in range(int(codes.max(initial=NOT_SEGMENTED)) + 1))
+        column, names = _TEXTS[name]
+        return getattr(self.content.customers, column)[rows], names
+
+    def _numbers(self, name: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        customers = self.content.customers
+        has_bought = customers.n_purchases[rows] > 0
+        if name in _QUINTILES:
+            quintiles = customers.rfm[rows, _QUINTILES.index(name)]
+            return np.where(quintiles > 0, quintiles, np.nan)
+        if name in _DAYS:
+            return np.where(has_bought, self.as_of_day - getattr(customers, _DAYS[name])[rows], np.nan)
+        if name == "value_ahead_minor":
+            numbers: NDArray[np.float64] = customers.value[rows, 0].astype(np.float64)
+        else:
+            numbers = getattr(customers, _NUMBERS[name])[rows].astype(np.float64)
+        return numbers
+
+    def attribute(self, key: str) -> Sequence[object]:
+        """See ``Columns.attribute``."""
+        return [of.get(key) for of in self.attributes] if self.attributes else [None] * self.n
+
+    def owns(self, kind: str, names: Sequence[str]) -> NDArray[np.bool_]:
+        """See ``Columns.owns``."""
+        is_asked = self._is_asked(kind, names)
+        content, is_known = self.content, self.rows != UNKNOWN_ROW
+        found = np.zeros(self.n, dtype=np.bool_)
+        rows, ends = self.rows[is_known], content.owned_offsets
+        if len(rows) <= FEW:
+            # An account that changed must not cost what all of them do.
+            found[is_known] = [is_asked[content.owned_by(row)].any() for row in rows.tolist()]
+        else:
+            hits = np.concatenate([[0], is_asked[content.owned_products].cumsum(dtype=np.int32)])
+            found[is_known] = hits[ends[rows + 1]] > hits[ends[rows]]
+        for position, owned in self.owned_now.items():
+            found[position] = is_asked[owned].any()
+        return found
+
+    def _is_asked(self, kind: str, names: Sequence[str]) -> NDArray[np.bool_]:
+        """Bool (P,): which products a rule names, by themselves or by their group."""
+        products = self.content.products
+        is_asked = np.zeros(len(products.ids), dtype=np.bool_)
+        if kind == "products":
+            rows = [row for name in names if (row := products.ids.row_of(name)) is not None]
+            is_asked[rows] = True
+            return is_asked
+        groups = self.content.lines if kind == "lines" else self.content.categories
+        wanted = set(names)
+        codes = [code for code, name in enumerate(groups.names) if name in wanted]
+        return np.isin(groups.of_product, codes)
+
+
+def _placed(where: NDArray[np.bool_], values: NDArray[Any], blank: NDArray[Any]) -> NDArray[Any]:
+    blank[where] = values
+    return blank

@@ -1,0 +1,236 @@
+"""Rules over an account's profile, by which people define segments: the grammar. Validated, and never run as code."""
+
+import operator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from models.artifact.customers import RFM_SEGMENTS, TIERS, TRENDS
+from models.artifact.segments import slug
+
+DEEPEST: Final = 8
+MAX_CONDITIONS: Final = 100
+MAX_VALUES: Final = 1_000
+MAX_TEXT: Final = 256
+
+LARGEST: Final = 10**15
+
+Value = (
+    bool
+    | Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
+    | Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
+    | Annotated[str, Field(max_length=MAX_TEXT)]
+)
+Values = Annotated[list[Value], Field(min_length=1, max_length=MAX_VALUES)]
+Operator = Literal["eq", "ne", "lt", "le", "gt", "ge", "in", "not_in", "is_known"]
+ORDERED: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "lt": operator.lt, "le": operator.le, "gt": operator.gt, "ge": operator.ge,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ProfileField:
+    """One figure of the profile. kind: number, text or flag. texts: what a text may be, where that is closed."""
+
+    kind: Literal["number", "text", "flag"]
+    about: str
+    texts: tuple[str, ...] = ()
+
+
+FIELDS: Final[dict[str, ProfileField]] = {
+    "purchase_days": ProfileField("number", "Days on which it bought."),
+    "spend_minor": ProfileField("number", "Spent so far, minor units, returns subtracted."),
+    "days_since_purchase": ProfileField("number", "Days from the last purchase to the artifact's date."),
+    "days_since_first_purchase": ProfileField("number", "Days from the first purchase to the artifact's date."),
+    "recency": ProfileField("number", "Quintile of recency, 5 the best."),
+    "frequency": ProfileField("number", "Quintile of frequency, 5 the best."),
+    "monetary": ProfileField("number", "Quintile of money, 5 the best."),
+    "rfm": ProfileField("text", "Segment by recency, frequency and money.", tuple(map(slug, RFM_SEGMENTS))),
+    "revenue_tier": ProfileField("text", "Tier of revenue so far.", TIERS),
+    "value_tier": ProfileField("text", "Tier of value ahead.", TIERS),
+    "trend": ProfileField("text", "Engagement trend.", TRENDS),
+    "cluster": ProfileField("text", "Id of the learned cluster, such as cluster.1."),
+    "is_alive": ProfileField("number", "P(still buying), 0 to 1."),
+    "value_ahead_minor": ProfileField("number", "Discounted value ahead, minor units."),
+    "purchase_spend_minor": ProfileField("number", "Expected spend on a day with a purchase, minor units."),
+    "usual_gap_days": ProfileField("number", "Median of the days between purchases."),
+    "is_contractual": ProfileField("flag", "Buys at regular intervals."),
+    "is_strategic": ProfileField("flag", "Declared to be wanted whatever it is worth."),
+}
+"""What a rule may ask of an account. Figures are those of the artifact in use; is_strategic is of now."""
+
+
+class Strict(BaseModel):
+    """What is not in the grammar is refused."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _Condition(Strict):
+    """An operator, and what it compares with: ``value`` with one, ``values`` with many, nothing for ``is_known``."""
+
+    op: Operator
+    value: Value | None = None
+    values: Values | None = None
+
+    @model_validator(mode="after")
+    def _fits_its_operator(self) -> Any:
+        wants = {"in": "values", "not_in": "values", "is_known": None}.get(self.op, "value")
+        for name in ("value", "values"):
+            if (getattr(self, name) is None) == (name == wants):
+                needs = f"needs `{wants}`" if wants else "takes neither `value` nor `values`"
+                raise ValueError(f"{self.op} {needs}")
+        if self.op in ORDERED and isinstance(self.value, bool):
+            raise ValueError(f"{self.op} orders numbers and texts, not true and false")
+        return self
+
+    def asked(self) -> list[Value]:
+        """What it compares with."""
+        return self.values or ([] if self.value is None else [self.value])
+
+
+class FieldRule(_Condition):
+    """Compare a figure of the profile."""
+
+    field: str = Field(description=f"One of {', '.join(FIELDS)}.", examples=["spend_minor"])
+
+    @model_validator(mode="after")
+    def _fits_its_field(self) -> Any:
+        known = FIELDS.get(self.field)
+        if known is None:
+            raise ValueError(f"there is no field {self.field!r}; the fields are {', '.join(FIELDS)}")
+        kinds = {"number": (int, float), "text": (str,), "flag": (bool,)}[known.kind]
+        for value in self.asked():
+            if not isinstance(value, kinds) or (known.kind == "number" and isinstance(value, bool)):
+                raise ValueError(f"{self.field} is a {known.kind}, which {value!r} is not")
+            if known.texts and value not in known.texts:
+                raise ValueError(f"{self.field} is never {value!r}; it is one of {', '.join(known.texts)}")
+        if known.kind != "number" and self.op in ORDERED:
+            raise ValueError(f"{self.field} is a {known.kind}: compare it with eq, ne, in or not_in")
+        return self
+
+
+class AttributeRule(_Condition):
+    """Compare something that your company stored of the account."""
+
+    attribute: str = Field(min_length=1, max_length=MAX_TEXT, examples=["sector"])
+
+
+class Owned(Strict):
+    """Products, or lines, or categories."""
+
+    products: Annotated[list[str], Field(min_length=1, max_length=MAX_VALUES)] | None = None
+    lines: Annotated[list[str], Field(min_length=1, max_length=MAX_VALUES)] | None = None
+    categories: Annotated[list[str], Field(min_length=1, max_length=MAX_VALUES)] | None = None
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> Any:
+        if len(self.model_dump(exclude_none=True)) != 1:
+            raise ValueError("name products, or lines, or categories: one of them")
+        return self
+
+    @property
+    def kind(self) -> str:
+        """Which of the three it names."""
+        return next(name for name, names in self if names is not None)
+
+
+class OwnsRule(Strict):
+    """It owns one of these."""
+
+    owns: Owned
+
+
+class AllRule(Strict):
+    """Every one of these."""
+
+    all: Annotated[list["Rule"], Field(min_length=1, max_length=MAX_CONDITIONS)]
+
+
+class AnyRule(Strict):
+    """At least one of these."""
+
+    any: Annotated[list["Rule"], Field(min_length=1, max_length=MAX_CONDITIONS)]
+
+
+class NotRule(Strict):
+    """Not this."""
+
+    model_config = ConfigDict(validate_by_alias=True, validate_by_name=True, serialize_by_alias=True)
+
+    not_: "Rule" = Field(alias="not")
+
+
+KINDS: Final = ("all", "any", "not", "owns", "field", "attribute")
+
+
+def kind_of(value: Any) -> str | None:
+    """Tell a rule's kind by the one key that each has."""
+    if isinstance(value, dict):
+        found = [kind for kind in KINDS if kind in value]
+    else:
+        found = [kind for kind in KINDS if hasattr(value, "not_" if kind == "not" else kind)]
+    return found[0] if len(found) == 1 else None
+
+
+Rule = Annotated[
+    Annotated[AllRule, Tag("all")]
+    | Annotated[AnyRule, Tag("any")]
+    | Annotated[NotRule, Tag("not")]
+    | Annotated[OwnsRule, Tag("owns")]
+    | Annotated[FieldRule, Tag("field")]
+    | Annotated[AttributeRule, Tag("attribute")],
+    Discriminator(
+        kind_of,
+        custom_error_type="rule_kind",
+        custom_error_message="A rule is an object with exactly one of the keys all, any, not, owns, field, attribute",
+    ),
+]
+
+
+def bounded(value: Any) -> Any:
+    """Refuse what is nested too deeply, or has too many conditions, before anything else looks at it."""
+    n, level = 0, [value]
+    for _ in range(DEEPEST):
+        n += sum(isinstance(one, dict) for one in level)
+        level = [below for one in level for below in _below(one)]
+        if n > MAX_CONDITIONS:
+            raise ValueError(f"has more than {MAX_CONDITIONS} conditions")
+    if level:
+        raise ValueError(f"is nested deeper than {DEEPEST} levels")
+    return value
+
+
+def _below(value: Any) -> list[Any]:
+    if not isinstance(value, dict):
+        return []
+    found = [value["not"]] if "not" in value else []
+    for name in ("all", "any"):
+        found += value[name] if isinstance(value.get(name), list) else []
+    return found
+
+
+BoundedRule = Annotated[Rule, BeforeValidator(bounded)]
+"""A rule as callers send it."""
+
+AllRule.model_rebuild()
+AnyRule.model_rebuild()
+NotRule.model_rebuild()
+
+
+def conditions_of(rule: Any) -> Iterator[Any]:
+    """Go through the conditions that a rule is made of."""
+    if isinstance(rule, AllRule | AnyRule):
+        for one in rule.all if isinstance(rule, AllRule) else rule.any:
+            yield from conditions_of(one)
+    elif isinstance(rule, NotRule):
+        yield from conditions_of(rule.not_)
+    else:
+        yield rule
+
+
+def reads_attributes(rule: Any) -> bool:
+    """Tell whether a rule asks for what is stored under attributes."""
+    return any(isinstance(one, AttributeRule) for one in conditions_of(rule))

@@ -1,0 +1,1 @@
+"""What every bulk import shares: readers, field types, validation, rejects."""

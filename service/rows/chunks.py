@@ -1,0 +1,84 @@
+"""Rows on their way from a file to the database, by column: a table of some consecutive rows."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import compress
+from pathlib import Path
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """What is wrong with one field of one row."""
+
+    field: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A row that was refused, and why."""
+
+    line: int
+    faults: tuple[RowError, ...]
+    row: dict[str, Any] | str
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Consecutive rows: the line of each, its values by the file's own column names, and rows that were unreadable."""
+
+    lines: list[int]
+    columns: dict[str, list[Any]]
+    unreadable: list[Reject] = field(default_factory=list)
+    rows_read: int = 0
+
+    def row(self, index: int) -> dict[str, Any]:
+        """One row as it was given."""
+        return {name: values[index] for name, values in self.columns.items()}
+
+    def keep(self, flags: Sequence[bool]) -> "Chunk":
+        """Only the rows whose flag is set."""
+        columns = {name: list(compress(values, flags)) for name, values in self.columns.items()}
+        return Chunk(list(compress(self.lines, flags)), columns, self.unreadable, self.rows_read)
+
+    def split(self, index: int) -> tuple["Chunk", "Chunk"]:
+        """The rows before an index, with all that was counted and rejected, and the rows from it on."""
+        before = {name: values[:index] for name, values in self.columns.items()}
+        after = {name: values[index:] for name, values in self.columns.items()}
+        return Chunk(self.lines[:index], before, self.unreadable, self.rows_read), Chunk(self.lines[index:], after)
+
+    def followed_by(self, other: "Chunk") -> "Chunk":
+        """Both chunks as one. A column that only one of them has is empty in the other."""
+        names = dict.fromkeys((*self.columns, *other.columns))
+        columns = {name: self._values(name) + other._values(name) for name in names}
+        unreadable = self.unreadable + other.unreadable
+        return Chunk(self.lines + other.lines, columns, unreadable, self.rows_read + other.rows_read)
+
+    def _values(self, name: str) -> list[Any]:
+        found = self.columns.get(name)
+        return [None] * len(self.lines) if found is None else found
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far one file is read."""
+
+    path: Path
+    done: int
+    total: int
+    unit: str
+
+
+class Source(Protocol):
+    """A file of rows."""
+
+    path: Path
+    names: list[str]
+
+    def chunks(self, wanted: Sequence[str], rows: int, progress: Callable[[Progress], None]) -> Iterable[Chunk]:
+        """Read the rows, some at a time; only the wanted columns are needed.
+
+        Raises UnreadableFile after the last good rows were yielded.
+        """
+        ...

@@ -1,0 +1,87 @@
+"""What can be wrong with a whole file or a whole request body. What is wrong with one row is a fault, not an error."""
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from service.base.errors import DomainError
+
+if TYPE_CHECKING:
+    from service.rows.options import ImportSummary
+
+
+class UnreadableFile(DomainError):
+    """A file that can't be read (any further). Batches committed before it stay."""
+
+    code = "unreadable-file"
+
+    def __init__(self, path: Path, reason: str, line: int | None = None) -> None:
+        self.path = path
+        self.summary: ImportSummary | None = None
+        """What was imported before, if anything may have been."""
+        where = f"{path}, after line {line}" if line else str(path)
+        super().__init__(f"{where}: {reason}")
+
+
+class ReaderMissing(DomainError):
+    """Reading this format needs a package that is not installed."""
+
+    code = "reader-missing"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path}: reading Parquet needs pyarrow. Run: pip install 'nextoffer[train]'")
+
+
+class MissingColumn(DomainError):
+    """A mandatory field has no column in the file."""
+
+    code = "missing-column"
+
+    def __init__(self, path: Path, fields: Sequence[str], found: Sequence[str]) -> None:
+        hints = [f"--map {column}={field}" for field in fields for column in close_columns(field, found)]
+        advice = f" Perhaps: {' '.join(hints)}" if hints else " Name them with --map theirs=ours."
+        super().__init__(
+            f"{path}: there is no column for {', '.join(fields)}. The columns are: {', '.join(found)}.{advice}"
+        )
+
+
+class InvalidImportOption(DomainError):
+    """An option of the import that makes no sense, by itself or for this file."""
+
+    code = "invalid-import-option"
+
+
+class TooManyRejects(DomainError):
+    """More rows were rejected than the caller allowed."""
+
+    code = "too-many-rejects"
+
+    def __init__(self, limit: int, summary: "ImportSummary") -> None:
+        self.summary = summary
+        super().__init__(
+            f"More than {limit} rows were rejected, so the import stopped. The batch in hand was not written; "
+            "batches written before it stay, whole."
+        )
+
+
+class RowsUnreadable(DomainError):
+    """A request body that is neither a JSON array nor NDJSON."""
+
+    code = "rows-unreadable"
+
+
+class TooManyRows(DomainError):
+    """A request with more rows than one request may carry."""
+
+    code = "too-many-rows"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"One request may carry at most {limit} rows. Split it, or use: nextoffer import")
+
+
+def close_columns(name: str, among: Iterable[str]) -> list[str]:
+    """The column that was probably meant by a name, if any."""
+    lowered = {column.casefold(): column for column in among}
+    words = get_close_matches(name.casefold(), lowered, n=1, cutoff=0.55)
+    return [lowered[word] for word in words]

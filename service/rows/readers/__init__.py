@@ -1,0 +1,40 @@
+"""Readers of the file formats: each turns a file into chunks and never loads it whole."""
+
+from pathlib import Path
+from typing import BinaryIO
+
+from service.rows.chunks import Source
+from service.rows.errors import UnreadableFile
+from service.rows.readers.delimited import DelimitedSource
+from service.rows.readers.ndjson import NdjsonSource
+from service.rows.readers.parquet import ParquetSource
+from service.rows.readers.streams import READ_ERRORS, open_stream, reason_of
+from service.rows.readers.workbook import MAGIC, WorkbookSource
+
+__all__ = ["open_source"]
+
+
+def open_source(path: Path) -> Source:
+    """Tell a file's format from its first bytes, whatever its name is."""
+    try:
+        with path.open("rb") as raw:
+            magic = raw.read(4)
+        if magic == b"PAR1":
+            return ParquetSource(path)
+        if magic == MAGIC:
+            return WorkbookSource(path)
+        with open_stream(path) as stream:
+            start = _first_bytes(stream)
+    except READ_ERRORS as error:
+        raise UnreadableFile(path, reason_of(error)) from error
+    if not start:
+        raise UnreadableFile(path, "the file is empty")
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise UnreadableFile(path, "the file is UTF-16; save it as UTF-8")
+    if start.startswith(b"["):
+        raise UnreadableFile(path, "the file is a JSON array; write one object per line (NDJSON)")
+    return NdjsonSource(path) if start.startswith(b"{") else DelimitedSource(path)
+
+
+def _first_bytes(stream: BinaryIO) -> bytes:
+    return stream.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()

@@ -1,0 +1,182 @@
+"""CSV (RFC 4180), with any of the usual delimiters."""
+
+import csv
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+from service.rows.chunks import Chunk, Progress, Reject, RowError
+from service.rows.errors import UnreadableFile
+from service.rows.readers.streams import READ_ERRORS, Stream, measured_stream, reason_of
+
+DELIMITERS: Final = ",;\t|"
+_NO_ROW: Final[list[str]] = []
+
+
+class DelimitedSource:
+    """A CSV file: UTF-8, the first line names the columns, the delimiter is the commonest of ``DELIMITERS`` there."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with measured_stream(path) as stream, closing(_Records(stream)) as records:
+            self.names = self._header(records)
+
+    def chunks(self, wanted: Sequence[str], rows: int, progress: Callable[[Progress], None]) -> Iterator[Chunk]:
+        """Read the rows. A row that is no row is rejected by itself."""
+        with measured_stream(self.path) as stream, closing(_Records(stream)) as records:
+            self._header(records)
+            line = 0
+            try:
+                while chunk := self._read(records, rows):
+                    yield chunk
+                    line = records.line
+                    progress(Progress(self.path, stream.position(), stream.size, "bytes"))
+            except READ_ERRORS as error:
+                raise UnreadableFile(self.path, reason_of(error), line) from error
+
+    def _header(self, records: "_Records") -> list[str]:
+        try:
+            _, header = next(iter(records), (1, _NO_ROW))
+        except READ_ERRORS as error:
+            raise UnreadableFile(self.path, reason_of(error)) from error
+        if isinstance(header, Reject):
+            raise UnreadableFile(self.path, f"its first line is not a header: {header.faults[0].reason}")
+        names = [name.strip() or f"column {number}" for number, name in enumerate(header, start=1)]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise UnreadableFile(self.path, f"columns are named more than once: {', '.join(repeated)}")
+        if not _is_decodable(names):
+            raise UnreadableFile(self.path, "its first line is not UTF-8")
+        return names
+
+    def _read(self, records: "_Records", rows: int) -> Chunk | None:
+        lines: list[int] = []
+        values: list[list[str]] = []
+        rejects: list[Reject] = []
+        width = len(self.names)
+        for line, record in records:
+            if isinstance(record, Reject):
+                rejects.append(record)
+            elif len(record) == width:
+                lines.append(line)
+                values.append(record)
+            elif record:
+                rejects.append(_reject(line, "", f"has {len(record)} values for {width} columns", ",".join(record)))
+            if len(lines) + len(rejects) >= rows:
+                break
+        if not lines and not rejects:
+            return None
+        columns = dict(zip(self.names, map(list, zip(*values, strict=True)), strict=True)) if values else {}
+        chunk = Chunk(lines, columns or {name: [] for name in self.names}, rejects, len(lines) + len(rejects))
+        return _without_undecodable(chunk)
+
+
+class _Records:
+    """Records of a CSV stream, each with the line it begins at.
+
+    After a malformed record only its first line is rejected: the lines that it had swallowed are read again.
+    """
+
+    def __init__(self, stream: Stream) -> None:
+        self._text = TextIOWrapper(stream.content, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        self._lines = _Lines(self._text)
+        delimiter = _commonest_delimiter(self._lines.peek())
+        # Strict: otherwise a quote that is never closed swallows the rest of the file without a word.
+        self._reader = csv.reader(self._lines, delimiter=delimiter, strict=True)
+
+    def close(self) -> None:
+        # The stream is its owner's to close; a wrapper that is collected would close it too.
+        self._text.detach()
+
+    @property
+    def line(self) -> int:
+        return self._lines.number
+
+    def __iter__(self) -> Iterator[tuple[int, list[str] | Reject]]:
+        while True:
+            line = self._lines.begin_record()
+            try:
+                yield line, next(self._reader)
+            except csv.Error as error:
+                yield line, _reject(line, "", f"is malformed: {error}", self._lines.give_back_all_but_first())
+            except StopIteration:
+                return
+
+
+class _Lines:
+    """Physical lines, counted, that can be given back."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+        self._waiting: deque[str] = deque()
+        self._record: list[str] = []
+        self.number = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._waiting.popleft() if self._waiting else next(self._text)
+        self._record.append(line)
+        self.number += 1
+        return line
+
+    def peek(self) -> str:
+        if not self._waiting and (line := self._text.readline()):
+            self._waiting.append(line)
+        return self._waiting[0] if self._waiting else ""
+
+    def begin_record(self) -> int:
+        self._record.clear()
+        return self.number + 1
+
+    def give_back_all_but_first(self) -> str:
+        first, *others = self._record or [""]
+        self._waiting.extendleft(reversed(others))
+        self.number -= len(others)
+        return first.rstrip("\r\n")
+
+
+def _commonest_delimiter(header: str) -> str:
+    bare = "".join(header.split('"')[::2])
+    return max(DELIMITERS, key=bare.count)
+
+
+def _reject(line: int, field: str, reason: str, row: dict[str, Any] | str) -> Reject:
+    return Reject(line, (RowError(field, reason),), row)
+
+
+def _is_decodable(values: Sequence[str]) -> bool:
+    try:
+        "".join(values).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _without_undecodable(chunk: Chunk) -> Chunk:
+    """Reject the rows in which bytes could not be decoded."""
+    if all(_is_decodable(values) for values in chunk.columns.values()):
+        return chunk
+    flags = [all(_is_decodable([values[i]]) for values in chunk.columns.values()) for i in range(len(chunk.lines))]
+    for index, is_good in enumerate(flags):
+        if not is_good:
+            name, reason = _undecodable(chunk.row(index))
+            row = {
+                key: value.encode(errors="surrogateescape").decode(errors="replace")
+                for key, value in chunk.row(index).items()
+            }
+            chunk.unreadable.append(_reject(chunk.lines[index], name, reason, row))
+    return chunk.keep(flags)
+
+
+def _undecodable(row: dict[str, str]) -> tuple[str, str]:
+    name, value = next((name, value) for name, value in row.items() if not _is_decodable([value]))
+    content = value.encode(errors="surrogateescape")
+    try:
+        content.decode()
+    except UnicodeDecodeError as error:
+        return name, f"holds byte 0x{content[error.start]:02X}, its number {error.start + 1}, that is not UTF-8"
+    return name, "is not UTF-8"

@@ -1,0 +1,70 @@
+"""Rejected rows, written where somebody can mend them."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TextIO
+
+import orjson
+
+from service.rows.chunks import Reject
+from service.rows.errors import InvalidImportOption
+
+HEADER = ("file", "line", "field", "reason", "row")
+
+
+class Rejects:
+    """CSV files of rejected rows, each created with its first row.
+
+    They go to one file if a path is given, or to ``<input's name>.rejects.csv`` in the current folder. A batch's
+    rejected rows are written before its good rows are, so that none is lost.
+    """
+
+    def __init__(self, path: Path | None, inputs: Iterable[Path]) -> None:
+        self._path = path
+        self._inputs = list(inputs)
+        self._files: dict[Path, TextIO] = {}
+
+    def write(self, source: Path, rejects: Iterable[Reject]) -> Path | None:
+        """Append rejected rows and return where; raises InvalidImportOption if they can't be written."""
+        rows = [(source, reject.line, reject.faults[0].field, _reason(reject), _row(reject)) for reject in rejects]
+        if not rows:
+            return None
+        path = self._path or Path(f"{source.name}.rejects.csv")
+        try:
+            file = self._files.get(path) or self._create(path)
+            csv.writer(file).writerows(rows)
+            file.flush()
+        except OSError as error:
+            raise InvalidImportOption(f"Rejected rows can't be written to {path}: {error.strerror}.") from error
+        return path
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in self._files.values():
+            file.close()
+
+    def _create(self, path: Path) -> TextIO:
+        if path.exists() and any(path.samefile(given) for given in self._inputs):
+            raise InvalidImportOption(f"Rejected rows can't be written to {path}: it is a file to import.")
+        file = self._files[path] = path.open("w", encoding="utf-8", newline="")
+        csv.writer(file).writerow(HEADER)
+        return file
+
+
+def _reason(reject: Reject) -> str:
+    first, *others = reject.faults
+    return "; ".join([first.reason, *(f"{fault.field} {fault.reason}".strip() for fault in others)])
+
+
+def _row(reject: Reject) -> str:
+    text = orjson.dumps(reject.row, default=str, option=orjson.OPT_NON_STR_KEYS) if _is_encodable(reject.row) else None
+    return text.decode() if text is not None else repr(reject.row)
+
+
+def _is_encodable(row: object) -> bool:
+    try:
+        orjson.dumps(row, default=str, option=orjson.OPT_NON_STR_KEYS)
+    except orjson.JSONEncodeError:
+        return False
+    return True

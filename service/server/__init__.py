@@ -1,0 +1,1 @@
+"""Composes what runs: the application, its background work, and the server."""

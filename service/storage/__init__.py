@@ -1,0 +1,1 @@
+"""The database: engine, sessions, bulk SQL, and the log of changes."""

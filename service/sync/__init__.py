@@ -1,0 +1,1 @@
+"""Keeps memory current: follows the change log, loads artifacts."""

@@ -1,0 +1,1 @@
+"""``nextoffer train`` and ``nextoffer score``: the commands of the offline side."""

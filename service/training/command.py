@@ -1,0 +1,219 @@
+"""The commands of the offline side: ``nextoffer train`` and ``nextoffer score``."""
+
+import importlib
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.progress import Progress
+from rich.table import Column, Table
+from sqlalchemy import make_url
+
+from service.base.errors import DomainError
+from service.base.progress import console, show_steps
+from service.base.settings import Settings
+from service.storage.database import check_schema, create_database_engine, refuse_outdated_schema
+from service.sync.artifact_store import ArtifactStore
+from service.sync.queries import objecting_accounts
+
+if TYPE_CHECKING:
+    from models.train import Trained, TrainingOptions
+
+EXIT_REJECTED = 3
+TITLES = {
+    "new": "Products new to the account, held-out period (n = {n} accounts)",
+    "all": "All products, held-out period (n = {n} accounts)",
+    "basket": "One hidden product of a basket, held-out period (n = {n} baskets)",
+    "purchases": "Days on which accounts bought, held-out period (n = {n} accounts)",
+    "spend_minor": "What accounts spent in minor units, held-out period (n = {n} accounts)",
+    "propensity": "Probability that an account buys a candidate, held-out period (n = {n} pairs)",
+    "line_propensity": "Probability that an account buys of a line that is new to it (n = {n} pairs)",
+    "category_propensity": "Probability that an account buys of a category that is new to it (n = {n} pairs)",
+}
+
+MAX_COLUMNS = 5
+"""More metrics than these stand below each other, or a terminal would cut their names off."""
+
+FileOption = Annotated[Path | None, typer.Option(exists=True, dir_okay=False)]
+
+
+class TrainingNotInstalled(DomainError):
+    """A library that only training needs is missing."""
+
+    code = "training-not-installed"
+
+    def __init__(self, missing: str | None) -> None:
+        super().__init__(f"{missing} is not installed. Run: pip install 'nextoffer[train]'")
+
+
+class OptionInvalid(DomainError):
+    """An option of a command that makes no sense."""
+
+    code = "option-invalid"
+
+
+def train(
+    orders: Annotated[
+        list[Path] | None, typer.Option(exists=True, dir_okay=False, help="Order lines; repeatable.")
+    ] = None,
+    products: FileOption = None,
+    accounts: FileOption = None,
+    renames: Annotated[list[str] | None, typer.Option("--map", metavar="THEIRS=OURS", help="Rename a column.")] = None,
+    as_of: Annotated[str | None, typer.Option(metavar="DATE", help="Learn from what happened before; UTC.")] = None,
+    horizon_days: Annotated[int, typer.Option(min=1, max=3650, help="Length of the held-out period.")] = 90,
+    tune: Annotated[bool, typer.Option("--tune", help="Search hyperparameters on the validation window.")] = False,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    out: Annotated[Path | None, typer.Option(file_okay=False, help="Folder of artifacts.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Publish whatever the gate says; this is recorded.")] = False,
+) -> None:
+    """Learn from the sales history and publish an artifact if it is good enough.
+
+    Reads the database, or the files given by --orders (CSV, NDJSON or Parquet: account_id, order_id, product_id,
+    ordered_at, quantity, amount_minor), with --products and --accounts if there are any.
+    Exit code 3: the artifact was written but the gate rejected it, so it was not published.
+    """
+    if orders is None and (products or accounts):
+        raise OptionInvalid("--products and --accounts describe what is in --orders: name those files too.")
+    offline = offline_module("models.train")
+    options = offline.TrainingOptions(
+        as_of=_parse_as_of(as_of), horizon_days=horizon_days, is_tuned=tune, seed=seed, is_forced=force
+    )
+    settings = Settings()
+    sources = offline_module("models.data.sources.local")
+    with show_steps() as step:
+        step("read the sales history")
+        if orders is None:
+            refuse_outdated_schema(settings.database_url)
+            history = sources.history_from_database(settings.database_url)
+        else:
+            history = sources.history_from_files(orders, products, accounts, _parse_renames(renames or []))
+        trained = train_and_publish(history, options, ArtifactStore(out or settings.artifacts_dir), step)
+    show_report(trained)
+    if not trained.manifest.verdict.is_approved:
+        console.print(f"[bold red]Rejected:[/] {trained.manifest.verdict.reason}", highlight=False)
+        raise typer.Exit(EXIT_REJECTED)
+    console.print(f"[bold green]Published[/] {trained.folder}", highlight=False)
+
+
+def train_and_publish(history: Any, options: "TrainingOptions", store: ArtifactStore, step: Any) -> "Trained":
+    """Train against the live artifact, and activate the result if the gate approved it."""
+    live = store.active_version()
+    trained: Trained = offline_module("models.train").train(
+        history, options, store.root, store.folder_of(live) if live else None, step
+    )
+    if trained.manifest.verdict.is_approved:
+        step("publish")
+        store.activate(trained.manifest.version)
+    return trained
+
+
+def score(
+    out: Annotated[Path, typer.Option(dir_okay=False, help="Parquet file to write.")],
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Products per account.")] = 20,
+    artifacts: Annotated[Path | None, typer.Option(file_okay=False, help="Folder of artifacts.")] = None,
+    include_owned: Annotated[bool, typer.Option("--include-owned", help="Rank owned products too.")] = False,
+) -> None:
+    """Write every account's list from the live artifact, for a CRM's nightly load.
+
+    Accounts that object to marketing, as the database says now, are left out.
+    """
+    offline = offline_module("models.score")
+    if not out.parent.is_dir():
+        raise OptionInvalid(f"--out {out}: there is no folder {out.parent}.")
+    store = ArtifactStore(artifacts or Settings().artifacts_dir)
+    version = store.active_version()
+    if version is None:
+        raise OptionInvalid(f"No artifact is active in {store.root}. Run: nextoffer train")
+    artifact, objecting = store.open(version), objecting_now(Settings().database_url)
+    with Progress(console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("score", total=len(artifact.content.account_ids))
+        rows = offline.write_scores(
+            artifact,
+            out,
+            limit,
+            include_owned=include_owned,
+            left_out=objecting,
+            progress=lambda done: progress.update(task, completed=done),
+        )
+    n_accounts = len(artifact.content.account_ids)
+    console.print(f"{rows:,} rows for {n_accounts:,} accounts in {out}", highlight=False)
+    if objecting is None:
+        console.print("There is no database: who objects to marketing is not known, and nobody is left out.")
+    elif objecting:
+        console.print(f"{len(objecting):,} accounts object to marketing and are left out.", highlight=False)
+
+
+def objecting_now(url: str) -> set[str] | None:
+    """Read who objects to marketing; None where there is no database of this service."""
+    path = make_url(url).database
+    if make_url(url).get_backend_name() == "sqlite" and not (path and Path(path).exists()):
+        return None
+    engine = create_database_engine(url)
+    try:
+        check_schema(engine)
+        with engine.connect() as connection:
+            return objecting_accounts(connection)
+    finally:
+        engine.dispose()
+
+
+def show_report(trained: "Trained") -> None:
+    """Print the evaluation as tables: every model, each figure with half the width of its 95 % interval."""
+    if trained.report.notice:
+        console.print(f"Note: {trained.report.notice}.", highlight=False)
+    for target, models in trained.report.metrics.items():
+        names = list(next(iter(models.values())))
+        n = next(iter(models.values()))[names[0]]["n"]
+        title = TITLES[target].format(n=f"{n:,}")
+        cells = [[_cell(metrics[name]) for name in names] for metrics in models.values()]
+        if len(names) <= MAX_COLUMNS:
+            _print_table(title, ["model", *names], [[model, *row] for model, row in zip(models, cells, strict=True)])
+        else:
+            turned = zip(names, *cells, strict=True)
+            _print_table(title, ["metric", *models], [list(row) for row in turned])
+    if note := trained.report.propensity.get("note"):
+        console.print(f"Propensity: {note}.", highlight=False)
+
+
+def _print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    table = Table(Column(columns[0], overflow="fold"), title=title, title_justify="left")
+    for name in columns[1:]:
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def _cell(metric: dict[str, Any]) -> str:
+    if metric["value"] is None:
+        return "-"
+    if metric["low"] is None:
+        return f"{metric['value']:.4f}"
+    return f"{metric['value']:.4f} ±{(metric['high'] - metric['low']) / 2:.4f}"
+
+
+def offline_module(name: str) -> ModuleType:
+    """Import a part of the offline side; raises TrainingNotInstalled where its libraries are missing."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise TrainingNotInstalled(error.name) from error
+
+
+def _parse_as_of(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise OptionInvalid(f"--as-of {text}: not a date such as 2026-01-31") from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
+def _parse_renames(pairs: list[str]) -> dict[str, str]:
+    renames = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+    if len(renames) != len(pairs):
+        raise OptionInvalid("--map takes theirs=ours, for example --map customer=account_id")
+    return renames

@@ -1,0 +1,159 @@
+"""Bulk input over HTTP: many rows in one body, a result for each."""
+
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+import orjson
+from fastapi import Depends, Query, Request, Response
+from pydantic import BaseModel, Field, TypeAdapter
+
+from service.base.errors import MediaTypeUnsupported
+from service.rows.chunks import RowError
+from service.rows.errors import RowsUnreadable, TooManyRows
+from service.rows.options import UnknownProducts
+from service.rows.readers.ndjson import numbered, parse_object
+from service.rows.validation import RowErrors, validate_rows
+from service.storage.bulk import RowStatus
+from service.web.openapi_parts import Responses, problems
+from service.web.unit_of_work import WRITE_PROBLEM_CODES, WRITTEN_HEADERS
+
+Row = TypeVar("Row", bound=BaseModel)
+_NDJSON: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+
+
+class RowErrorOut(BaseModel):
+    """What is wrong with one field of a row."""
+
+    field: str = Field(description="Path of the field; empty if the row as a whole is wrong.")
+    reason: str
+
+
+class RowResult(BaseModel):
+    """What became of one row."""
+
+    index: int = Field(description="The row's place in the request, from 0.")
+    status: Literal["created", "updated", "unchanged", "rejected"]
+    id: str | None = Field(description="The row's identifier, if it has a readable one.")
+    errors: list[RowErrorOut] = Field(description="Why it was rejected; else empty.")
+
+
+class BulkAnswer(BaseModel):
+    """What became of each row. Accepted rows are stored when this answer is sent."""
+
+    accepted: int
+    rejected: int
+    results: list[RowResult]
+
+
+EXAMPLE: Final = {
+    "accepted": 1,
+    "rejected": 1,
+    "results": [
+        {"index": 0, "status": "created", "id": "A-1", "errors": []},
+        {"index": 1, "status": "rejected", "id": None, "errors": [{"field": "account_id", "reason": "is empty"}]},
+    ],
+}
+RESPONSES: Final[Responses] = {
+    200: {"model": BulkAnswer, "content": {"application/json": {"example": EXAMPLE}}, "headers": WRITTEN_HEADERS},
+    **problems(
+        *WRITE_PROBLEM_CODES,
+        "rows-unreadable",
+        "too-many-rows",
+        "media-type-unsupported",
+    ),
+}
+"""What every bulk route answers."""
+
+
+async def _read_rows(request: Request) -> list[Any]:
+    media_type = request.headers.get("content-type", "application/json").split(";")[0].strip().lower()
+    if media_type not in ("application/json", *_NDJSON):
+        raise MediaTypeUnsupported("application/json", "application/x-ndjson")
+    body = await request.body()
+    rows = _parse_lines(body) if media_type in _NDJSON else _parse_array(body)
+    limit = request.app.state.settings.max_rows_per_request
+    if len(rows) > limit:
+        raise TooManyRows(limit)
+    return rows
+
+
+BulkRows = Annotated[list[Any], Depends(_read_rows)]
+"""The rows of a body: parsed, but not validated. An unreadable NDJSON line is a RowError."""
+
+UnknownProductsInQuery = Annotated[
+    UnknownProducts,
+    Query(
+        description="What an unknown product means: `match` reads it as the one known product that is spelt the same "
+        "but for case, spaces and punctuation, or else adds it; `add` always adds it; `reject` rejects the row."
+    ),
+]
+
+
+def _parse_array(body: bytes) -> list[Any]:
+    try:
+        rows = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise RowsUnreadable(f"The body is not JSON: {error}.") from error
+    if not isinstance(rows, list):
+        raise RowsUnreadable(
+            "The body must be an array of objects; or send one object per line as application/x-ndjson."
+        )
+    return rows
+
+
+def _parse_lines(body: bytes) -> list[Any]:
+    return [parse_object(line) for _, line in numbered(BytesIO(body))]
+
+
+def validate_body(adapter: TypeAdapter[list[Row]], rows: Sequence[Any]) -> tuple[dict[int, Row], RowErrors]:
+    """Validate each row by the rules that files obey."""
+    faults: RowErrors = {index: (row,) for index, row in enumerate(rows) if isinstance(row, RowError)}
+    readable = [index for index in range(len(rows)) if index not in faults]
+    good, found = validate_rows(adapter, [rows[index] for index in readable])
+    faults.update({readable[place]: fault for place, fault in found.items()})
+    return {readable[place]: row for place, row in good.items()}, faults
+
+
+def bulk_response(
+    key: str, rows: Sequence[Any], good: Mapping[int, BaseModel], statuses: Sequence[RowStatus], faults: RowErrors
+) -> Response:
+    """Answer with a result per row, in the order of the rows."""
+    results = {
+        index: {"index": index, "status": status, "id": getattr(row, key), "errors": []}
+        for (index, row), status in zip(good.items(), statuses, strict=True)
+    }
+    for index, found in faults.items():
+        errors = [{"field": fault.field, "reason": _sayable(fault.reason)} for fault in found]
+        results[index] = {"index": index, "status": "rejected", "id": _id_of(rows[index], key), "errors": errors}
+    answer = {"accepted": len(good), "rejected": len(faults), "results": [results[index] for index in sorted(results)]}
+    return Response(orjson.dumps(answer), media_type="application/json")
+
+
+def _id_of(row: object, key: str) -> str | None:
+    found = row.get(key) if isinstance(row, dict) else None
+    return found[:200] if isinstance(found, str) else None
+
+
+def _sayable(text: str) -> str:
+    return text.encode(errors="replace").decode()
+
+
+def body_schema(row: type[BaseModel]) -> dict[str, Any]:
+    """The request body for OpenAPI, which FastAPI can't see: rows are validated one by one."""
+    schema = row.model_json_schema()
+    item = _inlined(schema, schema.pop("$defs", {}))
+    example = schema.get("example")
+    array = {"schema": {"type": "array", "items": item}, "example": [example]}
+    lines = {"schema": {"type": "string"}, "example": orjson.dumps(example).decode()}
+    return {"requestBody": {"required": True, "content": {"application/json": array, "application/x-ndjson": lines}}}
+
+
+def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    if isinstance(schema, list):
+        return [_inlined(item, definitions) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    return {name: _inlined(item, definitions) for name, item in schema.items()}

@@ -1,0 +1,114 @@
+"""What a writing route works with: one transaction, the changes that it makes, one answer per idempotency key."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from hashlib import sha256
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Header, Request, Response
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from service.auth.dependencies import authenticate
+from service.server.state import State
+from service.storage.changes import ChangeLog
+from service.storage.database import session_scope
+from service.web.dependencies import refuse_while_away
+from service.web.idempotency.queries import Claim, claim, keep_answer
+
+SEQUENCE_HEADER: Final = "X-Sequence"
+_INTEGER: Final = {"schema": {"type": "integer"}}
+WRITTEN_HEADERS: Final[dict[str, Any]] = {
+    SEQUENCE_HEADER: {"description": "Requests that name it in `X-Min-Sequence` see this write.", **_INTEGER},
+    "Idempotency-Replayed": {
+        "description": "`true` if this is the answer to an earlier request with the same key.",
+        "schema": {"type": "string"},
+    },
+}
+WRITE_PROBLEM_CODES: Final = (
+    "key-missing", "key-invalid", "scope-missing", "body-too-large", "request-invalid", "idempotency-key-reused",
+    "request-timeout", "rate-limited", "database-unavailable", "body-unreadable",
+)  # fmt: skip
+"""What every writing route may answer."""
+
+
+@dataclass(frozen=True)
+class UnitOfWork:
+    """The one transaction of a writing request."""
+
+    connection: Connection
+    now: datetime
+    claim: Claim | None
+    changes: ChangeLog = field(default_factory=ChangeLog)
+
+    def answer(self, work: Callable[["UnitOfWork"], Response]) -> Response:
+        """Do the work and note its changes; the answer names the sequence number from which they are felt.
+
+        Under an idempotency key it is done once: whoever brings the key again gets the same answer. All of it is one
+        transaction, so that a key is never kept without its write, nor a write without its key.
+        """
+        if self.claim is None:
+            return self._do(work)
+        before = claim(self.connection, self.claim, self.now)
+        if before is not None:
+            return before
+        response = self._do(work)
+        keep_answer(self.connection, self.claim, response)
+        return response
+
+    def _do(self, work: Callable[["UnitOfWork"], Response]) -> Response:
+        response = work(self)
+        response.headers[SEQUENCE_HEADER] = str(self.changes.write(self.connection, self.now))
+        return response
+
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]*$",
+        description="A text of your own for this write, such as a UUID. Sent again with the same key within two days, "
+        "it is done once, and answered as it was.",
+    ),
+]
+
+
+async def _read_claim(request: Request, idempotency_key: IdempotencyKey = None) -> Callable[[], Claim] | None:
+    """Read what a claim is made of.
+
+    Making it is left to the thread that writes: a large body's digest takes 20 ms, for which everyone would wait here.
+    """
+    if idempotency_key is None:
+        return None
+    principal = await authenticate(request.scope)
+    return partial(_make_claim, request, principal.key_id, idempotency_key, await request.body())
+
+
+def _make_claim(request: Request, key_id: str, idempotency_key: str, body: bytes) -> Claim:
+    query = request.scope["query_string"].decode("latin-1")
+    parts = (request.method, request.scope["path"], query, request.headers.get("content-type") or "")
+    digest = sha256("".join(f"{part}\0" for part in parts).encode(errors="replace"))
+    digest.update(body)
+    return Claim(key_id, idempotency_key, digest.hexdigest())
+
+
+def _open_write(
+    request: Request, make_claim: Annotated[Callable[[], Claim] | None, Depends(_read_claim)]
+) -> Iterator[UnitOfWork]:
+    state: State = request.app.state.nextoffer
+    refuse_while_away(state)
+    claimed = make_claim() if make_claim else None
+    with session_scope(request.app.state.write_sessions) as session:
+        yield UnitOfWork(session.connection(), state.now(), claimed)
+    # It is committed. This worker feels it before the caller has the answer; a failure here must not deny the write.
+    with suppress(SQLAlchemyError):
+        state.tail.catch_up()
+
+
+# With the default scope ("request") the commit would come after the answer, and a failing one still say 201.
+UnitOfWorkDep = Annotated[UnitOfWork, Depends(_open_write, scope="function")]

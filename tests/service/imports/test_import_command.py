@@ -1,0 +1,94 @@
+"""``nextoffer import`` as a person meets it."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from service.base.errors import DomainError
+from service.imports.command import app
+from tests.service.imports.support import read_rejects, write_csv
+
+LINE = {"order_id": "1", "product_id": "p", "ordered_at": "2024-01-01"}
+
+
+@pytest.fixture(autouse=True)
+def configured(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment names the database."""
+    monkeypatch.setenv("NEXTOFFER_DATABASE_URL", database_url)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments)
+
+
+def test_a_good_import_says_what_it_did() -> None:
+    write_csv(Path("lines.csv"), [{**LINE, "colour": "red"}, {**LINE, "order_id": "2", "colour": "blue"}])
+
+    result = run("orders", "lines.csv", "--where", "colour=red")
+
+    assert result.exit_code == 0
+    assert "Read 2 rows" in result.output
+    assert "orders: 1 new, 0 changed, 0 unchanged" in result.output
+    assert "order lines: 1 new" in result.output
+    assert "1 products added that nobody has described yet" in result.output
+    assert "1 rows skipped by --where" in result.output
+
+
+def test_rejected_rows_are_a_warning_that_names_their_file() -> None:
+    write_csv(Path("lines.csv"), [LINE, {**LINE, "ordered_at": "soon"}])
+
+    result = run("orders", "lines.csv")
+
+    assert result.exit_code == 0
+    assert "WARNING: 1 rows rejected; see lines.csv.rejects.csv" in result.output
+    assert len(read_rejects(Path("lines.csv.rejects.csv"))) == 1
+
+
+def test_too_many_rejects_end_with_code_2() -> None:
+    write_csv(Path("lines.csv"), [{**LINE, "ordered_at": "soon"}] * 3)
+
+    result = run("orders", "lines.csv", "--max-rejects", "2", "--rejects", "bad.csv")
+
+    assert result.exit_code == 2
+    assert "More than 2 rows were rejected" in result.output
+    assert len(read_rejects(Path("bad.csv"))) == 3
+
+
+def test_a_file_that_breaks_off_says_what_was_imported_before() -> None:
+    path = write_csv(Path("lines.csv.gz"), [{**LINE, "order_id": str(number * 7919)} for number in range(55_000)])
+    path.write_bytes(path.read_bytes()[:-1000])
+
+    result = run("orders", "lines.csv.gz")
+
+    assert isinstance(result.exception, DomainError)
+    assert "new, 0 changed, 0 unchanged" in result.output
+
+
+def test_a_misspelt_product_is_reported_with_its_count() -> None:
+    write_csv(Path("products.csv"), [{"sku": "GTX Pro", "cost": "5"}])
+    write_csv(Path("lines.csv"), [{**LINE, "product_id": "GTXPro"}] * 2)
+
+    described = run("products", "products.csv", "--map", "sku=product_id", "--default-currency", "usd")
+    result = run("orders", "lines.csv")
+
+    assert "products: 1 new" in described.output
+    assert "products.csv: ignored columns cost" in described.output
+    assert "GTXPro read as GTX Pro: 2 lines" in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("orders", "absent.csv"),
+        ("orders", "lines.csv", "--map", "nothing"),
+        ("orders", "lines.csv", "--where", "nothing"),
+        ("orders", "lines.csv", "--where", "order_id~["),
+        ("orders", "lines.csv", "--default-currency", "euros"),
+        ("accounts", "lines.csv"),
+    ],
+)
+def test_what_makes_no_sense_is_an_error_that_the_command_line_can_tell(arguments: tuple[str, ...]) -> None:
+    write_csv(Path("lines.csv"), [LINE])
+
+    assert isinstance(run(*arguments).exception, DomainError)

@@ -1,0 +1,175 @@
+"""openapi.yaml is the contract: current, complete, and kept under hostile requests."""
+
+import io
+import json
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+import uvicorn
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import ignored_auth, negative_data_rejection, positive_data_acceptance
+from starlette.testclient import TestClient
+
+from service.base.logging import Logs
+from service.base.settings import Settings
+from service.server.app import create_app
+from service.server.openapi import document, main, render
+from service.sync.artifact_store import ArtifactStore
+from tests.artifacts import coffee_world, write_world
+from tests.service.conftest import NOON, make_key, make_settings, wait_until
+
+PATH = Path(__file__).parents[3] / "openapi.yaml"
+OPEN_ROUTES = {"/healthz", "/readyz"}
+DOCUMENT = document(create_app(Settings()))
+OPERATIONS = [(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods]
+
+
+def test_the_file_is_current() -> None:
+    assert PATH.read_text(encoding="utf-8") == render(create_app(Settings())), "run: python -m service.server.openapi"
+
+
+def test_drift_fails_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    absent = main(["--check"])
+    main([])
+    current = main(["--check"])
+    (tmp_path / "openapi.yaml").write_text("openapi: 3.1.0\n")
+    changed = main(["--check"])
+
+    assert (absent, current, changed) == (1, 0, 1)
+
+
+def test_rendering_does_not_depend_on_the_settings(tmp_path: Path) -> None:
+    other = Settings(database_url=f"sqlite:///{tmp_path / 'x.db'}", max_rows_per_request=1)
+
+    assert render(create_app(other)) == render(create_app(Settings()))
+
+
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_every_operation_is_described(path: str, method: str) -> None:
+    operation = DOCUMENT["paths"][path][method]
+
+    assert operation["tags"]
+    assert operation["summary"]
+    assert operation["description"]
+    assert operation["operationId"].islower()
+    assert bool(operation["security"]) == (path not in OPEN_ROUTES)
+
+
+def test_operation_ids_are_unique() -> None:
+    identifiers = [DOCUMENT["paths"][path][method]["operationId"] for path, method in OPERATIONS]
+
+    assert len(set(identifiers)) == len(identifiers)
+
+
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_every_route_but_health_and_readiness_needs_a_key_with_its_scope(
+    client: TestClient, path: str, method: str
+) -> None:
+    scopes = {"recommend", "read", "write"} - {DOCUMENT["paths"][path][method].get("x-required-scope")}
+    wrong = make_key(client.app.state.settings.database_url, ",".join(sorted(scopes)))  # type: ignore[attr-defined]
+
+    without = client.request(method, path, headers={"Authorization": ""})
+    with_wrong = client.request(method, path, headers={"Authorization": f"Bearer {wrong}"})
+
+    if path in OPEN_ROUTES:
+        assert without.status_code == 200
+    else:
+        assert (without.status_code, with_wrong.status_code) == (401, 403)
+
+
+def references(part: Any) -> Iterator[str]:
+    """Every $ref in a part of the document."""
+    if isinstance(part, dict):
+        yield from (value for key, value in part.items() if key == "$ref")
+        for value in part.values():
+            yield from references(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from references(value)
+
+
+def test_every_reference_leads_somewhere() -> None:
+    known = {f"#/components/schemas/{name}" for name in DOCUMENT["components"]["schemas"]}
+
+    assert set(references(DOCUMENT)) <= known
+
+
+def test_the_examples_of_the_request_are_answered(client: TestClient) -> None:
+    for example in DOCUMENT["components"]["schemas"]["RecommendationRequest"]["examples"]:
+        assert client.post("/v1/recommendations", json=example).status_code == 200
+
+
+@pytest.fixture(scope="module")
+def server(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The address of a real server over a small artifact, and a key that opens everything."""
+    folder = tmp_path_factory.mktemp("contract")
+    shutil.copy(migrated_sqlite, folder / "nextoffer.db")
+    ArtifactStore(folder).activate(write_world(folder, coffee_world()))
+    options = make_settings(f"sqlite:///{folder / 'nextoffer.db'}", folder)
+    app = create_app(options, now=lambda: NOON, logs=Logs("error", io.BytesIO()))
+    listener = socket.create_server(("127.0.0.1", 0))
+    made = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+    thread = threading.Thread(target=made.run, kwargs={"sockets": [listener]})
+    thread.start()
+    wait_until(lambda: made.started)
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}", make_key(options.database_url, "admin")
+    made.should_exit = True
+    thread.join()
+    listener.close()
+
+
+@schemathesis.serializer("application/x-ndjson")
+def as_lines(_context: Any, value: Any) -> bytes:
+    """Write generated rows one per line, and generated text as it is."""
+    if isinstance(value, bytes):
+        return value
+    return value.encode(errors="replace") if isinstance(value, str) else json.dumps(value).encode()
+
+
+SCHEMA = schemathesis.openapi.from_dict(json.loads(json.dumps(DOCUMENT)))
+
+
+@SCHEMA.parametrize()
+@settings(
+    max_examples=30,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_no_generated_request_leaves_the_contract(case: Any, server: tuple[str, str]) -> None:
+    url, key = server
+
+    case.call_and_validate(base_url=url, headers={"X-API-Key": key}, excluded_checks=checks_beside_the_point(case))
+
+
+def checks_beside_the_point(case: Any) -> list[Any]:
+    """Checks that would misjudge what the contract means."""
+    # This one adds a wrong key beside the right one; tests of their own look at keys.
+    excluded = [ignored_auth]
+    if "cursor" in (case.query or {}):
+        # The contract can't say which texts are cursors, and of a repeated one the last counts.
+        excluded += [positive_data_acceptance, negative_data_rejection]
+    if case.path.startswith("/v1/segments") and case.operation.method in ("post", "put"):
+        # The contract can't say which fields there are, of which kind, and which operator takes one value or many.
+        excluded += [positive_data_acceptance]
+    if case.headers:
+        # Headers that are not in the contract are let through, and no contract can say which changes will come.
+        excluded += [positive_data_acceptance, negative_data_rejection]
+    if "X-Min-Sequence" in (case.headers or {}):
+        # To name a change that never comes is answered with 503, as the contract says.
+        excluded += [not_a_server_error]
+    if case.operation.method == "post" and case.path != "/v1/recommendations":
+        # Bulk routes answer 200 and judge each row in the answer.
+        excluded += [negative_data_rejection]
+    return excluded

@@ -1,0 +1,54 @@
+"""The schema, its check, and the views that training reads, on both databases."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+
+from service.accounts.tables import Account
+from service.base.errors import SchemaOutdated
+from service.catalogue.tables import Product
+from service.orders.tables import Order, OrderLine
+from service.storage.database import Base, check_schema, create_database_engine
+
+NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
+
+
+def test_migrations_make_exactly_the_mapped_tables(engine: Engine) -> None:
+    with engine.connect() as connection:
+        difference = compare_metadata(MigrationContext.configure(connection), Base.metadata)
+
+    assert difference == []
+
+
+def test_a_current_schema_passes_the_check(engine: Engine) -> None:
+    check_schema(engine)
+
+
+def test_an_empty_database_is_refused_with_the_command_to_run(tmp_path: Path) -> None:
+    engine = create_database_engine(f"sqlite:///{tmp_path / 'empty.db'}")
+
+    with pytest.raises(SchemaOutdated, match="nextoffer db upgrade"):
+        check_schema(engine)
+    engine.dispose()
+
+
+def test_training_lines_leave_out_cancelled_orders_and_count_time_in_utc_seconds(engine: Engine) -> None:
+    with Session(engine) as session, session.begin():
+        session.add(Account(account_id="a", attributes={}, is_stub=True, updated_at=NOON))
+        session.add(Product(product_id="p", name="P", is_active=True, attributes={}, is_stub=True, updated_at=NOON))
+        session.flush()
+        session.add(Order(order_id="kept", account_id="a", ordered_at=NOON, is_cancelled=False))
+        session.add(Order(order_id="cancelled", account_id="a", ordered_at=NOON, is_cancelled=True))
+        session.flush()
+        for order_id in ("kept", "cancelled"):
+            session.add(OrderLine(order_id=order_id, product_id="p", ordinal=0, quantity=2, amount_minor=500))
+
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT * FROM training_order_lines")).all()
+
+    assert [tuple(row) for row in rows] == [("a", "kept", "p", int(NOON.timestamp()), 2.0, 500)]

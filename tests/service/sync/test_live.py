@@ -1,0 +1,190 @@
+"""What was just written is felt by the next answer: here at once, elsewhere within a second, after a restart too."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+from starlette.testclient import TestClient
+
+from service.imports.importer import import_file
+from service.rows.options import ImportOptions
+from service.storage.database import create_database_engine
+from service.sync.artifact_store import ArtifactStore
+from tests.artifacts import World, write_world
+from tests.service.conftest import wait_until
+from tests.service.sync.conftest import URL, is_current, offered, order, post
+
+Another = Callable[[], Any]
+
+
+def test_what_was_bought_is_not_offered_any_more_from_the_next_answer_on(client: TestClient) -> None:
+    post(client, order("o-0", "ann", "beans", "grinder"))
+    before = offered(client, "ann")
+
+    post(client, order("o-1", "ann", "filter"))
+
+    assert "filter" in before
+    assert offered(client, "ann") == [product for product in before if product != "filter"]
+
+
+def test_an_artifact_trained_on_files_is_believed_where_the_database_knows_nothing(
+    another: Another, version: str, artifacts_dir: Path, world: World
+) -> None:
+    ArtifactStore(artifacts_dir).activate(write_world(artifacts_dir, world, as_of="2024-03-01T00:00:00Z"))
+    with another() as client:
+        before = offered(client, "dee")
+        post(client, order("o-1", "dee", "scale"), order("o-2", "dee", "mug", quantity=-1))
+        after = offered(client, "dee")
+
+    assert not {"beans", "filter", "kettle", "mug"} & set(before)
+    assert set(after) == set(before) - {"scale"} | {"mug"}
+
+
+def test_what_was_returned_or_cancelled_is_offered_again(client: TestClient) -> None:
+    before = offered(client, "ann")
+    post(client, order("o-0", "ann", "beans", "grinder"), order("o-1", "ann", "filter"), order("o-2", "ann", "milk"))
+    without = offered(client, "ann")
+
+    post(client, order("o-3", "ann", "filter", quantity=-1), order("o-2", "ann", "milk", status="cancelled"))
+
+    assert not {"filter", "milk"} & set(without)
+    assert offered(client, "ann") == before
+
+
+def test_an_order_that_moves_to_another_account_is_felt_by_both(client: TestClient) -> None:
+    post(client, order("o-1", "ann", "filter"), order("o-2", "bob", "kettle"))
+
+    post(client, order("o-1", "bob", "filter"))
+
+    assert "filter" in offered(client, "ann")
+    assert "filter" not in offered(client, "bob")
+
+
+def test_another_application_feels_it_by_itself_and_a_new_one_from_its_start(
+    client: TestClient, another: Another
+) -> None:
+    with another() as other:
+        assert "filter" in offered(other, "ann")
+        sequence = post(client, order("o-1", "ann", "filter"))
+        wait_until(lambda: other.get(f"{URL}/ann").json()["sequence"] == sequence)
+        assert "filter" not in offered(other, "ann")
+    with another() as restarted:
+        assert "filter" not in offered(restarted, "ann")
+
+
+def test_an_imported_file_is_felt_by_a_running_application(client: TestClient, engine: Engine, tmp_path: Path) -> None:
+    path = tmp_path / "lines.csv"
+    path.write_text("order_id,account_id,product_id,ordered_at\no-1,ann,filter,2024-03-01\no-2,new,beans,2024-03-01\n")
+
+    import_file(engine, "orders", [path], ImportOptions())
+
+    wait_until(lambda: is_current(client, engine))
+    assert "filter" not in offered(client, "ann")
+    assert client.get(f"{URL}/new").json()["source"] == "personalized"
+
+
+def test_an_import_that_moves_an_order_is_felt_by_the_account_that_had_it(
+    client: TestClient, engine: Engine, tmp_path: Path
+) -> None:
+    post(client, order("o-1", "ann", "filter"))
+    path = tmp_path / "lines.csv"
+    path.write_text("order_id,account_id,product_id,ordered_at\no-1,bob,filter,2024-03-01\n")
+
+    import_file(engine, "orders", [path], ImportOptions())
+
+    wait_until(lambda: is_current(client, engine))
+    assert "filter" in offered(client, "ann")
+    assert "filter" not in offered(client, "bob")
+
+
+def test_the_same_file_again_changes_nothing(engine: Engine, client: TestClient, tmp_path: Path) -> None:
+    path = tmp_path / "lines.csv"
+    path.write_text("order_id,account_id,product_id,ordered_at\no-1,ann,filter,2024-03-01\n")
+    import_file(engine, "orders", [path], ImportOptions())
+    sequence = post(client)
+
+    import_file(engine, "orders", [path], ImportOptions())
+
+    assert post(client) == sequence
+
+
+def test_a_product_that_is_withdrawn_renamed_or_repriced_is_felt_at_once(client: TestClient, another: Another) -> None:
+    assert {"filter", "milk"} <= set(offered(client, "ann"))
+
+    answer = client.post(
+        "/v1/products",
+        json=[
+            {"product_id": "filter", "name": "Paper filters", "active": False},
+            {"product_id": "milk", "name": "Oat milk, 1 l", "price_minor": 249, "currency": "EUR"},
+        ],
+    )
+
+    assert answer.json()["rejected"] == 0, answer.text
+    with another() as restarted:
+        for one in (client, restarted):
+            offers = one.get(f"{URL}/ann?limit=20").json()["offers"]
+            assert "filter" not in [offer["product_id"] for offer in offers]
+            milk = next(offer for offer in offers if offer["product_id"] == "milk")
+            assert (milk["name"], milk["price_minor"]) == ("Oat milk, 1 l", 249)
+
+
+def test_an_account_new_since_the_training_gets_offers_from_what_it_bought(client: TestClient, world: World) -> None:
+    unknown = client.get(f"{URL}/new").json()
+
+    post(client, order("o-1", "new", "beans"), order("o-2", "new", "kettle"))
+
+    answer = client.get(f"{URL}/new?limit=3").json()
+    scores = {
+        product: world.neighbours["beans"].get(product, 0) + world.neighbours["kettle"].get(product, 0)
+        for product in ("filter", "grinder", "milk", "scale", "mug")
+    }
+    expected = sorted(scores, key=lambda product: -scores[product])[:3]
+    assert (unknown["account_known"], unknown["source"]) == (False, "popular")
+    assert (answer["account_known"], answer["source"]) == (True, "personalized")
+    assert [offer["product_id"] for offer in answer["offers"]] == expected
+    assert answer["offers"][0]["reasons"][0]["product_ids"] == ["beans", "kettle"]
+    assert answer["offers"][0]["reasons"][0]["code"] == "bought-with-owned"
+
+
+def test_a_guest_s_order_touches_nobody(client: TestClient) -> None:
+    before = offered(client, "ann")
+    sequence = post(client)
+
+    assert post(client, order("o-1", None, "filter")) == sequence
+    assert offered(client, "ann") == before
+
+
+def test_a_new_artifact_prunes_what_it_has_learned_and_rolling_back_brings_it_back(
+    client: TestClient, artifacts_dir: Path, world: World
+) -> None:
+    store = ArtifactStore(artifacts_dir)
+    live = client.app.state.nextoffer.holder  # type: ignore[attr-defined]
+    first = post(client, order("o-1", "ann", "filter"))
+    second = post(client, order("o-2", "bob", "scale"))
+    newer = write_world(artifacts_dir, world, as_of="2024-03-01T00:00:00Z", sequence=first)
+
+    store.activate(newer)
+    wait_until(lambda: live.live.version == newer)
+    assert set(live.live.state.accounts) == {"bob"}
+    assert live.live.state.sequence == second
+
+    store.rollback()
+    wait_until(lambda: live.live.version != newer)
+    assert set(live.live.state.accounts) == {"ann", "bob"}
+    assert "filter" not in offered(client, "ann")
+
+
+def test_an_artifact_of_a_part_of_the_history_knows_who_ordered_since(
+    client: TestClient, another: Another, database_url: str, artifacts_dir: Path, world: World
+) -> None:
+    post(client, order("o-1", "ann", "filter"), order("o-2", "bob", "scale", ordered_at="2023-01-01"))
+    engine = create_database_engine(database_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM changes")
+    engine.dispose()
+    ArtifactStore(artifacts_dir).activate(write_world(artifacts_dir, world, as_of="2024-02-01T00:00:00Z"))
+
+    with another() as restarted:
+        assert "filter" not in offered(restarted, "ann")
+        assert set(restarted.app.state.nextoffer.holder.live.state.accounts) == {"ann"}

@@ -1,0 +1,187 @@
+"""`nextoffer train` and `nextoffer score`, as a user runs them: files in, exit codes and messages out."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+from alembic import command
+from sqlalchemy import text
+from typer.testing import CliRunner, Result
+
+from models.data.errors import HistoryInvalid
+from models.data.sources.local import history_from_database, history_from_files
+from service.base.errors import DomainError, SchemaOutdated
+from service.cli import app
+from service.imports.importer import import_file
+from service.rows.options import ImportOptions
+from service.storage.database import alembic_config, create_database_engine
+from service.sync.artifact_store import ArtifactStore
+
+RUNNER = CliRunner()
+
+
+def write_lines(path: Path, is_random: bool = False) -> Path:
+    """Order lines of a year by accounts of two tastes, or of none."""
+    rng = np.random.default_rng(3)
+    orders = 2_000
+    account = rng.integers(0, 100, orders)
+    product = rng.integers(0, 15, (orders, 2)) + (0 if is_random else 15 * (account % 2)[:, None])
+    day = np.datetime64("2024-01-01") + rng.integers(0, 360, orders)
+    table = pa.table(
+        {
+            "customer": np.repeat(account, 2),
+            "order_id": np.repeat(np.arange(orders), 2),
+            "product_id": product.ravel(),
+            "ordered_at": pa.array(np.repeat(day, 2)),
+            "quantity": np.ones(2 * orders),
+            "amount_minor": np.full(2 * orders, 100),
+        }
+    )
+    pyarrow.csv.write_csv(table, path)
+    return path
+
+
+def run(*arguments: object) -> Result:
+    return RUNNER.invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def artifacts(tmp_path: Path) -> Path:
+    """A folder with one published artifact."""
+    lines = write_lines(tmp_path / "lines.csv")
+    result = run("train", "--orders", lines, "--map", "customer=account_id", "--out", tmp_path / "artifacts")
+    assert result.exit_code == 0, result.output
+    return tmp_path / "artifacts"
+
+
+def test_training_from_a_file_publishes_and_scoring_writes_every_account(artifacts: Path, tmp_path: Path) -> None:
+    result = run("score", "--artifacts", artifacts, "--limit", 5, "--out", tmp_path / "scores.parquet")
+
+    table = pq.read_table(tmp_path / "scores.parquet")
+    assert result.exit_code == 0, result.output
+    assert ArtifactStore(artifacts).active_version() is not None
+    ranked = ["account_id", "rank", "product_id", "score", "source"]
+    assert table.column_names == [*ranked, "propensity", "expected_revenue_minor", "expected_margin_minor"]
+    assert set(table["account_id"].to_pylist()) == {str(account) for account in range(100)}
+    assert set(table["rank"].to_pylist()) == {1, 2, 3, 4, 5}
+
+
+def test_training_again_on_the_same_data_gives_the_same_version(artifacts: Path, tmp_path: Path) -> None:
+    before = ArtifactStore(artifacts).active_version()
+
+    run("train", "--orders", tmp_path / "lines.csv", "--map", "customer=account_id", "--out", artifacts)
+
+    assert ArtifactStore(artifacts).active_version() == before
+    assert len([path for path in artifacts.iterdir() if path.is_dir()]) == 1
+
+
+def test_a_rejected_artifact_is_kept_but_not_published_and_exits_with_3(artifacts: Path, tmp_path: Path) -> None:
+    before = ArtifactStore(artifacts).active_version()
+    noise = write_lines(tmp_path / "noise.csv", is_random=True)
+
+    result = run("train", "--orders", noise, "--map", "customer=account_id", "--out", artifacts)
+
+    assert result.exit_code == 3
+    assert ArtifactStore(artifacts).active_version() == before
+    assert len([path for path in artifacts.iterdir() if path.is_dir()]) == 2
+
+
+def test_force_publishes_what_the_gate_rejected(artifacts: Path, tmp_path: Path) -> None:
+    before = ArtifactStore(artifacts).active_version()
+    noise = write_lines(tmp_path / "noise.csv", is_random=True)
+
+    result = run("train", "--orders", noise, "--map", "customer=account_id", "--out", artifacts, "--force")
+
+    assert result.exit_code == 0
+    assert ArtifactStore(artifacts).active_version() != before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("train", "--as-of", "soon", "--orders", "{lines}"), "--as-of soon: not a date"),
+        (("train", "--map", "customer", "--orders", "{lines}"), "--map takes theirs=ours"),
+        (("train", "--products", "{lines}"), "name those files too"),
+        (("score", "--artifacts", "nowhere", "--out", "scores.parquet"), "No artifact is active"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_in_words(
+    arguments: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
+    lines = write_lines(tmp_path / "lines.csv")
+
+    result = run(*(argument.format(lines=lines) for argument in arguments))
+
+    assert isinstance(result.exception, DomainError)
+    assert message in str(result.exception)
+
+
+def test_a_database_without_tables_is_refused_with_the_command_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEXTOFFER_DATABASE_URL", f"sqlite:///{tmp_path / 'none.db'}")
+
+    result = run("train")
+
+    assert isinstance(result.exception, SchemaOutdated)
+    assert "nextoffer db upgrade" in str(result.exception)
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_returns_alone_teach_nothing_and_say_so(tmp_path: Path) -> None:
+    lines = tmp_path / "returns.csv"
+    lines.write_text("account_id,order_id,product_id,ordered_at,quantity,amount_minor\na,o1,p1,2020-01-01,-1,100\n")
+
+    result = run("train", "--orders", lines, "--out", tmp_path / "artifacts")
+
+    assert isinstance(result.exception, HistoryInvalid)
+    assert "no known account keeps what it bought" in str(result.exception)
+
+
+def test_a_training_view_exported_as_csv_trains_like_the_database(tmp_path: Path) -> None:
+    lines = write_lines(tmp_path / "lines.csv")
+    url = f"sqlite:///{tmp_path / 'nextoffer.db'}"
+    command.upgrade(alembic_config(url), "head")
+    engine = create_database_engine(url)
+    import_file(engine, "orders", [lines], ImportOptions(mapping=[("customer", "account_id")]))
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT * FROM training_order_lines")).mappings().all()
+    engine.dispose()
+    pyarrow.csv.write_csv(pa.Table.from_pylist([dict(row) for row in rows]), tmp_path / "view.csv")
+
+    from_view = history_from_files([tmp_path / "view.csv"], None, None, {})
+
+    assert from_view.fingerprint == history_from_database(url).fingerprint
+
+
+def test_a_score_file_in_no_folder_is_refused_before_anything_is_scored(artifacts: Path) -> None:
+    result = run("score", "--artifacts", artifacts, "--out", artifacts / "no" / "such" / "scores.parquet")
+
+    assert isinstance(result.exception, DomainError)
+    assert "there is no folder" in str(result.exception)
+
+
+def test_the_command_starts_and_says_what_to_install_where_the_training_libraries_are_missing(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "for name in ('implicit', 'scipy', 'pyarrow', 'threadpoolctl', 'adbc_driver_sqlite', 'sklearn', 'duckdb'):\n"
+        "    sys.modules[name] = None\n"
+        "from service.cli import main\n"
+        "main()\n"
+    )
+
+    def command_line(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", program, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+
+    assert command_line("db", "upgrade").returncode == 0
+    assert command_line("keys", "create", "--scopes", "read").stdout.startswith("nxo_")
+    refused = command_line("train")
+    assert refused.returncode == 1
+    assert "pip install 'nextoffer[train]'" in refused.stderr

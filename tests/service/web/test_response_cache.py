@@ -1,0 +1,45 @@
+"""Answers that are kept: never one that was made from something else."""
+
+from service.web.response_cache import MAX_BYTES, CachedResponse, ResponseCache
+
+
+class Source:
+    """What answers are made from, to be replaced."""
+
+    now: object = "first"
+
+
+def kept(body: bytes, made_from: object) -> CachedResponse:
+    return CachedResponse('"etag"', body, "/v1/segments", made_from)
+
+
+def test_an_answer_is_found_while_what_it_was_made_from_stays() -> None:
+    answers = ResponseCache(lambda: Source.now)
+    answers.keep(b"/a", kept(b"1", Source.now))
+
+    found = answers.find(b"/a")
+
+    assert found is not None
+    assert found.body == b"1"
+    assert answers.find(b"/b") is None
+
+
+def test_an_answer_that_came_late_is_never_taken_for_a_new_one() -> None:
+    source = Source()
+    answers = ResponseCache(lambda: source.now)
+    source.now = "second"
+    answers.keep(b"/b", kept(b"new", "second"))
+
+    answers.keep(b"/a", kept(b"old", "first"))
+
+    assert answers.find(b"/a") is None
+
+
+def test_answers_are_bounded_in_bytes() -> None:
+    answers = ResponseCache(lambda: Source.now)
+    half = bytes(MAX_BYTES // 2 + 1)
+    for url in (b"/a", b"/b", b"/c"):
+        answers.keep(url, kept(half, Source.now))
+
+    assert answers.find(b"/a") is None
+    assert answers.find(b"/c") is not None
