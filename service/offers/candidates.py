@@ -1,22 +1,42 @@
-"""Products that might be offered, best first: upgrades, then the basket's, the account's, then the popular ones."""
+"""Products that might be offered: a pool of bounded size, from every source, as parallel arrays."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
-from typing import Protocol
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from models.artifact import NO_ROW
-from service.offers.facts import Facts
-from service.offers.neighbours import NeighbourScores
+from models.artifact.relationships import ACCESSORY, CROSS_SELL, UP_SELL
+from service.offers.facts import AccountProducts, Facts
+from service.offers.neighbours import NeighbourScores, run_starts, sort_with_places
 from service.offers.reasons import Source
+from service.readmodel.edges import concatenated_ranges
 from service.readmodel.product_index import ProductRow
-from service.readmodel.relationships import RankedTarget
 
-STEPS = (16, 64, 512)
-"""The first few are nearly always enough, and the list of popular products is long."""
+MAX_PER_SOURCE: Final = 256
+"""Candidates of one account from one source, the strongest; the model's list is as long as training made it."""
+MAX_COMPANIONS: Final = 64
+MIN_COMPANIONS_PER_PRODUCT, MAX_COMPANIONS_PER_PRODUCT = 4, 20
+"""How many relationships of each kind are followed from one product: the fewer products, the more of each."""
+POPULAR_DEPTH: Final = 32
+"""Popular products in a pool. One that runs dry is made again, deeper: see ``decide``."""
+_NO_POSITIONS: Final = np.empty(0, dtype=np.int64)
 
 
-RankedTargets = Callable[[ProductRow], Iterable[RankedTarget]]
-"""Where one product leads."""
+class Block(NamedTuple):
+    """Candidates of one source, arrays of one length: those of each account together and best first.
+
+    account: int64, places among the accounts. product: int32, product rows. score: float, comparable in this source.
+    origin:  int, by which the source finds a candidate again.
+    """
+
+    account: NDArray[np.int64]
+    product: NDArray[np.int32]
+    score: NDArray[Any]
+    origin: NDArray[Any]
 
 
 class CandidateSource(Protocol):
@@ -24,147 +44,249 @@ class CandidateSource(Protocol):
 
     name: Source
 
-    def best(self) -> Iterator[tuple[ProductRow, float, int]]:
-        """Products with their score and their place here, best first."""
+    def block(self) -> Block:
+        """Return the candidates of every account."""
 
-    def contributors(self, product: ProductRow, place: int) -> list[ProductRow]:
-        """Return up to two owned or basket products that contributed most to a score, greatest first."""
-
-
-Candidate = tuple[ProductRow, float, CandidateSource, int]
-"""A product that might be offered, its score, where it comes from, and the place where its source finds it again. A
-plain tuple, which is made in a fifth of the time of a named one."""
+    def contributors(self, origin: int) -> list[ProductRow]:
+        """Return up to two owned or basket products that contributed most to a candidate's score, greatest first."""
 
 
-def generate(facts: Facts) -> Iterator[Candidate]:
-    """Every candidate, best first, each product once. Lazy: a source is asked only when those before it run dry."""
-    seen: set[ProductRow] = set()
-    for source in sources(facts):
-        for product, score, place in source.best():
-            if product not in seen:
-                seen.add(product)
-                yield product, score, source, place
+@dataclass(frozen=True)
+class CandidatePool:
+    """Candidates of n accounts from all sources, arrays of one length m, in the order of the sources.
+
+    account: int64, the place of the account among those that are decided for. product: int32, a product row.
+    source:  int8, a position in ``sources``. score: float64. origin: int64. See ``Block``.
+    keys:    int, one number for each pair of account and product: see ``Facts.keys``.
+    """
+
+    sources: tuple[CandidateSource, ...]
+    account: NDArray[np.int64]
+    product: NDArray[np.int32]
+    source: NDArray[np.int8]
+    score: NDArray[np.float64]
+    origin: NDArray[np.int64]
+    keys: NDArray[Any]
+    n_keys: int
+
+    @cached_property
+    def is_repeated(self) -> NDArray[np.bool_]:
+        """Bool (m,): whether an earlier source has the same product for the same account."""
+        ordered, places = sort_with_places(self.keys, self.n_keys)
+        is_repeated = np.ones(len(places), dtype=np.bool_)
+        is_repeated[places[run_starts(ordered)]] = False
+        return is_repeated
 
 
-def sources(facts: Facts) -> Iterator[CandidateSource]:
-    """What speaks for this request, the strongest first."""
+def collect_candidates(facts: Facts, popular_depth: int = POPULAR_DEPTH) -> CandidatePool:
+    """Ask every source, the ones that speak most for a product first."""
+    sources = tuple(_sources(facts, popular_depth))
+    blocks = [source.block() for source in sources]
+    account = np.concatenate([block.account for block in blocks])
+    product = np.concatenate([block.product for block in blocks])
+    return CandidatePool(
+        sources=sources,
+        account=account,
+        product=product,
+        source=np.arange(len(blocks), dtype=np.int8).repeat([len(block.product) for block in blocks]),
+        score=np.concatenate([block.score for block in blocks], dtype=np.float64),
+        origin=np.concatenate([block.origin for block in blocks], dtype=np.int64),
+        keys=facts.keys(account, product),
+        n_keys=facts.n_accounts * facts.n_products,
+    )
+
+
+def _sources(facts: Facts, popular_depth: int) -> Iterator[CandidateSource]:
+    """Yield the sources in their order of precedence."""
+    relationships = facts.relationships
+    basket = AccountProducts.of([facts.basket] * facts.n_accounts, facts.n_products) if len(facts.basket) else None
+    seeds = [(Source.PERSONALIZED, facts.owned)] if len(facts.owned) else []
+    if basket is not None:
+        seeds.insert(0, (Source.BASKET, basket))
+    upgrades = [Upgrades(name, facts, products) for name, products in seeds]
     if facts.is_up_sell_first:
-        yield from upgrades(facts)
-    if facts.shelf.links.promoted:
-        yield from companions(facts, facts.shelf.links.promoted_of)
-    if facts.basket:
-        yield Neighbours(facts, Source.BASKET)
+        yield from upgrades
+    if len(relationships.promoted):
+        yield from (Promoted(name, facts, products) for name, products in seeds)
+    if basket is not None:
+        yield Neighbours(Source.BASKET, facts, basket)
     if len(facts.recent):
-        yield Neighbours(facts, Source.PERSONALIZED)
-    elif facts.account_row is not None and len(facts.owned):
-        yield History(facts, facts.account_row)
+        yield Neighbours(Source.PERSONALIZED, facts, facts.recent)
+    yield ModelList(facts)
     if not facts.is_up_sell_first:
-        yield from upgrades(facts)
-    yield from companions(facts, facts.shelf.links.companions_of)
-    yield Popularity(facts)
+        yield from upgrades
+    yield from (Companions(name, facts, products) for name, products in seeds)
+    yield Popular(facts, popular_depth)
 
 
-def upgrades(facts: Facts) -> Iterator[CandidateSource]:
-    """Upgrades of the basket, then those of what is owned."""
-    links = facts.shelf.links
-    is_upgradable = links.upgradable.data
-    in_basket = [row for row in facts.basket if is_upgradable[row]]
-    if in_basket:
-        yield Leading(facts, Source.BASKET, in_basket, links.upgrades_of)
-    if len(facts.owned):
-        owned = facts.owned[links.upgradable.take(facts.owned)]
-        if len(owned):
-            yield Leading(facts, Source.PERSONALIZED, owned.tolist(), links.upgrades_of)
+class _Led:
+    """Candidates that relationships lead to. A subclass says which relationships of the seeds are followed."""
 
+    max_candidates = MAX_PER_SOURCE
 
-def companions(facts: Facts, leads: RankedTargets) -> Iterator[CandidateSource]:
-    """What goes with the basket, then what goes with what is owned."""
-    if facts.basket:
-        yield Leading(facts, Source.BASKET, facts.basket, leads)
-    if len(facts.owned):
-        yield Leading(facts, Source.PERSONALIZED, facts.owned.tolist(), leads)
-
-
-class Leading:
-    """What some products lead to by relationships: what people say first, then the strongest."""
-
-    def __init__(self, facts: Facts, name: Source, rows: Sequence[ProductRow], leads: RankedTargets) -> None:
+    def __init__(self, name: Source, facts: Facts, seeds: AccountProducts) -> None:
         self.name = name
-        self._rows = rows
-        self._leads = leads
+        self.facts = facts
+        self.seeds = seeds
 
-    def best(self) -> Iterator[tuple[ProductRow, float, int]]:
-        found = sorted(chain.from_iterable(map(self._leads, self._rows)))
-        return ((ProductRow(target), -strength, source) for _, strength, target, source in found)
+    def _follow(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the place of a seed and the position of one of its relationships, for each that is followed."""
+        raise NotImplementedError
 
-    def contributors(self, _product: ProductRow, place: int) -> list[ProductRow]:
-        return [ProductRow(place)]
+    def block(self) -> Block:
+        places, positions = self._follow()
+        index = self.facts.relationships
+        account, target = self.seeds.account[places], index.target[positions]
+        # Curated relationships go before learned ones, whose strength is at most 1.
+        strength = index.strength[positions]
+        rank = strength + 2 * index.is_curated[positions] if self.facts.relationships.curated else strength
+        chosen = best_first(account, target, rank, self.facts.n_accounts, self.max_candidates)
+        return Block(account[chosen], target[chosen], strength[chosen], self.seeds.product[places[chosen]])
+
+    def contributors(self, origin: int) -> list[ProductRow]:
+        return [ProductRow(origin)]
+
+
+class Upgrades(_Led):
+    """Upgrades of what is owned or in the basket."""
+
+    def _follow(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        index = self.facts.relationships
+        upgradable = index.is_upgradable[self.seeds.product].nonzero()[0]
+        if not len(upgradable):
+            return _NO_POSITIONS, _NO_POSITIONS
+        begins, ends = index.runs(UP_SELL)
+        products = self.seeds.product[upgradable]
+        places, positions = concatenated_ranges(begins[products], ends[products] - begins[products])
+        return upgradable[places], positions
+
+
+class Promoted(_Led):
+    """What is curated to go with what is owned or in the basket."""
+
+    def _follow(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        return self.facts.relationships.promoted.expand(self.seeds.product)
+
+
+class Companions(_Led):
+    """What was learned or is curated to go with what is owned or in the basket: the strongest of each product."""
+
+    max_candidates = MAX_COMPANIONS
+
+    def _follow(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        runs = [self._strongest(relation) for relation in (CROSS_SELL, ACCESSORY)]
+        return np.concatenate([run[0] for run in runs]), np.concatenate([run[1] for run in runs])
+
+    def _strongest(self, relation: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        begins, ends = self.facts.relationships.runs(relation)
+        products = self.seeds.product
+        begin = begins[products]
+        end = np.minimum(ends[products], begin + self._widths)
+        positions = begin[:, None] + np.arange(MAX_COMPANIONS_PER_PRODUCT)
+        is_followed = positions < end[:, None]
+        return is_followed.nonzero()[0], positions[is_followed]
+
+    @cached_property
+    def _widths(self) -> NDArray[np.int64]:
+        """How many relationships of a kind are followed from each seed."""
+        n_seeds = np.bincount(self.seeds.account)[self.seeds.account]
+        return np.clip(MAX_COMPANIONS // n_seeds, MIN_COMPANIONS_PER_PRODUCT, MAX_COMPANIONS_PER_PRODUCT)
 
 
 class Neighbours:
-    """What goes with the basket, or with what an account new since the artifact bought last."""
+    """What goes with the basket, or with what accounts new since the artifact bought last."""
 
-    def __init__(self, facts: Facts, name: Source) -> None:
+    def __init__(self, name: Source, facts: Facts, seeds: AccountProducts) -> None:
         self.name = name
-        rows = facts.basket if name is Source.BASKET else sorted(facts.recent.tolist())
-        self._scores = NeighbourScores(facts.shelf.content, rows)
+        self._facts = facts
+        self._scores = NeighbourScores(facts.content, seeds, facts.n_accounts)
 
-    def best(self) -> Iterator[tuple[ProductRow, float, int]]:
-        return self._scores.best()
+    def block(self) -> Block:
+        scores = self._scores
+        chosen = best_first(scores.account, scores.product, scores.score, self._facts.n_accounts, MAX_PER_SOURCE)
+        return Block(scores.account[chosen], scores.product[chosen], scores.score[chosen], chosen)
 
-    def contributors(self, _product: ProductRow, place: int) -> list[ProductRow]:
-        return self._scores.contributors(place)
+    def contributors(self, origin: int) -> list[ProductRow]:
+        return self._scores.contributors(origin)
 
 
-class History:
-    """What training listed for the account."""
+class ModelList:
+    """What the model listed at training for accounts that it knows. origin: the slot in the artifact's lists."""
 
     name = Source.PERSONALIZED
 
-    def __init__(self, facts: Facts, account_row: int) -> None:
+    def __init__(self, facts: Facts) -> None:
         self._facts = facts
-        self._row = account_row
 
-    def best(self) -> Iterator[tuple[ProductRow, float, int]]:
-        content = self._facts.shelf.content
-        products, scores = content.candidate_products[self._row], content.candidate_scores[self._row]
-        for begin, end in in_steps(len(products)):
-            listed = zip(products[begin:end].tolist(), scores[begin:end].tolist(), range(begin, end), strict=True)
-            yield from (one for one in listed if one[0] != NO_ROW)
+    def block(self) -> Block:
+        facts, content = self._facts, self._facts.content
+        has_list = (facts.account_rows != NO_ROW) & self._owns_any()
+        accounts = has_list.nonzero()[0]
+        rows, width = facts.account_rows[accounts], content.candidate_products.shape[1]
+        product = content.candidate_products[rows].ravel()
+        slots = (rows[:, None] * width + np.arange(width)).ravel()
+        account, score = accounts.repeat(width), content.candidate_scores[rows].ravel()
+        if len(product) and product.min() == NO_ROW:
+            filled = product != NO_ROW
+            account, product, score, slots = account[filled], product[filled], score[filled], slots[filled]
+        return Block(account, product, score, slots)
 
-    def contributors(self, product: ProductRow, place: int) -> list[ProductRow]:
-        content = self._facts.shelf.content
+    def contributors(self, origin: int) -> list[ProductRow]:
+        content = self._facts.content
+        row, place = divmod(origin, content.candidate_products.shape[1])
         if place < content.candidate_reasons.shape[1]:
-            return [row for row in content.candidate_reasons[self._row, place].tolist() if row != NO_ROW]
-        neighbours = NeighbourScores(content, self._facts.owned.tolist())
-        found = int(neighbours.products.searchsorted(product))
-        is_there = found < len(neighbours.products) and neighbours.products[found] == product
-        return neighbours.contributors(found) if is_there else []
+            return [product for product in content.candidate_reasons[row, place].tolist() if product != NO_ROW]
+        return self._contributors_of(int(np.flatnonzero(self._facts.account_rows == row)[0]), origin)
+
+    def _contributors_of(self, account: int, origin: int) -> list[ProductRow]:
+        """Work out what training did not keep."""
+        owned, content = self._facts.owned, self._facts.content
+        products = owned.product[owned.account == account]
+        scores = NeighbourScores(content, AccountProducts.of([products], self._facts.n_products), 1)
+        found = np.flatnonzero(scores.product == content.candidate_products.ravel()[origin])
+        return scores.contributors(int(found[0])) if len(found) else []
+
+    def _owns_any(self) -> NDArray[np.bool_]:
+        owns_any = np.zeros(self._facts.n_accounts, dtype=np.bool_)
+        owns_any[self._facts.owned.account] = True
+        return owns_any
 
 
-class Popularity:
+class Popular:
     """What most customers buy."""
 
     name = Source.POPULAR
 
-    def __init__(self, facts: Facts) -> None:
-        self._content = facts.shelf.content
+    def __init__(self, facts: Facts, depth: int) -> None:
+        self._facts = facts
+        self._depth = depth
 
-    def best(self) -> Iterator[tuple[ProductRow, float, int]]:
-        products, scores = self._content.popular_products, self._content.popular_scores
-        for begin, end in in_steps(len(products)):
-            yield from zip(products[begin:end].tolist(), scores[begin:end].tolist(), range(begin, end), strict=True)
+    def block(self) -> Block:
+        content, n_accounts = self._facts.content, self._facts.n_accounts
+        product, score = content.popular_products[: self._depth], content.popular_scores[: self._depth]
+        account = np.arange(n_accounts).repeat(len(product))
+        if n_accounts > 1:
+            product, score = np.tile(product, n_accounts), np.tile(score, n_accounts)
+        return Block(account, product, score, account)
 
-    def contributors(self, _product: ProductRow, _place: int) -> list[ProductRow]:
+    def contributors(self, origin: int) -> list[ProductRow]:
         return []
 
 
-def in_steps(length: int) -> Iterator[tuple[int, int]]:
-    """Cut a list into pieces, the first ones small."""
-    begin = 0
-    for step in STEPS:
-        if begin < length:
-            yield begin, min(begin + step, length)
-        begin += step
-    for start in range(begin, length, STEPS[-1]):
-        yield start, min(start + STEPS[-1], length)
+def best_first(
+    account: NDArray[np.int64], product: NDArray[np.int32], score: NDArray[Any], n_accounts: int, limit: int
+) -> NDArray[np.int64]:
+    """Return the positions of each account's best candidates, at most ``limit``: accounts ascending, best first.
+
+    Candidates of one score are in the order of their product rows; of one product and score, in the order given.
+    """
+    if n_accounts == 1:
+        chosen = np.arange(len(score))
+        if len(score) > limit:
+            # A selection finds the least score that counts in a fraction of the time of sorting all of them.
+            chosen = np.flatnonzero(score >= np.partition(score, len(score) - limit)[len(score) - limit])
+        return chosen[np.lexsort((product[chosen], -score[chosen]))][:limit]
+    order = np.lexsort((product, -score, account))
+    accounts = account[order]
+    rank = np.arange(len(order)) - accounts.searchsorted(accounts)
+    return order[rank < limit]

@@ -1,86 +1,73 @@
 """Scores what goes with some products, and remembers which of them each score comes from."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import NO_ROW, Content
+from service.offers.facts import AccountProducts
 from service.readmodel.product_index import ProductRow
 
-FIRST = 12
-MAX_CONTRIBUTORS = 2
-MAX_INT32 = 2**31
-_PLACES = np.arange(4096, dtype=np.int32)
+MAX_CONTRIBUTORS: Final = 2
+MAX_INT32: Final = 2**31 - 1
+_PLACES: Final = np.arange(4096, dtype=np.int32)
 
 
 class NeighbourScores:
-    """Every neighbour of some products; its score is the sum of its scores as a neighbour of each of them.
+    """The neighbours of some products of each account; a score is the sum over the account's products.
 
-    rows:     product rows, distinct and ascending, so that the order in which they were named changes nothing.
-    products: int32 (n,), the neighbours, ascending.
-    scores:   float64 (n,).
+    account: int64 (n,), product: int32 (n,): the neighbours, ascending within an account. score: float64 (n,).
     """
 
-    def __init__(self, content: Content, rows: Sequence[ProductRow]) -> None:
-        self._rows = rows
-        neighbours = content.neighbour_products.take(rows, axis=0)
+    def __init__(self, content: Content, seeds: AccountProducts, n_accounts: int) -> None:
+        n_products = len(content.neighbour_products)
+        self._seeds = seeds.product
+        neighbours = content.neighbour_products.take(seeds.product, axis=0)
         self._width = neighbours.shape[1]
-        sorted_products, places = sort_with_places(neighbours.ravel(), len(content.neighbour_products))
-        weights = content.neighbour_scores.take(rows, axis=0).ravel().take(places)
-        is_first = np.empty(len(sorted_products), dtype=np.bool_)
-        is_first[:1] = True
-        np.not_equal(sorted_products[1:], sorted_products[:-1], out=is_first[1:])
-        begins = is_first.nonzero()[0]
-        self.products = sorted_products.take(begins)
-        self.scores = np.add.reduceat(weights, begins, dtype=np.float64) if len(weights) else np.empty(0)
+        keys = neighbours.ravel()
+        if n_accounts > 1:
+            of_account = (seeds.account * n_products).repeat(self._width)
+            keys = np.where(keys == NO_ROW, NO_ROW, of_account + keys)
+        sorted_keys, places = sort_with_places(keys, n_accounts * n_products)
+        weights = content.neighbour_scores.take(seeds.product, axis=0).ravel().take(places)
+        begins = run_starts(sorted_keys)
+        # Padding sorts before every neighbour.
+        if len(begins) and sorted_keys[0] == NO_ROW:
+            begins = begins[1:]
+        found = sorted_keys.take(begins)
+        self.account = found // n_products if n_accounts > 1 else np.zeros(len(found), dtype=np.int64)
+        self.product = (found - self.account * n_products).astype(np.int32) if n_accounts > 1 else found
+        self.score = np.add.reduceat(weights, begins, dtype=np.float64) if len(begins) else np.empty(0)
         # Single numbers are read from the bare memory: NumPy takes three times as long to hand one over.
         self._places, self._weights, self._begins = places.data, weights.data, begins.data
 
-    def best(self) -> Iterator[tuple[ProductRow, float, int]]:
-        """Every neighbour with its score and its place in ``products``, best first, ties by row.
-
-        The first few are nearly always enough, and are found one by one: only if they are not, the rest is sorted.
-        """
-        left = self.scores.copy()
-        products, scores = self.products.data, self.scores.data
-        for _ in range(min(FIRST, len(left))):
-            place = int(left.argmax())
-            left[place] = -np.inf
-            product = products[place]
-            if product != NO_ROW:
-                yield ProductRow(product), scores[place], place
-        if len(left) > FIRST:
-            yield from self._sorted((left > -np.inf).nonzero()[0])
-
-    def _sorted(self, places: NDArray[np.int64]) -> Iterator[tuple[ProductRow, float, int]]:
-        scores = self.scores.take(places)
-        order = (-scores).argsort(kind="stable")
-        places = places.take(order)
-        listed = zip(self.products.take(places).tolist(), scores.take(order).tolist(), places.tolist(), strict=True)
-        return (one for one in listed if one[0] != NO_ROW)
-
-    def contributors(self, place: int) -> list[ProductRow]:
-        """Return up to two of the rows that added most to a neighbour's score, greatest first, ties by row."""
+    def contributors(self, neighbour: int) -> list[ProductRow]:
+        """Return up to two of the seeds that added most to a neighbour's score, greatest first, ties by row."""
         begins, places = self._begins, self._places
-        begin = begins[place]
-        end = begins[place + 1] if place + 1 < len(begins) else len(places)
-        if end - begin == 1:
-            return [self._rows[places[begin] // self._width]]
-        greatest = sorted(range(begin, end), key=lambda at: -self._weights[at])[:MAX_CONTRIBUTORS]
-        return [self._rows[places[at] // self._width] for at in greatest]
+        begin = begins[neighbour]
+        end = begins[neighbour + 1] if neighbour + 1 < len(begins) else len(places)
+        greatest = sorted(range(begin, end), key=lambda place: -self._weights[place])[:MAX_CONTRIBUTORS]
+        return [ProductRow(int(self._seeds[places[place] // self._width])) for place in greatest]
 
 
-def sort_with_places(rows: NDArray[np.int32], n_rows: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Sort rows and return them with the place that each had; equal rows keep their order.
+def run_starts(ordered: NDArray[Any]) -> NDArray[np.int64]:
+    """Return where each run of equal values begins. ordered: (n,)."""
+    is_first = np.empty(len(ordered), dtype=np.bool_)
+    is_first[:1] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
+    return is_first.nonzero()[0]
 
-    rows: -1 <= rows < n_rows. Row and place go into one integer, since a plain sort is vectorised and a stable
+
+def sort_with_places(keys: NDArray[Any], n_keys: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Sort keys and return them with the place that each had; equal keys keep their order.
+
+    keys: int, -1 <= keys < n_keys. Key and place go into one integer, since a plain sort is vectorised and a stable
     argsort is not; where both fit into 32 bits, it is twice as fast again.
     """
-    bits = max(1, (len(rows) - 1).bit_length())
-    kind: Any = np.int32 if (n_rows + 1) << bits < MAX_INT32 else np.int64
-    keys: NDArray[Any] = rows.astype(kind, copy=False) << bits
-    keys += _PLACES[: len(rows)] if len(rows) <= len(_PLACES) else np.arange(len(rows), dtype=kind)
-    keys.sort()
-    return keys >> bits, keys & ((1 << bits) - 1)
+    bits = max(1, (len(keys) - 1).bit_length())
+    kind: Any = np.int32 if (n_keys + 1) << bits <= MAX_INT32 else np.int64
+    packed: NDArray[Any] = keys.astype(kind, copy=False) << bits
+    packed += _PLACES[: len(keys)] if len(keys) <= len(_PLACES) else np.arange(len(keys), dtype=kind)
+    packed.sort()
+    return packed >> bits, packed & ((1 << bits) - 1)

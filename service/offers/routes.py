@@ -1,16 +1,16 @@
-"""The hot routes. They read memory only."""
+"""Recommendations over HTTP. They read memory only."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request, Response
 
 from service.auth.dependencies import admit
 from service.auth.keys import Principal, Scope
-from service.offers.facts import OfferRequest
-from service.offers.respond import answer, answer_many
+from service.base.components import components_of
+from service.decisions.decision_log import DecisionLog
+from service.offers.request import OfferRequest
+from service.offers.respond import Recommender
 from service.offers.schemas import (
     DEFAULT_LIMIT,
     MAX_IDENTIFIER,
@@ -20,14 +20,14 @@ from service.offers.schemas import (
     RecommendationAnswer,
     RecommendationRequest,
 )
-from service.web.decoding import decode_body, decode_parameters, read_body, refuse_other_than_json
-from service.web.fast_route import Call, FastRoute, JsonResponse, at_once
+from service.web.decoding import decode_body, decode_parameters, read_body
+from service.web.fast_route import FastRoute, JsonResponse
 from service.web.openapi_parts import MIN_SEQUENCE, decoded_body, decoded_parameters, problems
 from service.web.read_your_writes import wait_for_named_sequence
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
-LEDGER_WAIT_SECONDS = 0.005
-ACCOUNTS_IN_A_ROW = 50
+DECISION_LOG_WAIT_SECONDS = 0.005
+ACCOUNTS_AT_ONCE = 50
 """A batch lets other requests in after so many accounts: about a millisecond."""
 
 ANY_PROBLEMS = (
@@ -45,25 +45,6 @@ BODY_PROBLEMS = ("body-too-large", "media-type-unsupported")
 router = APIRouter(prefix="/v1/recommendations", tags=["recommendations"], route_class=FastRoute)
 
 
-def answer_for_account(call: Call) -> bytes:
-    """Answer for the account that the path names; raises RequestValidationError or NothingToOffer."""
-    # Most requests have no query, and need no validation.
-    if not call.query and 0 < len(call.rest) <= MAX_IDENTIFIER:
-        wanted = OfferRequest(call.rest, DEFAULT_LIMIT)
-    else:
-        asked = decode_parameters({"account_id": call.rest}, call.query, AccountQuery)
-        wanted = OfferRequest(asked.account_id, asked.limit, is_dry_run=asked.dry_run)
-    return answer(call.state, call.principal, wanted, b'{"limit":%d}' % wanted.limit)
-
-
-def answer_for_moment(call: Call) -> bytes:
-    """Answer for what the body tells; raises MediaTypeUnsupported, RequestValidationError or NothingToOffer."""
-    refuse_other_than_json(call.content_type)
-    asked = decode_body(call.body, RecommendationRequest)
-    wanted = OfferRequest(asked.account_id, asked.limit, asked.basket, asked.exclude, asked.dry_run, asked.placement)
-    return answer(call.state, call.principal, wanted, call.body)
-
-
 @router.get(
     "/{account_id:path}",
     operation_id="get_recommendations",
@@ -72,7 +53,6 @@ def answer_for_moment(call: Call) -> bytes:
     openapi_extra=decoded_parameters(AccountQuery, Scope.RECOMMEND, MIN_SEQUENCE, in_path="account_id"),
     responses=problems(*ANY_PROBLEMS),
 )
-@at_once(answer_for_account, Scope.RECOMMEND)
 async def get_recommendations(request: Request) -> Response:
     """What to offer an account next: products that it does not own yet, best first, each with its reason.
 
@@ -80,9 +60,9 @@ async def get_recommendations(request: Request) -> Response:
     from what it bought so far; one that nobody knows gets the most popular products, with `account_known` false and
     `source` `popular`. An account that objects to marketing gets none.
     """
-    principal = await admit_caught_up(request)
-    account_id, query = request.path_params["account_id"], request.scope["query_string"]
-    return JsonResponse(answer_for_account(Call(request.app.state.nextoffer, principal, account_id, query)))
+    principal = await admit_current(request)
+    wanted = read_account_request(request.path_params["account_id"], request.scope["query_string"])
+    return JsonResponse(recommender_of(request).respond(principal, wanted, b'{"limit":%d}' % wanted.limit))
 
 
 @router.post(
@@ -93,7 +73,6 @@ async def get_recommendations(request: Request) -> Response:
     openapi_extra=decoded_body(RecommendationRequest, Scope.RECOMMEND, MIN_SEQUENCE),
     responses=problems(*ANY_PROBLEMS, *BODY_PROBLEMS),
 )
-@at_once(answer_for_moment, Scope.RECOMMEND)
 async def create_recommendations(request: Request) -> Response:
     """What to offer at this moment: by the basket first, then by the account's history, then by popularity.
 
@@ -102,9 +81,11 @@ async def create_recommendations(request: Request) -> Response:
     A basket alone needs no account. An empty basket, or one that holds only unknown products, is no error: the answer
     falls back on the account, or on popular products, and `source` says so.
     """
-    principal = await admit_caught_up(request)
+    principal = await admit_current(request)
     body = await read_body(request, MAX_BODY_BYTES)
-    return JsonResponse(answer_for_moment(Call(request.app.state.nextoffer, principal, body=body)))
+    asked = decode_body(body, RecommendationRequest)
+    wanted = OfferRequest(asked.account_id, asked.limit, asked.basket, asked.exclude, asked.dry_run, asked.placement)
+    return JsonResponse(recommender_of(request).respond(principal, wanted, body))
 
 
 @router.post(
@@ -120,28 +101,41 @@ async def create_recommendations_batch(request: Request) -> Response:
 
     Other requests are let in between, so that a batch does not keep a checkout waiting.
     """
-    principal = await admit_caught_up(request)
+    principal = await admit_current(request)
     asked = decode_body(await read_body(request, MAX_BODY_BYTES), BatchRequest)
-    said = orjson.dumps(asked.model_dump(exclude={"account_ids"}, exclude_unset=True))
-    wanted = [
-        OfferRequest(account_id, asked.limit, (), asked.exclude, asked.dry_run, asked.placement)
-        for account_id in asked.account_ids
-    ]
-    return JsonResponse(await answer_all(request.app.state.nextoffer, principal, wanted, said))
+    return JsonResponse(await respond_in_parts(request, principal, asked))
 
 
-async def answer_all(state: Any, principal: Principal, wanted: Sequence[OfferRequest], said: bytes) -> bytes:
-    """Answer a part at a time, and no faster than the ledger can write: a batch has time, and no decision is lost."""
+async def respond_in_parts(request: Request, principal: Principal, asked: BatchRequest) -> bytes:
+    """Answer some accounts at a time, and no faster than decisions are written: a batch has time to wait."""
+    recommender, decision_log = recommender_of(request), components_of(request.app).get(DecisionLog)
+    wanted = OfferRequest(None, asked.limit, (), asked.exclude, asked.dry_run, asked.placement)
+    logged = orjson.dumps(asked.model_dump(exclude={"account_ids"}, exclude_unset=True))
     answers: list[bytes] = []
-    for start in range(0, len(wanted), ACCOUNTS_IN_A_ROW):
+    for start in range(0, len(asked.account_ids), ACCOUNTS_AT_ONCE):
         await asyncio.sleep(0)
-        while state.ledger.is_behind:
-            await asyncio.sleep(LEDGER_WAIT_SECONDS)
-        answers += answer_many(state, principal, wanted[start : start + ACCOUNTS_IN_A_ROW], said)
+        while decision_log.is_behind:
+            await asyncio.sleep(DECISION_LOG_WAIT_SECONDS)
+        account_ids = asked.account_ids[start : start + ACCOUNTS_AT_ONCE]
+        answers += recommender.respond_many(principal, account_ids, wanted, logged)
     return b'{"answers":[' + b",".join(answers) + b"]}"
 
 
-async def admit_caught_up(request: Request) -> Principal:
+def read_account_request(account_id: str, query: bytes) -> OfferRequest:
+    """Read what is asked for one account; raises RequestValidationError."""
+    # Most requests have no query, and need no validation.
+    if not query and 0 < len(account_id) <= MAX_IDENTIFIER:
+        return OfferRequest(account_id, DEFAULT_LIMIT)
+    asked = decode_parameters({"account_id": account_id}, query, AccountQuery)
+    return OfferRequest(asked.account_id, asked.limit, is_dry_run=asked.dry_run)
+
+
+def recommender_of(request: Request) -> Recommender:
+    """Return what answers."""
+    return components_of(request.app).get(Recommender)
+
+
+async def admit_current(request: Request) -> Principal:
     """Let in who may ask, once the change that the request names is applied."""
     principal = await admit(request, Scope.RECOMMEND)
     await wait_for_named_sequence(request)

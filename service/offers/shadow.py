@@ -9,7 +9,8 @@ from typing import Final
 
 from service.base.telemetry import Telemetry
 from service.offers.decide import decide
-from service.offers.facts import OfferRequest, gather
+from service.offers.facts import gather
+from service.offers.request import OfferRequest
 from service.sync.artifact_holder import LoadedArtifact
 
 MAX_QUEUE: Final = 1000
@@ -57,7 +58,7 @@ class Shadow:
         begun = time.perf_counter()
         try:
             live = self.live
-            facts = gather(live.shelf, live.state, asked, is_up_sell_first=self._is_up_sell_first)
+            facts = gather(live.state, asked, is_up_sell_first=self._is_up_sell_first)
             proposed = [offer["product_id"] for offer in decide(facts).offers]
         except Exception:  # A candidate that fails is what a shadow is there to find.
             self._telemetry.shadow_answers.labels("failed").inc()

@@ -7,11 +7,13 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from models.artifact import Content
 from models.artifact.segments import read_segment_report
 from service.readmodel.account_cache import AccountCache
 from service.readmodel.deals import OpenDeal
-from service.readmodel.product_index import ProductIndex, ProductInfo, ProductRow
-from service.readmodel.relationships import CuratedRelationship
+from service.readmodel.product_index import ProductIndex, ProductInfo
+from service.readmodel.relationship_overlay import CuratedRelationship
+from service.readmodel.relationships import RelationshipIndex
 from service.readmodel.segment_membership import SegmentMembership
 
 MAX_RECENT = 50
@@ -45,28 +47,30 @@ class LiveState:
                An artifact trained on files knows of purchases that the database may not have.
     """
 
-    def __init__(self, shelf: ProductIndex, sequence: int, *, is_history_whole: bool = True) -> None:
+    def __init__(self, content: Content, sequence: int, *, is_history_whole: bool = True) -> None:
+        self.content = content
+        self.products = ProductIndex(content)
+        self.relationships = RelationshipIndex.of(content)
         self.accounts: dict[str, AccountState] = {}
         self.objecting: set[str] = set()
         self.pipeline: dict[str, tuple[OpenDeal, ...]] = {}
         self.declined: dict[str, datetime] = {}
         self.stored: AccountCache = AccountCache()
         self.sequence = sequence
-        as_of_day = read_segment_report(shelf.content.segments).get("as_of_day", 0)
-        self.membership = SegmentMembership(shelf.content, as_of_day, self.accounts)
-        self._shelf = shelf
+        as_of_day = read_segment_report(content.segments).get("as_of_day", 0)
+        self.membership = SegmentMembership(content, as_of_day, self.accounts)
         self._is_history_whole = is_history_whole
 
     def set_owned(self, account_id: str, owned: Iterable[str], returned: Iterable[str] = ()) -> None:
         """Note what an account owns now, those bought last first, and what it bought once and owns no more."""
         learned = self._learned(account_id)
         named = list(owned)
-        found = list(map(self._shelf.row_of, named))
+        found = list(map(self.products.row_of, named))
         rows = [row for row in found if row is not None]
         others = frozenset(of for of, row in zip(named, found, strict=True) if row is None)
         recent = NO_PRODUCTS if len(learned) else np.array(rows[:MAX_RECENT], dtype=np.int32)
         if not self._is_history_whole:
-            rows += set(learned.tolist()).difference(rows, map(self._shelf.row_of, returned))
+            rows += set(learned.tolist()).difference(rows, map(self.products.row_of, returned))
         self.accounts[account_id] = AccountState(np.array(sorted(rows), dtype=np.int32), recent, others)
 
     def set_objecting(self, account_ids: Sequence[str], objecting: set[str]) -> None:
@@ -91,25 +95,28 @@ class LiveState:
         for account_id in set(account_ids) - pipeline.keys():
             self.pipeline.pop(account_id, None)
 
-    def set_products(self, cards: Mapping[str, ProductInfo]) -> None:
-        """Note what is told of some products now. Those that the artifact does not know are passed over."""
-        for product_id, card in cards.items():
-            row = self._shelf.row_of(product_id)
-            if row is not None:
-                self._shelf.replace_info(ProductRow(row), card)
-
-    def set_relationships(self, words: Mapping[str, Mapping[str, CuratedRelationship]]) -> None:
-        """Note all that people say of some products, by the product that leads and the one that it leads to."""
-        rows: dict[int, dict[int, CuratedRelationship]] = {
-            source: {row: word for target, word in of.items() if (row := self._shelf.row_of(target)) is not None}
-            for source_id, of in words.items()
-            if (source := self._shelf.row_of(source_id)) is not None
+    def set_products(self, infos: Mapping[str, ProductInfo]) -> None:
+        """Note what is known of some products now. Those that the artifact does not know are passed over."""
+        rows = {
+            row: info for product_id, info in infos.items() if (row := self.products.row_of(product_id)) is not None
         }
         if rows:
-            self._shelf.links = self._shelf.links.with_curated(rows)
+            self.products = self.products.with_changes(rows)
+
+    def set_relationships(self, curated: Mapping[str, Mapping[str, CuratedRelationship]]) -> None:
+        """Note all curated relationships of some source products, by source and target."""
+        rows: dict[int, dict[int, CuratedRelationship]] = {
+            source: {
+                row: decided for target, decided in targets.items() if (row := self.products.row_of(target)) is not None
+            }
+            for source_id, targets in curated.items()
+            if (source := self.products.row_of(source_id)) is not None
+        }
+        if rows:
+            self.relationships = self.relationships.with_curated(rows)
 
     def _learned(self, account_id: str) -> NDArray[np.int32]:
         """What the artifact says that the account owns. If that is anything, it has candidates for it, too."""
-        content = self._shelf.content
+        content = self.content
         row = content.account_ids.row_of(account_id)
         return NO_PRODUCTS if row is None else content.owned_by(row)

@@ -1,24 +1,25 @@
-"""An artifact's content, with what is told of each product decoded once."""
+"""The products of an artifact as they are now: what answers show of them, and what rules ask."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NewType
+from typing import Any, NewType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import NO_NUMBER, Content
-from service.readmodel.relationships import Learned, RelationshipIndex
 
 ProductRow = NewType("ProductRow", int)
 """A product's position in the artifact."""
 
 MAX_CACHED_PRODUCTS = 200_000
+NO_FAMILY = -1
+"""Family code of a product that has no family or no tier."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProductInfo:
-    """What an answer tells of a product, and what rules ask of it."""
+    """What an answer shows of a product, and what rules ask of it."""
 
     product_id: str
     name: str
@@ -30,104 +31,95 @@ class ProductInfo:
     margin_minor: int | None = None
 
 
-class ProductInfoCache(dict[ProductRow, ProductInfo]):
-    """The cards that were asked for, up to a bound. replaced: those that changed since the artifact."""
-
-    def __init__(self, content: Content) -> None:
-        super().__init__()
-        self.replaced: dict[ProductRow, ProductInfo] = {}
-        self._content = content
-
-    def __missing__(self, product: ProductRow) -> ProductInfo:
-        if len(self) >= MAX_CACHED_PRODUCTS:
-            self.clear()
-        # Never in place of what another thread has put there: that is newer.
-        return self.setdefault(product, self.replaced.get(product) or _card(self._content, product))
-
-
 class ProductIndex:
-    """Content, its cards and its products' rows. Finding them took half of a decision, so they are kept.
+    """Products by row and by identifier. Immutable: a change makes a new index, which shares what did not change.
 
-    cards:     the card of each product by its row, made when it is first asked for.
-    row_of:    finds a product's row by its identifier; None if the artifact does not know it.
-    is_active: bool (P,), whether each product is sold now. has_tier: bool (P,), whether it has a place in a family.
-    links:     how products lead to each other.
+    is_active: bool (P,), whether each product is sold now.
+    family:    int32 (P,), a code for the family of each product that has a tier in one, NO_FAMILY for the others.
+    tier:      int64 (P,), the place within the family.
     """
 
     def __init__(self, content: Content) -> None:
         self.content = content
-        self.links = RelationshipIndex(Learned(content), {})
-        self.is_active: NDArray[np.bool_] = content.products.is_active.copy()
-        self.cards = ProductInfoCache(content)
-        self.row_of: Callable[[str], ProductRow | None] = Rows(content).__getitem__
-        self._families = _families(content)
-        self._above: dict[ProductRow, tuple[ProductRow, ...]] = {}
-        self.has_tier = np.zeros(len(self.is_active), dtype=np.bool_)
-        self.has_tier[[row for rows in self._families.values() for row in rows]] = True
+        self._infos = _InfoCache(content)
+        self._rows = _RowCache(content)
+        self._changed: dict[ProductRow, ProductInfo] = {}
+        self._family_codes: dict[str, int] = {}
+        self.is_active: NDArray[np.bool_] = content.products.is_active
+        self.tier: NDArray[np.int64] = content.products.tiers
+        self.family: NDArray[np.int32] = np.full(len(self.tier), NO_FAMILY, dtype=np.int32)
+        for row in np.flatnonzero(self.tier != NO_NUMBER).tolist():
+            self.family[row] = self._family_code(content.products.families[row])
 
-    def replace_info(self, product: ProductRow, card: ProductInfo) -> None:
-        """Tell of a product what changed since the artifact."""
-        if card.family and card.tier is not None:
-            self._families.setdefault(card.family, set()).add(product)
-            self.has_tier[product] = True
-        self.cards.replaced[product] = card
-        self.cards[product] = card
-        self.is_active[product] = card.is_active
-        self._above = {}
+    def row_of(self, product_id: str) -> ProductRow | None:
+        """Return a product's row; None if the artifact does not know it."""
+        row: ProductRow | None = self._rows[product_id]
+        return row
 
-    def above(self, product: ProductRow) -> tuple[ProductRow, ...]:
-        """Return the products of higher tiers in the same family."""
-        try:
-            return self._above[product]
-        except KeyError:
-            found = self._above[product] = tuple(self._find_above(self.cards[product]))
-            return found
+    def info(self, row: ProductRow) -> ProductInfo:
+        """Return what is known of a product now."""
+        changed = self._changed.get(row)
+        if changed is not None:
+            return changed
+        info: ProductInfo = self._infos[row]
+        return info
 
-    def _find_above(self, card: ProductInfo) -> Iterator[ProductRow]:
-        # A product that changed its family is still among its old one's: what its card says now counts.
-        if card.tier is not None:
-            for row in tuple(self._families.get(card.family, ())):
-                other = self.cards[row]
-                if other.family == card.family and other.tier is not None and other.tier > card.tier:
-                    yield row
+    def with_changes(self, infos: Mapping[ProductRow, ProductInfo]) -> "ProductIndex":
+        """Return an index in which some products are as given."""
+        changed = object.__new__(ProductIndex)
+        changed.__dict__.update(self.__dict__)
+        changed._changed = {**self._changed, **infos}
+        changed.is_active, changed.family, changed.tier = self.is_active.copy(), self.family.copy(), self.tier.copy()
+        for row, info in infos.items():
+            changed.is_active[row] = info.is_active
+            changed.tier[row] = NO_NUMBER if info.tier is None else info.tier
+            changed.family[row] = NO_FAMILY if info.tier is None else self._family_code(info.family)
+        return changed
+
+    def _family_code(self, family: str) -> int:
+        # Codes are only ever added, so that all versions of an index share them.
+        return self._family_codes.setdefault(family, len(self._family_codes)) if family else NO_FAMILY
 
 
-class Rows(dict[str, "ProductRow | None"]):
-    """The rows of the products that were asked for, up to a bound; None for those that the artifact does not know."""
+class _BoundedCache(dict[Any, Any]):
+    """Values that were asked for, up to a bound."""
 
     def __init__(self, content: Content) -> None:
         super().__init__()
-        self._ids = content.products.ids
+        self._content = content
 
-    def __missing__(self, product_id: str) -> ProductRow | None:
-        row = self._ids.row_of(product_id)
+    def _make(self, key: Any) -> Any:
+        raise NotImplementedError
+
+    def __missing__(self, key: Any) -> Any:
         if len(self) >= MAX_CACHED_PRODUCTS:
             self.clear()
-        found = self[product_id] = None if row is None else ProductRow(row)
-        return found
+        value = self[key] = self._make(key)
+        return value
 
 
-def _families(content: Content) -> dict[str, set[ProductRow]]:
-    """The products of each family that have a tier."""
-    found: dict[str, set[ProductRow]] = {}
-    for row in (content.products.tiers != NO_NUMBER).nonzero()[0].tolist():
-        if family := content.products.families[row]:
-            found.setdefault(family, set()).add(row)
-    return found
+class _InfoCache(_BoundedCache):
+    """What the artifact says of products, by row."""
+
+    def _make(self, key: ProductRow) -> ProductInfo:
+        products = self._content.products
+        return ProductInfo(
+            product_id=products.ids.texts[key],
+            name=products.names[key],
+            family=products.families[key],
+            tier=_number(products.tiers[key]),
+            price_minor=_number(products.prices_minor[key]),
+            currency=products.currencies[key] or None,
+            is_active=bool(products.is_active[key]),
+            margin_minor=_number(products.margins_minor[key]),
+        )
 
 
-def _card(content: Content, product: ProductRow) -> ProductInfo:
-    products = content.products
-    return ProductInfo(
-        product_id=products.ids.texts[product],
-        name=products.names[product],
-        family=products.families[product],
-        tier=_number(products.tiers[product]),
-        price_minor=_number(products.prices_minor[product]),
-        currency=products.currencies[product] or None,
-        is_active=bool(products.is_active[product]),
-        margin_minor=_number(products.margins_minor[product]),
-    )
+class _RowCache(_BoundedCache):
+    """Rows by identifier; None for products that the artifact does not know."""
+
+    def _make(self, key: str) -> int | None:
+        return self._content.products.ids.row_of(key)
 
 
 def _number(stored: int) -> int | None:

@@ -17,6 +17,7 @@ from service.auth.keys import StoredKey
 from service.auth.limits import RateLimiter
 from service.auth.queries import load_keys
 from service.base.clock import utc_now
+from service.base.components import Components
 from service.base.errors import DomainError
 from service.base.logging import Logs
 from service.base.problems import install_problem_handlers
@@ -29,6 +30,7 @@ from service.decisions import routes as decisions
 from service.decisions.decision_log import DecisionLog
 from service.offers import routes as offers
 from service.offers.fallback import load_fallback
+from service.offers.respond import Recommender
 from service.offers.shadow import Shadow
 from service.offers.smoke import smoke_test
 from service.orders import routes as orders
@@ -178,6 +180,10 @@ def open_state(
     housekeeping = PeriodicCleanup(engine, store, settings, now)
     limiter = RateLimiter(settings.rate_limit, settings.rate_limit_storage, telemetry, log)
     listener = NotificationListener(engine, tail) if engine.dialect.name == "postgresql" else None
+    recommender = Recommender(
+        holder, ledger, shadow, telemetry, now, lambda: tail.is_database_up, is_up_sell_first=settings.up_sell_first
+    )
+    app.state.components = Components(ledger, recommender)
     policy = settings.up_sell_first
     return State(key_ring, limiter, store, holder, tail, listener, shadow, ledger, housekeeping, telemetry, now, policy)
 

@@ -14,7 +14,6 @@ from models.artifact import Content
 from service.base.errors import DomainError
 from service.base.telemetry import Telemetry
 from service.readmodel.live_state import LiveState
-from service.readmodel.product_index import ProductIndex
 from service.readmodel.segment_catalog import SegmentCatalog
 from service.readmodel.whitespace import WhitespaceIndex
 from service.sync.artifact_store import ArtifactStore
@@ -28,7 +27,7 @@ from service.targets.exclusions import Exclusions
 class LoadedArtifact:
     """What answers are made from. version is None for the fallback: popular products and nothing else."""
 
-    shelf: ProductIndex
+    content: Content
     version: str | None
     state: LiveState
     book: SegmentCatalog
@@ -56,7 +55,7 @@ class LoadedArtifact:
 
 FALLBACK_GAP_SECONDS = 5.0
 
-SmokeTest = Callable[[ProductIndex], None]
+SmokeTest = Callable[[Content], None]
 LoadFallback = Callable[[], Content | None]
 
 
@@ -150,14 +149,14 @@ class ArtifactHolder:
         """Verify an artifact, try it out, and read what happened since; raises ArtifactNotFound or ArtifactCorrupt."""
         artifact = self._store.open(version)
         try:
-            shelf = ProductIndex(artifact.content)
-            self._smoke_test(shelf)
+            self._smoke_test(artifact.content)
         except Exception as error:  # Whatever a malformed artifact breaks, it must break here and not in a request.
             raise SmokeTestFailed(version, error) from error
         as_of = datetime.fromisoformat(artifact.manifest.as_of)
         as_of = as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
-        state = self._tail.open(shelf, artifact.manifest.sequence, as_of)
-        return LoadedArtifact(shelf, version, state, SegmentCatalog(artifact.content, version, state.membership), as_of)
+        state = self._tail.open(artifact.content, artifact.manifest.sequence, as_of)
+        segments = SegmentCatalog(artifact.content, version, state.membership)
+        return LoadedArtifact(artifact.content, version, state, segments, as_of)
 
     def _swap(self, live: LoadedArtifact) -> None:
         before, self.live = self.live, live
@@ -175,13 +174,13 @@ class ArtifactHolder:
     def _refresh_fallback(self) -> None:
         begun = time.monotonic()
         content = self._load_fallback()
-        self.live = self._fallback(ProductIndex(content)) if content else None
+        self.live = self._fallback(content) if content else None
         # Seconds of pause grow with the cost, so that a large history is not counted over and over.
         self._fallback_due_at = time.monotonic() + max(FALLBACK_GAP_SECONDS, 20 * (time.monotonic() - begun))
 
-    def _fallback(self, shelf: ProductIndex) -> LoadedArtifact:
-        state = self._tail.open_fallback(shelf)
-        return LoadedArtifact(shelf, None, state, SegmentCatalog(shelf.content, None, state.membership))
+    def _fallback(self, content: Content) -> LoadedArtifact:
+        state = self._tail.open_fallback(content)
+        return LoadedArtifact(content, None, state, SegmentCatalog(content, None, state.membership))
 
     def _look(self) -> object:
         """What changes when another artifact is activated, or when the files of a refused one are repaired."""

@@ -16,7 +16,6 @@ from pathlib import Path
 
 from models.artifact import Artifact, ArtifactInvalid, Manifest, list_artifacts, open_artifact, read_manifest
 from service.offers.smoke import smoke_test
-from service.readmodel.product_index import ProductIndex
 from service.sync.errors import (
     ArtifactCorrupt,
     ArtifactNotFound,
@@ -81,7 +80,7 @@ class ArtifactStore:
         """Verify an artifact and ask it for answers; raises ArtifactNotFound or ArtifactCorrupt."""
         artifact = self.open(version)
         try:
-            smoke_test(ProductIndex(artifact.content))
+            smoke_test(artifact.content)
         except Exception as error:  # Whatever a malformed artifact breaks, it must break here and not in a request.
             invalid = ArtifactInvalid(self.folder_of(version), f"it can't answer: {type(error).__name__}: {error}")
             raise ArtifactCorrupt(version, invalid) from error

@@ -10,9 +10,9 @@ from typing import Final
 from sqlalchemy import Connection, Engine
 from structlog.typing import FilteringBoundLogger
 
+from models.artifact import Content
 from service.base.telemetry import Telemetry
 from service.readmodel.live_state import LiveState
-from service.readmodel.product_index import ProductIndex
 from service.readmodel.segment_membership import STRATEGIC_DEFINITION
 from service.segments.queries import attributes_of, definitions, strategic_accounts
 from service.storage.changes import ChangeKind, newest_sequence
@@ -56,14 +56,14 @@ class ChangeFollower:
         """Tell whether the database answered when it was last asked, and was asked of late."""
         return not self._is_failing and self.seconds_behind < 2 + 4 * self._poll_seconds
 
-    def open(self, shelf: ProductIndex, sequence: int | None, as_of: datetime | None) -> LiveState:
+    def open(self, content: Content, sequence: int | None, as_of: datetime | None) -> LiveState:
         """Read all that happened since an artifact. Blocks; raises SQLAlchemyError.
 
         sequence: the newest change that the artifact was trained on; None where it can't tell (it was trained on
                   files, or on a part of the history): then every change counts, and whoever ordered since ``as_of``.
         """
         with self._engine.connect() as connection:
-            state = LiveState(shelf, sequence or 0, is_history_whole=sequence is not None)
+            state = LiveState(content, sequence or 0, is_history_whole=sequence is not None)
             is_gap = sequence is not None and queries.has_gap(connection, sequence)
             if is_gap:
                 self._log.warning("changes since the artifact were deleted: reading who ordered since", since=as_of)
@@ -79,11 +79,11 @@ class ChangeFollower:
             open_membership(state, connection)
         return state
 
-    def open_fallback(self, shelf: ProductIndex) -> LiveState:
+    def open_fallback(self, content: Content) -> LiveState:
         """Read what happened of late, for a state without an artifact."""
         with self._engine.connect() as connection:
             newest = newest_sequence(connection)
-        return self.open(shelf, max(0, newest - FALLBACK_CHANGES), None)
+        return self.open(content, max(0, newest - FALLBACK_CHANGES), None)
 
     def catch_up(self) -> None:
         """Apply every change that is committed now. Blocks; raises SQLAlchemyError."""

@@ -16,7 +16,7 @@ from service.orders.tables import Order, OrderLine
 from service.readmodel.deals import OpenDeal
 from service.readmodel.product_index import ProductInfo
 from service.readmodel.relation import Relation
-from service.readmodel.relationships import CuratedRelationship
+from service.readmodel.relationship_overlay import CuratedRelationship
 from service.storage.changes import ChangeKind
 from service.storage.tables import Change
 
@@ -159,7 +159,7 @@ def curated_relationships(
     """What people say of the relationships that lead from some products, or from all, by source and target."""
     query = select(
         Relationship.source_product_id, Relationship.target_product_id, Relationship.relation, Relationship.status
-    )
+    ).where(Relationship.status != "mined")  # A note alone decides nothing.
     if source_ids is None:
         found: dict[str, dict[str, CuratedRelationship]] = {}
         results = [connection.execute(query)]

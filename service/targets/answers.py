@@ -32,20 +32,20 @@ class TargetProduct(NamedTuple):
     row: int | None
 
 
-def target_product_of(shelf: ProductIndex, product_id: str) -> TargetProduct | None:
+def target_product_of(index: ProductIndex, product_id: str) -> TargetProduct | None:
     """Return a product that the artifact knows, as it is now."""
-    row = shelf.row_of(product_id)
+    row = index.row_of(product_id)
     if row is None:
         return None
-    products, card = shelf.content.products, shelf.cards[row]
+    products, info = index.content.products, index.info(row)
     return TargetProduct(
         product_id=product_id,
-        name=card.name,
+        name=info.name,
         category=products.categories[row] or None,
-        price_minor=card.price_minor,
-        margin_minor=card.margin_minor,
-        currency=card.currency,
-        is_active=card.is_active,
+        price_minor=info.price_minor,
+        margin_minor=info.margin_minor,
+        currency=info.currency,
+        is_active=info.is_active,
         row=row,
     )
 

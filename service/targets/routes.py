@@ -53,7 +53,7 @@ def list_targets(
     and who objects to marketing, is left out.
     """
     live = in_use(request)
-    product = target_product_of(live.shelf, product_id) or new_product(request, product_id)
+    product = target_product_of(live.state.products, product_id) or new_product(request, product_id)
     chosen = None if segment is None else live.book.find(segment)
     return etag_response(request, page_of_targets(live.targeting, live.state, product, chosen, cursor, limit))
 
