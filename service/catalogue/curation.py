@@ -1,21 +1,30 @@
-"""What people say of relationships: judged, then stored in place of what was learned."""
+"""Curated relationships: checked, then stored in place of what was learned."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, cast
 
 from sqlalchemy import Connection, Table, delete, select, text, tuple_
 
 from service.base.money import from_minor
+from service.catalogue.curated import curated_from
 from service.catalogue.pairs import Pair
 from service.catalogue.schemas import RelationshipIn
 from service.catalogue.tables import Product, Relationship
+from service.readmodel.relation import Relation
+from service.readmodel.relationship_overlay import (
+    CuratedRelationship,
+    LearnedRelationship,
+    find_path,
+    overlay,
+    upgrades_among,
+)
 from service.rows.chunks import RowError
 from service.storage.bulk import RowStatus, stored_rows, upsert_rows
 from service.storage.changes import ChangeKind, ChangeLog
 
-LearnedUpgrades = Callable[[str], Iterable[str]]
-"""Which upgrades of a product were learned, by identifiers."""
+LearnedFrom = Callable[[str], Mapping[str, LearnedRelationship]]
+"""Returns what was learned of a source product, by the identifier of the target."""
 Outcome = RowStatus | RowError
 _PAIRS_PER_QUERY: Final = 500
 _TABLE: Final = cast(Table, Relationship.__table__)
@@ -24,14 +33,13 @@ _TABLE: Final = cast(Table, Relationship.__table__)
 class Curation:
     """One transaction's work on relationships. Rows are judged in order, each with those before it already in force."""
 
-    def __init__(self, connection: Connection, changes: ChangeLog, now: datetime, learned: LearnedUpgrades) -> None:
+    def __init__(self, connection: Connection, changes: ChangeLog, now: datetime, learned: LearnedFrom) -> None:
         self._connection = connection
         self._changes = changes
         self._now = now
         self._learned = learned
-        self._upgrades: dict[str, set[str]] = {}
-        self._judged: dict[str, set[str]] | None = None
-        self._accepted: list[RelationshipIn] = []
+        self._curated: dict[str, dict[str, CuratedRelationship]] = {}
+        self._is_read = False
         if connection.dialect.name == "postgresql":
             # Two writers, each blind to the other's row, could close a circle together.
             connection.execute(text("LOCK TABLE relationships IN SHARE ROW EXCLUSIVE MODE"))
@@ -104,58 +112,33 @@ class Curation:
         downwards = _downwards(source, target)
         if downwards:
             return RowError("relation", downwards)
-        way = self._way(row.target_product_id, row.source_product_id)
-        if way:
-            circle = " → ".join([row.source_product_id, *way])
+        path = find_path(row.target_product_id, row.source_product_id, self._upgrades_of)
+        if path:
+            circle = " → ".join([row.source_product_id, *path])
             return RowError("relation", f"up_sell would lead round in a circle: {circle}; ban one of those first")
         return None
 
-    def _way(self, begin: str, end: str) -> list[str] | None:
-        """Find a way by upgrades from one product to another."""
-        came_from = {begin: begin}
-        waiting = [begin]
-        while waiting and end not in came_from:
-            at = waiting.pop()
-            for target in self._upgrades_of(at):
-                if target not in came_from:
-                    came_from[target] = at
-                    waiting.append(target)
-        if end not in came_from:
-            return None
-        way = [end]
-        while way[-1] != begin:
-            way.append(came_from[way[-1]])
-        return way[::-1]
+    def _upgrades_of(self, product_id: str) -> list[str]:
+        """Return where a product leads by upgrades, once the rows accepted so far are in force."""
+        self._read_curated()
+        standing = overlay(self._learned(product_id), self._curated.get(product_id, {}))
+        return [upgrade.target for upgrade in upgrades_among(standing)]
 
-    def _upgrades_of(self, product_id: str) -> set[str]:
-        if self._judged is None:
-            self._judged = {}
-            query = select(
-                Relationship.source_product_id,
-                Relationship.target_product_id,
-                Relationship.relation,
-                Relationship.status,
-            )
-            for said in self._connection.execute(query.where(Relationship.status != "mined")):
-                self._hear(self._judged, *said)
-            for row in self._accepted:
-                self._hear_row(self._judged, row)
-        learned = set(self._learned(product_id)) - self._judged.get(product_id, set())
-        return learned | self._upgrades.get(product_id, set())
+    def _read_curated(self) -> None:
+        """Read what is curated, unless it was read: only upgrades need it. Rows accepted before stay in force."""
+        if self._is_read:
+            return
+        self._is_read = True
+        accepted, self._curated = self._curated, curated_from(self._connection)
+        for source_id, targets in accepted.items():
+            self._curated.setdefault(source_id, {}).update(targets)
 
     def _accept(self, row: RelationshipIn) -> None:
-        self._accepted.append(row)
-        if self._judged is not None:
-            self._hear_row(self._judged, row)
-
-    def _hear_row(self, judged: dict[str, set[str]], row: RelationshipIn) -> None:
-        self._hear(judged, row.source_product_id, row.target_product_id, row.relation, row.status)
-
-    def _hear(self, judged: dict[str, set[str]], source_id: str, target_id: str, relation: str, status: str) -> None:
-        spoken_of, upgrades = judged.setdefault(source_id, set()), self._upgrades.setdefault(source_id, set())
-        (spoken_of.discard if status == "mined" else spoken_of.add)(target_id)
-        is_upgrade = relation == "up_sell" and status in ("approved", "added")
-        (upgrades.add if is_upgrade else upgrades.discard)(target_id)
+        targets = self._curated.setdefault(row.source_product_id, {})
+        if row.status != "mined":
+            targets[row.target_product_id] = CuratedRelationship(Relation(row.relation), row.status == "banned")
+        else:
+            targets.pop(row.target_product_id, None)
 
 
 def _status(before: dict[str, Any] | None, row: RelationshipIn) -> RowStatus:

@@ -41,7 +41,7 @@ def _sorted(catalogue: RelationshipCatalogue, wanted: RelationshipFilter) -> Ite
 
 def _row(catalogue: RelationshipCatalogue, entry: Entry) -> tuple[str, ...]:
     figures = catalogue.figures(entry)
-    said = entry.said or {}
+    stored = entry.stored or {}
     return (
         entry.source["line"] or "",
         entry.source["name"],
@@ -50,10 +50,10 @@ def _row(catalogue: RelationshipCatalogue, entry: Entry) -> tuple[str, ...]:
         figures["reason"],
         _time(figures["days_between"]),
         _step(figures["price_step_minor"], figures["currency"]),
-        f"{entry.strength:.3f}",
+        f"{entry.standing.strength:.3f}",
         entry.status,
-        said.get("note") or "",
-        said.get("updated_by") or "",
+        stored.get("note") or "",
+        stored.get("updated_by") or "",
         entry.source["product_id"],
         entry.target["product_id"],
     )

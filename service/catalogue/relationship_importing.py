@@ -30,7 +30,7 @@ def import_relationships(engine: Engine, intake: ImportRun, now: datetime) -> No
     broken: UnreadableFile | None = None
     with engine.begin() as connection:
         changes = ChangeLog()
-        curation = Curation(connection, changes, now, lambda _: ())
+        curation = Curation(connection, changes, now, lambda _: {})
         try:
             for chunk in intake.chunks():
                 _put(chunk, intake, curation)

@@ -1,6 +1,7 @@
 """Relationships over HTTP: to look at, to judge, and to hand out."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
@@ -12,12 +13,13 @@ from service.auth.keys import Principal
 from service.base.errors import InvalidCursor
 from service.base.examples import PRODUCT_ID
 from service.base.pagination import decode_cursor, encode_cursor
-from service.catalogue.curation import Curation, LearnedUpgrades
+from service.catalogue.curation import Curation
 from service.catalogue.errors import RelationshipRefused, UnknownRelationship
 from service.catalogue.export import as_csv, as_workbook
+from service.catalogue.learned import learned_from
 from service.catalogue.pairs import Pair, pair_of
 from service.catalogue.queries import find_product
-from service.catalogue.relationships import Entry, RelationshipCatalogue, RelationshipFilter, SortKey, learned_upgrades
+from service.catalogue.relationships import Entry, RelationshipCatalogue, RelationshipFilter, SortKey
 from service.catalogue.schemas import (
     RelationName,
     RelationshipIn,
@@ -26,7 +28,7 @@ from service.catalogue.schemas import (
     RelationshipPatch,
     RelationshipStatus,
 )
-from service.readmodel.product_index import ProductIndex
+from service.readmodel.catalogue_view import CatalogueView
 from service.rows.chunks import RowError
 from service.rows.field_types import MAX_IDENTIFIER, MAX_TEXT, NO_NUL
 from service.storage.database import session_scope
@@ -85,7 +87,7 @@ def list_relationships(
     They come in the order of the source's identifier; of each source, upgrades first, then cross-sells, accessories
     and substitutes; of each relation, what people say first, then the strongest.
     """
-    return _page(RelationshipCatalogue(session.connection(), _shelf(request)), wanted, cursor, limit)
+    return _page(RelationshipCatalogue(session.connection(), _view(request)), wanted, cursor, limit)
 
 
 @router.get(
@@ -113,7 +115,7 @@ def export_relationships(
     headers = {"Content-Disposition": f'attachment; filename="relationships.{file_format}"'}
     if file_format == "xlsx":
         with session_scope(request.app.state.read_sessions) as session:
-            book = as_workbook(RelationshipCatalogue(session.connection(), _shelf(request)), wanted)
+            book = as_workbook(RelationshipCatalogue(session.connection(), _view(request)), wanted)
         return Response(book, media_type=XLSX_TYPE, headers=headers)
     return StreamingResponse(_csv(request, wanted), media_type=CSV_TYPE, headers=headers)
 
@@ -170,7 +172,7 @@ def change_relationship(
 
     def work(write: UnitOfWork) -> Response:
         curation = _curation(request, write)
-        catalogue = RelationshipCatalogue(write.connection, _shelf(request))
+        catalogue = RelationshipCatalogue(write.connection, _view(request))
         before = _standing(catalogue, curation, pair, relationship_id)
         given = {name: getattr(change, name) for name in change.model_fields_set}
         said = {name: value for name, value in given.items() if value is not None or name == "note"}
@@ -231,16 +233,16 @@ def list_product_relationships(
 
     Learned are at most 20 of each relation, to products that were sold at the training.
     """
-    shelf = _shelf(request)
-    if shelf is None or shelf.row_of(product_id) is None:
+    view = _view(request)
+    if view is None or view.products.row_of(product_id) is None:
         find_product(session, product_id)
     wanted = RelationshipFilter(product_id, None, None, relation, status, minimum_strength)
-    return _page(RelationshipCatalogue(session.connection(), shelf), wanted, cursor, limit)
+    return _page(RelationshipCatalogue(session.connection(), view), wanted, cursor, limit)
 
 
 def _csv(request: Request, wanted: RelationshipFilter) -> Iterator[bytes]:
     with session_scope(request.app.state.read_sessions) as session:
-        yield from as_csv(RelationshipCatalogue(session.connection(), _shelf(request)), wanted)
+        yield from as_csv(RelationshipCatalogue(session.connection(), _view(request)), wanted)
 
 
 def _page(
@@ -255,7 +257,7 @@ def _page(
                 break
     last = found[limit - 1] if len(found) > limit else None
     return RelationshipPage(
-        items=[catalogue.shown(entry) for entry in found[:limit]],
+        items=[catalogue.show(entry) for entry in found[:limit]],
         next_cursor=encode_cursor([last.source["product_id"], *last.key]) if last else None,
     )
 
@@ -289,23 +291,18 @@ def _standing(catalogue: RelationshipCatalogue, curation: Curation, pair: Pair, 
 
 
 def _shown(catalogue: RelationshipCatalogue, pair: Pair) -> Response:
-    entries = catalogue.walk(RelationshipFilter(product_id=pair[0]))
-    shown = next(catalogue.shown(entry) for entry in entries if entry.target["product_id"] == pair[1])
-    return Response(shown.model_dump_json(), media_type="application/json")
+    entry = catalogue.find(*pair)
+    assert entry is not None  # noqa: S101 - it was just stored, or is learned
+    return Response(catalogue.show(entry).model_dump_json(), media_type="application/json")
 
 
 def _curation(request: Request, write: UnitOfWork) -> Curation:
-    return Curation(write.connection, write.changes, write.now, _upgrades(request))
+    return Curation(write.connection, write.changes, write.now, partial(learned_from, _view(request)))
 
 
-def _upgrades(request: Request) -> LearnedUpgrades:
-    shelf = _shelf(request)
-    return lambda product_id: learned_upgrades(shelf, product_id)
-
-
-def _shelf(request: Request) -> ProductIndex | None:
+def _view(request: Request) -> CatalogueView | None:
     live = request.app.state.nextoffer.holder.live
-    return live.shelf if live else None
+    return live.state.catalogue if live else None
 
 
 def _author(principal: Principal) -> str:

@@ -1,55 +1,54 @@
 """Which of the allowed candidates each account is offered."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.offers.candidates import CandidatePool
 from service.offers.facts import Facts
-from service.offers.rules import ALLOWED, RULES
-
-N_REASONS = len(RULES) + 1
+from service.offers.rules import ALLOWED, N_REASONS
 
 
-@dataclass(frozen=True)
-class Ranking:
-    """What n accounts are offered out of one pool.
+class Selection(NamedTuple):
+    """What one account is offered out of a pool.
 
-    chosen:   int64 (k,), positions in the pool: those of each account together, best first.
-    starts:   int64 (n + 1,); account a is offered ``chosen[starts[a]:starts[a + 1]]``.
-    withheld: int64 (n, N_REASONS), candidates withheld by the number of the rule, until the list was full.
+    positions: int64 (k,), of the chosen candidates in the pool, best first.
+    withheld:  int64 (N_REASONS,), how many candidates each rule withheld until the list was full; see ``apply_rules``.
+    is_full:   whether as many are chosen as were asked for.
     """
 
-    pool: CandidatePool
-    chosen: NDArray[np.int64]
-    starts: NDArray[np.int64]
+    positions: NDArray[np.int64]
     withheld: NDArray[np.int64]
+    is_full: bool
 
 
 def priority_order(pool: CandidatePool, facts: Facts) -> NDArray[np.int64]:
     """Return the positions of all candidates, those of each account together, in the order in which they are offered.
 
-    Today an account's candidates come in the order of their sources, best first within each.
+    An account's candidates come in the order of their sources, best first within each.
     """
     if facts.n_accounts == 1:
-        return np.arange(len(pool.account))
+        return np.arange(len(pool.product))
     return pool.account.argsort(kind="stable")
 
 
-def arbitrate(pool: CandidatePool, reasons: NDArray[np.int8], facts: Facts) -> Ranking:
-    """Choose up to ``limit`` allowed candidates for each account. reasons: see ``apply_rules``."""
+def arbitrate(pool: CandidatePool, reasons: NDArray[np.int8], facts: Facts) -> list[Selection]:
+    """Choose up to ``facts.limits`` allowed candidates for each account. reasons: see ``apply_rules``."""
     order = priority_order(pool, facts)
-    account, reason = pool.account[order], reasons[order]
-    is_allowed = reason == ALLOWED
-    allowed_before = is_allowed.cumsum() - is_allowed
-    begins = account.searchsorted(np.arange(facts.n_accounts + 1))
-    # How many of the same account's candidates are allowed before each.
-    before = allowed_before - np.append(allowed_before, is_allowed.sum())[begins[:-1]].repeat(np.diff(begins))
-    is_examined = before < facts.limit
-    chosen = order[is_allowed & is_examined]
-    starts = pool.account[chosen].searchsorted(np.arange(facts.n_accounts + 1))
-    counted = is_examined & (reason > ALLOWED)
-    numbers = account[counted] * N_REASONS + reason[counted]
-    withheld = np.bincount(numbers, minlength=facts.n_accounts * N_REASONS).reshape(-1, N_REASONS)
-    return Ranking(pool, chosen, starts, withheld)
+    reasons = reasons[order]
+    n_each = np.bincount(pool.account, minlength=facts.n_accounts).tolist()
+    selections: list[Selection] = []
+    begin = 0
+    for n_candidates, limit in zip(n_each, facts.limits.tolist(), strict=True):
+        end = begin + n_candidates
+        selections.append(_select(order[begin:end], reasons[begin:end], limit))
+        begin = end
+    return selections
+
+
+def _select(order: NDArray[np.int64], reasons: NDArray[np.int8], limit: int) -> Selection:
+    chosen = (reasons == ALLOWED).nonzero()[0][:limit]
+    is_full = len(chosen) == limit
+    examined = reasons[: chosen[-1]] if is_full else reasons
+    return Selection(order[chosen], np.bincount(examined, minlength=N_REASONS), is_full)

@@ -1,8 +1,7 @@
 """Products that might be offered: a pool of bounded size, from every source, as parallel arrays."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from itertools import pairwise
 from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
@@ -18,12 +17,10 @@ from service.readmodel.product_index import ProductRow
 
 MAX_PER_SOURCE: Final = 256
 """Candidates of one account from one source, the strongest; the model's list is as long as training made it."""
-MAX_COMPANIONS: Final = 64
-MIN_COMPANIONS_PER_PRODUCT, MAX_COMPANIONS_PER_PRODUCT = 4, 20
-"""How many relationships of each kind are followed from one product: the fewer products, the more of each."""
+MAX_COMPANION_SEEDS: Final = 16
+"""Owned products whose companions are candidates: those with the strongest companion."""
 POPULAR_DEPTH: Final = 32
 """Popular products in a pool. One that runs dry is made again, deeper: see ``decide``."""
-_NO_POSITIONS: Final = np.empty(0, dtype=np.int64)
 
 
 class Block(NamedTuple):
@@ -39,6 +36,11 @@ class Block(NamedTuple):
     origin: NDArray[Any]
 
 
+NO_CANDIDATES: Final = Block(
+    np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32), np.empty(0), np.empty(0, dtype=np.int64)
+)
+
+
 class CandidateSource(Protocol):
     """Where candidates come from."""
 
@@ -51,146 +53,147 @@ class CandidateSource(Protocol):
         """Return up to two owned or basket products that contributed most to a candidate's score, greatest first."""
 
 
-@dataclass(frozen=True)
-class CandidatePool:
+class CandidatePool(NamedTuple):
     """Candidates of n accounts from all sources, arrays of one length m, in the order of the sources.
 
+    sources: those that gave any.
     account: int64, the place of the account among those that are decided for. product: int32, a product row.
     source:  int8, a position in ``sources``. score: float64. origin: int64. See ``Block``.
     keys:    int, one number for each pair of account and product: see ``Facts.keys``.
+    is_repeated: bool, whether an earlier source has the same product for the same account.
     """
 
-    sources: tuple[CandidateSource, ...]
+    sources: list[CandidateSource]
     account: NDArray[np.int64]
     product: NDArray[np.int32]
     source: NDArray[np.int8]
     score: NDArray[np.float64]
     origin: NDArray[np.int64]
     keys: NDArray[Any]
-    n_keys: int
-
-    @cached_property
-    def is_repeated(self) -> NDArray[np.bool_]:
-        """Bool (m,): whether an earlier source has the same product for the same account."""
-        ordered, places = sort_with_places(self.keys, self.n_keys)
-        is_repeated = np.ones(len(places), dtype=np.bool_)
-        is_repeated[places[run_starts(ordered)]] = False
-        return is_repeated
+    is_repeated: NDArray[np.bool_]
 
 
 def collect_candidates(facts: Facts, popular_depth: int = POPULAR_DEPTH) -> CandidatePool:
     """Ask every source, the ones that speak most for a product first."""
-    sources = tuple(_sources(facts, popular_depth))
-    blocks = [source.block() for source in sources]
-    account = np.concatenate([block.account for block in blocks])
-    product = np.concatenate([block.product for block in blocks])
+    sources: list[CandidateSource] = []
+    blocks: list[Block] = []
+    for source in _sources(facts, popular_depth):
+        block = source.block()
+        if len(block.product):
+            sources.append(source)
+            blocks.append(block)
+    accounts, products, scores, origins = zip(*blocks or [NO_CANDIDATES], strict=True)
+    account, product = np.concatenate(accounts), np.concatenate(products)
+    keys = facts.keys(account, product)
     return CandidatePool(
-        sources=sources,
-        account=account,
-        product=product,
-        source=np.arange(len(blocks), dtype=np.int8).repeat([len(block.product) for block in blocks]),
-        score=np.concatenate([block.score for block in blocks], dtype=np.float64),
-        origin=np.concatenate([block.origin for block in blocks], dtype=np.int64),
-        keys=facts.keys(account, product),
-        n_keys=facts.n_accounts * facts.n_products,
+        sources,
+        account,
+        product,
+        np.arange(len(products), dtype=np.int8).repeat([len(block) for block in products]),
+        np.concatenate(scores, dtype=np.float64),
+        np.concatenate(origins),
+        keys,
+        _find_repeated(keys, facts.n_accounts * facts.n_products),
     )
+
+
+def _find_repeated(keys: NDArray[Any], n_keys: int) -> NDArray[np.bool_]:
+    ordered, places = sort_with_places(keys, n_keys)
+    is_repeated = np.ones(len(places), dtype=np.bool_)
+    is_repeated[places[run_starts(ordered)]] = False
+    return is_repeated
 
 
 def _sources(facts: Facts, popular_depth: int) -> Iterator[CandidateSource]:
     """Yield the sources in their order of precedence."""
-    relationships = facts.relationships
-    basket = AccountProducts.of([facts.basket] * facts.n_accounts, facts.n_products) if len(facts.basket) else None
-    seeds = [(Source.PERSONALIZED, facts.owned)] if len(facts.owned) else []
-    if basket is not None:
-        seeds.insert(0, (Source.BASKET, basket))
+    index = facts.relationships
+    seeds = [(Source.BASKET, facts.basket), (Source.PERSONALIZED, facts.owned)]
+    seeds = [(name, products) for name, products in seeds if not products.is_empty]
     upgrades = [Upgrades(name, facts, products) for name, products in seeds]
     if facts.is_up_sell_first:
         yield from upgrades
-    if len(relationships.promoted):
+    if len(index.promoted):
         yield from (Promoted(name, facts, products) for name, products in seeds)
-    if basket is not None:
-        yield Neighbours(Source.BASKET, facts, basket)
-    if len(facts.recent):
+    if not facts.basket.is_empty:
+        yield Neighbours(Source.BASKET, facts, facts.basket)
+    if not facts.recent.is_empty:
         yield Neighbours(Source.PERSONALIZED, facts, facts.recent)
-    yield ModelList(facts)
+    if not facts.owned.is_empty:
+        yield ModelList(facts)
     if not facts.is_up_sell_first:
         yield from upgrades
-    yield from (Companions(name, facts, products) for name, products in seeds)
+    if not facts.basket.is_empty:
+        yield BasketCompanions(Source.BASKET, facts, facts.basket)
+    if not facts.owned.is_empty and index.companions[0].shape[1]:
+        yield OwnedCompanions(Source.PERSONALIZED, facts, facts.owned)
     yield Popular(facts, popular_depth)
 
 
 class _Led:
-    """Candidates that relationships lead to. A subclass says which relationships of the seeds are followed."""
-
-    max_candidates = MAX_PER_SOURCE
+    """Candidates that relationships lead to from some seeds: what is owned, or in the basket. origin: the seed."""
 
     def __init__(self, name: Source, facts: Facts, seeds: AccountProducts) -> None:
         self.name = name
         self.facts = facts
         self.seeds = seeds
 
-    def _follow(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the place of a seed and the position of one of its relationships, for each that is followed."""
-        raise NotImplementedError
-
-    def block(self) -> Block:
-        places, positions = self._follow()
-        index = self.facts.relationships
-        account, target = self.seeds.account[places], index.target[positions]
-        # Curated relationships go before learned ones, whose strength is at most 1.
-        strength = index.strength[positions]
-        rank = strength + 2 * index.is_curated[positions] if self.facts.relationships.curated else strength
-        chosen = best_first(account, target, rank, self.facts.n_accounts, self.max_candidates)
-        return Block(account[chosen], target[chosen], strength[chosen], self.seeds.product[places[chosen]])
-
     def contributors(self, origin: int) -> list[ProductRow]:
         return [ProductRow(origin)]
+
+    def follow(self, places: NDArray[np.int64], positions: NDArray[np.int64]) -> Block:
+        """Follow relationships. places: int64 (k,), of seeds; positions: int64 (k,), of a relationship of each."""
+        index, account = self.facts.relationships, self.seeds.account[places]
+        target, strength = index.target[positions], index.strength[positions]
+        # Curated relationships go before learned ones, whose strength is at most 1.
+        rank = strength + 2 * index.is_curated[positions] if index.curated else strength
+        chosen = best_first(account, target, rank, self.facts.n_accounts, MAX_PER_SOURCE)
+        return Block(account[chosen], target[chosen], strength[chosen], self.seeds.product[places[chosen]])
 
 
 class Upgrades(_Led):
     """Upgrades of what is owned or in the basket."""
 
-    def _follow(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def block(self) -> Block:
         index = self.facts.relationships
         upgradable = index.is_upgradable[self.seeds.product].nonzero()[0]
         if not len(upgradable):
-            return _NO_POSITIONS, _NO_POSITIONS
+            return NO_CANDIDATES
         begins, ends = index.runs(UP_SELL)
         products = self.seeds.product[upgradable]
         places, positions = concatenated_ranges(begins[products], ends[products] - begins[products])
-        return upgradable[places], positions
+        return self.follow(upgradable[places], positions)
 
 
 class Promoted(_Led):
     """What is curated to go with what is owned or in the basket."""
 
-    def _follow(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        return self.facts.relationships.promoted.expand(self.seeds.product)
+    def block(self) -> Block:
+        return self.follow(*self.facts.relationships.promoted.expand(self.seeds.product))
 
 
-class Companions(_Led):
-    """What was learned or is curated to go with what is owned or in the basket: the strongest of each product."""
+class BasketCompanions(_Led):
+    """What goes with what is in the basket."""
 
-    max_candidates = MAX_COMPANIONS
+    def block(self) -> Block:
+        index, products = self.facts.relationships, self.seeds.product
+        begins, ends = index.runs(CROSS_SELL)[0][products], index.runs(ACCESSORY)[1][products]
+        return self.follow(*concatenated_ranges(begins, ends - begins))
 
-    def _follow(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        runs = [self._strongest(relation) for relation in (CROSS_SELL, ACCESSORY)]
-        return np.concatenate([run[0] for run in runs]), np.concatenate([run[1] for run in runs])
 
-    def _strongest(self, relation: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        begins, ends = self.facts.relationships.runs(relation)
-        products = self.seeds.product
-        begin = begins[products]
-        end = np.minimum(ends[products], begin + self._widths)
-        positions = begin[:, None] + np.arange(MAX_COMPANIONS_PER_PRODUCT)
-        is_followed = positions < end[:, None]
-        return is_followed.nonzero()[0], positions[is_followed]
+class OwnedCompanions(_Led):
+    """What goes best with those owned products that something goes with best: an account may own thousands."""
 
-    @cached_property
-    def _widths(self) -> NDArray[np.int64]:
-        """How many relationships of a kind are followed from each seed."""
-        n_seeds = np.bincount(self.seeds.account)[self.seeds.account]
-        return np.clip(MAX_COMPANIONS // n_seeds, MIN_COMPANIONS_PER_PRODUCT, MAX_COMPANIONS_PER_PRODUCT)
+    def block(self) -> Block:
+        index, n_accounts = self.facts.relationships, self.facts.n_accounts
+        strongest = index.strongest[self.seeds.product]
+        chosen = best_first(self.seeds.account, self.seeds.product, strongest, n_accounts, MAX_COMPANION_SEEDS)
+        account, seed = self.seeds.account[chosen], self.seeds.product[chosen]
+        targets, strengths = index.companions
+        target, strength = targets[seed].ravel(), strengths[seed].ravel()
+        there = (target != NO_ROW).nonzero()[0]
+        account, target, strength = account.repeat(targets.shape[1])[there], target[there], strength[there]
+        best = best_first(account, target, strength, n_accounts, MAX_PER_SOURCE)
+        return Block(account[best], target[best], strength[best], seed[there[best] // targets.shape[1]])
 
 
 class Neighbours:
@@ -220,7 +223,9 @@ class ModelList:
 
     def block(self) -> Block:
         facts, content = self._facts, self._facts.content
-        has_list = (facts.account_rows != NO_ROW) & self._owns_any()
+        has_list = facts.account_rows != NO_ROW
+        if facts.n_accounts > 1:
+            has_list &= np.bincount(facts.owned.account, minlength=facts.n_accounts) > 0
         accounts = has_list.nonzero()[0]
         rows, width = facts.account_rows[accounts], content.candidate_products.shape[1]
         product = content.candidate_products[rows].ravel()
@@ -245,11 +250,6 @@ class ModelList:
         scores = NeighbourScores(content, AccountProducts.of([products], self._facts.n_products), 1)
         found = np.flatnonzero(scores.product == content.candidate_products.ravel()[origin])
         return scores.contributors(int(found[0])) if len(found) else []
-
-    def _owns_any(self) -> NDArray[np.bool_]:
-        owns_any = np.zeros(self._facts.n_accounts, dtype=np.bool_)
-        owns_any[self._facts.owned.account] = True
-        return owns_any
 
 
 class Popular:
@@ -276,17 +276,22 @@ class Popular:
 def best_first(
     account: NDArray[np.int64], product: NDArray[np.int32], score: NDArray[Any], n_accounts: int, limit: int
 ) -> NDArray[np.int64]:
-    """Return the positions of each account's best candidates, at most ``limit``: accounts ascending, best first.
+    """Return the positions of each account's best candidates, at most ``limit`` each: accounts ascending, best first.
 
+    account: int64 (m,), ascending, below n_accounts. product: int32 (m,). score: float (m,).
     Candidates of one score are in the order of their product rows; of one product and score, in the order given.
     """
     if n_accounts == 1:
-        chosen = np.arange(len(score))
-        if len(score) > limit:
-            # A selection finds the least score that counts in a fraction of the time of sorting all of them.
-            chosen = np.flatnonzero(score >= np.partition(score, len(score) - limit)[len(score) - limit])
-        return chosen[np.lexsort((product[chosen], -score[chosen]))][:limit]
-    order = np.lexsort((product, -score, account))
-    accounts = account[order]
-    rank = np.arange(len(order)) - accounts.searchsorted(accounts)
-    return order[rank < limit]
+        return _best(product, score, limit)
+    bounds = account.searchsorted(np.arange(n_accounts + 1)).tolist()
+    runs = [_best(product[b:e], score[b:e], limit) + b for b, e in pairwise(bounds) if e > b]
+    return np.concatenate(runs) if runs else np.empty(0, dtype=np.int64)
+
+
+def _best(product: NDArray[np.int32], score: NDArray[Any], limit: int) -> NDArray[np.int64]:
+    if len(score) <= limit:
+        return np.lexsort((product, -score))
+    # A selection finds the least score that counts in a fraction of the time of sorting all of them.
+    chosen = (score >= np.partition(score, len(score) - limit)[len(score) - limit]).nonzero()[0]
+    best: NDArray[np.int64] = chosen[np.lexsort((product[chosen], -score[chosen]))][:limit]
+    return best

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from service.offers.arbitration import Ranking, arbitrate
-from service.offers.candidates import POPULAR_DEPTH, collect_candidates
+from service.offers.arbitration import Selection, arbitrate
+from service.offers.candidates import POPULAR_DEPTH, CandidatePool, collect_candidates
 from service.offers.explanation import Offer, explain
 from service.offers.facts import Facts
 from service.offers.reasons import Source, WithheldCode
@@ -40,48 +39,47 @@ def decide_many(facts: Facts) -> list[Decision]:
     """
     decisions: dict[int, Decision] = {}
     for part in rank_offers(facts):
-        for account, place in zip(part.accounts.tolist(), part.places.tolist(), strict=True):
-            decisions[account] = _describe(part, place)
+        for account, selection in zip(part.accounts, part.selections, strict=True):
+            decisions[account] = _describe(facts, account, part.pool, selection, part.facts)
     return [decisions[account] for account in range(facts.n_accounts)]
 
 
-class RankedPart(NamedTuple):
-    """Some of the accounts that are decided for, and their ranking.
+class Ranked(NamedTuple):
+    """What some of the accounts are offered out of one pool.
 
-    accounts: int64 (k,), their places among all. places: int64 (k,), their places in ``facts`` and ``ranking``.
+    accounts: their places among all that are decided for. selections: one for each.
     """
 
-    accounts: NDArray[np.int64]
-    places: NDArray[np.int64]
+    accounts: list[int]
+    selections: list[Selection]
+    pool: CandidatePool
     facts: Facts
-    ranking: Ranking
 
 
-def rank_offers(facts: Facts, popular_depth: int = POPULAR_DEPTH) -> Iterator[RankedPart]:
+def rank_offers(facts: Facts, popular_depth: int = POPULAR_DEPTH) -> Iterator[Ranked]:
     """Rank what each account is offered; every account is in one part.
 
     Accounts whose pool ran dry before their list was full get another one, deeper into the popular products.
     """
     pool = collect_candidates(facts, popular_depth)
-    ranking = arbitrate(pool, apply_rules(pool, facts), facts)
-    accounts = np.arange(facts.n_accounts)
-    is_done = (np.diff(ranking.starts) >= facts.limit) | facts.is_objecting
-    if popular_depth >= facts.n_products or is_done.all():
-        yield RankedPart(accounts, accounts, facts, ranking)
+    selections = arbitrate(pool, apply_rules(pool, facts), facts)
+    accounts = list(range(facts.n_accounts))
+    is_deepest = popular_depth >= facts.n_products
+    short = [a for a in accounts if not (selections[a].is_full or is_deepest or facts.is_objecting[a])]
+    if not short:
+        yield Ranked(accounts, selections, pool, facts)
         return
-    if is_done.any():
-        yield RankedPart(accounts[is_done], accounts[is_done], facts, ranking)
-    short = accounts[~is_done]
-    for part in rank_offers(facts.only(short), popular_depth * DEEPENING):
-        yield part._replace(accounts=short[part.accounts])
+    done = [account for account in accounts if account not in set(short)]
+    if done:
+        yield Ranked(done, [selections[account] for account in done], pool, facts)
+    for part in rank_offers(facts.only(np.array(short)), popular_depth * DEEPENING):
+        yield part._replace(accounts=[short[account] for account in part.accounts])
 
 
-def _describe(part: RankedPart, place: int) -> Decision:
-    facts, ranking = part.facts, part.ranking
-    if facts.is_objecting[place]:
-        return Decision(Source.NONE, [], {WithheldCode.OBJECTED: facts.limit})
-    positions = ranking.chosen[ranking.starts[place] : ranking.starts[place + 1]]
-    source = ranking.pool.sources[ranking.pool.source[positions[0]]].name if len(positions) else Source.POPULAR
-    counts = ranking.withheld[place, 1:].tolist()
-    withheld = {code: count for (code, _), count in zip(RULES, counts, strict=True) if count}
-    return Decision(source, explain(ranking.pool, positions, facts), withheld)
+def _describe(facts: Facts, account: int, pool: CandidatePool, selection: Selection, part: Facts) -> Decision:
+    if facts.is_objecting[account]:
+        return Decision(Source.NONE, [], {WithheldCode.OBJECTED: int(facts.limits[account])})
+    positions = selection.positions
+    source = pool.sources[pool.source[positions[0]]].name if len(positions) else Source.POPULAR
+    counts = zip(RULES, selection.withheld.tolist(), strict=False)
+    return Decision(source, explain(pool, positions, part), {code: count for (code, _), count in counts if count})

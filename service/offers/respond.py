@@ -1,4 +1,4 @@
-"""From a request to the bytes of the response: gather, decide, encode, count, record."""
+"""From requests to the bytes of their responses: gather, decide, encode, count, record."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ from service.base.ids import new_decision_id
 from service.base.telemetry import Telemetry
 from service.offers.decide import Decision, decide_many
 from service.offers.errors import NothingToOffer
-from service.offers.facts import gather_many
+from service.offers.facts import gather
 from service.offers.request import OfferRequest
 from service.offers.shadow import Shadow
 from service.sync.artifact_holder import ArtifactHolder, LoadedArtifact
@@ -35,21 +35,28 @@ class DecisionRecorder(Protocol):
         """Keep a decision; neither blocks nor fails."""
 
 
+class Call(NamedTuple):
+    """One request as it came. body: what was asked, as JSON, for the decision log."""
+
+    principal: Principal
+    wanted: OfferRequest
+    body: bytes
+
+
 class ResponseContext(NamedTuple):
-    """What the responses to one request share. request: what was asked, as JSON, for the decision log."""
+    """What responses that are made together share."""
 
     loaded: LoadedArtifact
-    key_id: str
     now: datetime
-    is_degraded: bool
-    request: bytes
+    is_database_up: bool
+
+    def is_degraded(self, wanted: OfferRequest) -> bool:
+        """Tell whether something is missing that the response should rest on."""
+        return self.loaded.version is None or not (self.is_database_up or wanted.placement == CHECKOUT)
 
 
 class Recommender:
-    """Answers requests for offers from memory.
-
-    is_database_up: tells whether the database answers; without it, most responses say that they are degraded.
-    """
+    """Answers requests for offers from memory. is_database_up: tells whether the database answers."""
 
     def __init__(
         self,
@@ -70,43 +77,39 @@ class Recommender:
         self._is_database_up = is_database_up
         self._is_up_sell_first = is_up_sell_first
 
-    def respond(self, principal: Principal, wanted: OfferRequest, request: bytes) -> bytes:
-        """Return a ``RecommendationAnswer`` for one account or none; raises NothingToOffer.
+    def respond_many(self, calls: Sequence[Call]) -> list[bytes | Exception]:
+        """Return a ``RecommendationAnswer`` for each call, or what failed; raises NothingToOffer.
 
-        request: what was asked, as JSON. The decision log keeps the very bytes that are returned.
+        Whatever is raised, nothing is recorded. The decision log keeps the very bytes that are returned.
         """
-        (response,) = self.respond_many(principal, [wanted.account_id], wanted, request)
-        return response
-
-    def respond_many(
-        self, principal: Principal, account_ids: Sequence[str | None], wanted: OfferRequest, request: bytes
-    ) -> list[bytes]:
-        """Return a response for each account, in place of the request's own; everything else is the same for all."""
         loaded = self._holder.live
         if loaded is None:
             raise NothingToOffer
-        facts = gather_many(loaded.state, account_ids, wanted, is_up_sell_first=self._is_up_sell_first)
-        context = ResponseContext(loaded, principal.key_id, self._now(), self._is_degraded(loaded, wanted), request)
-        decided = zip(account_ids, decide_many(facts), facts.is_known, strict=True)
-        return [
-            self._send(context, wanted._replace(account_id=account_id), decision, is_known)
-            for account_id, decision, is_known in decided
-        ]
+        context = ResponseContext(loaded, self._now(), self._is_database_up())
+        facts = gather(loaded.state, [call.wanted for call in calls], is_up_sell_first=self._is_up_sell_first)
+        decided = zip(calls, decide_many(facts), facts.is_known, strict=True)
+        return [self._try_to_send(context, call, decision, is_known) for call, decision, is_known in decided]
 
-    def _is_degraded(self, loaded: LoadedArtifact, wanted: OfferRequest) -> bool:
-        return loaded.version is None or (wanted.placement != CHECKOUT and not self._is_database_up())
+    def _try_to_send(
+        self, context: ResponseContext, call: Call, decision: Decision, is_known: bool
+    ) -> bytes | Exception:
+        try:
+            return self._send(context, call, decision, is_known)
+        except Exception as error:  # It belongs to this call alone, whose request then fails with it.
+            return error
 
-    def _send(self, context: ResponseContext, wanted: OfferRequest, decision: Decision, is_known: bool) -> bytes:
-        """Encode a decision, count it, and record it unless it is a dry run. Recording comes last: it can't fail."""
+    def _send(self, context: ResponseContext, call: Call, decision: Decision, is_known: bool) -> bytes:
+        """Encode a decision, count it, and record it unless it is a dry run. Recording is last, since it can't fail."""
+        wanted, key_id = call.wanted, call.principal.key_id
         decision_id = None if wanted.is_dry_run else new_decision_id(context.now)
         body = encode(context, wanted, decision, decision_id, is_known)
-        self._telemetry.count_answer(decision.source, context.is_degraded)
+        self._telemetry.count_answer(decision.source, context.is_degraded(wanted))
         for reason, n in decision.withheld.items():
             self._telemetry.count_withheld(reason, n)
         if self._shadow is not None:
             self._shadow.consider(wanted, [offer["product_id"] for offer in decision.offers])
         if decision_id is not None:
-            self._recorder.record(decision_id, wanted.account_id, context.now, context.key_id, context.request, body)
+            self._recorder.record(decision_id, wanted.account_id, context.now, key_id, call.body, body)
         return body
 
 
@@ -123,7 +126,7 @@ def encode(
             "artifact_version": context.loaded.version,
             "sequence": context.loaded.state.sequence,
             "source": decision.source,
-            "degraded": context.is_degraded,
+            "degraded": context.is_degraded(wanted),
             "offers": decision.offers,
             "withheld": {str(reason): n for reason, n in decision.withheld.items()},
         },

@@ -9,8 +9,9 @@ from service.auth.dependencies import admit
 from service.auth.keys import Principal, Scope
 from service.base.components import components_of
 from service.decisions.decision_log import DecisionLog
+from service.offers.batching import Batcher
 from service.offers.request import OfferRequest
-from service.offers.respond import Recommender
+from service.offers.respond import Call, Recommender
 from service.offers.schemas import (
     DEFAULT_LIMIT,
     MAX_IDENTIFIER,
@@ -62,7 +63,7 @@ async def get_recommendations(request: Request) -> Response:
     """
     principal = await admit_current(request)
     wanted = read_account_request(request.path_params["account_id"], request.scope["query_string"])
-    return JsonResponse(recommender_of(request).respond(principal, wanted, b'{"limit":%d}' % wanted.limit))
+    return await respond(request, Call(principal, wanted, b'{"limit":%d}' % wanted.limit))
 
 
 @router.post(
@@ -85,7 +86,7 @@ async def create_recommendations(request: Request) -> Response:
     body = await read_body(request, MAX_BODY_BYTES)
     asked = decode_body(body, RecommendationRequest)
     wanted = OfferRequest(asked.account_id, asked.limit, asked.basket, asked.exclude, asked.dry_run, asked.placement)
-    return JsonResponse(recommender_of(request).respond(principal, wanted, body))
+    return await respond(request, Call(principal, wanted, body))
 
 
 @router.post(
@@ -106,9 +107,15 @@ async def create_recommendations_batch(request: Request) -> Response:
     return JsonResponse(await respond_in_parts(request, principal, asked))
 
 
+async def respond(request: Request, call: Call) -> Response:
+    """Answer one call, together with those that arrive at the same time."""
+    return JsonResponse(await components_of(request.app).get(Batcher).respond(call))
+
+
 async def respond_in_parts(request: Request, principal: Principal, asked: BatchRequest) -> bytes:
     """Answer some accounts at a time, and no faster than decisions are written: a batch has time to wait."""
-    recommender, decision_log = recommender_of(request), components_of(request.app).get(DecisionLog)
+    components = components_of(request.app)
+    recommender, decision_log = components.get(Recommender), components.get(DecisionLog)
     wanted = OfferRequest(None, asked.limit, (), asked.exclude, asked.dry_run, asked.placement)
     logged = orjson.dumps(asked.model_dump(exclude={"account_ids"}, exclude_unset=True))
     answers: list[bytes] = []
@@ -117,7 +124,11 @@ async def respond_in_parts(request: Request, principal: Principal, asked: BatchR
         while decision_log.is_behind:
             await asyncio.sleep(DECISION_LOG_WAIT_SECONDS)
         account_ids = asked.account_ids[start : start + ACCOUNTS_AT_ONCE]
-        answers += recommender.respond_many(principal, account_ids, wanted, logged)
+        calls = [Call(principal, wanted._replace(account_id=account_id), logged) for account_id in account_ids]
+        for answer in recommender.respond_many(calls):
+            if isinstance(answer, Exception):
+                raise answer
+            answers.append(answer)
     return b'{"answers":[' + b",".join(answers) + b"]}"
 
 
@@ -128,11 +139,6 @@ def read_account_request(account_id: str, query: bytes) -> OfferRequest:
         return OfferRequest(account_id, DEFAULT_LIMIT)
     asked = decode_parameters({"account_id": account_id}, query, AccountQuery)
     return OfferRequest(asked.account_id, asked.limit, is_dry_run=asked.dry_run)
-
-
-def recommender_of(request: Request) -> Recommender:
-    """Return what answers."""
-    return components_of(request.app).get(Recommender)
 
 
 async def admit_current(request: Request) -> Principal:

@@ -7,80 +7,105 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.offers.candidates import CandidatePool
-from service.offers.facts import Facts
+from service.offers.facts import AccountProducts, Facts
 from service.offers.neighbours import run_starts
 from service.offers.reasons import WithheldCode
-from service.readmodel.edges import Edges
 from service.readmodel.product_index import NO_FAMILY
-
-ALLOWED: Final = 0
-REPEATED: Final = -1
-"""An earlier source has the product already: no candidate of its own."""
-
-Rule = Callable[[CandidatePool, Facts], NDArray[np.bool_] | None]
-"""Returns bool (m,), which candidates of the pool it withholds; None where it can withhold none."""
+from service.readmodel.relationships import ACCESSORY_OF, BANNED_FROM, SUBSTITUTE_OF
 
 
-def is_objected(pool: CandidatePool, facts: Facts) -> NDArray[np.bool_] | None:
+class _Guards(NamedTuple):
+    """What may stand in the way of the candidates of a pool.
+
+    position: int64 (g,), of a candidate in the pool. kind: int8 (g,), what its product is to another one.
+    is_met:   bool (g,), whether that other product is owned or being bought.
+    """
+
+    position: NDArray[np.int64]
+    kind: NDArray[np.int8]
+    is_met: NDArray[np.bool_]
+
+
+class Candidates(NamedTuple):
+    """What rules look at: a pool of m candidates, the facts, and what may stand in the way of candidates, if anything."""
+
+    pool: CandidatePool
+    facts: Facts
+    guards: _Guards | None
+
+
+Rule = Callable[[Candidates], NDArray[np.bool_] | None]
+"""Returns bool (m,), which candidates it withholds; None where it can withhold none."""
+
+
+def is_objected(candidates: Candidates) -> NDArray[np.bool_] | None:
     """Withhold everything from an account that objects to marketing."""
-    return facts.is_objecting[pool.account] if facts.is_objecting.any() else None
+    is_objecting = candidates.facts.is_objecting
+    return is_objecting[candidates.pool.account] if is_objecting.any() else None
 
 
-def is_excluded(pool: CandidatePool, facts: Facts) -> NDArray[np.bool_] | None:
+def is_excluded(candidates: Candidates) -> NDArray[np.bool_] | None:
     """Withhold what the request excludes."""
-    return np.isin(pool.product, facts.excluded) if len(facts.excluded) else None
+    return _is_among(candidates.facts.excluded, candidates.pool)
 
 
-def is_in_basket(pool: CandidatePool, facts: Facts) -> NDArray[np.bool_] | None:
+def is_in_basket(candidates: Candidates) -> NDArray[np.bool_] | None:
     """Withhold what is being bought already."""
-    return np.isin(pool.product, facts.basket) if len(facts.basket) else None
+    return _is_among(candidates.facts.basket, candidates.pool)
 
 
-def is_owned(pool: CandidatePool, facts: Facts) -> NDArray[np.bool_] | None:
+def is_owned(candidates: Candidates) -> NDArray[np.bool_] | None:
     """Withhold what the account owns: an offer is something new."""
-    return facts.owned.has(pool.keys) if len(facts.owned) else None
+    return _is_among(candidates.facts.owned, candidates.pool)
 
 
-def is_inactive(pool: CandidatePool, facts: Facts) -> NDArray[np.bool_] | None:
+def is_inactive(candidates: Candidates) -> NDArray[np.bool_] | None:
     """Withhold what is no longer sold."""
-    return ~facts.products.is_active[pool.product]
+    return ~candidates.facts.products.is_active[candidates.pool.product]
 
 
-def is_banned(pool: CandidatePool, facts: Facts) -> NDArray[np.bool_] | None:
+def is_banned(candidates: Candidates) -> NDArray[np.bool_] | None:
     """Withhold what is banned from going with something that is owned or being bought."""
-    guarded = _guarded(pool, facts, facts.relationships.bans)
-    return None if guarded is None else guarded.is_met
+    return _is_met(candidates, BANNED_FROM)
 
 
-def is_substitute(pool: CandidatePool, facts: Facts) -> NDArray[np.bool_] | None:
+def is_substitute(candidates: Candidates) -> NDArray[np.bool_] | None:
     """Withhold what stands in for something that is owned or being bought."""
-    guarded = _guarded(pool, facts, facts.relationships.substituted)
-    return None if guarded is None else guarded.is_met
+    return _is_met(candidates, SUBSTITUTE_OF)
 
 
-def is_without_main(pool: CandidatePool, facts: Facts) -> NDArray[np.bool_] | None:
+def is_without_main(candidates: Candidates) -> NDArray[np.bool_] | None:
     """Withhold an accessory unless a product that it belongs to is owned or being bought."""
-    guarded = _guarded(pool, facts, facts.relationships.mains)
-    return None if guarded is None else guarded.is_guarded & ~guarded.is_met
-
-
-def is_lower_tier(pool: CandidatePool, facts: Facts) -> NDArray[np.bool_] | None:
-    """Withhold what is below something of its family that is owned or being bought."""
-    family = facts.products.family[pool.product]
-    had_family = facts.products.family[facts.had.product]
-    placed = had_family != NO_FAMILY
-    if not placed.any() or family.max(initial=NO_FAMILY) == NO_FAMILY:
+    guards = candidates.guards
+    if guards is None:
         return None
-    n_families = int(facts.products.family.max()) + 1
-    had_keys = facts.had.account[placed] * n_families + had_family[placed]
-    order = np.argsort(had_keys, kind="stable")
-    starts = run_starts(had_keys[order])
-    groups = had_keys[order][starts]
-    highest = np.maximum.reduceat(facts.products.tier[facts.had.product[placed]][order], starts)
+    is_accessory = guards.kind == ACCESSORY_OF
+    withheld = np.zeros(len(candidates.pool.product), dtype=np.bool_)
+    withheld[guards.position[is_accessory]] = True
+    withheld[guards.position[is_accessory & guards.is_met]] = False
+    return withheld
+
+
+def is_lower_tier(candidates: Candidates) -> NDArray[np.bool_] | None:
+    """Withhold what is below something of its family that is owned or being bought."""
+    pool, facts, products = candidates.pool, candidates.facts, candidates.facts.products
+    if not products.n_families or facts.had.is_empty:
+        return None
+    is_placed = products.family[facts.had.product] != NO_FAMILY
+    account, had = facts.had.account[is_placed], facts.had.product[is_placed]
+    if not len(had):
+        return None
+    n_families = products.n_families
+    groups = account * n_families + products.family[had]
+    order = groups.argsort(kind="stable")
+    starts = run_starts(groups[order])
+    highest = np.maximum.reduceat(products.tier[had[order]], starts)
+    groups = groups[order[starts]]
+    family = products.family[pool.product]
     keys = pool.account * n_families + family
-    at = groups.searchsorted(keys).clip(max=len(groups) - 1)
-    has_rival = (groups[at] == keys) & (family != NO_FAMILY)
-    return np.asarray(has_rival & (facts.products.tier[pool.product] < highest[at]))
+    place = groups.searchsorted(keys).clip(max=len(groups) - 1)
+    has_rival = (groups[place] == keys) & (family != NO_FAMILY)
+    return np.asarray(has_rival & (products.tier[pool.product] < highest[place]))
 
 
 RULES: Final[tuple[tuple[WithheldCode, Rule], ...]] = (
@@ -97,37 +122,48 @@ RULES: Final[tuple[tuple[WithheldCode, Rule], ...]] = (
 """In the order in which a candidate's reason is looked for: the first rule that withholds it gives it."""
 
 
-def apply_rules(pool: CandidatePool, facts: Facts) -> NDArray[np.int8]:
-    """Return int8 (m,): for each candidate the number of the first rule that withholds it, counted from 1.
+N_REASONS: Final = len(RULES) + 2
+ALLOWED: Final = len(RULES)
+"""No rule withholds the candidate."""
+REPEATED: Final = len(RULES) + 1
+"""An earlier source has the product already: no candidate of its own."""
 
-    ALLOWED where none does; REPEATED for a product that an earlier source has already.
-    """
-    reasons = np.zeros(len(pool.product), dtype=np.int8)
+
+def apply_rules(pool: CandidatePool, facts: Facts) -> NDArray[np.int8]:
+    """Return int8 (m,): the position of the first rule that withholds each candidate; or ALLOWED, or REPEATED."""
+    candidates = Candidates(pool, facts, _find_guards(pool, facts))
+    reasons = np.full(len(pool.product), ALLOWED, dtype=np.int8)
     # The last rule first: a rule before it then overwrites its reason.
-    for number in range(len(RULES), 0, -1):
-        withheld = RULES[number - 1][1](pool, facts)
+    for position in range(len(RULES) - 1, -1, -1):
+        withheld = RULES[position][1](candidates)
         if withheld is not None:
-            reasons[withheld] = number
+            reasons[withheld] = position
     reasons[pool.is_repeated] = REPEATED
     return reasons
 
 
-class _Guarded(NamedTuple):
-    """Whether each candidate is guarded by products of one kind, and whether any of those is owned or being bought."""
-
-    is_guarded: NDArray[np.bool_]
-    is_met: NDArray[np.bool_]
+def _is_among(pairs: AccountProducts, pool: CandidatePool) -> NDArray[np.bool_] | None:
+    return None if pairs.is_empty else pairs.has(pool.keys)
 
 
-def _guarded(pool: CandidatePool, facts: Facts, guards: Edges[np.int32]) -> _Guarded | None:
-    if not len(guards):
+def _is_met(candidates: Candidates, kind: int) -> NDArray[np.bool_] | None:
+    guards = candidates.guards
+    if guards is None:
         return None
-    candidates = guards.has_any[pool.product].nonzero()[0]
-    if not len(candidates):
+    withheld = np.zeros(len(candidates.pool.product), dtype=np.bool_)
+    withheld[guards.position[guards.is_met & (guards.kind == kind)]] = True
+    return withheld
+
+
+def _find_guards(pool: CandidatePool, facts: Facts) -> _Guards | None:
+    index = facts.relationships
+    guarded = index.guards.has_any[pool.product].nonzero()[0]
+    if not len(guarded):
         return None
-    places, others = guards.expand(pool.product[candidates])
-    candidates = candidates[places]
-    is_guarded, is_met = np.zeros((2, len(pool.product)), dtype=np.bool_)
-    is_guarded[candidates] = True
-    is_met[candidates[facts.had.has(facts.keys(pool.account[candidates], others))]] = True
-    return _Guarded(is_guarded, is_met)
+    places, numbers = index.guards.expand(pool.product[guarded])
+    position = guarded[places]
+    if facts.had.is_empty:
+        is_met = np.zeros(len(position), dtype=np.bool_)
+    else:
+        is_met = facts.had.has(facts.keys(pool.account[position], index.guard_others[numbers]))
+    return _Guards(position, index.guard_kinds[numbers], is_met)

@@ -58,7 +58,7 @@ class Shadow:
         begun = time.perf_counter()
         try:
             live = self.live
-            facts = gather(live.state, asked, is_up_sell_first=self._is_up_sell_first)
+            facts = gather(live.state, [asked], is_up_sell_first=self._is_up_sell_first)
             proposed = [offer["product_id"] for offer in decide(facts).offers]
         except Exception:  # A candidate that fails is what a shadow is there to find.
             self._telemetry.shadow_answers.labels("failed").inc()

@@ -47,6 +47,6 @@ def _check_rows(content: Content, n_products: int) -> None:
 
 
 def _check_answer(content: Content, account_id: str | None, basket: list[str]) -> None:
-    decision = decide(gather(LiveState(content, 0), OfferRequest(account_id, LIMIT, basket)))
+    decision = decide(gather(LiveState(content, 0), [OfferRequest(account_id, LIMIT, basket)], is_up_sell_first=True))
     if not all(np.isfinite(offer["score"]) for offer in decision.offers):
         raise SmokeTestFailure("it scores with numbers that are not finite")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from models.artifact import Content
 from models.artifact.segments import read_segment_report
 from service.readmodel.account_cache import AccountCache
+from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.deals import OpenDeal
 from service.readmodel.product_index import ProductIndex, ProductInfo
 from service.readmodel.relationship_overlay import CuratedRelationship
@@ -25,7 +26,7 @@ class AccountState:
     """What one account owns now, in place of what the artifact says.
 
     owned:  int32, product rows, ascending. Products that the artifact does not know stand in ``others``.
-    recent: int32, for an account that the artifact has no candidates for, the products bought last, newest first.
+    recent: int32, for an account that the artifact has no candidates for, the products bought last, ascending rows.
     """
 
     owned: NDArray[np.int32]
@@ -61,6 +62,11 @@ class LiveState:
         self.membership = SegmentMembership(content, as_of_day, self.accounts)
         self._is_history_whole = is_history_whole
 
+    @property
+    def catalogue(self) -> CatalogueView:
+        """The catalogue as it is now."""
+        return CatalogueView(self.products, self.relationships)
+
     def set_owned(self, account_id: str, owned: Iterable[str], returned: Iterable[str] = ()) -> None:
         """Note what an account owns now, those bought last first, and what it bought once and owns no more."""
         learned = self._learned(account_id)
@@ -68,7 +74,7 @@ class LiveState:
         found = list(map(self.products.row_of, named))
         rows = [row for row in found if row is not None]
         others = frozenset(of for of, row in zip(named, found, strict=True) if row is None)
-        recent = NO_PRODUCTS if len(learned) else np.array(rows[:MAX_RECENT], dtype=np.int32)
+        recent = NO_PRODUCTS if len(learned) else np.array(sorted(rows[:MAX_RECENT]), dtype=np.int32)
         if not self._is_history_whole:
             rows += set(learned.tolist()).difference(rows, map(self.products.row_of, returned))
         self.accounts[account_id] = AccountState(np.array(sorted(rows), dtype=np.int32), recent, others)

@@ -51,6 +51,11 @@ class ProductIndex:
         for row in np.flatnonzero(self.tier != NO_NUMBER).tolist():
             self.family[row] = self._family_code(content.products.families[row])
 
+    @property
+    def n_families(self) -> int:
+        """How many families there are: their codes are below it."""
+        return len(self._family_codes)
+
     def row_of(self, product_id: str) -> ProductRow | None:
         """Return a product's row; None if the artifact does not know it."""
         row: ProductRow | None = self._rows[product_id]

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from models.artifact import Content
+from models.artifact import NO_ROW, Content
 from models.artifact.relationships import ACCESSORY, CROSS_SELL, RELATIONS, SUBSTITUTE, UP_SELL
 from service.readmodel.edges import Edges
 from service.readmodel.relation import Relation
@@ -26,7 +26,11 @@ ProductPair = tuple[int, int]
 CuratedBySource = Mapping[int, Mapping[int, CuratedRelationship]]
 """Curated relationships by the row of the product that leads, then by that of the one it leads to."""
 
+SUBSTITUTE_OF, ACCESSORY_OF, BANNED_FROM = range(3)
+"""What a product is to another that decides whether it may be offered."""
 MAX_CACHED_LINKS: Final = 500_000
+MAX_COMPANIONS: Final = 8
+"""Companions of a product that are candidates: beyond them an account's own list says more."""
 ONLY_CURATED: Final = -1
 """Position of a relationship that was not learned."""
 
@@ -139,6 +143,27 @@ class RelationshipIndex:
         return ends > begins
 
     @cached_property
+    def companions(self) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Return what goes with each product best, strongest first: targets int32 (P, K) and strengths float32 (P, K).
+
+        NO_ROW and minus infinity where a product has fewer than MAX_COMPANIONS.
+        """
+        begins, ends = self._bounds[CROSS_SELL], self._bounds[SUBSTITUTE]
+        positions = begins[:, None] + np.arange(MAX_COMPANIONS)
+        accessories = self._bounds[ACCESSORY][:, None] + np.arange(MAX_COMPANIONS)
+        positions = np.where(positions < self._bounds[ACCESSORY][:, None], positions, -1)
+        accessories = np.where(accessories < ends[:, None], accessories, -1)
+        positions = np.concatenate((positions, accessories), axis=1)
+        is_there = positions >= 0
+        if not is_there.any():
+            shape = (self.learned.n_products, 0)
+            return np.empty(shape, dtype=np.int32), np.empty(shape, dtype=np.float32)
+        strength = np.where(is_there, self.strength[positions], -np.inf).astype(np.float32)
+        best = np.argsort(-strength, axis=1, kind="stable")[:, :MAX_COMPANIONS]
+        target = np.where(is_there, self.target[positions], NO_ROW)
+        return np.take_along_axis(target, best, axis=1), np.take_along_axis(strength, best, axis=1)
+
+    @cached_property
     def promoted(self) -> Edges[np.int64]:
         """What is curated to go with each product, as positions in the arrays of this index."""
         chosen = np.flatnonzero(self.is_curated & np.isin(self.relation, (CROSS_SELL, ACCESSORY)))
@@ -146,25 +171,38 @@ class RelationshipIndex:
         return Edges(self._sources[chosen], chosen, self.learned.n_products)
 
     @cached_property
-    def substituted(self) -> Edges[np.int32]:
-        """From each substitute to the products that it stands in for."""
-        return self._backwards(SUBSTITUTE)
+    def strongest(self) -> NDArray[np.float32]:
+        """Float32 (P,): the strength of each product's strongest companion, minus infinity where it has none."""
+        strengths = self.companions[1]
+        return strengths[:, 0].copy() if strengths.shape[1] else np.full(len(strengths), -np.inf, dtype=np.float32)
 
     @cached_property
-    def mains(self) -> Edges[np.int32]:
-        """From each accessory to the products of which one must be there."""
-        return self._backwards(ACCESSORY)
+    def guards(self) -> Edges[np.int64]:
+        """What may stand in the way of offering each product, as positions in ``guard_others`` and ``guard_kinds``."""
+        products = self._guard_columns[0]
+        return Edges(products, np.arange(len(products)), self.learned.n_products)
+
+    @property
+    def guard_others(self) -> NDArray[np.int32]:
+        """Int32 (G,): the other product of each guard."""
+        return self._guard_columns[1]
+
+    @property
+    def guard_kinds(self) -> NDArray[np.int8]:
+        """Int8 (G,): SUBSTITUTE_OF, ACCESSORY_OF or BANNED_FROM the other product."""
+        return self._guard_columns[2]
 
     @cached_property
-    def bans(self) -> Edges[np.int32]:
-        """From each product to those from which a person banned it."""
-        pairs = [(s, t) for s, targets in self.curated.items() for t, decided in targets.items() if decided.is_banned]
-        sources, targets = np.array(pairs, dtype=np.int32).reshape(-1, 2).T
-        return Edges(targets, sources, self.learned.n_products)
-
-    def _backwards(self, relation: int) -> Edges[np.int32]:
-        chosen = np.flatnonzero(self.relation == relation)
-        return Edges(self.target[chosen], self._sources[chosen], self.learned.n_products)
+    def _guard_columns(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int8]]:
+        chosen = np.flatnonzero(self.relation >= ACCESSORY)
+        kinds = np.where(self.relation[chosen] == SUBSTITUTE, SUBSTITUTE_OF, ACCESSORY_OF).astype(np.int8)
+        bans = [(s, t) for s, targets in self.curated.items() for t, decided in targets.items() if decided.is_banned]
+        banned_from, banned = np.array(bans, dtype=np.int32).reshape(-1, 2).T
+        return (
+            np.concatenate((self.target[chosen], banned)),
+            np.concatenate((self._sources[chosen], banned_from)),
+            np.concatenate((kinds, np.full(len(bans), BANNED_FROM, dtype=np.int8))),
+        )
 
     def link(self, source: int, target: int) -> Link | None:
         """Return how a product leads to another, in words, if it does."""
@@ -193,7 +231,7 @@ class RelationshipIndex:
         return np.repeat(np.arange(self.learned.n_products, dtype=np.int32), np.diff(self.starts))
 
     def _lay_out(self) -> None:
-        """Take learned relationships as they are, and those of sources with curated or dropped pairs from ``standing``."""
+        """Take learned relationships as they are, and ``standing`` for sources with curated or dropped pairs."""
         arrays = self.learned.arrays
         n_learned = len(arrays.target)
         changed = sorted({*self.curated, *(source for source, _ in self.dropped)})

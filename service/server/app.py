@@ -29,6 +29,7 @@ from service.deals import routes as deals
 from service.decisions import routes as decisions
 from service.decisions.decision_log import DecisionLog
 from service.offers import routes as offers
+from service.offers.batching import Batcher
 from service.offers.fallback import load_fallback
 from service.offers.respond import Recommender
 from service.offers.shadow import Shadow
@@ -183,7 +184,7 @@ def open_state(
     recommender = Recommender(
         holder, ledger, shadow, telemetry, now, lambda: tail.is_database_up, is_up_sell_first=settings.up_sell_first
     )
-    app.state.components = Components(ledger, recommender)
+    app.state.components = Components(ledger, recommender, Batcher(recommender))
     policy = settings.up_sell_first
     return State(key_ring, limiter, store, holder, tail, listener, shadow, ledger, housekeeping, telemetry, now, policy)
 

@@ -12,6 +12,7 @@ from structlog.typing import FilteringBoundLogger
 
 from models.artifact import Content
 from service.base.telemetry import Telemetry
+from service.catalogue.curated import curated_from
 from service.readmodel.live_state import LiveState
 from service.readmodel.segment_membership import STRATEGIC_DEFINITION
 from service.segments.queries import attributes_of, definitions, strategic_accounts
@@ -74,7 +75,7 @@ class ChangeFollower:
             state.set_pipeline((), queries.open_deals(connection))
             state.set_declined((), queries.last_declines(connection))
             state.membership.set_strategic((), strategic_accounts(connection))
-            state.set_relationships(queries.curated_relationships(connection))
+            state.set_relationships(curated_from(connection))
             apply(state, connection, touched)
             open_membership(state, connection)
         return state
@@ -137,7 +138,7 @@ def apply(state: LiveState, connection: Connection, touched: Touched) -> None:
     if product_ids := touched.ids.get(ChangeKind.PRODUCTS):
         state.set_products(queries.product_infos(connection, product_ids))
     if source_ids := touched.ids.get(ChangeKind.RELATIONSHIPS):
-        state.set_relationships(queries.curated_relationships(connection, source_ids))
+        state.set_relationships(curated_from(connection, source_ids))
     refresh_membership(state, connection, touched)
     forget_stored(state, touched)
     state.sequence = touched.sequence

@@ -10,13 +10,11 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, case, func, select
 
 from service.accounts.tables import Consent
-from service.catalogue.tables import Product, Relationship
+from service.catalogue.tables import Product
 from service.deals.tables import Deal
 from service.orders.tables import Order, OrderLine
 from service.readmodel.deals import OpenDeal
 from service.readmodel.product_index import ProductInfo
-from service.readmodel.relation import Relation
-from service.readmodel.relationship_overlay import CuratedRelationship
 from service.storage.changes import ChangeKind
 from service.storage.tables import Change
 
@@ -151,26 +149,6 @@ def product_infos(connection: Connection, product_ids: Sequence[str]) -> dict[st
             select(*columns).where(Product.product_id.in_(some))
         )
     }
-
-
-def curated_relationships(
-    connection: Connection, source_ids: Sequence[str] | None = None
-) -> dict[str, dict[str, CuratedRelationship]]:
-    """What people say of the relationships that lead from some products, or from all, by source and target."""
-    query = select(
-        Relationship.source_product_id, Relationship.target_product_id, Relationship.relation, Relationship.status
-    ).where(Relationship.status != "mined")  # A note alone decides nothing.
-    if source_ids is None:
-        found: dict[str, dict[str, CuratedRelationship]] = {}
-        results = [connection.execute(query)]
-    else:
-        found = {source_id: {} for source_id in source_ids}
-        results = [
-            connection.execute(query.where(Relationship.source_product_id.in_(some))) for some in _some(source_ids)
-        ]
-    for source_id, target_id, relation, status in chain.from_iterable(results):
-        found.setdefault(source_id, {})[target_id] = CuratedRelationship(Relation(relation), status == "banned")
-    return found
 
 
 def _some(ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -4,6 +4,7 @@ import csv
 from dataclasses import replace
 from io import BytesIO, StringIO
 from pathlib import Path
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -15,12 +16,14 @@ from typer.testing import CliRunner
 
 from service.catalogue.curation import Curation
 from service.catalogue.export import COLUMNS, as_csv, as_workbook
-from service.catalogue.relationships import RelationshipCatalogue, RelationshipFilter, learned_upgrades
+from service.catalogue.learned import learned_from
+from service.catalogue.relationships import RelationshipCatalogue, RelationshipFilter
 from service.catalogue.schemas import RelationshipIn
 from service.catalogue.tables import Product, Relationship
 from service.cli import app
 from service.imports.importer import import_file
-from service.readmodel.product_index import ProductIndex
+from service.readmodel.catalogue_view import CatalogueView
+from service.readmodel.live_state import LiveState
 from service.rows.errors import UnreadableFile
 from service.rows.formulas import harmless, plain
 from service.rows.options import ImportOptions, ImportSummary
@@ -51,14 +54,14 @@ def store(engine: Engine, *products: dict[str, Any]) -> None:
         connection.execute(insert(cast(Table, Product.__table__)), [{**row, "updated_at": NOON} for row in rows])
 
 
-def say(engine: Engine, shelf: ProductIndex | None, *rows: RelationshipIn) -> None:
+def say(engine: Engine, view: CatalogueView | None, *rows: RelationshipIn) -> None:
     """Say something of some pairs; contradictions are refused."""
     with engine.begin() as connection:
         changes = ChangeLog()
-        Curation(connection, changes, NOON, lambda product_id: learned_upgrades(shelf, product_id)).put(rows, "ann")
+        Curation(connection, changes, NOON, partial(learned_from, view)).put(rows, "ann")
 
 
-def standing(engine: Engine, shelf: ProductIndex | None) -> list[tuple[Any, ...]]:
+def standing(engine: Engine, view: CatalogueView | None) -> list[tuple[Any, ...]]:
     """The catalogue as it stands."""
     with engine.connect() as connection:
         return [
@@ -67,18 +70,18 @@ def standing(engine: Engine, shelf: ProductIndex | None) -> list[tuple[Any, ...]
                 entry.target["product_id"],
                 entry.relation,
                 entry.status,
-                entry.strength,
-                (entry.said or {}).get("note"),
-                (entry.said or {}).get("updated_by"),
+                entry.standing.strength,
+                (entry.stored or {}).get("note"),
+                (entry.stored or {}).get("updated_by"),
             )
-            for entry in RelationshipCatalogue(connection, shelf).walk(NOTHING)
+            for entry in RelationshipCatalogue(connection, view).walk(NOTHING)
         ]
 
 
-def exported(engine: Engine, shelf: ProductIndex | None, wanted: RelationshipFilter = NOTHING) -> bytes:
+def exported(engine: Engine, view: CatalogueView | None, wanted: RelationshipFilter = NOTHING) -> bytes:
     """The catalogue as CSV."""
     with engine.connect() as connection:
-        return b"".join(as_csv(RelationshipCatalogue(connection, shelf), wanted))
+        return b"".join(as_csv(RelationshipCatalogue(connection, view), wanted))
 
 
 def read(content: bytes) -> list[dict[str, str]]:
@@ -107,7 +110,7 @@ def test_the_export_comes_back_as_the_same_catalogue(
         for source, target in data.draw(st.lists(pairs, unique=True, max_size=6))
     ]
     world = World([ProductSpec(i) for i in ids], {}, {}, [], relationships=learned)
-    shelf = ProductIndex(content_of(world))
+    view = LiveState(content_of(world), 0).catalogue
     store(engine, *({"product_id": i, "name": data.draw(texts), "line": data.draw(st.none() | texts)} for i in ids))
     rows = [
         RelationshipIn(
@@ -120,10 +123,10 @@ def test_the_export_comes_back_as_the_same_catalogue(
         )
         for source, target in data.draw(st.lists(pairs, max_size=6))
     ]
-    say(engine, shelf, *rows)
-    before = standing(engine, shelf)
+    say(engine, view, *rows)
+    before = standing(engine, view)
     with engine.connect() as connection:
-        catalogue = RelationshipCatalogue(connection, shelf)
+        catalogue = RelationshipCatalogue(connection, view)
         content = b"".join(as_csv(catalogue, NOTHING)) if file_format == "csv" else as_workbook(catalogue, NOTHING)
     with engine.begin() as connection:
         connection.execute(delete(Relationship))
@@ -131,7 +134,7 @@ def test_the_export_comes_back_as_the_same_catalogue(
     summary = import_back(engine, tmp_path, f"catalogue.{file_format}", content)
 
     assert summary.rejected == 0
-    assert standing(engine, shelf) == before
+    assert standing(engine, view) == before
 
 
 @given(st.text())
@@ -151,16 +154,16 @@ def test_the_catalogue_is_for_people(engine: Engine) -> None:
         {"product_id": "0", "name": "Apple", "line": None},
     )
     world = World([ProductSpec(i) for i in "012"], {}, {}, [], relationships=[("1", "cross_sell", "0", 8)])
-    shelf = ProductIndex(content_of(world))
+    view = LiveState(content_of(world), 0).catalogue
     say(
         engine,
-        shelf,
+        view,
         RelationshipIn(source_product_id="2", target_product_id="1", relation="up_sell", note="-1", author="@bob"),
         RelationshipIn(source_product_id="1", target_product_id="2", relation="accessory"),
         RelationshipIn(source_product_id="0", target_product_id="1", relation="cross_sell"),
     )
 
-    rows = read(exported(engine, shelf))
+    rows = read(exported(engine, view))
 
     assert list(rows[0]) == list(COLUMNS)
     assert [(row["product_line"], row["product"], row["related_product"], row["relation"]) for row in rows] == [

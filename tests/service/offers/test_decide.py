@@ -9,18 +9,18 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.artifact.content import to_files
+from service.offers.candidates import Neighbours
 from service.offers.decide import Decision, decide
 from service.offers.explanation import Offer
-from service.offers.facts import OfferRequest, gather
-from service.offers.neighbours import NeighbourScores
+from service.offers.facts import gather
 from service.offers.reasons import ReasonCode, Source, WithheldCode
+from service.offers.request import OfferRequest
 from service.offers.rules import RULES
 from service.readmodel.live_state import LiveState
-from service.readmodel.product_index import ProductIndex
 from tests.artifacts import N_REASONED, ProductSpec, World, coffee_world, content_of
 
 WORLD = coffee_world()
-SHELF = ProductIndex(content_of(WORLD))
+STATE = LiveState(content_of(WORLD), 0)
 ACTIVE = {product.product_id for product in WORLD.products if product.is_active}
 PRODUCT_IDS = [product.product_id for product in WORLD.products]
 
@@ -37,15 +37,15 @@ def offer_of(decision: Decision, product_id: str) -> Offer:
 
 def decide_for(limit: int = 3, **asked: object) -> Decision:
     """Decide in the coffee shop."""
-    return decide(gather(SHELF, LiveState(SHELF, 0), OfferRequest(**{"account_id": None, "limit": limit} | asked)))  # type: ignore[arg-type]
+    request = OfferRequest(**{"account_id": None, "limit": limit} | asked)  # type: ignore[arg-type]
+    return decide(gather(STATE, [request], is_up_sell_first=True))
 
 
 def basket_scores(basket: list[str]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Score what goes with a basket in the coffee shop."""
-    listed = list(
-        NeighbourScores(SHELF.content, gather(SHELF, LiveState(SHELF, 0), OfferRequest(None, 3, basket)).basket).best()
-    )
-    return np.array([row for row, _, _ in listed], dtype=np.int32), np.array([score for _, score, _ in listed])
+    facts = gather(STATE, [OfferRequest(None, 3, basket)], is_up_sell_first=True)
+    block = Neighbours(Source.BASKET, facts, facts.basket).block()
+    return block.product, block.score
 
 
 def test_offers_are_the_best_products_that_the_account_does_not_own() -> None:
@@ -99,7 +99,7 @@ def test_basket_scores_equal_a_sum_in_a_dictionary_whatever_the_order(basket: li
     rows, scores = basket_scores(basket)
     reverse = basket_scores(basket[::-1])
 
-    ids = SHELF.content.products.ids.texts
+    ids = STATE.content.products.ids.texts
     found = {ids[row]: score for row, score in zip(rows.tolist(), scores.tolist(), strict=True) if row >= 0}
     assert found == pytest.approx(expected, rel=1e-6)
     assert list(found.values()) == sorted(found.values(), reverse=True)
@@ -189,18 +189,18 @@ def test_unknown_prices_and_currencies_are_null() -> None:
 
 
 def test_deciding_changes_nothing_and_repeats_itself() -> None:
-    facts = gather(SHELF, LiveState(SHELF, 0), OfferRequest("dee", 5, ["grinder"], ["milk"]))
-    before = deepcopy(to_files(SHELF.content))
+    facts = gather(STATE, [OfferRequest("dee", 5, ["grinder"], ["milk"])], is_up_sell_first=True)
+    before = deepcopy(to_files(STATE.content))
 
     first, second = decide(facts), decide(facts)
 
     assert first == second
-    for stem, array in to_files(SHELF.content).items():
+    for stem, array in to_files(STATE.content).items():
         np.testing.assert_array_equal(array, before[stem])
 
 
 def test_every_rule_says_what_it_does() -> None:
-    assert all(rule.__doc__ for rule in RULES)
+    assert all(rule.__doc__ for _, rule in RULES)
 
 
 def test_a_candidate_without_a_contributor_is_explained_by_the_whole_history() -> None:
@@ -209,8 +209,7 @@ def test_a_candidate_without_a_contributor_is_explained_by_the_whole_history() -
     )
     content = content_of(world)
     content.candidate_reasons[:] = -1
-    shelf = ProductIndex(content)
 
-    decision = decide(gather(shelf, LiveState(shelf, 0), OfferRequest("x", 1)))
+    decision = decide(gather(LiveState(content, 0), [OfferRequest("x", 1)], is_up_sell_first=True))
 
     assert decision.offers[0]["reasons"][0]["code"] is ReasonCode.FITS_HISTORY

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.artifact import NO_ROW
-from service.offers.neighbours import FIRST, NeighbourScores, sort_with_places
-from service.readmodel.product_index import ProductRow
+from service.offers.candidates import best_first
+from service.offers.facts import AccountProducts
+from service.offers.neighbours import NeighbourScores, sort_with_places
 from tests.artifacts import coffee_world, content_of
 
 N_PRODUCTS = 300
@@ -36,15 +37,34 @@ def test_every_neighbour_comes_out_with_its_sum_and_its_greatest_contributors(si
                 parts.setdefault(product, []).append((score, row))
     content = replace(content_of(coffee_world()), neighbour_products=products, neighbour_scores=scores)
 
-    found = NeighbourScores(content, rows)
+    seeds = AccountProducts.of([np.array(rows, dtype=np.int32)], N_PRODUCTS)
+    scores = NeighbourScores(content, seeds, 1)
 
-    listed = list(found.best())
-    sums = {product: sum(score for score, _ in one) for product, one in parts.items()}
-    assert [(product, score) for product, score, _ in listed] == sorted(sums.items(), key=lambda one: (-one[1], one[0]))
-    assert len(listed) > FIRST or size == 1
-    for product, _, place in listed:
+    sums = {product: sum(score for score, _ in contributions) for product, contributions in parts.items()}
+    assert dict(zip(scores.product.tolist(), scores.score.tolist(), strict=True)) == sums
+    best = best_first(scores.account, scores.product, scores.score, 1, len(sums))
+    assert scores.product[best].tolist() == sorted(sums, key=lambda product: (-sums[product], product))
+    for place, product in enumerate(scores.product.tolist()):
         greatest = sorted(parts[product], key=lambda one: (-one[0], one[1]))[:2]
-        assert found.contributors(place) == [row for _, row in greatest]
+        assert scores.contributors(place) == [row for _, row in greatest]
+
+
+def test_neighbours_of_several_accounts_are_those_of_each() -> None:
+    products, scores = random_lists(5)
+    content = replace(content_of(coffee_world()), neighbour_products=products, neighbour_scores=scores)
+    rng = np.random.default_rng(5)
+    rows = [np.sort(rng.permutation(N_PRODUCTS)[:size]).astype(np.int32) for size in (3, 0, 40)]
+
+    together = NeighbourScores(content, AccountProducts.of(rows, N_PRODUCTS), 3)
+
+    for account, seeds in enumerate(rows):
+        alone = NeighbourScores(content, AccountProducts.of([seeds], N_PRODUCTS), 1)
+        places = np.flatnonzero(together.account == account)
+        assert together.product[places].tolist() == alone.product.tolist()
+        assert together.score[places].tolist() == alone.score.tolist()
+        assert [together.contributors(int(place)) for place in places] == [
+            alone.contributors(place) for place in range(len(places))
+        ]
 
 
 def test_products_without_neighbours_give_none() -> None:
@@ -53,7 +73,7 @@ def test_products_without_neighbours_give_none() -> None:
         content, neighbour_products=content.neighbour_products[:, :0], neighbour_scores=content.neighbour_scores[:, :0]
     )
 
-    assert list(NeighbourScores(none, [ProductRow(0), ProductRow(1)]).best()) == []
+    assert not len(NeighbourScores(none, AccountProducts.of([np.array([0, 1], dtype=np.int32)], N_PRODUCTS), 1).product)
 
 
 @given(

@@ -8,15 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.offers.decide import Decision, decide
+from service.offers.decide import Decision, decide, decide_many
 from service.offers.explanation import Offer
-from service.offers.facts import OfferRequest, gather
-from service.offers.listed import decide_listed
+from service.offers.facts import gather
 from service.offers.reasons import ReasonCode, Source, WithheldCode
+from service.offers.request import OfferRequest
 from service.readmodel.live_state import LiveState
-from service.readmodel.product_index import ProductIndex
 from service.readmodel.relation import Relation
-from service.readmodel.relationships import CuratedRelationship
+from service.readmodel.relationship_overlay import CuratedRelationship, upgrades_among
 from tests.artifacts import ProductSpec, World, coffee_world, content_of
 
 COFFEE = coffee_world()
@@ -35,12 +34,11 @@ def decide_in(
     world: World, words: dict[str, dict[str, CuratedRelationship]] | None = None, **asked: object
 ) -> Decision:
     """Decide in a world where people said some words."""
-    shelf = ProductIndex(content_of(world))
-    state = LiveState(shelf, 0)
+    state = LiveState(content_of(world), 0)
     state.set_relationships(words or {})
     policy = bool(asked.pop("is_up_sell_first", True))
     wanted = OfferRequest(**{"account_id": None, "limit": 3} | asked)  # type: ignore[arg-type]
-    return decide(gather(shelf, state, wanted, is_up_sell_first=policy))
+    return decide(gather(state, [wanted], is_up_sell_first=policy))
 
 
 def offered(decision: Decision) -> list[str]:
@@ -155,17 +153,16 @@ def test_what_people_banned_is_never_shown_even_where_the_model_likes_it() -> No
 
 
 def test_the_last_word_on_a_product_replaces_those_before() -> None:
-    shelf = ProductIndex(content_of(WORLD))
-    state = LiveState(shelf, 0)
-    facts = OfferRequest(None, 1, ["beans"])
+    state = LiveState(content_of(WORLD), 0)
+    request = OfferRequest(None, 1, ["beans"])
     state.set_relationships({"beans": {"filter": CuratedRelationship(Relation.CROSS_SELL, is_banned=True)}})
-    assert offered(decide(gather(shelf, state, facts))) == ["grinder"]
+    assert offered(decide(gather(state, [request], is_up_sell_first=True))) == ["grinder"]
 
     state.set_relationships(
         {"beans": {}, "unheard-of": {"beans": CuratedRelationship(Relation.CROSS_SELL, is_banned=True)}}
     )
 
-    assert offered(decide(gather(shelf, state, facts))) == ["filter"]
+    assert offered(decide(gather(state, [request], is_up_sell_first=True))) == ["filter"]
 
 
 def test_a_learned_upgrade_gives_way_to_what_people_say_the_other_way_round() -> None:
@@ -175,7 +172,7 @@ def test_a_learned_upgrade_gives_way_to_what_people_say_the_other_way_round() ->
     )
     words = {"mug": {"beans": CuratedRelationship(Relation.UP_SELL, is_banned=False)}}
 
-    upgrades = _upgrades(ProductIndex(content_of(world)), words)
+    upgrades = _upgrades(world, words)
 
     assert upgrades >= {("mug", "beans"), ("mug", "syrup")}
     assert not _has_cycle(upgrades)
@@ -254,8 +251,7 @@ def test_nothing_is_offered_that_a_relationship_forbids(case: Case) -> None:
 
 @given(cases())
 def test_every_upgrade_that_may_be_offered_comes_before_everything_else(case: Case) -> None:
-    shelf = ProductIndex(content_of(case.world))
-    upgrades = {target for source, target in _upgrades(shelf, case.words) if source in _had(case)}
+    upgrades = {target for source, target in _upgrades(case.world, case.words) if source in _had(case)}
 
     everything = decide_in(case.world, case.words, account_id=case.account_id, basket=case.basket, limit=50)
     decision = decide_in(case.world, case.words, account_id=case.account_id, basket=case.basket, limit=case.limit)
@@ -268,35 +264,19 @@ def test_every_upgrade_that_may_be_offered_comes_before_everything_else(case: Ca
 
 @given(cases(), st.booleans())
 def test_many_at_once_are_decided_as_one_by_one(case: Case, is_up_sell_first: bool) -> None:
-    shelf = ProductIndex(content_of(case.world))
-    state = LiveState(shelf, 0)
+    state = LiveState(content_of(case.world), 0)
     state.set_relationships(case.words)
-    limit = min(case.limit, 3)
+    requests = [
+        OfferRequest("ann", case.limit, exclude=case.basket),
+        OfferRequest(None, 3, case.basket),
+        OfferRequest("bob", 1, case.basket[:1]),
+        OfferRequest("stranger", 2),
+    ]
 
-    decided = decide_listed(shelf, state, ["ann", "bob"], case.basket, limit, is_up_sell_first=is_up_sell_first)
+    together = decide_many(gather(state, requests, is_up_sell_first=is_up_sell_first))
 
-    for account_id, decision in decided.items():
-        asked = OfferRequest(account_id, limit, exclude=case.basket)
-        assert decision == decide(gather(shelf, state, asked, is_up_sell_first=is_up_sell_first))
-
-
-def test_accounts_that_own_what_has_upgrades_are_decided_for_many_at_once() -> None:
-    shelf = ProductIndex(content_of(WORLD))
-    state = LiveState(shelf, 0)
-    state.set_relationships({"beans": {"mug": CuratedRelationship(Relation.UP_SELL, is_banned=False)}})
-
-    decided = decide_listed(shelf, state, ["ann"], ["grinder-pro"], 2)
-
-    assert offered(decided["ann"])[0] == "mug"
-    assert decided["ann"].withheld == {WithheldCode.EXCLUDED: 1}
-
-
-def test_accounts_that_own_what_people_say_something_goes_with_are_decided_for_one_by_one() -> None:
-    shelf = ProductIndex(content_of(WORLD))
-    state = LiveState(shelf, 0)
-    state.set_relationships({"beans": {"scale": CuratedRelationship(Relation.CROSS_SELL, is_banned=False)}})
-
-    assert decide_listed(shelf, state, ["ann"], [], 2) == {}
+    alone = [decide(gather(state, [request], is_up_sell_first=is_up_sell_first)) for request in requests]
+    assert together == alone
 
 
 @given(cases())
@@ -310,17 +290,18 @@ def test_upgrades_never_go_round_in_circles_because_of_what_was_learned(case: Ca
         if w.relation is Relation.UP_SELL and not w.is_banned
     }
 
-    upgrades = _upgrades(ProductIndex(content_of(case.world)), case.words)
+    upgrades = _upgrades(case.world, case.words)
 
     assert said <= upgrades
     if not _has_cycle(learned) and not _has_cycle(said):
         assert not _has_cycle(upgrades)
 
 
-def _upgrades(shelf: ProductIndex, words: dict[str, dict[str, CuratedRelationship]]) -> set[tuple[str, str]]:
-    LiveState(shelf, 0).set_relationships(words)
-    ids = shelf.content.products.ids.texts
-    return {(ids[s], ids[t]) for s in range(len(ids)) for _, _, t, _ in shelf.links.upgrades_of(s)}
+def _upgrades(world: World, words: dict[str, dict[str, CuratedRelationship]]) -> set[tuple[str, str]]:
+    state = LiveState(content_of(world), 0)
+    state.set_relationships(words)
+    ids, index = state.content.products.ids.texts, state.relationships
+    return {(ids[s], ids[found.target]) for s in range(len(ids)) for found in upgrades_among(index.standing(s))}
 
 
 def _has_cycle(edges: Iterable[tuple[str, str]]) -> bool:

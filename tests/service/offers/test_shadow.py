@@ -64,7 +64,7 @@ def test_the_shadow_feels_what_was_written_too(client: TestClient) -> None:
 
 def test_a_candidate_that_fails_is_counted_and_harms_nobody(client: TestClient) -> None:
     shadow = client.app.state.nextoffer.shadow  # type: ignore[attr-defined]
-    shadow.live = replace(shadow.live, shelf=None)
+    shadow.live = replace(shadow.live, state=None)
 
     statuses = {client.get(f"{URL}/ann").status_code for _ in range(5)}
 

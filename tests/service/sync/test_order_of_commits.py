@@ -12,7 +12,6 @@ from models.artifact import Content
 from service.accounts.tables import Account
 from service.base.logging import Logs
 from service.base.telemetry import Telemetry
-from service.readmodel.product_index import ProductIndex
 from service.storage.changes import ChangeKind, ChangeLog
 from service.storage.database import create_database_engine
 from service.storage.tables import Change
@@ -134,9 +133,8 @@ def test_followed_in_pieces_or_at_once_the_state_is_the_same(
     batches: list[list[str]], read: int, sqlite_url: str, content: Content
 ) -> None:
     engine = create_database_engine(sqlite_url)
-    shelf = ProductIndex(content)
     tail = ChangeFollower(engine, list, 1.0, Telemetry(), Logs("error").log)
-    state = tail.open(shelf, 0, None)
+    state = tail.open(content, 0, None)
     for number, batch in enumerate(batches):
         with engine.begin() as connection:
             rows = [{"account_id": one, "attributes": {}, "is_stub": True, "updated_at": NOON} for one in set(batch)]
@@ -151,7 +149,7 @@ def test_followed_in_pieces_or_at_once_the_state_is_the_same(
     with engine.connect() as connection:
         follow(state, connection)
 
-    fresh = tail.open(shelf, 0, None)
+    fresh = tail.open(content, 0, None)
     engine.dispose()
     assert state.sequence == fresh.sequence
     assert set(state.accounts) == set(fresh.accounts) >= {one for batch in batches for one in batch}
