@@ -19,7 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.measure import peak_memory_mib, show
-from models.artifact import NO_NUMBER, GroupDemand, Groups, IdIndex, Products, Propensities, TextColumn, in_hash_order
+from models.artifact import (
+    NO_NUMBER,
+    GroupDemand,
+    Groups,
+    IdIndex,
+    Products,
+    Propensities,
+    TextColumn,
+    dimensions,
+    in_hash_order,
+)
 from models.artifact.whitespace import count_cells
 from models.candidates import CANDIDATES, CandidateLists
 from models.customers.groups import groups_of
@@ -165,7 +175,15 @@ def _parts(world: World) -> Iterator[Any]:
     for learned, groups in zip((by_line, by_category), world.groups, strict=True):
         count_all(world, groups, learned, factors)
     yield lambda: multiply(world.n_accounts * (LINES + CATEGORIES) * len(FAMILIES), 1)
-    nothing = Propensities.none(world.n_accounts, CANDIDATES, PRODUCTS, LINES, CATEGORIES)
+    nothing = Propensities.empty(
+        {
+            dimensions.ACCOUNTS: world.n_accounts,
+            dimensions.CANDIDATES: CANDIDATES,
+            dimensions.PRODUCTS: PRODUCTS,
+            dimensions.LINES: LINES,
+            dimensions.CATEGORIES: CATEGORIES,
+        }
+    )
     rates = Rates(np.full(PRODUCTS, 1e-5), np.full(CATEGORIES + 1, 1e-5), np.ones(N_SEGMENTS + 1))
     lay_out(world.lists, candidates, rates, by_line, by_category, nothing, factors)
     yield lambda: np.sort(candidates, axis=None)

@@ -256,8 +256,8 @@ def lay_out(
         neighbour_scores=final.neighbours.scores,
         relationships=final.relationships,
         propensities=propensities,
-        line_cells=CellTotals.none(),
-        category_cells=CellTotals.none(),
+        line_cells=CellTotals.empty(),
+        category_cells=CellTotals.empty(),
         **vars(accounts),
         report=report.to_json(),
     )

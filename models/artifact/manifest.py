@@ -9,7 +9,7 @@ from typing import Any
 from models.artifact.errors import ArtifactInvalid
 
 FORMAT = "nextoffer-artifact"
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 MANIFEST_NAME = "manifest.json"
 
 

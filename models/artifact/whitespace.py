@@ -1,41 +1,41 @@
 """Segments by lines or categories: who owns some of it, who does not yet, and what those may spend on it."""
 
 from dataclasses import dataclass, fields, replace
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.artifact.dimensions import GROUPS, SEGMENTS
 from models.artifact.groups import Groups
 from models.artifact.holdings import Holdings
+from models.artifact.sections import Section, Shape
 
 ACCOUNTS_PER_BATCH = 16_384
 
 
-@dataclass(frozen=True)
-class CellTotals:
-    """S segments by G groups.
+Counts = Annotated[NDArray[np.int64], Shape(SEGMENTS, GROUPS)]
+Expectations = Annotated[NDArray[np.float64], Shape(SEGMENTS, GROUPS)]
 
-    owners:         int64 (S, G), accounts that own something of the group.
-    revenue_minor:  int64 (S, G), what the segment's accounts spent on it in the last 365 days, returns subtracted.
-    adopters, adopters_before: int64 (S, G), accounts that first bought of it within the last horizon, and before that.
-    buyers:         float64 (S, G), how many of the others are expected to buy of it within the next horizon.
-    expected_minor: float64 (S, G), what they are expected to spend on it. variance: float64 (S, G), of that, by chance.
+
+@dataclass(frozen=True)
+class CellTotals(Section):
+    """Totals of each cell: a segment and a group.
+
+    owners:         accounts that own something of the group.
+    revenue_minor:  what the segment's accounts spent on it in the last 365 days, returns subtracted.
+    adopters, adopters_before: accounts that first bought of it within the last horizon, and in the horizon before.
+    buyers:         how many of the other accounts are expected to buy of it within the next horizon.
+    expected_minor: what these are expected to spend on it. variance: of that amount, by chance.
     """
 
-    owners: NDArray[np.int64]
-    revenue_minor: NDArray[np.int64]
-    adopters: NDArray[np.int64]
-    adopters_before: NDArray[np.int64]
-    buyers: NDArray[np.float64]
-    expected_minor: NDArray[np.float64]
-    variance: NDArray[np.float64]
-
-    @classmethod
-    def none(cls, n_segments: int = 0, n_groups: int = 0) -> "CellTotals":
-        """Nothing was bought, and nothing is expected."""
-        counts = [np.zeros((n_segments, n_groups), dtype=np.int64) for _ in range(4)]
-        sums = [np.zeros((n_segments, n_groups)) for _ in range(3)]
-        return cls(counts[0], counts[1], counts[2], counts[3], sums[0], sums[1], sums[2])
+    owners: Counts
+    revenue_minor: Counts
+    adopters: Counts
+    adopters_before: Counts
+    buyers: Expectations
+    expected_minor: Expectations
+    variance: Expectations
 
     def take(self, begin: int, end: int) -> "CellTotals":
         """Some of the segments."""
@@ -82,7 +82,7 @@ def count_cells(room: GroupDemand, codes: NDArray[np.int16], n_segments: int) ->
     codes: int16 (A,), each account's segment, below n_segments; negative for one that is in none.
     """
     n_groups = len(room.groups)
-    cells = CellTotals.none(n_segments, n_groups)
+    cells = CellTotals.empty({SEGMENTS: n_segments, GROUPS: n_groups})
     if not n_groups:
         return cells
     cells.owners[:] = room.groups.count_owners(codes, n_segments)

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import NO_NUMBER, Activity
+from models.artifact.dimensions import ACCOUNTS
 from models.data.interactions import Interactions, distinct_keys
 from models.data.split import DAY_SECONDS
 
@@ -16,7 +17,7 @@ def activity_of(interactions: Interactions, margins_minor: NDArray[np.int64]) ->
     known = interactions.is_known
     account, day = interactions.account[known].astype(np.int64), interactions.time[known] // DAY_SECONDS
     if not len(day):
-        return Activity.none(interactions.n_accounts)
+        return Activity.empty({ACCOUNTS: interactions.n_accounts})
     first_day, n_days = int(day.min()), int(day.max() - day.min()) + 1
     keys, place = np.unique(account * n_days + (day - first_day), return_inverse=True)
     margin = np.where(margins_minor == NO_NUMBER, 0, margins_minor)[interactions.product[known]]

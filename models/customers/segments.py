@@ -51,7 +51,7 @@ def learn_segments(
         codes=codes,
         since=_since(facts.as_of_day, families, codes, earlier),
         members=_members(codes, facts.customers),
-        book=np.frombuffer(json.dumps(book, sort_keys=True).encode(), dtype=np.uint8),
+        report=np.frombuffer(json.dumps(book, sort_keys=True).encode(), dtype=np.uint8),
         **{f"starts_{interval}": starts[interval] for interval in INTERVALS},  # type: ignore[arg-type]
         **{f"series_{interval}": series[interval] for interval in INTERVALS},  # type: ignore[arg-type]
     )

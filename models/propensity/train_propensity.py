@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import NO_ROW, Groups, Products, Propensities
+from models.artifact.dimensions import ACCOUNTS, CANDIDATES, CATEGORIES, LINES, PRODUCTS
+from models.artifact.sections import Dimension
 from models.candidates import CandidateLists
 from models.data.accounts import AccountFacts
 from models.data.interactions import Interactions, owned_matrix
@@ -65,6 +67,17 @@ class Learned:
     lines: Groups
     categories: Groups
 
+    def sizes(self) -> dict[Dimension, int]:
+        """The dimensions of ``Propensities``."""
+        n_accounts, n_candidates = self.lists.products.shape
+        return {
+            ACCOUNTS: n_accounts,
+            CANDIDATES: n_candidates,
+            PRODUCTS: len(self.products.ids),
+            LINES: len(self.lines),
+            CATEGORIES: len(self.categories),
+        }
+
     def moment(self, as_of: int, horizon_days: float) -> Moment:
         """Cut the history off."""
         past = self.interactions.select(self.interactions.time < as_of)
@@ -111,9 +124,7 @@ def learn_propensity(learned: Learned, seed: int, step: Step) -> LearnedPropensi
 
     Nothing is learned, and the report says why, where the history is too short for three windows or too few bought.
     """
-    n_groups = (len(learned.lines), len(learned.categories))
-    n_accounts, n_candidates = learned.lists.products.shape
-    nothing = Propensities.none(n_accounts, n_candidates, len(learned.products.ids), *n_groups)
+    nothing = Propensities.empty(learned.sizes())
     horizon = learned.horizon_days()
     if horizon < MIN_DAYS:
         return LearnedPropensity(nothing, {"method": None, "note": "the history is too short for three windows"})

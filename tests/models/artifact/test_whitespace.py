@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models.artifact import CellTotals, GroupDemand, Groups, Holdings
+from models.artifact.dimensions import ACCOUNTS, PRODUCTS
 from models.artifact.segments import read_segment_report
 from models.artifact.whitespace import count_cells
 from models.customers.accounts import LearnedAccounts, learn_accounts
@@ -139,11 +140,11 @@ def test_where_nothing_was_learned_nothing_is_expected_and_owners_are_counted_al
 
 
 def test_segments_of_a_catalogue_without_groups_have_no_cells(accounts: LearnedAccounts) -> None:
-    none = Groups.none(len(IDS), len(SHOP.products))
+    none = Groups.empty({ACCOUNTS: len(IDS), PRODUCTS: len(SHOP.products)})
     empty = np.empty((len(IDS), 0), dtype=np.float16)
     room = GroupDemand(
         none,
-        Holdings.none(len(IDS)),
+        Holdings.empty({ACCOUNTS: len(IDS)}),
         empty,
         np.empty((0, 2), np.float32),
         ROOM.factors,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from models.artifact import Groups
+from models.artifact.dimensions import ACCOUNTS, PRODUCTS
 from models.customers.groups import groups_of
 from models.data.interactions import owned_matrix
 from models.propensity.calibration import Examples, NoveltyRate
@@ -195,7 +196,7 @@ def test_one_group_of_which_all_own_something_leaves_nothing_to_learn() -> None:
 
 def test_groups_beyond_what_can_be_kept_are_left_out_and_it_is_said() -> None:
     moment = moment_of(SHOP)
-    none = Groups.none(len(IDS), len(SHOP.products))
+    none = Groups.empty({ACCOUNTS: len(IDS), PRODUCTS: len(SHOP.products)})
 
     assert "none, or too many" in learn_groups([moment] * 4, moment.past, none, seed=0).described["note"]
 

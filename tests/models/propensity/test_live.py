@@ -18,11 +18,12 @@ from models.artifact import (
     Verdict,
     in_hash_order,
 )
+from models.artifact.dimensions import ACCOUNTS, CANDIDATES, PRODUCTS
 from models.data.interactions import Interactions
 from models.data.split import as_moment, as_text
 from models.propensity.live import compare_live, outcomes_since, within
 from models.propensity.train_propensity import LearnedPropensity
-from tests.models.contents import PRODUCTS, make_content
+from tests.models.contents import N_PRODUCTS, make_content
 
 DAY = 86_400
 THEN = 19_000 * DAY
@@ -31,15 +32,20 @@ N_ACCOUNTS = 3_000
 NEW, GONE = "new-account", 5
 
 
+def nothing_learned(n_accounts: int) -> Propensities:
+    """Propensities of three candidates each, all unknown."""
+    return Propensities.empty({ACCOUNTS: n_accounts, CANDIDATES: 3, PRODUCTS: N_PRODUCTS})
+
+
 def foretold(n_accounts: int = N_ACCOUNTS, horizon_days: float = HORIZON_DAYS, seed: int = 1) -> Artifact:
     """An artifact of as many accounts; each has three candidates, one in ten accounts none."""
     rng = np.random.default_rng(seed)
-    listed = np.stack([rng.permutation(PRODUCTS)[:3] for _ in range(n_accounts)])
+    listed = np.stack([rng.permutation(N_PRODUCTS)[:3] for _ in range(n_accounts)])
     listed[::10] = NO_ROW
     p = rng.beta(1.5, 20, listed.shape).astype(np.float32)
     p[listed == NO_ROW] = np.nan
     content: Content = make_content([[]] * n_accounts, listed.tolist(), [[0.0] * 3] * n_accounts)
-    told = replace(Propensities.none(n_accounts, 3, PRODUCTS), candidates=p)
+    told = replace(nothing_learned(n_accounts), candidates=p)
     report = orjson.dumps({"propensity": {"horizon_days": horizon_days}})
     manifest = Manifest(as_text(THEN), "", {}, {}, {}, Verdict(True, ""), {}, {}, version="then")
     return Artifact(Path(), manifest, replace(content, propensities=told, report=report))
@@ -140,7 +146,7 @@ def test_drift_is_told_in_figures_and_in_words(ratio: float, word: str) -> None:
 def test_scores_that_moved_are_told_at_once() -> None:
     same = compared(LIVE, SINCE, 30, now=learned_now(foretold(seed=9)))["stability"]
     longer = compared(LIVE, SINCE, 30, now=learned_now(foretold(seed=9, horizon_days=120), 120))["stability"]
-    nothing = compared(LIVE, SINCE, 30, now=LearnedPropensity(Propensities.none(3, 3, PRODUCTS), {}))["stability"]
+    nothing = compared(LIVE, SINCE, 30, now=LearnedPropensity(nothing_learned(3), {}))["stability"]
 
     assert same["index"] < same["limit"] < 0.1
     assert longer["index"] > 0.1, "the same chances, but of a horizon that is twice as long"
@@ -157,7 +163,7 @@ def test_too_little_is_no_verdict() -> None:
 
 
 def test_there_is_nothing_to_compare_without_time_or_an_artifact_that_foretold_something() -> None:
-    nothing = replace(LIVE, content=replace(LIVE.content, propensities=Propensities.none(N_ACCOUNTS, 3, PRODUCTS)))
+    nothing = replace(LIVE, content=replace(LIVE.content, propensities=nothing_learned(N_ACCOUNTS)))
     silent = replace(LIVE, content=replace(LIVE.content, report=b"{}"))
     others = IdIndex.of(in_hash_order(f"other-{row}" for row in range(N_ACCOUNTS)))
     strangers = replace(LIVE, content=replace(LIVE.content, account_ids=others))
