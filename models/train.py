@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from models.arrays import distinct_keys
 from models.artifact import (
     Artifact,
     ArtifactInvalid,
@@ -31,7 +32,7 @@ from models.customers.measure import measure_customers
 from models.customers.whitespace import count_all_cells
 from models.data.errors import HistoryInvalid
 from models.data.history import History
-from models.data.interactions import Interactions, distinct_keys, owned_matrix
+from models.data.interactions import Interactions, owned_matrix
 from models.data.split import Split, as_text, midnight_after, split_by_time
 from models.evaluate.baskets import BasketScorer
 from models.evaluate.gate import decide_publication

@@ -6,6 +6,7 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import concatenate_ranges, numbers_of_ranges, offsets_of
 from models.artifact.dimensions import ACCOUNTS, ENTRIES
 from models.artifact.sections import Section, Shape
 
@@ -34,19 +35,18 @@ class Holdings(Section):
 
     def among(self, rows: NDArray[np.int32]) -> "Holdings":
         """Return those of some accounts, in their order."""
-        sizes = (self.offsets[1:] - self.offsets[:-1])[rows]
-        ends = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        at = np.repeat(self.offsets[rows] - ends[:-1], sizes) + np.arange(int(ends[-1]))
+        lengths = self.offsets[rows + 1] - self.offsets[rows]
+        _, places = concatenate_ranges(self.offsets[rows], lengths)
         return Holdings(
-            offsets=ends,
-            group=self.group[at],
-            first_day=self.first_day[at],
-            last_day=self.last_day[at],
-            n_lines=self.n_lines[at],
-            spend_minor=self.spend_minor[at],
-            recent_minor=self.recent_minor[at],
+            offsets=offsets_of(lengths),
+            group=self.group[places],
+            first_day=self.first_day[places],
+            last_day=self.last_day[places],
+            n_lines=self.n_lines[places],
+            spend_minor=self.spend_minor[places],
+            recent_minor=self.recent_minor[places],
         )
 
     def owner(self) -> NDArray[np.int32]:
         """Int32 (N,): the account row of each entry."""
-        return np.repeat(np.arange(len(self.offsets) - 1, dtype=np.int32), np.diff(self.offsets))
+        return numbers_of_ranges(self.offsets, np.int32)

@@ -12,6 +12,7 @@ from typing import Annotated, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import offsets_of
 from models.artifact.dimensions import BYTES, TEXTS
 from models.artifact.sections import Section, Shape
 
@@ -36,9 +37,8 @@ class TextColumn(Section, Sequence[str]):
     @classmethod
     def of(cls, texts: Iterable[str]) -> "TextColumn":
         encoded = [text.encode() for text in texts]
-        offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
-        np.cumsum([len(text) for text in encoded], out=offsets[1:])
-        return cls(np.frombuffer(b"".join(encoded), dtype=np.uint8), offsets)
+        lengths = np.array([len(text) for text in encoded], dtype=np.int64)
+        return cls(np.frombuffer(b"".join(encoded), dtype=np.uint8), offsets_of(lengths))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1

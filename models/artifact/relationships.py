@@ -6,6 +6,7 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import numbers_of_ranges
 from models.artifact.dimensions import PRODUCTS, RELATIONSHIPS
 from models.artifact.products import NO_NUMBER, NO_ROW
 from models.artifact.sections import Section, Shape
@@ -68,4 +69,4 @@ class Relationships(Section):
 
     def sources(self) -> NDArray[np.int32]:
         """Return int32 (R,): the product row that each relationship starts from."""
-        return np.repeat(np.arange(len(self.starts) - 1, dtype=np.int32), np.diff(self.starts))
+        return numbers_of_ranges(self.starts, np.int32)

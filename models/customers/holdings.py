@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import offsets_of_sorted
 from models.artifact import Groups, Holdings
 from models.artifact.groups import NO_GROUP
 from models.artifact.measures import WINDOW_DAYS
@@ -34,7 +35,7 @@ def holdings_of(interactions: Interactions, groups: Groups, as_of_day: int) -> H
     first, last = _ends(day, place, bought, len(keys))
     owner = keys // n_groups
     return Holdings(
-        offsets=np.searchsorted(owner, np.arange(interactions.n_accounts + 1)).astype(np.int64),
+        offsets=offsets_of_sorted(owner, interactions.n_accounts),
         group=(keys % n_groups).astype(np.int32),
         first_day=first,
         last_day=last,

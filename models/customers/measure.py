@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import offsets_of
 from models.artifact.customers import NO_DAY, Customers
 from models.customers.buying import BuyingModel
 from models.customers.history import PurchaseHistory, purchase_history
@@ -51,11 +52,11 @@ def learn_customers(
 
 def _first_and_last(history: PurchaseHistory) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     bought = history.has_bought
-    ends = history.n_purchases.cumsum()
+    offsets = offsets_of(history.n_purchases)
     first = np.full(len(bought), NO_DAY, dtype=np.int32)
     last = first.copy()
-    first[bought] = history.day[(ends - history.n_purchases)[bought]]
-    last[bought] = history.day[ends[bought] - 1]
+    first[bought] = history.day[offsets[:-1][bought]]
+    last[bought] = history.day[offsets[1:][bought] - 1]
     return first, last
 
 

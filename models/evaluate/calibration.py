@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import run_starts
 from models.artifact.measures import share_with_interval
 from models.evaluate.intervals import LEVEL, Estimate
 
@@ -47,7 +48,7 @@ class Predictions:
         """Whose each example is, the most likely first; the places of the true ones; and where each tie ends."""
         order = self._descending
         ordered = self.p[order]
-        ends = np.flatnonzero(np.concatenate([ordered[1:] != ordered[:-1], [True]]))
+        ends = np.flatnonzero(run_starts(ordered[::-1])[::-1])
         return self.account[order], np.flatnonzero(self.is_true[order]), ends
 
     def order(self, weights: Weights) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from models.data.interactions import owned_matrix
 from models.products.groups import groups_of
 from models.products.pairs import baskets_of, count_pairs
 from models.products.relationships import DEFAULTS, find_cross_sells
+from models.propensity.pairs import least_of_pairs
 from models.propensity.penetration import Penetration, learn_penetration
 from models.propensity.snapshot import Accounts, Moment
 from models.ranking.weights import look_up
@@ -112,7 +113,8 @@ def learn_features(moment: Moment) -> PairFeatures:
         category=category,
         category_new=_count(firsts.account[is_new], category[firsts.product[is_new]], shape),
         category_owned=_count(firsts.account, category[firsts.product], shape),
-        category_age=_least_age(lines.account, category[lines.product], lines.age, shape),
+        # Above 0 wherever there is an entry.
+        category_age=least_of_pairs(lines.account, category[lines.product], np.maximum(lines.age, 1e-3), shape),
         share_of_category=_share_of_category(moment, category, n_categories),
     )
 
@@ -143,17 +145,3 @@ def _count(account: NDArray[np.int32], category: NDArray[np.int32], shape: tuple
     counts = csr_matrix((ones, (account[is_in], category[is_in])), shape=shape)
     counts.sum_duplicates()
     return counts
-
-
-def _least_age(
-    account: NDArray[np.int32], category: NDArray[np.int32], age: NDArray[np.float32], shape: tuple[int, int]
-) -> csr_matrix:
-    """Float32 (A, G): days since the latest entry of each, above 0 wherever there is one."""
-    is_in = category != NO_GROUP
-    key = account[is_in].astype(np.int64) * shape[1] + category[is_in]
-    days = np.maximum(age[is_in], 1e-3)
-    order = np.lexsort((days, key))
-    key, days = key[order], days[order]
-    first = np.concatenate([[True], key[1:] != key[:-1]]) if len(key) else np.zeros(0, dtype=np.bool_)
-    row, column = np.divmod(key[first], max(shape[1], 1))
-    return csr_matrix((days[first], (row, column)), shape=shape)

@@ -11,6 +11,7 @@ from models.artifact.groups import NO_GROUP
 from models.data.interactions import Interactions, owned_matrix
 from models.data.split import DAY_SECONDS
 from models.propensity.calibration import Examples, NoveltyRate
+from models.propensity.pairs import least_of_pairs
 from models.propensity.penetration import Penetration, learn_penetration
 from models.propensity.snapshot import N_SEGMENTS, Moment
 
@@ -61,15 +62,8 @@ class GroupFeatures:
     @cached_property
     def first_age(self) -> csr_matrix:
         """Float32 (A, G): days since the account first bought something of the group."""
-        firsts = self.moment.firsts
-        group = self.of_product[firsts.product]
-        is_in = group != NO_GROUP
-        key = firsts.account[is_in].astype(np.int64) * self.n_groups + group[is_in]
-        order = np.lexsort((-firsts.age[is_in], key))
-        key, age = key[order], firsts.age[is_in][order]
-        first = np.concatenate([[True], key[1:] != key[:-1]]) if len(key) else np.zeros(0, dtype=np.bool_)
-        row, column = np.divmod(key[first], max(self.n_groups, 1))
-        return csr_matrix((age[first], (row, column)), shape=(self.moment.past.n_accounts, self.n_groups))
+        firsts, shape = self.moment.firsts, (self.moment.past.n_accounts, self.n_groups)
+        return -least_of_pairs(firsts.account, self.of_product[firsts.product], -firsts.age, shape)
 
     @cached_property
     def by_group(self) -> NDArray[np.float32]:

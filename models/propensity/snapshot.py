@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import numbers_of_ranges
 from models.artifact import Products
 from models.artifact.customers import NOT_SEGMENTED, RFM_SEGMENTS
 from models.customers.history import PurchaseHistory, purchase_history
@@ -49,7 +50,7 @@ class Moment:
     def firsts(self) -> "Firsts":
         """What accounts bought for the first time."""
         found: FirstPurchases = first_purchases(self.past)
-        product = np.repeat(np.arange(self.past.n_products, dtype=np.int32), np.diff(found.starts))
+        product = numbers_of_ranges(found.starts, np.int32)
         return Firsts(found.account, product, (self.as_of / DAY_SECONDS - found.day).astype(np.float32))
 
     @cached_property

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from models.arrays import offsets_of
 from models.artifact import NO_ROW
 
 Targets = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint8]]
@@ -17,9 +18,9 @@ def index_targets(products: NDArray[np.int32], candidates: NDArray[np.float32], 
     """
     is_pair = products != NO_ROW
     place = np.broadcast_to(np.arange(products.shape[1], dtype=np.uint8), products.shape)[is_pair]
-    ends = np.cumsum(is_pair.sum(axis=1))
+    offsets = offsets_of(is_pair.sum(axis=1))
     shape = (len(products), n_products)
-    by_product = csr_matrix((place, products[is_pair], np.concatenate([[0], ends])), shape=shape).tocsc()
+    by_product = csr_matrix((place, products[is_pair], offsets), shape=shape).tocsc()
     starts, accounts, places = by_product.indptr, by_product.indices, by_product.data
     for begin, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
         order = np.argsort(-candidates[accounts[begin:end], places[begin:end]], kind="stable")
