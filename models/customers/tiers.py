@@ -1,4 +1,4 @@
-"""Segments by one figure: how much of the whole an account makes, and whether it buys more or less often of late."""
+"""Segments by one figure: an account's share of the whole, and whether it recently buys more or less often."""
 
 from typing import Final
 

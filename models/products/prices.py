@@ -1,4 +1,4 @@
-"""What a unit of each product costs: the catalogue's word, or what was paid."""
+"""Unit prices of products: the catalogue's, or what was paid."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from models.data.interactions import Interactions
 def unit_prices(interactions: Interactions, products: Products) -> NDArray[np.float64]:
     """Return float64 (n_products,), in minor units: the catalogue's price, or the median paid per unit, or else NaN.
 
-    Lines without an amount and returns tell nothing.
+    Lines without an amount and returns are ignored.
     """
     paid = np.flatnonzero((interactions.quantity > 0) & (interactions.amount_minor > 0))
     product = interactions.product[paid]

@@ -159,7 +159,7 @@ def _strongest(rows: Rows, is_kept: NDArray[np.bool_], most: int) -> Rows:
 
 
 def _lay_out(rows: Rows, purchases: FirstPurchases, prices: NDArray[np.float64]) -> Relationships:
-    """Work out what is told of each relationship."""
+    """Compute the measures of each relationship."""
     counts = rows.counts()
     n_products = len(prices)
     days = np.full((len(rows), 3), np.nan, dtype=np.float32)

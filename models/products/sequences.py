@@ -55,11 +55,11 @@ def _followers(purchases: FirstPurchases, days: int, least: int) -> Iterator[NDA
     account, day = purchases.account[common].astype(np.int64), purchases.day[common].astype(np.int64)
     # One axis for all accounts, on which those of different accounts are too far apart.
     day = day - day.min(initial=0)
-    moment = account * (int(day.max(initial=0)) + days + 2) + day
-    order = np.argsort(moment, kind="stable")
-    ordered, follower = moment[order], product[order]
-    begin = np.searchsorted(ordered, moment, side="right")
-    sizes = np.searchsorted(ordered, moment + days, side="right") - begin
+    position = account * (int(day.max(initial=0)) + days + 2) + day
+    order = np.argsort(position, kind="stable")
+    ordered, follower = position[order], product[order]
+    begin = np.searchsorted(ordered, position, side="right")
+    sizes = np.searchsorted(ordered, position + days, side="right") - begin
     ends = np.cumsum(sizes)
     # Purchases stand product by product: a product's are not torn apart, so that its pairs are counted once.
     work = ends[np.searchsorted(product, product, side="right") - 1] if len(ends) else ends

@@ -1,4 +1,4 @@
-"""Who has each product among its candidates: the same pairs as the lists, turned round."""
+"""The accounts that have each product among their candidates: the lists, inverted."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ Targets = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint8]]
 def index_targets(products: NDArray[np.int32], candidates: NDArray[np.float32], n_products: int) -> Targets:
     """Return starts, accounts and places of ``Propensities``: by product, the most likely first, ties by account.
 
-    products, candidates: (A, C). A hundred million pairs are dealt out to their products in one pass, and sorted
+    products, candidates: (A, C). A hundred million pairs are distributed to their products in one pass, and sorted
     product by product: sorting them all at once takes several times as long, and as much memory.
     """
     is_pair = products != NO_ROW

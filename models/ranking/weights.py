@@ -21,7 +21,7 @@ def decay(age_seconds: NDArray[np.int64], half_life_days: float) -> NDArray[np.f
 def strength_matrix(interactions: Interactions, as_of: int, half_life_days: float) -> csr_matrix:
     """Return float32 (n_accounts, n_products): decayed numbers of distinct orders of what each account owns.
 
-    Orders are counted, not quantities: on the data at hand the number of units told nothing more. A product whose
+    Orders are counted, not quantities: on the data at hand the number of units added no information. A product whose
     net quantity is not positive was given back and has no strength.
     """
     lines = np.flatnonzero(interactions.is_known & (interactions.quantity > 0))
