@@ -19,7 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.measure import peak_memory_mib, show
-from models.artifact import NO_NUMBER, GroupDemand, Groups, IdIndex, Products, Propensities, TextColumn, in_hash_order
+from models.artifact import (
+    NO_NUMBER,
+    GroupDemand,
+    Groups,
+    IdIndex,
+    Products,
+    Propensities,
+    TextColumn,
+    dimensions,
+    in_hash_order,
+)
 from models.artifact.whitespace import count_cells
 from models.candidates import CANDIDATES, CandidateLists
 from models.customers.groups import groups_of
@@ -27,13 +37,13 @@ from models.customers.holdings import holdings_of
 from models.data.accounts import AccountFacts
 from models.data.interactions import Interactions, owned_matrix
 from models.propensity.calibration import Predictor, judge, learn_predictor
-from models.propensity.examples import MAX_ACCOUNTS, Listed, bought_between, examples_at
+from models.propensity.examples import MAX_ACCOUNTS, ListedCandidates, bought_between, examples_at
 from models.propensity.features import FEATURES
 from models.propensity.groups import spend_factors
 from models.propensity.rates import Rates
-from models.propensity.snapshot import N_SEGMENTS, Moment
+from models.propensity.snapshot import N_SEGMENTS, Snapshot
 from models.propensity.train_groups import LearnedGroups, learn_groups
-from models.propensity.train_propensity import foretell, lay_out
+from models.propensity.train_propensity import lay_out, predict_candidates
 
 SIZES = ((10_000, 3), (100_000, 3), (1_000_000, 1))
 """Accounts, and how many runs."""
@@ -93,13 +103,13 @@ class World:
         )
 
     @cached_property
-    def moments(self) -> list[Moment]:
+    def snapshots(self) -> list[Snapshot]:
         """Three windows, and now."""
         facts, interactions = AccountFacts.none(self.n_accounts), self.interactions
         begins = [AS_OF - horizons * HORIZON_DAYS * DAY for horizons in (3, 2, 1, 0)]
         pasts = [interactions.select(interactions.time < begin) for begin in begins]
         return [
-            Moment(past, self.products, facts, begin, HORIZON_DAYS) for past, begin in zip(pasts, begins, strict=True)
+            Snapshot(past, self.products, facts, begin, HORIZON_DAYS) for past, begin in zip(pasts, begins, strict=True)
         ]
 
     @cached_property
@@ -153,33 +163,41 @@ def measure(world: World) -> Seconds:
 def _parts(world: World) -> Iterator[Any]:
     """Do one part after the other; each yields its floor."""
     n_pairs = world.n_accounts * CANDIDATES
-    _, _, _, now = _ = world.moments
+    _, _, _, now = _ = world.snapshots
     world.lists, world.groups  # noqa: B018 - made before anything is timed
     predictor = learn_from_windows(world)
     yield lambda: multiply(4 * MAX_ACCOUNTS * CANDIDATES, len(FEATURES))
-    candidates = foretell(now, world.lists, predictor, SEED)
+    candidates = predict_candidates(now, world.lists, predictor, SEED)
     yield lambda: multiply(n_pairs, len(FEATURES))
-    by_line, by_category = (learn_groups(world.moments, world.interactions, groups, SEED) for groups in world.groups)
+    by_line, by_category = (learn_groups(world.snapshots, world.interactions, groups, SEED) for groups in world.groups)
     yield lambda: multiply(world.n_accounts * (LINES + CATEGORIES), 11)
     factors = spend_factors(now)
     for learned, groups in zip((by_line, by_category), world.groups, strict=True):
         count_all(world, groups, learned, factors)
     yield lambda: multiply(world.n_accounts * (LINES + CATEGORIES) * len(FAMILIES), 1)
-    nothing = Propensities.none(world.n_accounts, CANDIDATES, PRODUCTS, LINES, CATEGORIES)
+    nothing = Propensities.empty(
+        {
+            dimensions.ACCOUNTS: world.n_accounts,
+            dimensions.CANDIDATES: CANDIDATES,
+            dimensions.PRODUCTS: PRODUCTS,
+            dimensions.LINES: LINES,
+            dimensions.CATEGORIES: CATEGORIES,
+        }
+    )
     rates = Rates(np.full(PRODUCTS, 1e-5), np.full(CATEGORIES + 1, 1e-5), np.ones(N_SEGMENTS + 1))
     lay_out(world.lists, candidates, rates, by_line, by_category, nothing, factors)
     yield lambda: np.sort(candidates, axis=None)
 
 
 def learn_from_windows(world: World) -> Predictor:
-    """Describe candidates of 5,000 accounts at three moments, fit, calibrate, and judge."""
+    """Describe candidates of 5,000 accounts at three snapshots, fit, calibrate, and judge."""
     rows = np.sort(np.random.default_rng(SEED).permutation(world.n_accounts)[:MAX_ACCOUNTS]).astype(np.int32)
     lists = world.lists
     examples = []
-    for moment in world.moments[:-1]:
-        listed = Listed(rows, lists.products[rows], lists.scores[rows], owned_matrix(moment.past))
-        bought = bought_between(world.interactions, moment.as_of, HORIZON_DAYS)
-        examples.append(examples_at(moment, listed, bought))
+    for snapshot in world.snapshots[:-1]:
+        listed = ListedCandidates(rows, lists.products[rows], lists.scores[rows], owned_matrix(snapshot.past))
+        bought = bought_between(world.interactions, snapshot.as_of, HORIZON_DAYS)
+        examples.append(examples_at(snapshot, listed, bought))
     verdict = judge(examples[0], examples[1], examples[2], SEED)
     return learn_predictor(examples[1], examples[2], verdict.method)
 
@@ -189,7 +207,7 @@ def count_all(world: World, groups: Groups, learned: LearnedGroups, factors: NDA
     holdings = holdings_of(world.interactions, groups, AS_OF // DAY)
     assert learned.likely is not None
     assert learned.spend is not None
-    room = GroupDemand(
+    demand = GroupDemand(
         groups,
         holdings,
         learned.likely,
@@ -201,7 +219,7 @@ def count_all(world: World, groups: Groups, learned: LearnedGroups, factors: NDA
     )
     rng = np.random.default_rng(SEED)
     for n_segments in FAMILIES:
-        count_cells(room, rng.integers(0, n_segments, world.n_accounts).astype(np.int16), n_segments)
+        count_cells(demand, rng.integers(0, n_segments, world.n_accounts).astype(np.int16), n_segments)
 
 
 def multiply(n_pairs: int, n_features: int) -> float:

@@ -14,7 +14,7 @@ from models.artifact import Products
 from models.customers.accounts import LearnedAccounts, learn_accounts
 from models.data.accounts import AccountFacts
 from models.data.interactions import Interactions, owned_matrix
-from models.data.split import DAY_SECONDS, as_text
+from models.data.split import DAY_SECONDS, format_time
 
 DAYS = 300
 R, ALPHA, A, B = 0.8, 20.0, 0.9, 3.0
@@ -88,4 +88,4 @@ def write_segmented_world(root: Path, n_accounts: int) -> str:
         report=orjson.dumps({"customers": described}, option=orjson.OPT_SERIALIZE_NUMPY),
         **vars(learned),
     )
-    return write_content(root, content, as_text(AS_OF))
+    return write_content(root, content, format_time(AS_OF))

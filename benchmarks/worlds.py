@@ -15,9 +15,9 @@ from models.artifact import (
     TextColumn,
     Verdict,
     in_hash_order,
-    nothing_learned,
     write_artifact,
 )
+from models.artifact.dimensions import ACCOUNTS, CANDIDATES, PRODUCTS
 from service.sync.artifact_store import ArtifactStore
 
 N_PRODUCTS = 20_000
@@ -31,12 +31,12 @@ N_CATEGORIES = 198
 
 
 def write_world(root: Path, n_accounts: int, seed: int = 1) -> str:
-    """UnitOfWork and activate an artifact of random lists, shaped as training writes them; return its version."""
+    """Write and activate an artifact of random lists, shaped as training writes them; return its version."""
     return write_content(root, world(n_accounts, np.random.default_rng(seed)), "2024-01-01T00:00:00Z")
 
 
 def write_content(root: Path, content: Content, as_of: str) -> str:
-    """UnitOfWork and activate an artifact; return its version."""
+    """Write and activate an artifact; return its version."""
 
     def describe(files: dict[str, FileEntry]) -> Manifest:
         return Manifest(
@@ -60,7 +60,8 @@ def world(n_accounts: int, rng: np.random.Generator) -> Content:
     shape = (n_accounts, N_CANDIDATES)
     scores = np.broadcast_to(np.linspace(1, 0.1, N_CANDIDATES, dtype=np.float32), shape)
     owned = np.sort(rng.integers(0, N_PRODUCTS, (n_accounts, N_OWNED), dtype=np.int32), axis=1)
-    return Content(
+    return replace(
+        Content.empty({ACCOUNTS: n_accounts, PRODUCTS: N_PRODUCTS, CANDIDATES: N_CANDIDATES}, report=b"{}"),
         account_ids=IdIndex.of(account_names(n_accounts)),
         products=_products(),
         popular_products=rng.permutation(N_PRODUCTS).astype(np.int32),
@@ -73,8 +74,6 @@ def world(n_accounts: int, rng: np.random.Generator) -> Content:
         candidate_reasons=np.ascontiguousarray(np.broadcast_to(owned[:, None, :2], (n_accounts, N_EXPLAINED, 2))),
         neighbour_products=rng.integers(0, N_PRODUCTS, (N_PRODUCTS, N_NEIGHBOURS), dtype=np.int32),
         neighbour_scores=np.sort(rng.random((N_PRODUCTS, N_NEIGHBOURS), dtype=np.float32), axis=1)[:, ::-1].copy(),
-        **nothing_learned(n_accounts, N_CANDIDATES, N_PRODUCTS),
-        report=b"{}",
     )
 
 

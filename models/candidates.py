@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from models.arrays import numbers_of_ranges
 from models.ranking.top import in_batches, top_products
 
 CANDIDATES = 100
@@ -67,7 +68,7 @@ def _list_batch(
 ) -> CandidateLists:
     scores = scorer.score(rows)
     batch = owned[rows]
-    owner = np.repeat(np.arange(len(rows)), np.diff(batch.indptr))
+    owner = numbers_of_ranges(batch.indptr)
     owned_scores = scores[owner, batch.indices]
     scores[owner, batch.indices] = -np.inf
     scores[:, ~is_active] = -np.inf

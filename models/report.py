@@ -28,16 +28,16 @@ BASKET_CUTS = (1, 3, 10)
 
 @dataclass(frozen=True)
 class Report:
-    """What the held-out period told.
+    """The results on the held-out period.
 
     metrics:    target ("new", "all", "basket", "purchases", "spend_minor", "propensity", "line_propensity",
                 "category_propensity") -> model -> metric -> {value, low, high, n}.
     windows:    when each window begins and ends.
-    notice:     what a reader should know about the split, or empty.
-    parameters: what the models were trained with, the blend's weights included.
-    customers:  what accounts' worth was estimated with.
-    propensity: what probabilities were learned with, which method the gate let through, and how reliable they were;
-                under "live", whether those of the artifact in use have held.
+    notice:     a remark on the split, or empty.
+    parameters: hyperparameters of the models, including the blend's weights.
+    customers:  the models that accounts' value was estimated with.
+    propensity: the features' weights, the method that the gate let through, and its reliability; under "live", whether
+                the predictions of the artifact in use have held.
     """
 
     metrics: dict[str, dict[str, dict[str, Any]]]
@@ -65,15 +65,15 @@ def measure_targets(
     At most 5,000 accounts, a seeded sample, the same for every scorer.
     """
     owned = owned_matrix(learned)
-    every, new = relevant_products(window, learned, None), relevant_products(window, learned, owned)
-    rows = accounts_to_rank(owned, every, MAX_ACCOUNTS, seed)
+    bought, new = relevant_products(window, learned, None), relevant_products(window, learned, owned)
+    rows = accounts_to_rank(owned, bought, MAX_ACCOUNTS, seed)
     finds_new = np.diff(new[rows].indptr) > 0
-    found: dict[str, dict[str, RankingMetrics]] = {"new": {}, "all": {}}
+    measured: dict[str, dict[str, RankingMetrics]] = {"new": {}, "all": {}}
     for scorer in scorers:
         of_all, of_new = rank_products(scorer, rows, (None, owned), owned.shape[1], CUT)
-        found["all"][scorer.name] = compare_lists(of_all, rows, every)
-        found["new"][scorer.name] = compare_lists(of_new[finds_new], rows[finds_new], new)
-    return found
+        measured["all"][scorer.name] = compare_lists(of_all, rows, bought)
+        measured["new"][scorer.name] = compare_lists(of_new[finds_new], rows[finds_new], new)
+    return measured
 
 
 def describe_targets(measured: Mapping[str, Mapping[str, RankingMetrics]], seed: int) -> dict[str, dict[str, Any]]:
@@ -113,7 +113,7 @@ def measure_baskets(
 
 
 def describe(estimate: Estimate) -> dict[str, Any]:
-    """JSON knows no NaN: what could not be measured is null."""
+    """Convert an estimate to JSON; what could not be measured (NaN) is null."""
     numbers = {"value": estimate.mean, "low": estimate.low, "high": estimate.high}
     return {name: None if np.isnan(number) else round(number, 6) for name, number in numbers.items()} | {
         "n": estimate.n

@@ -1,7 +1,7 @@
 """Learn from a sales history: split, fit, evaluate, gate, write."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from models.arrays import distinct_keys
 from models.artifact import (
     Artifact,
     ArtifactInvalid,
@@ -20,35 +21,26 @@ from models.artifact import (
     Products,
     Propensities,
     Relationships,
-    Verdict,
     open_artifact,
     write_artifact,
 )
 from models.artifact.segments import read_segment_report
 from models.candidates import CandidateLists, list_candidates
 from models.customers.accounts import LearnedAccounts, learn_accounts
-from models.customers.measure import measure_customers
 from models.customers.whitespace import count_all_cells
 from models.data.errors import HistoryInvalid
 from models.data.history import History
-from models.data.interactions import Interactions, distinct_keys, owned_matrix
-from models.data.split import Split, as_text, midnight_after, split_by_time
-from models.evaluate.baskets import BasketScorer
-from models.evaluate.gate import decide_publication
-from models.evaluate.live import live_scorer, recorded_floor
-from models.evaluate.ranking import RankingMetrics
-from models.products.completion import fit_pairs
+from models.data.interactions import Interactions, owned_matrix
+from models.data.split import Split, format_time, midnight_after, split_by_time
+from models.evaluate.holdout import Chosen, choose, evaluate
 from models.products.relationships import mine_relationships
-from models.propensity.live import compare_live
-from models.propensity.train_propensity import Learned, learn_propensity
+from models.propensity.artifact_in_use import compare_with_outcomes
+from models.propensity.train_propensity import learn_propensity
+from models.propensity.windows import PropensityInputs
 from models.ranking.baskets import Neighbours, fit_neighbours
 from models.ranking.blend import BlendScorer
-from models.ranking.choose import choose_blend
 from models.ranking.fit import FittedRankers, fit_rankers
-from models.ranking.scorer import Scorer
-from models.ranking.settings import BlendWeights, RankingParameters
-from models.ranking.tune import tune
-from models.report import CUT, Report, describe_targets, measure_baskets, measure_targets
+from models.report import Report
 
 LIBRARIES = ("implicit", "numpy", "scikit-learn", "scipy")
 
@@ -75,53 +67,31 @@ class Trained:
     report: Report
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """What the validation window decided, and the rankers that it was decided with."""
-
-    parameters: RankingParameters
-    weights: BlendWeights
-    fitted: FittedRankers
-
-
-def train(history: History, options: TrainingOptions, root: Path, live: Path | None, step: Step) -> Trained:
+def train(history: History, options: TrainingOptions, root: Path, in_use_folder: Path | None, step: Step) -> Trained:
     """Learn, evaluate on the held-out period, and write the artifact under ``root``.
 
-    live: the folder of the artifact in use, which the new one must not fall behind.
-    step: told what is going on.
+    in_use_folder: the artifact in use, which the new one must not fall behind.
+    step: called with the name of each step as it begins.
     The artifact is written whether the gate approves it or not; only an approved one should be published. Raises
     HistoryInvalid if there is too little to learn from.
     """
     interactions = _until(history.interactions, options.as_of)
-    split = split_by_time(
-        interactions, options.as_of or midnight_after(interactions.time), options.horizon_days, options.seed
-    )
-    chosen = choose(interactions, split, options, step)
-    report, evaluated = evaluate(interactions, split, chosen, options, live, step)
+    as_of = options.as_of or midnight_after(interactions.time)
+    split = split_by_time(interactions, as_of, options.horizon_days, options.seed)
+    in_use = open_in_use(in_use_folder)
+    chosen = choose(interactions, split, options.seed, step, is_tuned=options.is_tuned)
+    report, evaluated = evaluate(interactions, split, chosen, in_use, step, is_forced=options.is_forced)
     step("value and segment every account")
-    before = open_live(live)
-    accounts, described = learn_accounts(interactions, history.products, history.accounts, split.as_of, before)
+    accounts, described = learn_accounts(interactions, history.products, history.accounts, split.as_of, in_use)
     final = fit_finally(interactions, history.products, split.as_of, chosen, evaluated, step)
-    propensity = learn_propensity(
-        Learned(
-            interactions,
-            history.products,
-            history.accounts,
-            split,
-            (chosen.fitted, evaluated),
-            chosen.weights,
-            final.lists,
-            accounts.lines,
-            accounts.categories,
-        ),
-        options.seed,
-        step,
-    )
+    inputs = _propensity_inputs(history, interactions, split, chosen, evaluated, final, accounts)
+    propensity = learn_propensity(inputs, options.seed, step)
     report = replace(
         report,
         metrics=report.metrics | propensity.metrics,
         customers=described,
-        propensity=propensity.described | compare_live(before, interactions, split.as_of, propensity, options.seed),
+        propensity=propensity.described
+        | compare_with_outcomes(in_use, interactions, split.as_of, propensity, options.seed),
     )
     content = lay_out(interactions, history.products, final, accounts, propensity.propensities, report)
     step("write the artifact")
@@ -133,12 +103,34 @@ def train(history: History, options: TrainingOptions, root: Path, live: Path | N
     return Trained(folder, open_artifact(folder, verify=False).manifest, report)
 
 
+def _propensity_inputs(
+    history: History,
+    interactions: Interactions,
+    split: Split,
+    chosen: Chosen,
+    evaluated: FittedRankers,
+    final: "Final",
+    accounts: LearnedAccounts,
+) -> PropensityInputs:
+    return PropensityInputs(
+        interactions=interactions,
+        products=history.products,
+        facts=history.accounts,
+        split=split,
+        rankers=(chosen.fitted, evaluated),
+        weights=chosen.weights,
+        lists=final.lists,
+        lines=accounts.lines,
+        categories=accounts.categories,
+    )
+
+
 def describe_artifact(
     history: History, interactions: Interactions, split: Split, report: Report, files: dict[str, FileEntry]
 ) -> Manifest:
-    """Say what was learned from, and how it was judged."""
+    """Make the manifest: the data that was learned from, the parameters and the verdict."""
     return Manifest(
-        as_of=as_text(split.as_of),
+        as_of=format_time(split.as_of),
         data_fingerprint=history.fingerprint,
         # A history that was cut says nothing of the changes that it holds: a service then looks at them all.
         sequence=history.sequence if len(interactions.time) == len(history.interactions.time) else None,
@@ -153,54 +145,6 @@ def describe_artifact(
         verdict=report.verdict,
         library_versions={name: version(name) for name in LIBRARIES},
         files=files,
-    )
-
-
-def choose(interactions: Interactions, split: Split, options: TrainingOptions, step: Step) -> Chosen:
-    """Choose hyperparameters (if asked) and the blend's weights on the validation window alone."""
-    learned, validation = interactions.select(split.learn), interactions.select(split.validation)
-    parameters = RankingParameters(seed=options.seed)
-    if options.is_tuned:
-        parameters, _ = tune(learned, validation, split.validation_start, parameters, step)
-    step("fit on the earliest part")
-    fitted = fit_rankers(learned, split.validation_start, parameters, step)
-    step("choose the blend on the validation window")
-    return Chosen(parameters, choose_blend(fitted, learned, validation), fitted)
-
-
-def evaluate(
-    interactions: Interactions, split: Split, chosen: Chosen, options: TrainingOptions, live: Path | None, step: Step
-) -> tuple[Report, FittedRankers]:
-    """Fit on all but the held-out period, measure on it beside popularity and the live artifact, and decide."""
-    learned, holdout = interactions.select(~split.holdout), interactions.select(split.holdout)
-    step("fit on all but the held-out period")
-    fitted = fit_rankers(learned, split.holdout_start, chosen.parameters, step, warm=chosen.fitted)
-    neighbours = fit_neighbours(learned, split.holdout_start, chosen.parameters)
-    step("evaluate on the held-out period")
-    in_use = open_live(live)
-    comparable = in_use if in_use and in_use.manifest.as_of <= as_text(split.holdout_start) else None
-    scorers: list[Scorer] = [BlendScorer(fitted, chosen.weights), *fitted.scorers]
-    if comparable:
-        scorers.append(live_scorer(comparable, interactions))
-    measured = measure_targets(scorers, learned, holdout, options.seed)
-    verdict = decide(measured["new"], in_use, options)
-    metrics = describe_targets(measured, options.seed)
-    baskets: dict[str, BasketScorer] = {"neighbours": neighbours, "popularity": fitted.popularity, **fit_pairs(learned)}
-    metrics["basket"] = measure_baskets(baskets, learned, holdout, options.seed)
-    metrics |= measure_customers(interactions, split, options.seed)
-    parameters = chosen.parameters.to_json() | {"blend": asdict(chosen.weights)}
-    return Report(metrics, split.describe(), split.notice, parameters, verdict), fitted
-
-
-def decide(measured: Mapping[str, RankingMetrics], live: Artifact | None, options: TrainingOptions) -> Verdict:
-    """Ask the gate; --force approves whatever it says, and is recorded."""
-    ndcg = {name: metrics.ndcg for name, metrics in measured.items()}
-    beside = ndcg.get("live", recorded_floor(live, f"ndcg@{CUT}") if live else None)
-    decision = decide_publication(ndcg["blend"], ndcg["popularity"], beside, options.seed)
-    return Verdict(
-        is_approved=decision.is_published or options.is_forced,
-        reason=decision.reason,
-        is_forced=options.is_forced and not decision.is_published,
     )
 
 
@@ -238,7 +182,7 @@ def lay_out(
     propensities: Propensities,
     report: Report,
 ) -> Content:
-    """Lay out what serving reads."""
+    """Lay out the arrays that serving reads."""
     popularity, lists = final.popularity, final.lists
     popular = np.lexsort((np.arange(len(popularity)), -popularity)).astype(np.int32)
     content = Content(
@@ -256,20 +200,22 @@ def lay_out(
         neighbour_scores=final.neighbours.scores,
         relationships=final.relationships,
         propensities=propensities,
-        line_cells=CellTotals.none(),
-        category_cells=CellTotals.none(),
+        line_cells=CellTotals.empty(),
+        category_cells=CellTotals.empty(),
         **vars(accounts),
         report=report.to_json(),
     )
     as_of_day = read_segment_report(accounts.segments)["as_of_day"]
     horizon_days = report.propensity.get("horizon_days", 0.0)
-    rooms = content.line_demand(as_of_day, horizon_days), content.category_demand(as_of_day, horizon_days)
-    by_line, by_category = (count_all_cells(room, accounts.segments) for room in rooms)
-    return replace(content, line_cells=by_line, category_cells=by_category)
+    return replace(
+        content,
+        line_cells=count_all_cells(content.line_demand(as_of_day, horizon_days), accounts.segments),
+        category_cells=count_all_cells(content.category_demand(as_of_day, horizon_days), accounts.segments),
+    )
 
 
-def open_live(folder: Path | None) -> Artifact | None:
-    """Open the artifact in use; a broken one is nothing to compare with."""
+def open_in_use(folder: Path | None) -> Artifact | None:
+    """Open the artifact in use; None where there is none, or a broken one, which is nothing to compare with."""
     try:
         return open_artifact(folder) if folder else None
     except ArtifactInvalid:
@@ -279,7 +225,7 @@ def open_live(folder: Path | None) -> Artifact | None:
 def _until(interactions: Interactions, as_of: int | None) -> Interactions:
     kept = interactions if as_of is None else interactions.select(interactions.time < as_of)
     if not kept.is_known.any():
-        until = f" before {as_text(as_of)}" if as_of is not None else ""
+        until = f" before {format_time(as_of)}" if as_of is not None else ""
         raise HistoryInvalid("the sales history", [f"no order line{until} names an account"])
     return kept
 

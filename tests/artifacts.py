@@ -19,9 +19,9 @@ from models.artifact import (
     TextColumn,
     Verdict,
     in_hash_order,
-    nothing_learned,
     write_artifact,
 )
+from models.artifact.dimensions import ACCOUNTS, CANDIDATES, PRODUCTS
 from models.artifact.relationships import RELATIONS
 
 N_REASONED = 2
@@ -69,7 +69,7 @@ class World:
         counts = {"together": -together, "n_source": np.full(n, 20), "n_target": np.full(n, 20)}
         unknown = np.full(n, np.nan, dtype=np.float32)
         return replace(
-            Relationships.none(len(row)),
+            Relationships.empty({PRODUCTS: len(row)}),
             starts=np.searchsorted(source, np.arange(len(row) + 1)).astype(np.int64),
             target=target.astype(np.int32),
             relation=relation.astype(np.int8),
@@ -111,9 +111,9 @@ def content_of(world: World) -> Content:
             best = list(world.contributions(account_id, product_id))[:2]
             reasons[a, place, : len(best)] = [row[i] for i in best]
     popular = [*world.popular, *(i for i in ids if i not in world.popular)]
-    learned = nothing_learned(len(accounts), world.n_candidates, len(ids))
-    learned["relationships"] = world.relationships_of(row)
-    return Content(
+    sizes = {ACCOUNTS: len(accounts), PRODUCTS: len(ids), CANDIDATES: world.n_candidates}
+    return replace(
+        Content.empty(sizes, report=b'{"metrics": {"recall_at_10": 0.25}}'),
         account_ids=IdIndex.of(accounts),
         products=_products(specs),
         popular_products=np.array([row[i] for i in popular], dtype=np.int32),
@@ -126,8 +126,7 @@ def content_of(world: World) -> Content:
         candidate_reasons=reasons,
         neighbour_products=_padded([[i for i, _ in one] for one in neighbours], NO_ROW),
         neighbour_scores=_padded([[s for _, s in one] for one in neighbours], 0).astype(np.float32),
-        **learned,
-        report=b'{"metrics": {"recall_at_10": 0.25}}',
+        relationships=world.relationships_of(row),
     )
 
 

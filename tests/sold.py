@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from models.artifact import Content, TextColumn
+from models.artifact import CellTotals, Content, Propensities, TextColumn, dimensions
+from models.artifact.dimensions import ACCOUNTS, CANDIDATES, GROUPS, PRODUCTS, SEGMENTS
 from models.customers.accounts import learn_accounts
 from models.data.accounts import AccountFacts
 from models.data.interactions import Interactions
@@ -65,8 +66,22 @@ def sold_content(as_of_day: int = AS_OF_DAY) -> Content:
     products = replace(content.products, lines=lines)
     facts = AccountFacts.none(N_ACCOUNTS)
     accounts, described = learn_accounts(sold_history(as_of_day), products, facts, as_of_day * DAY, None)
-    report = orjson.dumps({"customers": described})
-    return replace(content, products=products, report=report, **vars(accounts))
+    sizes = {
+        ACCOUNTS: N_ACCOUNTS,
+        PRODUCTS: len(ids),
+        CANDIDATES: content.candidate_products.shape[1],
+        dimensions.LINES: len(accounts.lines),
+        SEGMENTS: len(accounts.segments.series_week),
+    }
+    return replace(
+        content,
+        products=products,
+        propensities=Propensities.empty(sizes),
+        line_cells=CellTotals.empty(sizes | {GROUPS: len(accounts.lines)}),
+        category_cells=CellTotals.empty(sizes),
+        report=orjson.dumps({"customers": described}),
+        **vars(accounts),
+    )
 
 
 def write_sold(root: Path, as_of_day: int = AS_OF_DAY) -> str:

@@ -1,10 +1,10 @@
-"""The face to the service: what training hands over, and all of ``models`` that the running service imports.
+"""The artifact: what training hands over to the service. Of ``models``, the running service imports only this.
 
 Needs numpy alone.
 """
 
 from models.artifact.activity import Activity
-from models.artifact.content import NO_NUMBER, NO_ROW, Content, Products, nothing_learned
+from models.artifact.content import Content
 from models.artifact.customers import Customers
 from models.artifact.errors import ArtifactInvalid
 from models.artifact.files import Artifact, list_artifacts, open_artifact, write_artifact
@@ -12,6 +12,7 @@ from models.artifact.groups import Groups
 from models.artifact.holdings import Holdings
 from models.artifact.ids import IdIndex, TextColumn, in_hash_order
 from models.artifact.manifest import FileEntry, Manifest, Verdict, read_manifest
+from models.artifact.products import NO_NUMBER, NO_ROW, Products
 from models.artifact.propensities import Propensities
 from models.artifact.relationships import Relationships
 from models.artifact.segments import Segments
@@ -40,7 +41,6 @@ __all__ = [
     "Verdict",
     "in_hash_order",
     "list_artifacts",
-    "nothing_learned",
     "open_artifact",
     "read_manifest",
     "write_artifact",

@@ -1,51 +1,53 @@
 """When each account bought, day by day: what every figure over a period is summed from."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import concatenate_ranges, numbers_of_ranges, offsets_of
+from models.artifact.dimensions import ACCOUNTS, ENTRIES
+from models.artifact.sections import Section, Shape
+
 
 @dataclass(frozen=True)
-class Activity:
-    """N days on which accounts bought or gave back, by account row and day; A accounts.
+class Activity(Section):
+    """The days on which accounts bought or returned something, one entry per account and day.
 
-    offsets:      int64 (A + 1,): those of account a are ``[offsets[a]:offsets[a + 1]]``, ascending in day.
-    day:          int32 (N,), days since 1970 (UTC).
-    orders:       int32 (N,), orders in which something was bought; 0 on a day of mere returns.
-    spend_minor:  int64 (N,), returns subtracted.
-    margin_minor: int64 (N,), of products whose margin is known, returns subtracted.
+    offsets:      the entries of account a are ``[offsets[a]:offsets[a + 1]]``, ascending in day.
+    day:          days since 1970 (UTC).
+    orders:       orders in which something was bought; 0 on a day with returns only.
+    spend_minor:  returns subtracted.
+    margin_minor: of products whose margin is known, returns subtracted.
     """
 
-    offsets: NDArray[np.int64]
-    day: NDArray[np.int32]
-    orders: NDArray[np.int32]
-    spend_minor: NDArray[np.int64]
-    margin_minor: NDArray[np.int64]
-
-    @classmethod
-    def none(cls, n_accounts: int) -> "Activity":
-        """Accounts that never bought."""
-        days, money = np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int64)
-        return cls(np.zeros(n_accounts + 1, dtype=np.int64), days, days, money, money)
+    offsets: Annotated[NDArray[np.int64], Shape(ACCOUNTS + 1)]
+    day: Annotated[NDArray[np.int32], Shape(ENTRIES)]
+    orders: Annotated[NDArray[np.int32], Shape(ENTRIES)]
+    spend_minor: Annotated[NDArray[np.int64], Shape(ENTRIES)]
+    margin_minor: Annotated[NDArray[np.int64], Shape(ENTRIES)]
 
     def owner(self) -> NDArray[np.int32]:
         """Int32 (N,): the account row of each day."""
-        return np.repeat(np.arange(len(self.offsets) - 1, dtype=np.int32), np.diff(self.offsets))
+        return numbers_of_ranges(self.offsets, np.int32)
 
     def select(self, rows: NDArray[np.integer]) -> "Activity":
         """The days of some accounts, in their order. rows: int (n,)."""
         begins, n_days = self.offsets[rows], self.offsets[rows + 1] - self.offsets[rows]
-        offsets = np.concatenate([[0], n_days.cumsum()]).astype(np.int64)
-        places = np.repeat(begins - offsets[:-1], n_days) + np.arange(offsets[-1])
-        columns = (self.day, self.orders, self.spend_minor, self.margin_minor)
-        return Activity(offsets, *(column[places] for column in columns))
+        _, places = concatenate_ranges(begins, n_days)
+        return Activity(
+            offsets=offsets_of(n_days),
+            day=self.day[places],
+            orders=self.orders[places],
+            spend_minor=self.spend_minor[places],
+            margin_minor=self.margin_minor[places],
+        )
 
     def total(self, values: NDArray[np.integer], where: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Int64 (A,): sums over the days of each account. values: int (N,). where: bool (N,), the days that count."""
-        until = np.zeros(len(values) + 1, dtype=np.int64)
-        np.cumsum(np.where(where, values, 0), out=until[1:])
-        return until[self.offsets[1:]] - until[self.offsets[:-1]]
+        sums = offsets_of(np.where(where, values, 0))
+        return sums[self.offsets[1:]] - sums[self.offsets[:-1]]
 
     def any(self, where: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Bool (A,): which accounts have any of some days. where: bool (N,)."""

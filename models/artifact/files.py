@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.artifact.content import Content, from_files, to_files
+from models.artifact.content import Content
 from models.artifact.errors import ArtifactInvalid
 from models.artifact.manifest import MANIFEST_NAME, FileEntry, Manifest, read_manifest
+from models.artifact.sections import Arrays, SectionInvalid, check_arrays, declared_arrays
 
 REPORT_NAME = "report.json"
 
@@ -42,7 +43,7 @@ def write_artifact(root: Path, content: Content, describe: Callable[[dict[str, F
     root.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=".writing-", dir=root))
     try:
-        for stem, array in to_files(content).items():
+        for stem, array in content.to_arrays().items():
             np.save(aside / f"{stem}.npy", array, allow_pickle=False)
         (aside / REPORT_NAME).write_bytes(content.report)
         manifest = describe({path.name: _entry(path) for path in sorted(aside.iterdir())}).sealed()
@@ -71,18 +72,14 @@ def list_artifacts(root: Path) -> Iterator[Path]:
 def open_artifact(folder: Path, *, verify: bool = True) -> Artifact:
     """Verify an artifact by its checksums and map it; raises ArtifactInvalid with the file and the reason.
 
-    verify=False skips the checksums (sizes and shapes are still checked) for a folder that was just verified.
+    verify=False skips the checksums, for a folder that was just verified. Dtypes and shapes are always checked.
     """
     manifest = read_manifest(folder)
     if manifest.version != folder.resolve().name:
         raise ArtifactInvalid(folder, f"is named otherwise than its manifest's version {manifest.version}")
     if verify:
         verify_files(folder, manifest)
-    arrays = {name.removesuffix(".npy"): _map(folder / name) for name in manifest.files if name.endswith(".npy")}
-    try:
-        content = from_files(arrays, (folder / REPORT_NAME).read_bytes())
-    except KeyError as missing:
-        raise ArtifactInvalid(folder / f"{missing.args[0]}.npy", "missing from the manifest") from None
+    content = Content.from_arrays(_map_arrays(folder, manifest), report=(folder / REPORT_NAME).read_bytes())
     return Artifact(folder, manifest, content)
 
 
@@ -104,9 +101,22 @@ def _entry(path: Path) -> FileEntry:
         return FileEntry(file_digest(stream, "sha256").hexdigest(), path.stat().st_size)
 
 
+def _map_arrays(folder: Path, manifest: Manifest) -> Arrays:
+    paths = {declared.stem: folder / f"{declared.stem}.npy" for declared in declared_arrays(Content)}
+    for path in paths.values():
+        if path.name not in manifest.files:
+            raise ArtifactInvalid(path, "missing from the manifest")
+    arrays = {stem: _map(path) for stem, path in paths.items()}
+    try:
+        check_arrays(Content, arrays)
+    except SectionInvalid as invalid:
+        raise ArtifactInvalid(paths[invalid.stem], invalid.reason) from None
+    return arrays
+
+
 def _map(path: Path) -> NDArray[Any]:
     try:
-        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+        mapped = np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError) as error:
         raise ArtifactInvalid(path, f"no readable array: {error}") from None
     # A plain view: the memmap class costs several times more per index, and the mapping stays alive as its base.

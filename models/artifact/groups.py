@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.artifact.dimensions import ACCOUNTS, GROUPS, PRODUCTS, TEXTS
 from models.artifact.ids import TextColumn
+from models.artifact.sections import Along, Section, Shape
 
 ACCOUNTS_PER_BATCH = 65_536
 NO_GROUP = -1
@@ -15,23 +18,17 @@ _BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).astype(np
 
 
 @dataclass(frozen=True)
-class Groups:
-    """G groups of P products, and what A accounts own of them.
+class Groups(Section):
+    """Groups of products, and what accounts own of them.
 
-    names:      G names, ascending.
-    of_product: int32 (P,), each product's group, NO_GROUP where it has none.
-    owned:      uint8 (A, ceil(G / 8)), one bit per group (numpy's packbits): whether the account owns any of it.
+    names:      ascending.
+    of_product: each product's group, NO_GROUP where it has none.
+    owned:      one bit per group (numpy.packbits): whether the account owns any of it.
     """
 
-    names: TextColumn
-    of_product: NDArray[np.int32]
-    owned: NDArray[np.uint8]
-
-    @classmethod
-    def none(cls, n_accounts: int, n_products: int) -> "Groups":
-        """No groups at all."""
-        no_group = np.full(n_products, NO_GROUP, dtype=np.int32)
-        return cls(TextColumn.of([]), no_group, np.zeros((n_accounts, 0), dtype=np.uint8))
+    names: Annotated[TextColumn, Along({TEXTS: GROUPS})]
+    of_product: Annotated[NDArray[np.int32], Shape(PRODUCTS, empty=NO_GROUP)]
+    owned: Annotated[NDArray[np.uint8], Shape(ACCOUNTS, GROUPS.packed)]
 
     def __len__(self) -> int:
         return len(self.names)

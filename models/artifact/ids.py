@@ -7,10 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import pairwise
-from typing import overload
+from typing import Annotated, overload
 
 import numpy as np
 from numpy.typing import NDArray
+
+from models.arrays import offsets_of
+from models.artifact.dimensions import BYTES, TEXTS
+from models.artifact.sections import Section, Shape
 
 
 def hash_identifier(identifier: str) -> int:
@@ -24,18 +28,17 @@ def in_hash_order(identifiers: Iterable[str]) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class TextColumn(Sequence[str]):
-    """n texts: ``data`` uint8 (n_bytes,) holds their UTF-8, ``offsets`` int64 (n + 1,) where each begins."""
+class TextColumn(Section, Sequence[str]):
+    """Texts: ``data`` holds their UTF-8, ``offsets`` where each begins."""
 
-    data: NDArray[np.uint8]
-    offsets: NDArray[np.int64]
+    data: Annotated[NDArray[np.uint8], Shape(BYTES)]
+    offsets: Annotated[NDArray[np.int64], Shape(TEXTS + 1)]
 
     @classmethod
     def of(cls, texts: Iterable[str]) -> "TextColumn":
         encoded = [text.encode() for text in texts]
-        offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
-        np.cumsum([len(text) for text in encoded], out=offsets[1:])
-        return cls(np.frombuffer(b"".join(encoded), dtype=np.uint8), offsets)
+        lengths = np.array([len(text) for text in encoded], dtype=np.int64)
+        return cls(np.frombuffer(b"".join(encoded), dtype=np.uint8), offsets_of(lengths))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -56,15 +59,15 @@ class TextColumn(Sequence[str]):
 
 
 @dataclass(frozen=True, slots=True)
-class IdIndex:
+class IdIndex(Section):
     """Finds an identifier's row by binary search over sorted 64-bit hashes.
 
     texts:  the identifiers, in hash order.
-    hashes: uint64 (n,), ascending.
+    hashes: ascending.
     """
 
     texts: TextColumn
-    hashes: NDArray[np.uint64]
+    hashes: Annotated[NDArray[np.uint64], Shape(TEXTS)]
 
     @classmethod
     def of(cls, identifiers: Sequence[str]) -> "IdIndex":

@@ -1,4 +1,4 @@
-"""The manifest: what an artifact is, what it was learned from, and the checksum of every file in it."""
+"""The manifest: what an artifact was learned from, its metrics, and the checksum of every file in it."""
 
 import json
 from dataclasses import asdict, dataclass, replace
@@ -9,7 +9,7 @@ from typing import Any
 from models.artifact.errors import ArtifactInvalid
 
 FORMAT = "nextoffer-artifact"
-FORMAT_VERSION = 6
+FORMAT_VERSION = 7
 MANIFEST_NAME = "manifest.json"
 
 
@@ -23,7 +23,7 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate decided. A rejected artifact is kept for study and never activated, unless forced."""
+    """The gate's decision. A rejected artifact is kept for study and never activated, unless forced."""
 
     is_approved: bool
     reason: str
@@ -34,7 +34,7 @@ class Verdict:
 class Manifest:
     """Everything about an artifact but its arrays. It carries no clock: the same data and seed give the same bytes.
 
-    sequence: the database's newest change that was learned from; None where not all of the history before it was.
+    sequence: the newest change of the database that was learned from; None if not all of the history was.
     """
 
     as_of: str
@@ -54,8 +54,8 @@ class Manifest:
         """Name the artifact by its as-of time and a digest of all else: the name is the manifest's own checksum."""
         body = asdict(replace(self, version=""))
         digest = sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
-        moment = self.as_of.replace("-", "").replace(":", "")
-        return replace(self, version=f"{moment}-{digest}")
+        stamp = self.as_of.replace("-", "").replace(":", "")
+        return replace(self, version=f"{stamp}-{digest}")
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
@@ -73,8 +73,8 @@ def read_manifest(folder: Path) -> Manifest:
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ArtifactInvalid(path, "foreign: not a nextoffer artifact")
     if document.get("format_version") != FORMAT_VERSION:
-        found = document.get("format_version")
-        raise ArtifactInvalid(path, f"format version {found!r}; this release reads {FORMAT_VERSION}: train again")
+        version = document.get("format_version")
+        raise ArtifactInvalid(path, f"format version {version!r}; this release reads {FORMAT_VERSION}: train again")
     manifest = _parse(path, document)
     if manifest.sealed().version != manifest.version:
         raise ArtifactInvalid(path, "altered: its content does not match its version")

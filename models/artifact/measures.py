@@ -1,4 +1,4 @@
-"""What is measured of segments: at training for all that are built in, in the service for those that people define."""
+"""Measures of segments: of built-in ones at training, of defined ones in the service."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -16,11 +16,11 @@ WINDOW_DAYS = 365
 RETENTION_DAYS = 90
 NORMAL_95 = 1.96
 WIDTH_80 = 2 * 1.2816
-"""Between the ends of an interval that holds four of five, in standard deviations of a normal distribution."""
+"""Width of the 80 % interval of a normal distribution, in standard deviations."""
 
 
 class Totals(NamedTuple):
-    """Of all accounts: what shares are taken of."""
+    """Sums over all accounts, the denominators of shares."""
 
     size: float
     revenue: float
@@ -29,7 +29,7 @@ class Totals(NamedTuple):
 
 @dataclass(frozen=True)
 class Measured:
-    """All that figures are taken from; A accounts. as_of_day: days since 1970, the day that has not been seen."""
+    """The facts that figures are computed from; A accounts. as_of_day: the first day not covered, since 1970."""
 
     customers: Customers
     activity: Activity
@@ -39,17 +39,18 @@ class Measured:
 
     def select(self, rows: NDArray[np.integer]) -> "Measured":
         """The same of some accounts. rows: int (n,)."""
-        customers = Customers(**{of.name: getattr(self.customers, of.name)[rows] for of in fields(Customers)})
+        columns = {field.name: getattr(self.customers, field.name)[rows] for field in fields(Customers)}
+        customers = Customers(**columns)
         lines = replace(self.lines, owned=self.lines.owned[rows])
         return replace(self, customers=customers, activity=self.activity.select(rows), lines=lines)
 
     @cached_property
     def figures(self) -> dict[str, NDArray[Any]]:
-        """What is summed up over accounts, (A,) each: whole numbers, flags, and float64."""
+        """Figures that are summed up over accounts, (A,) each: whole numbers, flags, and float64."""
         customers, activity = self.customers, self.activity
         expected = customers.value[:, 0].astype(np.float64)
         spread = (customers.value[:, 2] - customers.value[:, 1]).astype(np.float64) / WIDTH_80
-        is_told, is_valued = np.isfinite(customers.is_alive), np.isfinite(expected)
+        is_estimated, is_valued = np.isfinite(customers.is_alive), np.isfinite(expected)
         since = self.as_of_day - activity.day
         in_window = (since <= WINDOW_DAYS) & (since > 0)
         bought, recent = (activity.orders > 0) & (since > 0), since <= RETENTION_DAYS
@@ -63,8 +64,8 @@ class Measured:
             "active": activity.any(bought & in_window),
             "before": before,
             "retained": before & recently,
-            "told": is_told,
-            "churning": np.where(is_told, 1 - customers.is_alive, 0).astype(np.float64),
+            "estimated": is_estimated,
+            "churning": np.where(is_estimated, 1 - customers.is_alive, 0).astype(np.float64),
             "valued": is_valued,
             "value": np.where(is_valued, expected, 0),
             "variance": np.where(is_valued, np.nan_to_num(spread) ** 2, 0),
@@ -78,18 +79,18 @@ class Measured:
 
 @dataclass(frozen=True)
 class Sums:
-    """What the figures of one segment are made from. Those of two sets of accounts add up.
+    """Sums that the figures of one segment are computed from. Those of two sets of accounts add up.
 
-    of: name -> sum of the accounts' ``Measured.figures``. owners: int64 (G,), accounts that own something of each line.
+    figures: name -> sum of the accounts' ``Measured.figures``. owners: int64 (G,), accounts that own of each line.
     """
 
-    of: dict[str, Any]
+    figures: dict[str, Any]
     owners: NDArray[np.int64]
 
     def plus(self, other: "Sums", sign: int = 1) -> "Sums":
         """Add some accounts, or take them away (sign -1)."""
         return Sums(
-            {name: value + sign * other.of[name] for name, value in self.of.items()},
+            {name: value + sign * other.figures[name] for name, value in self.figures.items()},
             self.owners + sign * other.owners,
         )
 
@@ -111,34 +112,36 @@ def sum_segments(facts: Measured, codes: NDArray[np.int16], n_segments: int) -> 
     segment_of = np.where(codes >= 0, codes, n_segments).astype(np.int64)
     sums: dict[str, list[Any]] = {}
     for name, values in facts.figures.items():
-        found = np.bincount(segment_of, weights=values.astype(np.float64), minlength=n_segments + 1)[:n_segments]
-        sums[name] = (found if values.dtype == np.float64 else found.round().astype(np.int64)).tolist()
+        totals = np.bincount(segment_of, weights=values.astype(np.float64), minlength=n_segments + 1)[:n_segments]
+        sums[name] = (totals if values.dtype == np.float64 else totals.round().astype(np.int64)).tolist()
     owners = facts.lines.count_owners(codes, n_segments)
-    return [Sums({name: of[segment] for name, of in sums.items()}, owners[segment]) for segment in range(n_segments)]
+    return [
+        Sums({name: totals[segment] for name, totals in sums.items()}, owners[segment]) for segment in range(n_segments)
+    ]
 
 
 def describe_sums(sums: Sums, lines: Sequence[str], everyone: Totals, *, has_margins: bool) -> dict[str, Any]:
-    """Make a segment's figures of its sums. lines: names of the product lines.
+    """Compute a segment's figures from its sums. lines: names of the product lines.
 
-    Sums are of the last 365 days, money in minor units; shares are None where there is nothing to take a share of.
+    Sums are of the last 365 days, money in minor units; shares are None where the whole is 0.
     Retention: of the accounts that bought within the 90 days before the last 90, the share that bought within the last
     90, with Wilson's 95 % interval.
     """
-    of, size = sums.of, sums.of["size"]
+    figures, size = sums.figures, sums.figures["size"]
     return {
         "size": size,
         "share_of_accounts": _share(size, everyone.size),
         "window_days": WINDOW_DAYS,
-        "revenue_minor": of["revenue"],
-        "share_of_revenue": _share(of["revenue"], everyone.revenue),
-        "margin_minor": of["margin"] if has_margins else None,
-        "orders": of["orders"],
-        "active_accounts": of["active"],
-        "average_order_value_minor": _share(of["revenue"], of["orders"], 2),
-        "retention": share_with_interval(of["retained"], of["before"]) | {"days": RETENTION_DAYS},
-        "churn_risk": {"value": _share(of["churning"], of["told"]), "n": of["told"]},
-        "value_ahead": _value_ahead(of),
-        "share_of_value_ahead": _share(of["value"], everyone.value),
+        "revenue_minor": figures["revenue"],
+        "share_of_revenue": _share(figures["revenue"], everyone.revenue),
+        "margin_minor": figures["margin"] if has_margins else None,
+        "orders": figures["orders"],
+        "active_accounts": figures["active"],
+        "average_order_value_minor": _share(figures["revenue"], figures["orders"], 2),
+        "retention": share_with_interval(figures["retained"], figures["before"]) | {"days": RETENTION_DAYS},
+        "churn_risk": {"value": _share(figures["churning"], figures["estimated"]), "n": figures["estimated"]},
+        "value_ahead": _value_ahead(figures),
+        "share_of_value_ahead": _share(figures["value"], everyone.value),
         "penetration": [
             {"line": name, "accounts": count, "share": _share(count, size)}
             for name, count in zip(lines, sums.owners.tolist(), strict=True)
@@ -146,15 +149,15 @@ def describe_sums(sums: Sums, lines: Sequence[str], everyone: Totals, *, has_mar
     }
 
 
-def _value_ahead(of: dict[str, float]) -> dict[str, Any]:
-    # Accounts that were added and taken away again may leave a little less than nothing.
-    half = NORMAL_95 * max(of["variance"], 0.0) ** 0.5
-    expected = of["value"]
+def _value_ahead(figures: dict[str, float]) -> dict[str, Any]:
+    # Adding and subtracting accounts may leave rounding errors below zero.
+    half = NORMAL_95 * max(figures["variance"], 0.0) ** 0.5
+    expected = figures["value"]
     return {
         "expected_minor": round(expected),
         "low_minor": round(max(expected - half, 0.0)),
         "high_minor": round(expected + half),
-        "n": of["valued"],
+        "n": figures["valued"],
     }
 
 

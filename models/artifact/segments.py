@@ -3,16 +3,19 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact.customers import NOT_SEGMENTED, RFM_SEGMENTS, TIERS, TRENDS
+from models.artifact.dimensions import ACCOUNTS, BYTES, FAMILIES, MONTHS, QUARTERS, SEGMENTS, WEEKS, YEARS
+from models.artifact.sections import Section, Shape
 
 INTERVALS = ("week", "month", "quarter", "year")
 COUNTS = ("active_accounts", "orders", "revenue_minor", "margin_minor", "retained_accounts")
-"""What is counted of each interval. Active: bought. Retained: bought in the interval before, too."""
+"""Figures of each interval. Active accounts bought in it; retained ones bought in the interval before, too."""
 
 
 @dataclass(frozen=True)
@@ -48,44 +51,47 @@ def built_in_families(cluster_names: Sequence[str]) -> tuple[Family, ...]:
 
 
 @dataclass(frozen=True)
-class Segments:
-    """A accounts in F families of S segments in all, numbered family by family.
+class Segments(Section):
+    """Accounts in families of segments; segments are numbered family by family.
 
-    codes:   int16 (A, F), the account's segment within each family, NOT_SEGMENTED where it is in none.
-    since:   int32 (A, F), the day of the snapshot in which the account was first where it is, in days since 1970.
-    members: int32 (F, A), account rows of each family by segment, the most valuable first; those in none come first.
-    starts_week, _month, _quarter, _year: int32 (P,), the first day of each interval, in days since 1970.
-    series_week, _month, _quarter, _year: int64 (S, P, 5), COUNTS of the accounts that are in the segment now.
-    book:    uint8, JSON: the families, what was measured of each segment, how accounts moved between them since the
-             snapshot before, and the snapshots of all trainings before.
+    codes:   the account's segment within each family, NOT_SEGMENTED where it is in none.
+    since:   the day of the snapshot in which the account was first where it is, in days since 1970.
+    members: account rows of each family by segment, the most valuable first; those in none come first.
+    starts_week, _month, _quarter, _year: the first day of each interval, in days since 1970.
+    series_week, _month, _quarter, _year: COUNTS of the accounts that are in the segment now.
+    report:  JSON: the families, the measures of each segment, how accounts moved between them since the snapshot
+             before, and the snapshots of all earlier trainings; see ``read_segment_report``.
     """
 
-    codes: NDArray[np.int16]
-    since: NDArray[np.int32]
-    members: NDArray[np.int32]
-    starts_week: NDArray[np.int32]
-    starts_month: NDArray[np.int32]
-    starts_quarter: NDArray[np.int32]
-    starts_year: NDArray[np.int32]
-    series_week: NDArray[np.int64]
-    series_month: NDArray[np.int64]
-    series_quarter: NDArray[np.int64]
-    series_year: NDArray[np.int64]
-    book: NDArray[np.uint8]
+    codes: Annotated[NDArray[np.int16], Shape(ACCOUNTS, FAMILIES, empty=NOT_SEGMENTED)]
+    since: Annotated[NDArray[np.int32], Shape(ACCOUNTS, FAMILIES)]
+    members: Annotated[NDArray[np.int32], Shape(FAMILIES, ACCOUNTS)]
+    starts_week: Annotated[NDArray[np.int32], Shape(WEEKS)]
+    starts_month: Annotated[NDArray[np.int32], Shape(MONTHS)]
+    starts_quarter: Annotated[NDArray[np.int32], Shape(QUARTERS)]
+    starts_year: Annotated[NDArray[np.int32], Shape(YEARS)]
+    series_week: Annotated[NDArray[np.int64], Shape(SEGMENTS, WEEKS, len(COUNTS))]
+    series_month: Annotated[NDArray[np.int64], Shape(SEGMENTS, MONTHS, len(COUNTS))]
+    series_quarter: Annotated[NDArray[np.int64], Shape(SEGMENTS, QUARTERS, len(COUNTS))]
+    series_year: Annotated[NDArray[np.int64], Shape(SEGMENTS, YEARS, len(COUNTS))]
+    report: Annotated[NDArray[np.uint8], Shape(BYTES)]
 
-    @classmethod
-    def none(cls, n_accounts: int) -> "Segments":
-        """No families at all."""
-        starts = {f"starts_{interval}": np.empty(0, dtype=np.int32) for interval in INTERVALS}
-        series = {f"series_{interval}": np.empty((0, 0, len(COUNTS)), dtype=np.int64) for interval in INTERVALS}
-        return cls(
-            codes=np.full((n_accounts, 0), NOT_SEGMENTED, dtype=np.int16),
-            since=np.empty((n_accounts, 0), dtype=np.int32),
-            members=np.empty((0, n_accounts), dtype=np.int32),
-            book=np.frombuffer(b"{}", dtype=np.uint8),
-            **starts,  # type: ignore[arg-type]
-            **series,  # type: ignore[arg-type]
-        )
+    @cached_property
+    def _columns(self) -> dict[str, int]:
+        families = read_segment_report(self).get("families", ())
+        return {family["id"]: column for column, family in enumerate(families)}
+
+    def column_of(self, family_id: str) -> int | None:
+        """The column of a family in ``codes`` and ``since``; None where there is no such family."""
+        return self._columns.get(family_id)
+
+    def codes_in(self, family_id: str, rows: NDArray[np.integer]) -> NDArray[np.int16]:
+        """Int16 (n,): the segments of some accounts within a family; NOT_SEGMENTED where there is no such family."""
+        column = self.column_of(family_id)
+        if column is None:
+            return np.full(len(rows), NOT_SEGMENTED, dtype=np.int16)
+        codes: NDArray[np.int16] = self.codes[rows, column]
+        return codes
 
     def starts(self, interval: str) -> NDArray[np.int32]:
         """The first days of an interval's periods."""
@@ -119,6 +125,6 @@ def _first_at_least(rows: NDArray[np.int32], codes: NDArray[np.int16], bound: in
 
 
 def read_segment_report(segments: Segments) -> dict[str, Any]:
-    """Read what an artifact says of its segments; empty for one that has none."""
-    book: dict[str, Any] = json.loads(segments.book.tobytes())
-    return book
+    """Decode the report of an artifact's segments; empty where it has none."""
+    report: dict[str, Any] = json.loads(segments.report.tobytes() or b"{}")
+    return report

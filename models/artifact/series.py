@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import run_starts
 from models.artifact.activity import Activity
 from models.artifact.segments import COUNTS
 
@@ -60,7 +61,7 @@ class Calendar:
             found[interval][:, :, 0], found[interval][:, :, 4] = visits.count(codes, n_segments)
             if self._n_days:
                 period = self._periods(starts)
-                begins = np.flatnonzero(np.diff(period, prepend=-1))
+                begins = np.flatnonzero(run_starts(period))
                 found[interval][:, period[begins], 1:4] = np.add.reduceat(by_day, begins, axis=1)
         return found
 
@@ -101,8 +102,7 @@ class _Visits:
 
 def _visits(owner: NDArray[np.int32], period: NDArray[np.int32], n_periods: int) -> _Visits:
     """Find in which periods accounts bought. owner, period: of each day with a purchase, ascending in both."""
-    is_new = np.ones(len(owner), dtype=np.bool_)
-    is_new[1:] = (owner[1:] != owner[:-1]) | (period[1:] != period[:-1])
+    is_new = run_starts(owner, period)
     owner, period = owner[is_new], period[is_new]
     has_returned = np.zeros(len(owner), dtype=np.bool_)
     has_returned[1:] = (owner[1:] == owner[:-1]) & (period[1:] == period[:-1] + 1)

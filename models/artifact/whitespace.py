@@ -1,41 +1,41 @@
-"""Segments by lines or categories: who owns some of it, who does not yet, and what those may spend on it."""
+"""White space: segments by lines or categories, with owners, and the expected purchases of the other accounts."""
 
 from dataclasses import dataclass, fields, replace
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.artifact.dimensions import GROUPS, SEGMENTS
 from models.artifact.groups import Groups
 from models.artifact.holdings import Holdings
+from models.artifact.sections import Section, Shape
 
 ACCOUNTS_PER_BATCH = 16_384
 
 
-@dataclass(frozen=True)
-class CellTotals:
-    """S segments by G groups.
+Counts = Annotated[NDArray[np.int64], Shape(SEGMENTS, GROUPS)]
+Expectations = Annotated[NDArray[np.float64], Shape(SEGMENTS, GROUPS)]
 
-    owners:         int64 (S, G), accounts that own something of the group.
-    revenue_minor:  int64 (S, G), what the segment's accounts spent on it in the last 365 days, returns subtracted.
-    adopters, adopters_before: int64 (S, G), accounts that first bought of it within the last horizon, and before that.
-    buyers:         float64 (S, G), how many of the others are expected to buy of it within the next horizon.
-    expected_minor: float64 (S, G), what they are expected to spend on it. variance: float64 (S, G), of that, by chance.
+
+@dataclass(frozen=True)
+class CellTotals(Section):
+    """Totals of each cell: a segment and a group.
+
+    owners:         accounts that own something of the group.
+    revenue_minor:  what the segment's accounts spent on it in the last 365 days, returns subtracted.
+    adopters, adopters_before: accounts that first bought of it within the last horizon, and in the horizon before.
+    buyers:         how many of the other accounts are expected to buy of it within the next horizon.
+    expected_minor: what these are expected to spend on it. variance: of that amount, by chance.
     """
 
-    owners: NDArray[np.int64]
-    revenue_minor: NDArray[np.int64]
-    adopters: NDArray[np.int64]
-    adopters_before: NDArray[np.int64]
-    buyers: NDArray[np.float64]
-    expected_minor: NDArray[np.float64]
-    variance: NDArray[np.float64]
-
-    @classmethod
-    def none(cls, n_segments: int = 0, n_groups: int = 0) -> "CellTotals":
-        """Nothing was bought, and nothing is expected."""
-        counts = [np.zeros((n_segments, n_groups), dtype=np.int64) for _ in range(4)]
-        sums = [np.zeros((n_segments, n_groups)) for _ in range(3)]
-        return cls(counts[0], counts[1], counts[2], counts[3], sums[0], sums[1], sums[2])
+    owners: Counts
+    revenue_minor: Counts
+    adopters: Counts
+    adopters_before: Counts
+    buyers: Expectations
+    expected_minor: Expectations
+    variance: Expectations
 
     def take(self, begin: int, end: int) -> "CellTotals":
         """Some of the segments."""
@@ -44,11 +44,12 @@ class CellTotals:
 
 @dataclass(frozen=True)
 class GroupDemand:
-    """All that cells are counted from; A accounts, G groups.
+    """The facts that cells are counted from; A accounts, G groups.
 
-    likely: float16 (A, G), P(buys of it within the horizon), NaN where it owns some. spend: float32 (G, 2), mean and
-    standard deviation of what a newcomer spends. factors: float32 (A,), what that is multiplied by. is_sold: bool (G,),
-    whether any product of a group is still sold: of what is not, nothing is expected.
+    likely:  float16 (A, G), P(buys of it within the horizon), NaN where the account owns some.
+    spend:   float32 (G, 2), mean and standard deviation of the spend of an account that buys of it for the first time.
+    factors: float32 (A,), each account's multiple of that spend.
+    is_sold: bool (G,), whether any product of the group is still sold; otherwise no purchases are expected.
     """
 
     groups: Groups
@@ -61,7 +62,7 @@ class GroupDemand:
     horizon_days: float
 
     def among(self, rows: NDArray[np.int32]) -> "GroupDemand":
-        """Return the same of some accounts alone."""
+        """The same for some accounts alone. rows: int32 (n,)."""
         return replace(
             self,
             groups=replace(self.groups, owned=self.groups.owned[rows]),
@@ -72,29 +73,29 @@ class GroupDemand:
 
     @property
     def newcomer_spend(self) -> NDArray[np.float64]:
-        """Float64 (2, G): mean and standard deviation of what a newcomer spends on a group; 0 where nothing is sold."""
+        """Float64 (2, G): mean and standard deviation of a newcomer's spend on a group; 0 where nothing is sold."""
         return np.where(self.is_sold, np.nan_to_num(self.spend.T).astype(np.float64), 0.0)
 
 
-def count_cells(room: GroupDemand, codes: NDArray[np.int16], n_segments: int) -> CellTotals:
+def count_cells(demand: GroupDemand, codes: NDArray[np.int16], n_segments: int) -> CellTotals:
     """Count the cells of segments that share no account.
 
     codes: int16 (A,), each account's segment, below n_segments; negative for one that is in none.
     """
-    n_groups = len(room.groups)
-    cells = CellTotals.none(n_segments, n_groups)
+    n_groups = len(demand.groups)
+    cells = CellTotals.empty({SEGMENTS: n_segments, GROUPS: n_groups})
     if not n_groups:
         return cells
-    cells.owners[:] = room.groups.count_owners(codes, n_segments)
-    _count_purchases(room, codes, cells)
-    mean, spread = room.newcomer_spend
+    cells.owners[:] = demand.groups.count_owners(codes, n_segments)
+    _count_purchases(demand, codes, cells)
+    mean, spread = demand.newcomer_spend
     for begin in range(0, len(codes), ACCOUNTS_PER_BATCH):
-        at = slice(begin, begin + ACCOUNTS_PER_BATCH)
-        likely = np.nan_to_num(room.likely[at].astype(np.float32)) * room.is_sold
-        expected = likely * mean.astype(np.float32) * room.factors[at, None]
-        square = likely * (mean**2 + spread**2).astype(np.float32) * room.factors[at, None] ** 2
+        batch = slice(begin, begin + ACCOUNTS_PER_BATCH)
+        likely = np.nan_to_num(demand.likely[batch].astype(np.float32)) * demand.is_sold
+        expected = likely * mean.astype(np.float32) * demand.factors[batch, None]
+        square = likely * (mean**2 + spread**2).astype(np.float32) * demand.factors[batch, None] ** 2
         for segment in range(n_segments):
-            is_in = codes[at] == segment
+            is_in = codes[batch] == segment
             cells.buyers[segment] += likely[is_in].sum(axis=0, dtype=np.float64)
             cells.expected_minor[segment] += expected[is_in].sum(axis=0, dtype=np.float64)
             variance = square[is_in] - expected[is_in] ** 2
@@ -102,14 +103,14 @@ def count_cells(room: GroupDemand, codes: NDArray[np.int16], n_segments: int) ->
     return cells
 
 
-def _count_purchases(room: GroupDemand, codes: NDArray[np.int16], cells: CellTotals) -> None:
-    holdings, shape = room.holdings, cells.owners.shape
+def _count_purchases(demand: GroupDemand, codes: NDArray[np.int16], cells: CellTotals) -> None:
+    holdings, shape = demand.holdings, cells.owners.shape
     code = codes[holdings.owner()].astype(np.int64)
-    age = room.as_of_day - holdings.first_day
+    age = demand.as_of_day - holdings.first_day
     key, is_in = code * shape[1] + holdings.group, code >= 0
     sums = np.bincount(key[is_in], weights=holdings.recent_minor[is_in].astype(np.float64), minlength=cells.owners.size)
     cells.revenue_minor[:] = sums.round().astype(np.int64).reshape(shape)
     has_bought = is_in & (holdings.n_lines > 0)
     for column, low, high in ((cells.adopters, 0, 1), (cells.adopters_before, 1, 2)):
-        which = has_bought & (age > low * room.horizon_days) & (age <= high * room.horizon_days)
+        which = has_bought & (age > low * demand.horizon_days) & (age <= high * demand.horizon_days)
         column[:] = np.bincount(key[which], minlength=cells.owners.size).reshape(shape)

@@ -1,4 +1,4 @@
-"""All that is learned of accounts, beside what to offer them."""
+"""Learn accounts' value, activity, holdings and segments."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +20,7 @@ CLUSTER_SEED = 0
 
 @dataclass(frozen=True)
 class LearnedAccounts:
-    """The parts of an artifact's content that have to do with accounts; see ``models.artifact.content.Content``."""
+    """The sections of an artifact's content about accounts; see ``models.artifact.content.Content``."""
 
     customers: Customers
     activity: Activity
@@ -34,9 +34,9 @@ class LearnedAccounts:
 def learn_accounts(
     interactions: Interactions, products: Products, facts: AccountFacts, as_of: int, before: Artifact | None
 ) -> tuple[LearnedAccounts, dict[str, Any]]:
-    """Value and segment every account as of a moment (epoch seconds); return that, and the models for the report.
+    """Value and segment every account as of a time (epoch seconds); return that, and the models for the report.
 
-    before: the artifact in use, whose snapshots of segments are gone on with.
+    before: the artifact in use, whose snapshots of segments are continued.
     """
     customers, described = learn_customers(interactions, as_of)
     owned = owned_matrix(interactions)

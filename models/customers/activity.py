@@ -3,8 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import distinct_keys, offsets_of_sorted
 from models.artifact import NO_NUMBER, Activity
-from models.data.interactions import Interactions, distinct_keys
+from models.artifact.dimensions import ACCOUNTS
+from models.data.interactions import Interactions
 from models.data.split import DAY_SECONDS
 
 
@@ -16,7 +18,7 @@ def activity_of(interactions: Interactions, margins_minor: NDArray[np.int64]) ->
     known = interactions.is_known
     account, day = interactions.account[known].astype(np.int64), interactions.time[known] // DAY_SECONDS
     if not len(day):
-        return Activity.none(interactions.n_accounts)
+        return Activity.empty({ACCOUNTS: interactions.n_accounts})
     first_day, n_days = int(day.min()), int(day.max() - day.min()) + 1
     keys, place = np.unique(account * n_days + (day - first_day), return_inverse=True)
     margin = np.where(margins_minor == NO_NUMBER, 0, margins_minor)[interactions.product[known]]
@@ -27,7 +29,7 @@ def activity_of(interactions: Interactions, margins_minor: NDArray[np.int64]) ->
         return np.bincount(place, weights=values, minlength=len(keys)).round().astype(np.int64)
 
     return Activity(
-        offsets=np.searchsorted(owner, np.arange(interactions.n_accounts + 1)).astype(np.int64),
+        offsets=offsets_of_sorted(owner, interactions.n_accounts),
         day=(keys % n_days + first_day).astype(np.int32),
         orders=_orders_by_day(interactions, known, place, len(keys)),
         spend_minor=add(interactions.amount_minor[known].astype(np.float64)),

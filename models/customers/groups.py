@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from models.arrays import numbers_of_ranges
 from models.artifact import Groups, TextColumn
 from models.artifact.groups import ACCOUNTS_PER_BATCH, NO_GROUP
 
@@ -32,6 +33,6 @@ def _pack(
 ) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:
     flags = np.zeros((owned.shape[0], n), dtype=np.bool_)
     group = of_product[owned.indices]
-    account = np.repeat(np.arange(owned.shape[0]), np.diff(owned.indptr))
+    account = numbers_of_ranges(owned.indptr)
     flags[account[group >= 0], group[group >= 0]] = True
     return np.packbits(flags, axis=1)

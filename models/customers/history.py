@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data.interactions import Interactions, distinct_keys
+from models.arrays import distinct_keys, median_of_groups, offsets_of
+from models.data.interactions import Interactions
 from models.data.split import DAY_SECONDS
 
 MIN_GAPS = 2
@@ -74,12 +75,12 @@ def history_of_events(
     bought = distinct_keys(key[is_purchase])
     owner, at = bought // n_days, bought % n_days
     n_purchases = np.bincount(owner, minlength=n_accounts)
-    starts = n_purchases.cumsum() - n_purchases
+    offsets = offsets_of(n_purchases)
     has_bought = n_purchases > 0
     first = np.zeros(n_accounts, dtype=np.int64)
     last = np.zeros(n_accounts, dtype=np.int64)
-    first[has_bought] = at[starts[has_bought]]
-    last[has_bought] = at[starts[has_bought] + n_purchases[has_bought] - 1]
+    first[has_bought] = at[offsets[:-1][has_bought]]
+    last[has_bought] = at[offsets[1:][has_bought] - 1]
     age = np.where(has_bought, as_of / DAY_SECONDS - first_day - first, 0.0)
     spend = np.bincount(account, weights=amount, minlength=n_accounts).astype(np.float64)
     is_later = key > (account * np.int64(n_days) + first[account])
@@ -113,10 +114,7 @@ def _gaps(
         mean = np.bincount(whose, weights=gap, minlength=n_accounts) / n
         squares = np.bincount(whose, weights=(gap - mean[whose]) ** 2, minlength=n_accounts)
         spread = np.sqrt(squares / (n - 1))
-    ordered = gap[np.lexsort((gap, whose))]
-    starts = n.cumsum() - n
+    usual = median_of_groups(gap, whose, n_accounts)
     is_enough = n >= MIN_GAPS
-    usual = np.full(n_accounts, np.nan)
-    low, high = (starts + (n - 1) // 2)[is_enough], (starts + n // 2)[is_enough]
-    usual[is_enough] = (ordered[low] + ordered[high]) / 2
-    return np.where(is_enough, mean, np.nan), np.where(is_enough, spread, np.nan), usual
+    mean, spread, usual = (np.where(is_enough, figure, np.nan) for figure in (mean, spread, usual))
+    return mean, spread, usual

@@ -1,8 +1,9 @@
-"""From order lines to what each account bought of each group of products."""
+"""Sum up order lines by account and group of products."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import offsets_of_sorted
 from models.artifact import Groups, Holdings
 from models.artifact.groups import NO_GROUP
 from models.artifact.measures import WINDOW_DAYS
@@ -14,7 +15,7 @@ def holdings_of(interactions: Interactions, groups: Groups, as_of_day: int) -> H
     """Sum up each account's lines by group. Guests, and what is in no group, are left out.
 
     A group of which an account has only returns stays, with its money: sums of all accounts reconcile to the orders.
-    Then no day is known: first_day is that of the first line, be it a return.
+    Its first_day is then that of the first return.
     """
     group_of = groups.of_product[interactions.product]
     known = interactions.is_known & (group_of != NO_GROUP)
@@ -34,7 +35,7 @@ def holdings_of(interactions: Interactions, groups: Groups, as_of_day: int) -> H
     first, last = _ends(day, place, bought, len(keys))
     owner = keys // n_groups
     return Holdings(
-        offsets=np.searchsorted(owner, np.arange(interactions.n_accounts + 1)).astype(np.int64),
+        offsets=offsets_of_sorted(owner, interactions.n_accounts),
         group=(keys % n_groups).astype(np.int32),
         first_day=first,
         last_day=last,
@@ -49,8 +50,8 @@ def _ends(
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """First and last day of each place: of purchases, or of any line where there are none."""
     is_never = np.bincount(place[bought], minlength=n) == 0
-    told = bought | is_never[place]
+    is_counted = bought | is_never[place]
     first, last = np.full(n, np.iinfo(np.int32).max), np.full(n, np.iinfo(np.int32).min)
-    np.minimum.at(first, place[told], day[told])
-    np.maximum.at(last, place[told], day[told])
+    np.minimum.at(first, place[is_counted], day[is_counted])
+    np.maximum.at(last, place[is_counted], day[is_counted])
     return first.astype(np.int32), last.astype(np.int32)

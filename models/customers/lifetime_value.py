@@ -1,4 +1,4 @@
-"""What accounts are worth: P(active), purchases and money ahead, with intervals; or why that can't be told."""
+"""Lifetime value: P(active), expected purchases and money, with intervals; or why they can't be estimated."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ NODES, WEIGHTS = np.polynomial.legendre.leggauss(8)
 DRAWS: Final = 100
 BLOCK: Final = 5_000
 INTERVAL: Final = (0.1, 0.9)
-"""Four of five accounts turn out to be within."""
+"""Quantiles of the 80 % interval."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +41,15 @@ class ValueParameters:
 
 @dataclass(frozen=True)
 class AccountValue:
-    """One entry per account; NaN where nothing is known (no purchase) or nothing can be told (no model).
+    """One entry per account; NaN without a purchase or without a model.
 
     is_alive:        float32 (A,), P(still active).
     purchases:       float32 (A, H), expected number of purchases within each of the horizons.
     spend:           float32 (A,), expected minor units per purchase.
     value:           float32 (A, 3), minor units that will be spent within ``value_days``, discounted: expected, and the
-                     interval that holds it in four of five cases. It allows for what chance does to one account, not
-                     for how sure the model's parameters are.
-    is_contractual:  bool (A,), buys at regular intervals, as by a contract or a subscription: the model, in which
-                     purchases come by chance, does not describe it. Its figures are kept, and labelled.
+                     80 % interval. That covers chance in one account, not the uncertainty of the model's parameters.
+    is_contractual:  bool (A,), buys at regular intervals, as by a contract or a subscription: the model, which assumes
+                     random purchases, does not describe it. Its figures are kept, and labelled.
     buying, spending: the models, or None. notes: why one is missing.
     """
 
@@ -67,9 +66,9 @@ class AccountValue:
 def estimate_value(
     history: PurchaseHistory, parameters: ValueParameters, *, has_intervals: bool = True
 ) -> AccountValue:
-    """Fit both models on all accounts that bought, and tell what lies ahead of each.
+    """Fit both models on all accounts that bought, and estimate each account's value.
 
-    has_intervals: whether the value's are wanted, which take most of the time.
+    has_intervals: whether to estimate intervals of the value, which takes most of the time.
     """
     n = len(history.n_purchases)
     bought = history.has_bought
@@ -134,9 +133,9 @@ def value_intervals(
     age: Array,
     mean_spend: Array,
 ) -> Array:
-    """Return (n, 2): between which amounts an account's discounted spend will be in four of five cases.
+    """Return (n, 2): the 80 % interval of each account's discounted spend.
 
-    Drawn from what both models say of the account: whether it is active, its own rate, leaving probability and mean
+    Drawn from both models' posteriors of the account: whether it is active, its rate, leaving probability and mean
     spend. With these, the number of purchases is the lesser of a Poisson and a geometric number. A purchase is
     discounted as the mean one is. Accounts are drawn in blocks, each from its place and the seed.
     """
@@ -145,19 +144,19 @@ def value_intervals(
     )
     is_alive = buying.is_alive(x, last, age)
     answer = np.empty((len(x), 2))
-    knows = (x > 0) & (mean_spend > 0)
-    repeats, spend_known = np.where(knows, x, 0.0), np.where(knows, mean_spend, 0.0)
+    is_known = (x > 0) & (mean_spend > 0)
+    repeats, spend_known = np.where(is_known, x, 0.0), np.where(is_known, mean_spend, 0.0)
 
     def draw(begin: int) -> None:
         rows = slice(begin, begin + BLOCK)
         random = np.random.default_rng((parameters.seed, begin))
         total = np.zeros((len(x[rows]), DRAWS))
-        # What an account that has left, or buys nothing, would have spent is not drawn: that is half of the work.
+        # The spend of accounts that have left or buy nothing is not drawn, which saves half of the work.
         drawn = np.flatnonzero(random.random(total.shape) < is_alive[rows, None])
         account = begin + drawn // DRAWS
         rate = random.standard_gamma(buying.r + x[account]) / (buying.alpha + age[account])
         bought = random.poisson(rate * parameters.value_days)
-        drawn, account, bought = (of[bought > 0] for of in (drawn, account, bought))
+        drawn, account, bought = (column[bought > 0] for column in (drawn, account, bought))
         leaving = random.beta(buying.a, buying.b + x[account])
         bought = np.minimum(bought, random.geometric(np.clip(leaving, 1e-12, 1.0)))
         known, spent = repeats[account], spend_known[account]
@@ -173,7 +172,7 @@ def value_intervals(
 
 
 def is_contractual(history: PurchaseHistory, parameters: ValueParameters) -> NDArray[np.bool_]:
-    """Tell which accounts buy at intervals too regular for chance. Purchases by chance have a spread of about 1."""
+    """Find accounts that buy at intervals too regular for chance, which gives a relative spread of about 1."""
     with np.errstate(invalid="ignore", divide="ignore"):
         is_regular = history.gap_spread / history.gap_days <= parameters.most_spread
     return np.asarray((history.n_repeat >= parameters.least_gaps) & is_regular)

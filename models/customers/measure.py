@@ -1,4 +1,4 @@
-"""From a sales history to what each account is worth, and how well that was foretold."""
+"""From a sales history to each account's value, and how well that was predicted."""
 
 from dataclasses import asdict, replace
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import offsets_of
 from models.artifact.customers import NO_DAY, Customers
 from models.customers.buying import BuyingModel
 from models.customers.history import PurchaseHistory, purchase_history
@@ -24,7 +25,7 @@ DEFAULTS = ValueParameters()
 def learn_customers(
     interactions: Interactions, as_of: int, parameters: ValueParameters = DEFAULTS
 ) -> tuple[Customers, dict[str, Any]]:
-    """Estimate every account's worth as of a moment (epoch seconds); return it, and the models for the report."""
+    """Estimate every account's value as of a time (epoch seconds); return it, and the models for the report."""
     history = purchase_history(interactions, as_of)
     value = estimate_value(history, parameters)
     rfm = rfm_of(history)
@@ -51,16 +52,16 @@ def learn_customers(
 
 def _first_and_last(history: PurchaseHistory) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     bought = history.has_bought
-    ends = history.n_purchases.cumsum()
+    offsets = offsets_of(history.n_purchases)
     first = np.full(len(bought), NO_DAY, dtype=np.int32)
     last = first.copy()
-    first[bought] = history.day[(ends - history.n_purchases)[bought]]
-    last[bought] = history.day[ends[bought] - 1]
+    first[bought] = history.day[offsets[:-1][bought]]
+    last[bought] = history.day[offsets[1:][bought] - 1]
     return first, last
 
 
 def describe(history: PurchaseHistory, value: AccountValue, parameters: ValueParameters) -> dict[str, Any]:
-    """What the report says of the models. Time is in days, money in minor units."""
+    """Describe the models for the report. Time is in days, money in minor units."""
     return {
         "accounts": int(history.has_bought.sum()),
         "repeat_accounts": int((history.n_repeat > 0).sum()),
@@ -73,7 +74,7 @@ def describe(history: PurchaseHistory, value: AccountValue, parameters: ValuePar
 
 
 def describe_model(model: BuyingModel | SpendingModel, names: tuple[str, ...]) -> dict[str, Any]:
-    """Parameters with their standard errors (null where the likelihood does not tell them)."""
+    """Parameters with their standard errors (null where the likelihood does not determine them)."""
     errors = model.standard_errors
     return {
         "n": model.n,
@@ -88,10 +89,10 @@ def describe_model(model: BuyingModel | SpendingModel, names: tuple[str, ...]) -
 def measure_customers(
     interactions: Interactions, split: Split, seed: int, parameters: ValueParameters = DEFAULTS
 ) -> dict[str, dict[str, Any]]:
-    """Foretell each account's purchases and spend in the held-out period from what came before, and compare.
+    """Predict each account's purchases and spend in the held-out period from the history before it, and compare.
 
     Returns target ("purchases", "spend_minor") -> model ("bg_nbd", and "past_rate": it goes on as before) -> metric,
-    over the accounts that bought before the period; nothing where there is no period, or nothing to foretell it from.
+    over the accounts that bought before the period; empty where there is no such period, or too little before it.
     """
     days = (split.as_of - split.holdout_start) / DAY_SECONDS
     if not split.is_by_time:

@@ -1,4 +1,4 @@
-"""Every segment measured as of one moment, and how accounts moved since the snapshot before."""
+"""Place accounts in segments, measure every segment, and count moves since the snapshot before."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import find_sorted
 from models.artifact import Activity, Artifact, Customers, IdIndex, Segments
 from models.artifact.customers import NOT_SEGMENTED
 from models.artifact.measures import Measured, measure_segments
@@ -17,7 +18,7 @@ from models.customers.clusters import Clusters
 
 MAX_SNAPSHOTS = 400
 LEARNED_ANEW = ("cluster",)
-"""Its segments mean something else in each training, so that nobody moves between them or stays."""
+"""Its segments are new in each training, so that no account moves between them or stays."""
 KEPT_OF_A_SNAPSHOT = (
     "size", "share_of_accounts", "revenue_minor", "margin_minor", "orders", "average_order_value_minor", "retention",
     "churn_risk", "value_ahead", "share_of_revenue",
@@ -31,19 +32,21 @@ def learn_segments(
     account_ids: IdIndex,
     before: Artifact | None,
 ) -> Segments:
-    """Place every account, measure every segment, and go on with the history that the artifact in use has kept.
+    """Place every account, measure every segment, and continue the history kept by the artifact in use.
 
     before: the artifact in use.
     """
     families = built_in_families(clusters.names)
     codes = np.column_stack(_codes(facts.customers, is_strategic, clusters.code)).astype(np.int16)
     sizes = [len(family.names) for family in families]
-    measured = [of for column, size in enumerate(sizes) for of in measure_segments(facts, codes[:, column], size)]
+    measured = [
+        measures for column, size in enumerate(sizes) for measures in measure_segments(facts, codes[:, column], size)
+    ]
     ids = [segment_id for family in families for segment_id in family.segment_ids]
     described = [_describe_family(family, clusters) for family in families]
-    book = {"as_of_day": facts.as_of_day, "families": described, "segments": dict(zip(ids, measured, strict=True))}
+    report = {"as_of_day": facts.as_of_day, "families": described, "segments": dict(zip(ids, measured, strict=True))}
     earlier = _earlier(account_ids, before, facts.as_of_day)
-    book |= _history(facts.as_of_day, families, codes, earlier)
+    report |= _history(facts.as_of_day, families, codes, earlier)
     first_day = int(facts.activity.day.min()) if len(facts.activity.day) else facts.as_of_day - 1
     starts = {interval: interval_starts(first_day, facts.as_of_day, interval) for interval in INTERVALS}
     series = _series(facts.activity, codes, sizes, starts)
@@ -51,7 +54,7 @@ def learn_segments(
         codes=codes,
         since=_since(facts.as_of_day, families, codes, earlier),
         members=_members(codes, facts.customers),
-        book=np.frombuffer(json.dumps(book, sort_keys=True).encode(), dtype=np.uint8),
+        report=np.frombuffer(json.dumps(report, sort_keys=True).encode(), dtype=np.uint8),
         **{f"starts_{interval}": starts[interval] for interval in INTERVALS},  # type: ignore[arg-type]
         **{f"series_{interval}": series[interval] for interval in INTERVALS},  # type: ignore[arg-type]
     )
@@ -60,10 +63,10 @@ def learn_segments(
 def _series(
     activity: Activity, codes: NDArray[np.int16], sizes: Sequence[int], starts: Mapping[str, NDArray[np.int32]]
 ) -> dict[str, NDArray[np.int64]]:
-    """By interval, int64 (S, P, 5), see ``Segments``: the segments of all families, each family of so many."""
+    """By interval, int64 (S, P, 5), see ``Segments``. sizes: the number of segments of each family."""
     calendar = Calendar(activity, starts)
-    counted = [calendar.count(codes[:, column], n) for column, n in enumerate(sizes)]
-    return {interval: np.concatenate([of[interval] for of in counted]) for interval in starts}
+    counts = [calendar.count(codes[:, column], n) for column, n in enumerate(sizes)]
+    return {interval: np.concatenate([family[interval] for family in counts]) for interval in starts}
 
 
 def _codes(
@@ -93,7 +96,7 @@ def _describe_family(family: Family, clusters: Clusters) -> dict[str, Any]:
     if family.id in ("all", "strategic"):
         names = ("All accounts" if family.id == "all" else "Strategic accounts",)
     segments: list[dict[str, Any]] = [
-        {"id": of, "name": name} for of, name in zip(family.segment_ids, names, strict=True)
+        {"id": segment_id, "name": name} for segment_id, name in zip(family.segment_ids, names, strict=True)
     ]
     if family.id == "cluster":
         for segment, traits in zip(segments, clusters.traits, strict=True):
@@ -103,22 +106,21 @@ def _describe_family(family: Family, clusters: Clusters) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Earlier:
-    """The snapshot before, and where it has each of today's accounts. was: bool (A,). place: int64 (A,), its rows."""
+    """The snapshot before, and its rows of today's accounts.
+
+    report: of its segments. is_known: bool (A,), whether it has the account. rows: int64 (A,), undefined otherwise.
+    """
 
     segments: Segments
-    book: dict[str, Any]
-    was: NDArray[np.bool_]
-    place: NDArray[np.int64]
+    report: dict[str, Any]
+    is_known: NDArray[np.bool_]
+    rows: NDArray[np.int64]
 
     def codes_of(self, family_id: str) -> NDArray[np.int16]:
-        """Int16 (A,): where today's accounts were within a family then, NOT_SEGMENTED for those that were not there."""
-        codes = np.full(len(self.was), NOT_SEGMENTED, dtype=np.int16)
-        codes[self.was] = self.segments.codes[self.place[self.was], self.column(family_id)]
+        """Int16 (A,): the segments of today's accounts within a family then, NOT_SEGMENTED for unknown ones."""
+        codes = np.full(len(self.is_known), NOT_SEGMENTED, dtype=np.int16)
+        codes[self.is_known] = self.segments.codes_in(family_id, self.rows[self.is_known])
         return codes
-
-    def column(self, family_id: str) -> int:
-        """Where a family stands."""
-        return [family["id"] for family in self.book["families"]].index(family_id)
 
 
 def _earlier(now: IdIndex, before: Artifact | None, as_of_day: int) -> Earlier | None:
@@ -126,13 +128,12 @@ def _earlier(now: IdIndex, before: Artifact | None, as_of_day: int) -> Earlier |
 
     Hashes of 64 bits stand for the identifiers: two accounts of a million share one once in ten million artifacts.
     """
-    book = read_segment_report(before.content.segments) if before else {}
-    if before is None or book.get("as_of_day", as_of_day + 1) > as_of_day:
+    report = read_segment_report(before.content.segments) if before else {}
+    if before is None or report.get("as_of_day", as_of_day + 1) > as_of_day:
         return None
     hashes = before.content.account_ids.hashes
-    place = np.minimum(hashes.searchsorted(now.hashes), max(len(hashes) - 1, 0)).astype(np.int64)
-    was = hashes[place] == now.hashes if len(hashes) else np.zeros(len(now), dtype=np.bool_)
-    return Earlier(before.content.segments, book, was, place)
+    rows = find_sorted(hashes, now.hashes)
+    return Earlier(before.content.segments, report, rows >= 0, rows)
 
 
 def _history(
@@ -140,41 +141,46 @@ def _history(
 ) -> dict[str, Any]:
     """The snapshots before this one, and how accounts moved since the last of an earlier day.
 
-    A second training as of the same day takes the place of the first: it says the same of the time before.
+    A second training as of the same day replaces the first, and keeps the history before it.
     """
     if earlier is None:
         return {"snapshots": [], "moves": None}
-    book = earlier.book
-    if book["as_of_day"] == as_of_day:
-        return {"snapshots": book["snapshots"], "moves": book["moves"]}
+    report = earlier.report
+    if report["as_of_day"] == as_of_day:
+        return {"snapshots": report["snapshots"], "moves": report["moves"]}
     snapshot = {
-        "as_of_day": book["as_of_day"],
-        "segments": {of: {name: one[name] for name in KEPT_OF_A_SNAPSHOT} for of, one in book["segments"].items()},
+        "as_of_day": report["as_of_day"],
+        "segments": {
+            segment_id: {name: measures[name] for name in KEPT_OF_A_SNAPSHOT}
+            for segment_id, measures in report["segments"].items()
+        },
     }
     moves = {
         family.id: _moves(family, codes[:, column], earlier.codes_of(family.id))
         for column, family in enumerate(families)
         if family.id not in LEARNED_ANEW
     }
-    since = {"since_day": book["as_of_day"], "families": moves}
-    return {"snapshots": [*book["snapshots"], snapshot][-MAX_SNAPSHOTS:], "moves": since}
+    since = {"since_day": report["as_of_day"], "families": moves}
+    return {"snapshots": [*report["snapshots"], snapshot][-MAX_SNAPSHOTS:], "moves": since}
 
 
 def _since(
     as_of_day: int, families: Sequence[Family], codes: NDArray[np.int16], earlier: Earlier | None
 ) -> NDArray[np.int32]:
-    """Int32 (A, F): an account that is where it was has been there since then."""
+    """Int32 (A, F): the first day of the run of snapshots that have the account in its segment."""
     since = np.full(codes.shape, as_of_day, dtype=np.int32)
-    for column, family in enumerate(families if earlier else ()):
-        assert earlier is not None  # noqa: S101 - or there would be no families
-        stayed = earlier.was & (earlier.codes_of(family.id) == codes[:, column])
-        if family.id not in LEARNED_ANEW:
-            since[stayed, column] = earlier.segments.since[earlier.place[stayed], earlier.column(family.id)]
+    if earlier is None:
+        return since
+    for column, family in enumerate(families):
+        column_then = earlier.segments.column_of(family.id)
+        if column_then is not None and family.id not in LEARNED_ANEW:
+            has_stayed = earlier.is_known & (earlier.codes_of(family.id) == codes[:, column])
+            since[has_stayed, column] = earlier.segments.since[earlier.rows[has_stayed], column_then]
     return since
 
 
 def _moves(family: Family, codes: NDArray[np.int16], earlier: NDArray[np.int16]) -> list[dict[str, Any]]:
-    """Count accounts by where they were and where they are; null is outside, as a new account was."""
+    """Count accounts by their segment before and now; null is outside of all, as for a new account."""
     n = len(family.names) + 1
     counts = np.bincount((earlier.astype(np.int64) + 1) * n + codes + 1, minlength=n * n).reshape(n, n)
     ids = [None, *family.segment_ids]

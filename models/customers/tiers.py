@@ -1,4 +1,4 @@
-"""Segments by one figure: how much of the whole an account makes, and whether it buys more or less often of late."""
+"""Segments by one figure: an account's share of the whole, and whether it recently buys more or less often."""
 
 from typing import Final
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binom
 
+from models.arrays import run_starts
 from models.artifact.customers import NOT_SEGMENTED, TRENDS
 from models.customers.history import PurchaseHistory
 
@@ -44,8 +45,7 @@ def trends_of(history: PurchaseHistory, as_of_day: float) -> NDArray[np.int8]:
     """
     n = len(history.n_purchases)
     since = as_of_day - history.day
-    is_repeat = np.zeros(len(since), dtype=np.bool_)
-    is_repeat[1:] = history.account[1:] == history.account[:-1]
+    is_repeat = ~run_starts(history.account)
     is_recent = is_repeat & (since < RECENT_DAYS)
     is_before = is_repeat & (since >= RECENT_DAYS) & (since < RECENT_DAYS + BEFORE_DAYS)
     recent, before = (np.bincount(history.account[mask], minlength=n) for mask in (is_recent, is_before))

@@ -1,4 +1,4 @@
-"""Every segment by every line and every category, counted once at training."""
+"""Count every segment by every line and every category, once at training."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -6,15 +6,16 @@ from dataclasses import fields
 import numpy as np
 
 from models.artifact import CellTotals, GroupDemand, Segments
+from models.artifact.dimensions import GROUPS
 from models.artifact.segments import read_segment_report
 from models.artifact.whitespace import count_cells
 
 
-def count_all_cells(room: GroupDemand, segments: Segments) -> CellTotals:
+def count_all_cells(demand: GroupDemand, segments: Segments) -> CellTotals:
     """Count the cells of every segment, family by family, as ``segments`` numbers them."""
     sizes = [len(family["segments"]) for family in read_segment_report(segments).get("families", ())]
-    found = [count_cells(room, segments.codes[:, column], size) for column, size in enumerate(sizes)]
-    return stack(found) if found else CellTotals.none(0, len(room.groups))
+    parts = [count_cells(demand, segments.codes[:, column], size) for column, size in enumerate(sizes)]
+    return stack(parts) if parts else CellTotals.empty({GROUPS: len(demand.groups)})
 
 
 def stack(parts: Sequence[CellTotals]) -> CellTotals:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from models.artifact import NO_NUMBER, IdIndex, Products, TextColumn, in_hash_order
 from models.data.accounts import AccountFacts, account_facts
+from models.data.fingerprint import fingerprint_of
 from models.data.interactions import GUEST, Interactions
 
 PRODUCT_TEXTS = ("name", "line", "category", "family", "currency")
@@ -63,7 +63,8 @@ def build_history(lines: pa.Table, products: pa.Table | None, accounts: pa.Table
         order_count=len(orders),
     )
     facts = _product_facts(product_ids, products)
-    return History(interactions, facts, account_facts(account_ids, accounts), _fingerprint(interactions, facts))
+    known = account_facts(account_ids, accounts)
+    return History(interactions, facts, known, fingerprint_of(interactions, facts, known))
 
 
 def _flat(column: Any) -> Any:
@@ -108,14 +109,3 @@ def _product_facts(product_ids: list[str], products: pa.Table | None) -> Product
         margins_minor=numbers("margin_minor"),
         is_active=np.array(facts("is_active", True), dtype=np.bool_),
     )
-
-
-def _fingerprint(interactions: Interactions, products: Products) -> str:
-    digest = sha256()
-    for name in ("account", "product", "order", "time", "quantity", "amount_minor"):
-        digest.update(np.ascontiguousarray(getattr(interactions, name)).tobytes())
-    for texts in (interactions.account_ids, interactions.product_ids, products.names, products.families):
-        digest.update("\0".join(texts).encode())
-    for array in (products.tiers, products.prices_minor, products.margins_minor, products.is_active):
-        digest.update(array.tobytes())
-    return digest.hexdigest()

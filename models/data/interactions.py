@@ -59,18 +59,6 @@ class Interactions:
         return replace(self, **{name: getattr(self, name)[mask] for name in columns})
 
 
-def distinct_keys(keys: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return each key once, ascending.
-
-    Not by ``numpy.unique``: without positions or counts it hashes integers since version 2.3, and then takes more than
-    a hundred times as long as a sort where millions are distinct.
-    """
-    ordered = np.sort(keys)
-    is_first = np.ones(len(ordered), dtype=np.bool_)
-    is_first[1:] = ordered[1:] != ordered[:-1]
-    return ordered[is_first]
-
-
 def owned_matrix(interactions: Interactions) -> csr_matrix:
     """Return float32 (n_accounts, n_products): net quantities that are positive.
 

@@ -36,9 +36,9 @@ class Split:
         """The windows in words, for a report."""
         return {
             "is_by_time": self.is_by_time,
-            "validation_start": as_text(self.validation_start),
-            "holdout_start": as_text(self.holdout_start),
-            "as_of": as_text(self.as_of),
+            "validation_start": format_time(self.validation_start),
+            "holdout_start": format_time(self.holdout_start),
+            "as_of": format_time(self.as_of),
         }
 
 
@@ -98,11 +98,11 @@ def _split_at_random(interactions: Interactions, as_of: int, seed: int) -> Split
     )
 
 
-def as_moment(text: str) -> int:
+def parse_time(text: str) -> int:
     """Epoch seconds of an RFC 3339 time."""
     return int(datetime.fromisoformat(text).timestamp())
 
 
-def as_text(moment: int) -> str:
+def format_time(seconds: int) -> str:
     """Epoch seconds as RFC 3339 UTC."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

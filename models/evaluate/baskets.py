@@ -6,9 +6,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import first_of_each, numbers_of_ranges, offsets_of
 from models.data.interactions import Interactions
 from models.evaluate.intervals import Estimate, estimate_mean
-from models.ranking.weights import distinct
 
 
 class BasketScorer(Protocol):
@@ -36,14 +36,14 @@ def hide_products(window: Interactions, is_known: NDArray[np.bool_], limit: int,
     is_known: bool (n_products,), products that the neighbours have learnt from.
     """
     lines = np.flatnonzero((window.quantity > 0) & is_known[window.product])
-    lines = lines[distinct(window.order[lines], window.product[lines])]
-    orders, sizes = np.unique(window.order[lines], return_counts=True)
+    lines = lines[first_of_each(window.order[lines], window.product[lines])]
+    _, sizes = np.unique(window.order[lines], return_counts=True)
     rng = np.random.default_rng(seed)
-    begins = np.cumsum(sizes) - sizes
+    offsets = offsets_of(sizes)
     large = np.flatnonzero(sizes >= 2)
     chosen = np.sort(rng.permutation(large)[:limit])
-    picks = begins[chosen] + (rng.random(len(chosen)) * sizes[chosen]).astype(np.int64)
-    is_rest = np.isin(np.repeat(np.arange(len(orders)), sizes), chosen)
+    picks = offsets[chosen] + (rng.random(len(chosen)) * sizes[chosen]).astype(np.int64)
+    is_rest = np.isin(numbers_of_ranges(offsets), chosen)
     is_rest[picks] = False
     products = window.product[lines]
     return HiddenProducts(products[is_rest], np.cumsum(sizes[chosen] - 1), products[picks])

@@ -1,4 +1,4 @@
-"""How good probabilities are: their order, their level, and both with intervals over accounts."""
+"""Metrics of probabilities: of their order and of their level, with intervals over accounts."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import run_starts
 from models.artifact.measures import share_with_interval
 from models.evaluate.intervals import LEVEL, Estimate
 
@@ -23,10 +24,10 @@ Weights = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Predictions:
-    """n probabilities, or other scores, and what became of them.
+    """n probabilities, or other scores, with their outcomes.
 
-    p: float64 (n,). is_true: bool (n,). account: int64 (n,), whose example each is: those of one account are drawn
-    together when intervals are estimated, since they are alike.
+    p: float64 (n,). is_true: bool (n,). account: int64 (n,): examples of one account are drawn together when intervals
+    are estimated, since they are alike.
     """
 
     p: NDArray[np.float64]
@@ -35,7 +36,7 @@ class Predictions:
 
     @cached_property
     def accounts(self) -> int:
-        """How many accounts there could be."""
+        """One more than the highest account number."""
         return int(self.account.max(initial=-1)) + 1
 
     @cached_property
@@ -44,10 +45,10 @@ class Predictions:
 
     @cached_property
     def _in_order(self) -> tuple[NDArray[np.int64], NDArray[np.intp], NDArray[np.intp]]:
-        """Whose each example is, the most likely first; the places of the true ones; and where each tie ends."""
+        """Accounts of the examples, the most likely first; the places of the true ones; and where each tie ends."""
         order = self._descending
         ordered = self.p[order]
-        ends = np.flatnonzero(np.concatenate([ordered[1:] != ordered[:-1], [True]]))
+        ends = np.flatnonzero(run_starts(ordered[::-1])[::-1])
         return self.account[order], np.flatnonzero(self.is_true[order]), ends
 
     def order(self, weights: Weights) -> tuple[float, float]:
@@ -83,7 +84,7 @@ class Predictions:
         return sums
 
     def binned(self, weights: Weights) -> dict[str, float]:
-        """The metrics that take probabilities at their word. weights: (accounts,)."""
+        """Metrics of the level of probabilities. weights: (accounts,)."""
         total = weights @ self._sums
         n, expected, observed = total[: 3 * BINS].reshape(3, BINS)
         base = observed.sum() / n.sum()
@@ -110,54 +111,54 @@ class Predictions:
         ]
 
 
-def measure(foretold: Predictions, seed: int) -> dict[str, Estimate]:
+def measure(predictions: Predictions, seed: int) -> dict[str, Estimate]:
     """Measure probabilities: METRICS, each with the 95 % interval over resampled accounts and the number of examples.
 
     Calibration error is the mean over examples of |expected - observed| in ten bins of as many examples each (Naeini,
-    Cooper and Hauskrecht, AAAI 2015, there of equal width). Brier (1950) stands beside that of the base rate. Nothing
+    Cooper and Hauskrecht, AAAI 2015, there of equal width). Brier (1950) stands beside that of the base rate. Empty
     where there are no examples, or only true or only false ones.
     """
-    if not foretold.is_true.any() or foretold.is_true.all():
+    if not predictions.is_true.any() or predictions.is_true.all():
         return {}
 
     def all_of(weights: Weights) -> list[float]:
-        auc, precision = foretold.order(weights)
-        found = {"auc": auc, "average_precision": precision} | foretold.binned(weights)
-        return [found[name] for name in METRICS]
+        auc, precision = predictions.order(weights)
+        metrics = {"auc": auc, "average_precision": precision} | predictions.binned(weights)
+        return [metrics[name] for name in METRICS]
 
-    return dict(zip(METRICS, _estimate(all_of, foretold, seed), strict=True))
+    return dict(zip(METRICS, _estimate(all_of, predictions, seed), strict=True))
 
 
-def compare_precision(foretold: Mapping[str, Predictions], best: str, seed: int) -> dict[str, Estimate]:
+def compare_precision(predictions: Mapping[str, Predictions], best: str, seed: int) -> dict[str, Estimate]:
     """Estimate how much one model's average precision is above each other's, on the same examples."""
-    others = [name for name in foretold if name != best]
+    others = [name for name in predictions if name != best]
 
     def differences(weights: Weights) -> list[float]:
-        _, own = foretold[best].order(weights)
-        return [own - foretold[name].order(weights)[1] for name in others]
+        _, own = predictions[best].order(weights)
+        return [own - predictions[name].order(weights)[1] for name in others]
 
-    return dict(zip(others, _estimate(differences, foretold[best], seed), strict=True))
+    return dict(zip(others, _estimate(differences, predictions[best], seed), strict=True))
 
 
-def _estimate(statistic: Callable[[Weights], list[float]], foretold: Predictions, seed: int) -> list[Estimate]:
+def _estimate(statistic: Callable[[Weights], list[float]], predictions: Predictions, seed: int) -> list[Estimate]:
     rng = np.random.default_rng(seed)
-    present = np.unique(foretold.account)
+    present = np.unique(predictions.account)
     drawn = []
     for _ in range(RESAMPLES):
-        weights = np.zeros(foretold.accounts)
+        weights = np.zeros(predictions.accounts)
         weights[present] = np.bincount(rng.integers(0, len(present), len(present)), minlength=len(present))
         with np.errstate(invalid="ignore", divide="ignore"):
             drawn.append(statistic(weights))
     low, high = np.nanquantile(np.array(drawn), [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    point = statistic(np.ones(foretold.accounts))
-    n = len(foretold.p)
+    point = statistic(np.ones(predictions.accounts))
+    n = len(predictions.p)
     return [Estimate(value, float(a), float(b), n) for value, a, b in zip(point, low, high, strict=True)]
 
 
-def describe_examples(foretold: Predictions) -> dict[str, Any]:
-    """How many examples there are, of how many accounts, and what share came true."""
+def describe_examples(predictions: Predictions) -> dict[str, Any]:
+    """Count examples and accounts, and the share of examples that came true."""
     return {
-        "examples": len(foretold.p),
-        "accounts": len(np.unique(foretold.account)),
-        "base_rate": round(float(foretold.is_true.mean()), 6) if len(foretold.p) else None,
+        "examples": len(predictions.p),
+        "accounts": len(np.unique(predictions.account)),
+        "base_rate": round(float(predictions.is_true.mean()), 6) if len(predictions.p) else None,
     }

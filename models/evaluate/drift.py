@@ -1,4 +1,4 @@
-"""Whether probabilities still hold: of outcomes as they arrive, and of the scores alone where none has arrived yet."""
+"""Drift: whether probabilities still hold, by outcomes as they arrive, or by scores alone before any has arrived."""
 
 from dataclasses import dataclass
 
@@ -7,20 +7,20 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 RATIOS = (1 / 2, 2 / 3, 3 / 2, 2.0)
-"""What the odds may have been multiplied by, to be noticed soonest; what lies between them and 1 is noticed later."""
+"""Multiples of the odds that are detected soonest; multiples between them and 1 are detected later."""
 FALSE_ALARM_RATE = 0.05
 STABILITY_BINS = 10
 MIN_SHARE = 1e-4
-"""What an empty bin is taken to hold, lest its logarithm be infinite."""
+"""The share of an empty bin, which keeps its logarithm finite."""
 
 
 @dataclass(frozen=True)
 class LevelWatch:
-    """What watching the level told.
+    """The result of ``watch_level``.
 
-    noticed_after: how many outcomes had arrived when drift was noticed; None while there is none to tell.
-    since:         the outcome from which on the odds seem to have changed, counted from 0.
-    ratio:         which of RATIOS explains the outcomes since then best: above 1, more comes true than was foretold.
+    noticed_after: the number of outcomes when drift was detected; None if it was not.
+    since:         the outcome at which the odds most likely changed, counted from 0.
+    ratio:         the one of RATIOS that explains the outcomes since then best; above 1, more come true than predicted.
     evidence:      float64 (n,), the logarithm of the statistic after each outcome.
     limit:         what the evidence is compared with.
     """
@@ -38,14 +38,14 @@ def watch_level(
     horizon: int,
     false_alarm_rate: float = FALSE_ALARM_RATE,
 ) -> LevelWatch:
-    """Watch outcomes in the order they arrive, and tell when no longer as many come true as was foretold.
+    """Detect, from outcomes in the order they arrive, when no longer as many come true as predicted.
 
     p: float64 (n,), strictly between 0 and 1. is_true: bool (n,).
     As long as probabilities hold, the chance of any alarm among the first ``horizon`` outcomes is at most
     ``false_alarm_rate``, whatever the probabilities are and however often one looks; usually much less.
 
-    Each outcome's likelihood with the odds multiplied by a ratio, over that as foretold, is multiplied up from every
-    possible moment of change and summed: the Shiryaev-Roberts statistic, the mean over RATIOS. Its expectation after
+    Each outcome's likelihood with the odds multiplied by a ratio, over that as predicted, is multiplied up from every
+    possible time of change and summed: the Shiryaev-Roberts statistic, the mean over RATIOS. Its expectation after
     n outcomes is n where nothing drifts, and it is a submartingale, so Doob's inequality bounds the chance that it ever
     reaches horizon / false_alarm_rate. The likelihood ratios are those of the risk-adjusted CUSUM.
     Sources: Pollak (Annals of Statistics 1985); Steiner, Cook, Farewell and Treasure (Biostatistics 2000); Shin, Ramdas
@@ -66,7 +66,7 @@ def watch_level(
 def level_z(p: NDArray[np.float64], is_true: NDArray[np.bool_]) -> float:
     """Calibration in the large of one window: observed less expected, in standard errors; about N(0, 1) where p holds.
 
-    For one look at a window that was fixed beforehand; who looks again and again needs ``watch_level``.
+    For a single test of a window that was fixed beforehand; repeated tests need ``watch_level``.
     Source: Cox (Biometrika 1958), his test of the intercept, as the score test.
     """
     return float((is_true - p).sum() / np.sqrt((p * (1 - p)).sum()))
@@ -75,10 +75,10 @@ def level_z(p: NDArray[np.float64], is_true: NDArray[np.bool_]) -> float:
 def stability_index(
     reference: NDArray[np.float64], current: NDArray[np.float64], n_bins: int = STABILITY_BINS
 ) -> float:
-    """Population stability index of scores between two windows: needs no outcome, so it tells the same day.
+    """Population stability index of scores between two windows: needs no outcomes.
 
     reference: (n,), whose quantiles make the bins. current: (m,). By convention below .1 is stable and above .25 is
-    not (Siddiqi 2006). A stable index does not say that probabilities hold, only that it is the same people.
+    not (Siddiqi 2006). A stable index does not show that probabilities hold, only that the population is the same.
     It is Jeffreys' divergence between the binned distributions, the sum of (a - b) * ln(a / b).
     """
     cuts = np.unique(np.quantile(reference, np.arange(1, n_bins) / n_bins))
@@ -95,7 +95,7 @@ def stability_limit(n: int, m: int, n_bins: int = STABILITY_BINS, false_alarm_ra
 
 
 def _log_likelihood_ratios(p: NDArray[np.float64], is_true: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Float64 (ratios, n): ln of each outcome's likelihood with the odds multiplied, over that as foretold."""
+    """Float64 (ratios, n): ln of each outcome's likelihood with the odds multiplied, over that as predicted."""
     ratios = np.array(RATIOS)[:, None]
     return np.asarray(is_true * np.log(ratios) - np.log1p((ratios - 1) * p))
 

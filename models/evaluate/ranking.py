@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from models.arrays import numbers_of_ranges
 from models.data.interactions import Interactions, owned_matrix
 from models.ranking.scorer import Scorer
 from models.ranking.top import in_batches, top_products
@@ -134,12 +135,12 @@ def measure_window(
 def _without(scores: NDArray[np.float32], excluded: csr_matrix | None, rows: NDArray[np.int32]) -> NDArray[np.float32]:
     if excluded is not None:
         batch = excluded[rows]
-        scores[np.repeat(np.arange(len(rows)), np.diff(batch.indptr)), batch.indices] = -np.inf
+        scores[numbers_of_ranges(batch.indptr), batch.indices] = -np.inf
     return scores
 
 
 def _is_relevant(products: NDArray[np.int32], relevant: csr_matrix) -> NDArray[np.bool_]:
     n_products = relevant.shape[1]
     line = np.arange(len(products), dtype=np.int64)[:, None]
-    wanted = np.repeat(line[:, 0], np.diff(relevant.indptr)) * n_products + relevant.indices
+    wanted = numbers_of_ranges(relevant.indptr) * n_products + relevant.indices
     return np.isin(line * n_products + products, wanted) & (products >= 0)

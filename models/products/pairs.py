@@ -3,16 +3,15 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 from os import cpu_count
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from models.arrays import first_of_each, offsets_of, slices_of_equal_work
 from models.data.interactions import Interactions
 from models.products.measures import Counts
-from models.ranking.weights import distinct
 
 STEPS_PER_CHUNK = 20_000_000
 MAX_WORKERS = 4
@@ -56,7 +55,7 @@ class Pairs:
 def baskets_of(interactions: Interactions) -> Baskets:
     """Lay out what was bought; returns are left out."""
     bought = np.flatnonzero(interactions.quantity > 0)
-    lines = bought[distinct(interactions.order[bought], interactions.product[bought])]
+    lines = bought[first_of_each(interactions.order[bought], interactions.product[bought])]
     orders, basket = np.unique(interactions.order[lines], return_inverse=True)
     shape = (len(orders), interactions.n_products)
     holds = csr_matrix((np.ones(len(lines), dtype=np.int64), (basket, interactions.product[lines])), shape=shape)
@@ -108,7 +107,5 @@ def _pairs_of(
 def _chunks(owners: csr_matrix, holds: csr_matrix) -> Iterator[slice]:
     """Runs of product rows with about equally many steps to make."""
     sizes = np.diff(holds.indptr)
-    steps = np.concatenate(([0], np.cumsum(sizes[owners.indices])))
-    chunk = steps[owners.indptr[1:]] // STEPS_PER_CHUNK
-    bounds = [0, *(np.flatnonzero(np.diff(chunk)) + 1).tolist(), len(chunk)]
-    return (slice(begin, end) for begin, end in pairwise(bounds))
+    steps = offsets_of(sizes[owners.indices])
+    return slices_of_equal_work(steps[owners.indptr[1:]], STEPS_PER_CHUNK)

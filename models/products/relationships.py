@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from models.arrays import concatenate_ranges, offsets_of_sorted, places_in_runs, run_starts
 from models.artifact import NO_NUMBER, Products, Relationships
 from models.artifact.relationships import ACCESSORY, BASKETS, CATEGORY_BASIS, CROSS_SELL
 from models.data.interactions import Interactions
@@ -125,11 +126,10 @@ def inherit(
     found = find_cross_sells(pairs, np.full(n_categories, np.nan), parameters)
     found = _strongest(found.take(best[found.target] >= 0), np.ones(n_categories, np.bool_), parameters.inherited)
     heirs = np.flatnonzero(lacks & (category >= 0))
-    starts = np.searchsorted(found.source, np.arange(n_categories + 1))
-    sizes = np.diff(starts)[category[heirs]]
-    within = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    rows = found.take(np.repeat(starts[category[heirs]], sizes) + within)
-    rows.source[:] = np.repeat(heirs, sizes)
+    starts = offsets_of_sorted(found.source, n_categories)
+    numbers, places = concatenate_ranges(starts[category[heirs]], np.diff(starts)[category[heirs]])
+    rows = found.take(places)
+    rows.source[:] = heirs[numbers]
     rows.target[:] = best[rows.target]
     rows.basis[:] = CATEGORY_BASIS
     return rows
@@ -155,14 +155,11 @@ def _strongest(rows: Rows, is_kept: NDArray[np.bool_], most: int) -> Rows:
     """Keep the strongest of each source and relation that lead to what is kept, sorted; ties by target."""
     rows = rows.take(is_kept[rows.target])
     rows = rows.take(np.lexsort((rows.target, -rows.strength, rows.relation, rows.source)))
-    begins = np.ones(len(rows), dtype=np.bool_)
-    begins[1:] = (rows.source[1:] != rows.source[:-1]) | (rows.relation[1:] != rows.relation[:-1])
-    at = np.arange(len(rows))
-    return rows.take(at - np.maximum.accumulate(np.where(begins, at, 0)) < most)
+    return rows.take(places_in_runs(run_starts(rows.source, rows.relation)) < most)
 
 
 def _lay_out(rows: Rows, purchases: FirstPurchases, prices: NDArray[np.float64]) -> Relationships:
-    """Work out what is told of each relationship."""
+    """Compute the measures of each relationship."""
     counts = rows.counts()
     n_products = len(prices)
     days = np.full((len(rows), 3), np.nan, dtype=np.float32)
@@ -179,7 +176,7 @@ def _lay_out(rows: Rows, purchases: FirstPurchases, prices: NDArray[np.float64])
         return values
 
     return Relationships(
-        starts=np.searchsorted(rows.source, np.arange(n_products + 1)).astype(np.int64),
+        starts=offsets_of_sorted(rows.source, n_products),
         target=rows.target,
         relation=rows.relation,
         basis=rows.basis,

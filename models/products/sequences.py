@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import concatenate_ranges, numbers_of_ranges, slices_of_equal_work
 from models.artifact.relationships import CROSS_SELL, SEQUENCE
 from models.products.measures import Counts, added_confidence, attraction_p, discovered
 from models.products.parameters import RelationshipParameters
@@ -50,20 +51,18 @@ def _followers(purchases: FirstPurchases, days: int, least: int) -> Iterator[NDA
     n_products = len(purchases.starts) - 1
     n_bought = np.diff(purchases.starts)
     common = np.flatnonzero(np.repeat(n_bought, n_bought) >= least)
-    product = np.repeat(np.arange(n_products), n_bought)[common]
+    product = numbers_of_ranges(purchases.starts)[common]
     account, day = purchases.account[common].astype(np.int64), purchases.day[common].astype(np.int64)
     # One axis for all accounts, on which those of different accounts are too far apart.
     day = day - day.min(initial=0)
-    moment = account * (int(day.max(initial=0)) + days + 2) + day
-    order = np.argsort(moment, kind="stable")
-    ordered, follower = moment[order], product[order]
-    begin = np.searchsorted(ordered, moment, side="right")
-    sizes = np.searchsorted(ordered, moment + days, side="right") - begin
+    position = account * (int(day.max(initial=0)) + days + 2) + day
+    order = np.argsort(position, kind="stable")
+    ordered, follower = position[order], product[order]
+    begin = np.searchsorted(ordered, position, side="right")
+    sizes = np.searchsorted(ordered, position + days, side="right") - begin
     ends = np.cumsum(sizes)
     # Purchases stand product by product: a product's are not torn apart, so that its pairs are counted once.
-    chunk = (ends[np.searchsorted(product, product, side="right") - 1] if len(ends) else ends) // PAIRS_AT_ONCE
-    for rows in np.split(np.arange(len(sizes)), np.flatnonzero(np.diff(chunk)) + 1):
-        total = int(sizes[rows].sum())
-        first = np.repeat(rows, sizes[rows])
-        within = np.arange(total) - np.repeat(np.cumsum(sizes[rows]) - sizes[rows], sizes[rows])
-        yield product[first] * n_products + follower[begin[first] + within]
+    work = ends[np.searchsorted(product, product, side="right") - 1] if len(ends) else ends
+    for rows in slices_of_equal_work(work, PAIRS_AT_ONCE):
+        numbers, places = concatenate_ranges(begin[rows], sizes[rows])
+        yield product[rows][numbers] * n_products + follower[places]

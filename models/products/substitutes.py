@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.special import pdtr
 
+from models.arrays import find_sorted, first_of_each
 from models.artifact import Products
 from models.artifact.relationships import BASKETS, SUBSTITUTE
 from models.data.interactions import Interactions
@@ -13,7 +14,6 @@ from models.products.measures import Counts, attraction_p, discovered
 from models.products.pairs import Pairs
 from models.products.parameters import RelationshipParameters
 from models.products.rows import Rows, concatenate, make_rows
-from models.ranking.weights import distinct
 
 
 def find_substitutes(
@@ -67,7 +67,7 @@ def _no_counts() -> Counts:
 def _orders_per_account(interactions: Interactions) -> csr_matrix:
     """Return float64 (n_products, n_accounts): in how many orders each account bought each product."""
     lines = np.flatnonzero(interactions.is_known & (interactions.quantity > 0))
-    lines = lines[distinct(interactions.order[lines], interactions.product[lines])]
+    lines = lines[first_of_each(interactions.order[lines], interactions.product[lines])]
     entries = (np.ones(len(lines)), (interactions.product[lines], interactions.account[lines]))
     orders = csr_matrix(entries, shape=(interactions.n_products, interactions.n_accounts))
     orders.sum_duplicates()
@@ -87,8 +87,6 @@ def _together(pairs: Pairs, first: NDArray[np.int32], second: NDArray[np.int32])
     keys = pairs.first.astype(np.int64) * n_products + pairs.second
     order = np.argsort(keys, kind="stable")
     wanted = first.astype(np.int64) * n_products + second
-    at = np.minimum(np.searchsorted(keys[order], wanted), max(len(keys) - 1, 0))
-    if not len(keys):
-        return np.zeros(len(wanted))
-    found = order[at]
-    return np.where(keys[found] == wanted, pairs.together[found], 0).astype(np.float64)
+    places = find_sorted(keys[order], wanted)
+    together = np.append(pairs.together[order], 0)  # -1, of what is absent, is the last
+    return together[places].astype(np.float64)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import concatenate_ranges, find_sorted, numbers_of_ranges, offsets_of, offsets_of_sorted, run_starts
 from models.data.interactions import Interactions
 from models.ranking.weights import DAY_SECONDS
 
@@ -48,10 +49,8 @@ def first_purchases(interactions: Interactions) -> FirstPurchases:
     order = np.lexsort((time, account, product))
     account, product, time = account[order], product[order], time[order]
     day = (time // DAY_SECONDS).astype(np.int32)
-    is_first = np.ones(len(order), dtype=np.bool_)
-    is_first[1:] = (account[1:] != account[:-1]) | (product[1:] != product[:-1])
-    n_bought = np.bincount(product[is_first], minlength=interactions.n_products)
-    starts = np.concatenate(([0], np.cumsum(n_bought)))
+    is_first = run_starts(product, account)
+    starts = offsets_of_sorted(product[is_first], interactions.n_products)
     return FirstPurchases(starts, account[is_first], day[is_first], interactions.n_accounts)
 
 
@@ -72,8 +71,7 @@ def _moves(purchases: FirstPurchases, first: NDArray[np.int32], second: NDArray[
     is_turned = starts[first + 1] - starts[first] > starts[second + 1] - starts[second]
     rare, common = np.where(is_turned, second, first), np.where(is_turned, first, second)
     sizes = starts[rare + 1] - starts[rare]
-    pair = np.repeat(np.arange(len(rare)), sizes)
-    at = np.repeat(starts[rare] - (np.cumsum(sizes) - sizes), sizes) + np.arange(len(pair))
+    pair, at = concatenate_ranges(starts[rare], sizes)
     found = _find(purchases, common[pair], purchases.account[at])
     is_there = found >= 0
     pair, at, found = pair[is_there], at[is_there], found[is_there]
@@ -86,18 +84,16 @@ def _moves(purchases: FirstPurchases, first: NDArray[np.int32], second: NDArray[
 
 def _find(purchases: FirstPurchases, products: NDArray[np.int32], accounts: NDArray[np.int32]) -> NDArray[np.int64]:
     """Return where each account's first purchase of a product stands, -1 where there is none."""
-    keys = np.repeat(np.arange(len(purchases.starts) - 1), np.diff(purchases.starts)) * purchases.n_accounts
+    keys = numbers_of_ranges(purchases.starts) * purchases.n_accounts
     keys += purchases.account
     wanted = products.astype(np.int64) * purchases.n_accounts + accounts
-    at = np.searchsorted(keys, wanted)
-    is_there = (at < len(keys)) & (keys[np.minimum(at, len(keys) - 1)] == wanted) if len(keys) else at < 0
-    return np.where(is_there, at, -1)
+    return find_sorted(keys, wanted)
 
 
 def _quartiles(pair: NDArray[np.int64], days: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return the quartiles of each pair's days, by linear interpolation as ``numpy.quantile`` does."""
     days = days[np.lexsort((days, pair))].astype(np.float64)
-    starts = np.cumsum(counts) - counts
+    starts = offsets_of(counts)
     quartiles = np.full((len(counts), len(QUARTILES)), np.nan, dtype=np.float32)
     known = np.flatnonzero(counts)
     for column, share in enumerate(QUARTILES):

@@ -13,7 +13,7 @@ from models.artifact.calibrated import Calibrated
 INVERSE_REGULARIZATION = 0.1
 MAX_ITERATIONS = 500
 MIN_POSITIVES = 10
-"""With fewer examples of one kind there is nothing to fit: everybody gets the same share."""
+"""With fewer examples of one kind nothing is fitted: all get the same share."""
 
 
 def fit_classifier(
@@ -21,28 +21,28 @@ def fit_classifier(
 ) -> Calibrated:
     """Fit the logistic score; its shares are the model's own until ``calibrate`` has seen later examples.
 
-    features: (n, F), finite. is_true: (n,), what came true.
+    features: (n, F), finite. is_true: (n,), outcomes.
     Features are centred and scaled, so that one L2 penalty fits all. Raises ValueError where a feature is not finite.
     """
     if not np.isfinite(features).all():
         raise ValueError("features are finite")
-    at = _centre_and_scale(features)
+    scaling = _centre_and_scale(features)
     weights, bias = np.zeros(features.shape[1]), _log_odds(is_true)
     if min(is_true.sum(), (~is_true).sum()) >= MIN_POSITIVES:
         model = LogisticRegression(C=inverse_regularization, max_iter=MAX_ITERATIONS)
         with threadpool_limits(1):
-            model.fit((features - at["centre"]) / at["scale"], is_true)
+            model.fit((features - scaling["centre"]) / scaling["scale"], is_true)
         weights, bias = model.coef_[0].astype(np.float64), float(model.intercept_[0])
     grid = np.linspace(-12, 12, 241)
     shares = 1 / (1 + np.exp(-grid))
-    return Calibrated(**at, weights=weights, bias=np.array([bias]), scores=grid, shares=shares, level=np.ones(1))
+    return Calibrated(**scaling, weights=weights, bias=np.array([bias]), scores=grid, shares=shares, level=np.ones(1))
 
 
 def relative_to(model: Calibrated, features: NDArray[np.float32]) -> Calibrated:
-    """Take features by how far they are from the mean of these, in their spread.
+    """Standardise by the mean and spread of these features instead.
 
-    A history that grows moves the counts of all. Relative to the others of the same moment, an account has not moved.
-    Without any the model stays as it is.
+    As a history grows, all counts grow; relative to the others of the same snapshot, an account stays where it is.
+    Without any features the model stays as it is.
     """
     if not len(features):
         return model
@@ -81,13 +81,13 @@ def _open_ended(shares: NDArray[np.float64], size: NDArray[np.int64]) -> NDArray
 
 
 def calibrated_bins(scores: NDArray[np.float32], is_true: NDArray[np.bool_], n_bins: int = 20) -> Calibrated:
-    """Return a model of one feature: what share came true in each of ``n_bins`` ranges of a score, made monotone.
+    """Return a model of one feature: the share of true examples in each of ``n_bins`` ranges of a score, made monotone.
 
-    What to fall back to where a model's probabilities can't be trusted: few numbers, each over many examples. The score
-    is centred and scaled, so that ``relative_to`` takes it along as scores of all grow.
+    The fallback where a model's probabilities can't be trusted: few numbers, each over many examples. The score is
+    centred and scaled, so that ``relative_to`` adapts it as all scores grow.
     """
-    at, one = _centre_and_scale(scores[:, None]), np.ones(1)
-    scaled = (scores - at["centre"]) / at["scale"]
+    scaling, one = _centre_and_scale(scores[:, None]), np.ones(1)
+    scaled = (scores - scaling["centre"]) / scaling["scale"]
     cuts = np.unique(np.quantile(scaled, np.arange(1, n_bins) / n_bins))
     bins = np.searchsorted(cuts, scaled, side="right")
     n = np.bincount(bins, minlength=len(cuts) + 1)
@@ -96,7 +96,7 @@ def calibrated_bins(scores: NDArray[np.float32], is_true: NDArray[np.bool_], n_b
     kept = n > 0
     shares = IsotonicRegression().fit_transform(np.arange(kept.sum()), share[kept], sample_weight=n[kept])
     shares = np.asarray(shares, dtype=np.float64)
-    return Calibrated(**at, weights=one, bias=np.zeros(1), scores=middle[kept], shares=shares, level=one)
+    return Calibrated(**scaling, weights=one, bias=np.zeros(1), scores=middle[kept], shares=shares, level=one)
 
 
 def at_level(model: Calibrated, ratio: float) -> Calibrated:

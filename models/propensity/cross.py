@@ -1,4 +1,4 @@
-"""Where examples are few, fit on every one and still calibrate on examples that the fit had not seen."""
+"""Where examples are few, fit on all of them and still calibrate on examples that the fit had not seen."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,11 +12,11 @@ from threadpoolctl import threadpool_limits
 from models.artifact.calibrated import Calibrated
 from models.propensity.classifier import INVERSE_REGULARIZATION, MIN_POSITIVES, fit_classifier
 
-HARDLY_ANY_PENALTY = 1e6
+WEAK_INVERSE_REGULARIZATION = 1e6
 
 Rows = NDArray[np.int64]
 Part = tuple[Rows, Rows]
-"""The rows that a model learns from, and the rows that it then foretells."""
+"""The rows that a model learns from, and the rows that it then predicts."""
 
 
 def fit_on_all(
@@ -25,36 +25,36 @@ def fit_on_all(
     parts: Sequence[Part],
     inverse_regularizations: Sequence[float] = (INVERSE_REGULARIZATION,),
 ) -> Calibrated:
-    """Fit on every example, calibrated by what models of some examples foretold of others.
+    """Fit on every example, calibrated by the predictions of models of some examples for others.
 
-    features: (n, F), finite. is_true: (n,). parts: in time order, each foretells what begins after all that it learned
-    from; where there is no time, the folds of a cross-validation. No row is foretold twice.
+    features: (n, F), finite. is_true: (n,). parts: in time order, each predicts rows that begin after all those that it
+    learned from; where there is no time, the folds of a cross-validation. No row is predicted twice.
     The unseen scores give the calibration, by a sigmoid; the penalty is the one with which that has the least log loss;
     and the final model is fitted on all rows. Nothing is lost to a calibration window, whose examples are the latest
-    and teach most. A calibration window of its own and isotonic shares (``calibrate``) are better where there are
+    and most useful. A calibration window of its own and isotonic shares (``calibrate``) are better where there are
     thousands of positives. Source: Platt (1999), who calibrates by cross-validation and refits, for the same reason.
     """
     outcome = is_true[np.concatenate([later for _, later in parts])]
     tried = []
-    for one in inverse_regularizations:
-        scores = _unseen_scores(features, is_true, parts, one)
-        model = calibrate_by_sigmoid(fit_classifier(features, is_true, one), scores, outcome)
+    for strength in inverse_regularizations:
+        scores = _unseen_scores(features, is_true, parts, strength)
+        model = calibrate_by_sigmoid(fit_classifier(features, is_true, strength), scores, outcome)
         tried.append((log_loss(outcome, model.calibrate(scores), labels=[False, True]), model))
-    return min(tried, key=lambda found: found[0])[1]
+    return min(tried, key=lambda candidate: candidate[0])[1]
 
 
 def calibrate_by_sigmoid(model: Calibrated, scores: NDArray[np.float64], is_true: NDArray[np.bool_]) -> Calibrated:
     """Replace a model's shares by a sigmoid of its score: two numbers, where isotonic regression would need many.
 
     scores: (n,), log odds before calibration, of examples that the model that gave them had not seen.
-    Below about a thousand positives isotonic steps overfit and tie what the score tells apart; a sigmoid keeps the
+    Below about a thousand positives isotonic steps overfit and tie scores that differ; a sigmoid keeps the
     order. Where higher scores did not come true more often, everybody gets the share of all.
     Sources: Platt (1999); Niculescu-Mizil and Caruana (ICML 2005) on how many examples isotonic regression needs.
     """
     if min(is_true.sum(), (~is_true).sum()) < MIN_POSITIVES:
         return model
     with threadpool_limits(1):
-        fitted = LogisticRegression(C=HARDLY_ANY_PENALTY).fit(scores[:, None], is_true)
+        fitted = LogisticRegression(C=WEAK_INVERSE_REGULARIZATION).fit(scores[:, None], is_true)
     slope, offset = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
     if slope <= 0:
         slope, offset = 0.0, float(np.log(is_true.mean() / (1 - is_true.mean())))

@@ -1,4 +1,4 @@
-"""What share of the accounts that are like one own a thing, be it a product or a group of products."""
+"""Shares of owners among similar accounts, of things: products, or groups of products."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from models.data.accounts import AccountFacts
 from models.propensity.snapshot import N_SEGMENTS
 
 PRIOR_ACCOUNTS = 20.0
-"""So many accounts of the average kind are added to each kind, so that a kind of three says little."""
+"""Average accounts that are added to each kind, so that a kind of three accounts hardly counts."""
 MIN_SHARE = 1e-3
 MAX_KINDS = 20
 MAX_ATTRIBUTES = 12
@@ -35,7 +35,7 @@ class Penetration:
         return self.of_segment[segment[:, None], things]
 
     def among_alike(self, accounts: NDArray[np.int32], things: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Return float32 (n, k): the mean over what is known of each account; 0 where nothing is."""
+        """Return float32 (n, k): the mean over the known attributes of each account; 0 where none is known."""
         total = np.zeros(things.shape, dtype=np.float32)
         count = np.zeros(len(accounts), dtype=np.float32)
         for column in range(self.kinds.shape[1]):
@@ -47,7 +47,7 @@ class Penetration:
 
 
 def learn_penetration(owned: csr_matrix, segment: NDArray[np.int64], facts: AccountFacts) -> Penetration:
-    """Count owners among the accounts that had bought something: those that come later change nothing.
+    """Count owners among the accounts that had bought something; accounts without purchases change nothing.
 
     owned: (A, T), stored where an account owns a thing. segment: (A,), N_SEGMENTS for one that never bought.
     """
@@ -73,8 +73,8 @@ def _shares(is_owned: csr_matrix, kinds: NDArray[np.int64], n: int) -> NDArray[n
 def kinds_of(facts: AccountFacts, n_accounts: int) -> NDArray[np.int64]:
     """Number the values of each attribute, int64 (A, M), one attribute after the other.
 
-    Numbers fall into fifths; of texts the twenty most frequent are kinds, and what is rarer is none. Attributes that
-    are known of more accounts come first, twelve at most; one in which all are alike tells nothing.
+    Numbers are cut into fifths; the twenty most frequent texts are kinds, and rarer ones are unknown. The twelve
+    attributes that are known of the most accounts are used; one with a single kind is left out.
     """
     columns = [_kind(values) for _, values in sorted(facts.attributes.items())]
     columns = [column for column in columns if column.max(initial=UNKNOWN) >= 1]

@@ -1,4 +1,4 @@
-"""What was known of accounts and products at a moment: nothing that came after it."""
+"""Snapshots: a history as it was known at a time in the past, and the figures that features are made of."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import numbers_of_ranges
 from models.artifact import Products
 from models.artifact.customers import NOT_SEGMENTED, RFM_SEGMENTS
 from models.customers.history import PurchaseHistory, purchase_history
@@ -18,13 +19,13 @@ from models.products.timing import FirstPurchases, first_purchases
 from models.propensity.calibration import NoveltyRate
 
 RECENT_SHARE = 3
-"""What is recent: the last third of a horizon."""
+"""Recent: the last third of a horizon."""
 N_SEGMENTS = len(RFM_SEGMENTS)
 
 
 @dataclass(frozen=True)
-class Moment:
-    """A history cut off at ``as_of`` (epoch seconds), to foretell the ``horizon_days`` after it."""
+class Snapshot:
+    """A history cut off at ``as_of`` (epoch seconds), to predict the ``horizon_days`` after it."""
 
     past: Interactions
     products: Products
@@ -34,12 +35,12 @@ class Moment:
 
     @property
     def recent_days(self) -> float:
-        """How many days before the moment are recent; purchases are told by the day, so at least one."""
+        """How many days before the snapshot are recent; at least one, since purchases are dated by the day."""
         return max(self.horizon_days / RECENT_SHARE, 1.0)
 
     @cached_property
     def lines(self) -> "Lines":
-        """What known accounts bought, line by line."""
+        """Purchases of known accounts, line by line."""
         past = self.past
         which = past.is_known & (past.quantity > 0)
         age = (self.as_of - past.time[which]) / DAY_SECONDS
@@ -47,14 +48,14 @@ class Moment:
 
     @cached_property
     def firsts(self) -> "Firsts":
-        """What accounts bought for the first time."""
-        found: FirstPurchases = first_purchases(self.past)
-        product = np.repeat(np.arange(self.past.n_products, dtype=np.int32), np.diff(found.starts))
-        return Firsts(found.account, product, (self.as_of / DAY_SECONDS - found.day).astype(np.float32))
+        """First purchases of each account and product."""
+        firsts: FirstPurchases = first_purchases(self.past)
+        product = numbers_of_ranges(firsts.starts, np.int32)
+        return Firsts(firsts.account, product, (self.as_of / DAY_SECONDS - firsts.day).astype(np.float32))
 
     @cached_property
     def prices(self) -> NDArray[np.float64]:
-        """Float64 (P,), minor units per unit, NaN where nothing tells."""
+        """Float64 (P,), minor units per unit, NaN where unknown."""
         return unit_prices(self.past, self.products)
 
     @cached_property
@@ -69,31 +70,31 @@ class Moment:
         return np.where(code == NOT_SEGMENTED, N_SEGMENTS, code).astype(np.int64)
 
     @cached_property
-    def accounts(self) -> "Accounts":
-        """How much, how often and how lately each account bought."""
+    def accounts(self) -> "AccountFeatures":
+        """How recently, how often and how much each account bought."""
         return describe_accounts(self)
 
     @cached_property
-    def was_here(self) -> NDArray[np.bool_]:
-        """Bool (A,): accounts that had bought before what is recent, as those of the candidates have before it all."""
+    def is_established(self) -> NDArray[np.bool_]:
+        """Bool (A,): accounts that had already bought before the recent days."""
         oldest = np.zeros(self.past.n_accounts, dtype=np.float32)
         np.maximum.at(oldest, self.firsts.account, self.firsts.age)
         return np.asarray(oldest > self.recent_days)
 
-    def tide(self, per_account: float) -> NoveltyRate:
-        """First purchases of late of accounts that were here: how much of what is bought is new to who buys it.
+    def novelty_rate(self, per_account: float) -> NoveltyRate:
+        """Recent first purchases of established accounts, relative to the pairs that could have been one.
 
-        per_account: how many products each could have bought. What new accounts begin with is left out, or the tide
-        would rise with their number.
+        per_account: how many products each could have bought. New accounts are left out, or the rate would rise with
+        their number.
         """
         is_recent = self.firsts.age <= self.recent_days
-        firsts = (is_recent & self.was_here[self.firsts.account]).sum()
-        return NoveltyRate(float(firsts), float(self.was_here.sum() * per_account))
+        firsts = (is_recent & self.is_established[self.firsts.account]).sum()
+        return NoveltyRate(float(firsts), float(self.is_established.sum() * per_account))
 
 
 @dataclass(frozen=True)
 class Lines:
-    """One entry per line: whose, what, how many days ago (float32), and for how much (int64, minor units)."""
+    """One entry per line. age: days ago. amount: minor units."""
 
     account: NDArray[np.int32]
     product: NDArray[np.int32]
@@ -103,7 +104,7 @@ class Lines:
 
 @dataclass(frozen=True)
 class Firsts:
-    """One entry per account and product that it ever bought: how many days ago for the first time (float32)."""
+    """One entry per account and product that it ever bought. age: days since the first time."""
 
     account: NDArray[np.int32]
     product: NDArray[np.int32]
@@ -111,12 +112,12 @@ class Firsts:
 
 
 @dataclass(frozen=True)
-class Accounts:
-    """One entry per account, float32. Logarithms of one plus the number, so that twice as much is one step more.
+class AccountFeatures:
+    """One entry per account. Logarithms of one plus the number, so that twice as much is one step more.
 
-    recency:   of days since the last purchase. frequency: of days with a purchase of late. lines: of order lines of
-               late. novelty: of products first bought of late.
-    price:     mean logarithm of the unit prices that it paid, that of all where it paid none.
+    recency: of days since the last purchase. frequency: of recent days with a purchase. lines: of recent order lines.
+    novelty: of products recently first bought.
+    price:   mean logarithm of the unit prices that it paid; the mean of all where it paid none.
     """
 
     recency: NDArray[np.float32]
@@ -126,34 +127,34 @@ class Accounts:
     price: NDArray[np.float32]
 
 
-def describe_accounts(moment: Moment) -> Accounts:
-    """Count what each account bought, and when."""
-    n, lines, recent = moment.past.n_accounts, moment.lines, moment.recent_days
-    history = moment.history
-    age = moment.as_of / DAY_SECONDS - history.day
-    last = np.full(n, moment.horizon_days * 100, dtype=np.float64)
+def describe_accounts(snapshot: Snapshot) -> AccountFeatures:
+    """Compute the features of each account."""
+    n, lines, recent = snapshot.past.n_accounts, snapshot.lines, snapshot.recent_days
+    history = snapshot.history
+    age = snapshot.as_of / DAY_SECONDS - history.day
+    last = np.full(n, snapshot.horizon_days * 100, dtype=np.float64)
     np.minimum.at(last, history.account, age)
-    firsts = moment.firsts
-    return Accounts(
+    firsts = snapshot.firsts
+    return AccountFeatures(
         recency=_log(last),
         frequency=_log(np.bincount(history.account[age <= recent], minlength=n)),
         lines=_log(np.bincount(lines.account[lines.age <= recent], minlength=n)),
         novelty=_log(np.bincount(firsts.account[firsts.age <= recent], minlength=n)),
-        price=usual_price(moment),
+        price=usual_price(snapshot),
     )
 
 
-def usual_price(moment: Moment) -> NDArray[np.float32]:
+def usual_price(snapshot: Snapshot) -> NDArray[np.float32]:
     """Float32 (A,): the mean logarithm of the unit prices of what an account bought."""
-    n, lines = moment.past.n_accounts, moment.lines
+    n, lines = snapshot.past.n_accounts, snapshot.lines
     with np.errstate(invalid="ignore", divide="ignore"):
-        price = np.log(moment.prices)[lines.product]
-    told = np.isfinite(price)
-    if not told.any():
+        price = np.log(snapshot.prices)[lines.product]
+    is_priced = np.isfinite(price)
+    if not is_priced.any():
         return np.zeros(n, dtype=np.float32)
-    count = np.bincount(lines.account[told], minlength=n)
-    total = np.bincount(lines.account[told], weights=price[told], minlength=n)
-    return np.where(count > 0, total / np.maximum(count, 1), price[told].mean()).astype(np.float32)
+    count = np.bincount(lines.account[is_priced], minlength=n)
+    total = np.bincount(lines.account[is_priced], weights=price[is_priced], minlength=n)
+    return np.where(count > 0, total / np.maximum(count, 1), price[is_priced].mean()).astype(np.float32)
 
 
 def _log(counts: NDArray[np.generic]) -> NDArray[np.float32]:

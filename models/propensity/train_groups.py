@@ -1,4 +1,4 @@
-"""How likely accounts are to buy anything of a line or a category: three windows, a gate, and what is likely now."""
+"""Learn how likely accounts are to buy anything of a line or a category: three windows, a gate, and predictions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,19 +25,19 @@ from models.propensity.groups import (
     spend_factors,
     usual_spend,
 )
-from models.propensity.snapshot import N_SEGMENTS, Moment
+from models.propensity.snapshot import N_SEGMENTS, Snapshot
 from models.ranking.weights import look_up
 from models.report import describe
 
 POSSIBLE = (float(np.finfo(np.float16).smallest_subnormal), 1 - float(np.finfo(np.float16).epsneg))
-"""What is likely is neither 0 nor 1, in half precision either."""
+"""Bounds that keep probabilities off 0 and 1 in half precision."""
 
 
 @dataclass(frozen=True)
 class LearnedGroups:
-    """likely: float16 (A, G), average: float32 (G,), spend: float32 (G, 2), see ``Propensities``.
+    """Propensities of one kind of group, see ``Propensities``.
 
-    None where nothing was learned.
+    likely: float16 (A, G). average: float32 (G,). spend: float32 (G, 2). None where nothing was learned.
     """
 
     described: dict[str, Any]
@@ -49,7 +49,7 @@ class LearnedGroups:
 
 @dataclass(frozen=True)
 class GroupWindow:
-    """One moment and what became of it. group: int64 (n,), of each example. spent: float64 (n,), on it, minor units.
+    """Examples of one snapshot with outcomes. group: int64 (n,), of each example. spent: float64 (n,), minor units.
 
     factors: float32 (A,), see ``spend_factors``. spend: float32 (G, 2), see ``usual_spend``.
     """
@@ -61,39 +61,42 @@ class GroupWindow:
     spend: NDArray[np.float32]
 
 
-def learn_groups(moments: Sequence[Moment], interactions: Interactions, groups: Groups, seed: int) -> LearnedGroups:
+def learn_groups(snapshots: Sequence[Snapshot], interactions: Interactions, groups: Groups, seed: int) -> LearnedGroups:
     """Learn how likely accounts are to buy anything of groups that they own nothing of.
 
-    moments: three in the past, at least a horizon apart, and now. The gate is that of candidates; bins are of the
+    snapshots: three in the past, at least a horizon apart, and now. The gate is that of candidates; bins are of the
     number of a group's owners.
     """
     n_groups = len(groups)
     if not n_groups or n_groups > MAX_GROUPS or n_groups * interactions.n_accounts > MAX_CELLS:
         return LearnedGroups({"method": None, "note": "there are none, or too many to keep them for every account"})
-    windows = [_window(moment, interactions, groups, seed) for moment in moments[:-1]]
+    windows = [_window(snapshot, interactions, groups, seed) for snapshot in snapshots[:-1]]
     first, second, third = (window.examples for window in windows)
     if not is_enough((first, second, third)):
         return LearnedGroups({"method": None, "note": "too few accounts bought of any for the first time"})
     verdict = judge(first, second, third, seed)
-    told = verdict.told[verdict.method].p
+    p = verdict.predictions[verdict.method].p
     described = describe_verdict(verdict, FEATURES) | {
-        "spend_observed_over_expected": describe(_measure_spend(windows[1], windows[2], told, seed))
+        "spend_observed_over_expected": describe(_measure_spend(windows[1], windows[2], p, seed))
     }
-    metrics = {name: {key: describe(value) for key, value in of.items()} for name, of in verdict.measured.items()}
-    now = GroupFeatures(moments[-1], groups.of_product, len(groups))
+    metrics = {
+        name: {metric: describe(estimate) for metric, estimate in metrics.items()}
+        for name, metrics in verdict.measured.items()
+    }
+    now = GroupFeatures(snapshots[-1], groups.of_product, len(groups))
     likely, average = _likely(now, learn_predictor(second, third, verdict.method), seed)
     return LearnedGroups(described, likely, average, windows[2].spend, metrics)
 
 
-def _window(moment: Moment, interactions: Interactions, groups: Groups, seed: int) -> GroupWindow:
-    known = GroupFeatures(moment, groups.of_product, len(groups))
-    begin, horizon = moment.as_of, moment.horizon_days
+def _window(snapshot: Snapshot, interactions: Interactions, groups: Groups, seed: int) -> GroupWindow:
+    features = GroupFeatures(snapshot, groups.of_product, len(groups))
+    begin, horizon = snapshot.as_of, snapshot.horizon_days
     bought = grouped(bought_between(interactions, begin, horizon), groups.of_product, len(groups))
-    examples, group = group_examples(known, bought, seed)
+    examples, group = group_examples(features, bought, seed)
     all_spent = spend_between(interactions, groups.of_product, len(groups), begin, horizon)
     account, column = examples.account.astype(np.int32), group.astype(np.int32)
     spent = look_up(all_spent, account[:, None], column[:, None])[:, 0].astype(np.float64) * examples.is_true
-    factors = spend_factors(moment)
+    factors = spend_factors(snapshot)
     spend = usual_spend(examples, group, spent / factors[examples.account], len(groups))
     return GroupWindow(examples, group, spent, factors, spend)
 
@@ -103,32 +106,32 @@ def _measure_spend(before: GroupWindow, window: GroupWindow, p: NDArray[np.float
     account = window.examples.account
     expected = p * before.spend[window.group, 0] * window.factors[account]
     _, place = np.unique(account, return_inverse=True)
-    above, below = (np.bincount(place, weights=of).astype(np.float64) for of in (window.spent, expected))
+    above, below = (np.bincount(place, weights=amounts).astype(np.float64) for amounts in (window.spent, expected))
     return estimate_ratio(above, below, seed)
 
 
 def _likely(now: GroupFeatures, predictor: Predictor, seed: int) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
     """Float16 (A, G), NaN where an account owns something; and float32 (G,), of the average account that owns nothing.
 
-    One that never bought is taken for an average one. Of a group that everybody owns something of, the average is what
-    would be told of all if they did not.
+    An account that never bought counts as an average one. For a group of which all own something, the average is what
+    would be predicted for all if they did not.
     """
-    n_accounts = now.moment.past.n_accounts
+    n_accounts = now.snapshot.past.n_accounts
     sample = sample_of(now, seed)
-    is_open, features = now.is_open(sample), now.of(sample)
-    some, per_account = features[is_open], is_open.sum() / max(len(sample), 1)
-    there = predictor.at(some, some[:, OWNERS], now.tide(per_account))
+    is_open, features = now.is_open(sample), now.features_of(sample)
+    examples, per_account = features[is_open], is_open.sum() / max(len(sample), 1)
+    adapted = predictor.adapted(examples, examples[:, OWNERS], now.novelty_rate(per_account))
 
-    def foretell(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    def predict(features: NDArray[np.float32]) -> NDArray[np.float32]:
         flat = features.reshape(-1, len(FEATURES))
-        return there.predict(flat, flat[:, OWNERS]).reshape(-1, now.n_groups)
+        return adapted.predict(flat, flat[:, OWNERS]).reshape(-1, now.n_groups)
 
     counts = (is_open | ~is_open.any(axis=0)).astype(np.float64)
-    average = np.asarray((foretell(features) * counts).sum(axis=0) / counts.sum(axis=0), dtype=np.float32)
+    average = np.asarray((predict(features) * counts).sum(axis=0) / counts.sum(axis=0), dtype=np.float32)
     likely = np.empty((n_accounts, now.n_groups), dtype=np.float16)
-    for at in batches_of(n_accounts):
-        rows = np.arange(at.start, at.stop, dtype=np.int32)
-        found = foretell(now.of(rows))
-        found[now.moment.segment[rows] == N_SEGMENTS] = average
-        likely[at] = np.where(now.is_open(rows), np.clip(found, *POSSIBLE), np.nan)
+    for batch in batches_of(n_accounts):
+        rows = np.arange(batch.start, batch.stop, dtype=np.int32)
+        p = predict(now.features_of(rows))
+        p[now.snapshot.segment[rows] == N_SEGMENTS] = average
+        likely[batch] = np.where(now.is_open(rows), np.clip(p, *POSSIBLE), np.nan)
     return likely, average

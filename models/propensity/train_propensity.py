@@ -1,25 +1,21 @@
 """From a sales history to calibrated probabilities: fit on one window, calibrate on the next, report on a third.
 
-All three are later than what the features know. What is published is fitted and calibrated a window later than what
-was reported, on the newest data there is; the report is of the procedure, on a period that it had not seen.
+All three are later than the data that their features are made of. The published model is fitted and calibrated one
+window later than the reported one, on the newest data; the report measures the procedure, on a period unseen by it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.artifact import NO_ROW, Groups, Products, Propensities
+from models.artifact import NO_ROW, Groups, Propensities
 from models.candidates import CandidateLists
-from models.data.accounts import AccountFacts
-from models.data.interactions import Interactions, owned_matrix
-from models.data.split import DAY_SECONDS, Split, as_text
-from models.evaluate.calibration import Predictions, compare_precision, describe_examples, measure
+from models.evaluate.calibration import compare_precision, measure
 from models.evaluate.intervals import Estimate
 from models.propensity.calibration import (
-    Examples,
     Predictor,
     Verdict,
     describe_verdict,
@@ -27,111 +23,56 @@ from models.propensity.calibration import (
     judge,
     learn_predictor,
 )
-from models.propensity.examples import Listed, batches_of, bought_between, examples_at, list_at
+from models.propensity.examples import batches_of, bought_between
 from models.propensity.features import FEATURES, learn_features
 from models.propensity.groups import spend_factors
 from models.propensity.rates import Rates, learn_rates, measure_rates
-from models.propensity.snapshot import Moment
+from models.propensity.snapshot import Snapshot
 from models.propensity.targets import index_targets
 from models.propensity.train_groups import LearnedGroups, learn_groups
-from models.ranking.blend import BlendScorer
-from models.ranking.fit import FittedRankers, fit_rankers
-from models.ranking.settings import BlendWeights
+from models.propensity.windows import PropensityInputs, Step, Window, describe_window, learn_windows
 from models.report import describe
 
 MIN_DAYS = 2.0
 MAX_SAMPLED = 5_000
 MAX_LIKELY = 1 - 1e-6
 ORDER = ("auc", "average_precision", "top_tenth_lift")
-"""Metrics of a mere score, which has an order but no level."""
-
-Step = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Learned:
-    """What training has learned so far. lists: as of ``split.as_of``.
-
-    rankers: as they were at the beginning of the validation window, and of the held-out one.
-    """
-
-    interactions: Interactions
-    products: Products
-    facts: AccountFacts
-    split: Split
-    rankers: tuple[FittedRankers, FittedRankers]
-    weights: BlendWeights
-    lists: CandidateLists
-    lines: Groups
-    categories: Groups
-
-    def moment(self, as_of: int, horizon_days: float) -> Moment:
-        """Cut the history off."""
-        past = self.interactions.select(self.interactions.time < as_of)
-        return Moment(past, self.products, self.facts, as_of, horizon_days)
-
-    def horizon_days(self) -> float:
-        """How far ahead can be foretold: the report's horizon, or half of what there is before its windows."""
-        if not self.split.is_by_time:
-            return 0.0
-        horizon = (self.split.as_of - self.split.holdout_start) / DAY_SECONDS
-        known = (self.split.validation_start - int(self.interactions.time.min())) / DAY_SECONDS
-        return min(horizon, known // 2)
-
-    def first_moment(self, horizon_days: float) -> int:
-        """When the first of three windows begins."""
-        return self.split.validation_start - round(horizon_days * DAY_SECONDS)
-
-    def begins_early(self, horizon_days: float) -> bool:
-        """Tell whether there are accounts to learn of when the first window begins."""
-        return bool(owned_matrix(self.moment(self.first_moment(horizon_days), horizon_days).past).nnz)
-
-
-@dataclass(frozen=True)
-class Window:
-    """One moment, its candidates, and what became of them within the horizon. popularity: float32 (P,), then."""
-
-    moment: Moment
-    listed: Listed
-    examples: Examples
-    popularity: NDArray[np.float32]
+"""Metrics of a score that is no probability."""
 
 
 @dataclass(frozen=True)
 class LearnedPropensity:
-    """What goes into the artifact, into the report's own section, and into its tables of metrics."""
+    """Propensities for the artifact, their description and their tables of metrics for the report."""
 
     propensities: Propensities
     described: dict[str, Any]
     metrics: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
 
-def learn_propensity(learned: Learned, seed: int, step: Step) -> LearnedPropensity:
+def learn_propensity(inputs: PropensityInputs, seed: int, step: Step) -> LearnedPropensity:
     """Learn how likely accounts are to buy their candidates, anything else, and anything of a line or category.
 
     Nothing is learned, and the report says why, where the history is too short for three windows or too few bought.
     """
-    n_groups = (len(learned.lines), len(learned.categories))
-    n_accounts, n_candidates = learned.lists.products.shape
-    nothing = Propensities.none(n_accounts, n_candidates, len(learned.products.ids), *n_groups)
-    horizon = learned.horizon_days()
+    nothing = Propensities.empty(inputs.sizes())
+    horizon = inputs.horizon_days()
     if horizon < MIN_DAYS:
         return LearnedPropensity(nothing, {"method": None, "note": "the history is too short for three windows"})
-    if not learned.begins_early(horizon):
+    if not inputs.begins_early(horizon):
         return LearnedPropensity(nothing, {"method": None, "note": "no account owned anything before three windows"})
     step("learn how likely accounts are to buy")
-    windows = learn_windows(learned, horizon, seed, step)
+    windows = learn_windows(inputs, horizon, seed, step)
     first, second, third = (window.examples for window in windows)
     if not is_enough((first, second, third)):
         return LearnedPropensity(nothing, {"method": None, "note": "too few candidates were bought to learn from"})
     verdict = judge(first, second, third, seed)
-    now = learned.moment(learned.split.as_of, horizon)
-    candidates = foretell(now, learned.lists, learn_predictor(second, third, verdict.method), seed)
-    rates, of_rates = learn_all_rates(windows, now, learned.categories, seed)
-    moments = [*(window.moment for window in windows), now]
+    now = inputs.snapshot(inputs.split.as_of, horizon)
+    candidates = predict_candidates(now, inputs.lists, learn_predictor(second, third, verdict.method), seed)
+    rates, of_rates = learn_all_rates(windows, now, inputs.categories, seed)
+    snapshots = [*(window.snapshot for window in windows), now]
     step("learn how likely accounts are to buy of a line or category")
     by_line, by_category = (
-        learn_groups(moments, learned.interactions, groups, seed) for groups in (learned.lines, learned.categories)
+        learn_groups(snapshots, inputs.interactions, groups, seed) for groups in (inputs.lines, inputs.categories)
     )
     metrics, above = compare(windows[2], verdict, seed)
     described = describe_verdict(verdict, FEATURES) | {
@@ -143,65 +84,51 @@ def learn_propensity(learned: Learned, seed: int, step: Step) -> LearnedPropensi
         "category": by_category.described,
     }
     tables = {"propensity": metrics, "line_propensity": by_line.metrics, "category_propensity": by_category.metrics}
-    propensities = lay_out(learned.lists, candidates, rates, by_line, by_category, nothing, spend_factors(now))
-    return LearnedPropensity(propensities, described, {target: of for target, of in tables.items() if of})
-
-
-def learn_windows(learned: Learned, horizon: float, seed: int, step: Step) -> list[Window]:
-    """Describe the candidates of three moments, each as it was then, and what was bought of them."""
-    split, interactions = learned.split, learned.interactions
-    early = learned.first_moment(horizon)
-    before = interactions.select(interactions.time < early)
-    rankers = (fit_rankers(before, early, learned.rankers[0].parameters, step), *learned.rankers)
-    windows = []
-    for start, ranker in zip((early, split.validation_start, split.holdout_start), rankers, strict=True):
-        moment = learned.moment(start, horizon)
-        listed = list_at(moment, BlendScorer(ranker, learned.weights), seed)
-        examples = examples_at(moment, listed, bought_between(interactions, start, horizon))
-        windows.append(Window(moment, listed, examples, ranker.popularity.popularity))
-    return windows
+    propensities = lay_out(inputs.lists, candidates, rates, by_line, by_category, nothing, spend_factors(now))
+    return LearnedPropensity(propensities, described, {target: table for target, table in tables.items() if table})
 
 
 def compare(window: Window, verdict: Verdict, seed: int) -> tuple[dict[str, dict[str, Any]], Mapping[str, Estimate]]:
-    """Measure the methods beside score and popularity alone, and how far the chosen one's precision is above."""
+    """Measure the methods, and score and popularity alone; estimate by how much the chosen one is more precise."""
     examples, products = window.examples, window.listed.products
     popularity = window.popularity[products[products != NO_ROW]]
-    alone = {"score": examples.foretold(examples.score), "popularity": examples.foretold(popularity)}
-    metrics = {name: describe_metrics(of) for name, of in verdict.measured.items()}
-    metrics |= {name: describe_metrics(measure(foretold, seed), ORDER) for name, foretold in alone.items()}
-    others = {verdict.method: verdict.told[verdict.method]} | alone
+    alone = {"score": examples.predictions(examples.score), "popularity": examples.predictions(popularity)}
+    metrics = {name: describe_metrics(estimates) for name, estimates in verdict.measured.items()}
+    metrics |= {name: describe_metrics(measure(predicted, seed), ORDER) for name, predicted in alone.items()}
+    others = {verdict.method: verdict.predictions[verdict.method]} | alone
     return metrics, compare_precision(others, verdict.method, seed)
 
 
-def foretell(now: Moment, lists: CandidateLists, predictor: Predictor, seed: int) -> NDArray[np.float32]:
+def predict_candidates(now: Snapshot, lists: CandidateLists, predictor: Predictor, seed: int) -> NDArray[np.float32]:
     """Float32 (A, C): how likely every account is to buy its candidates from now on; NaN where there is none."""
     is_pair = lists.products != NO_ROW
-    known = learn_features(now)
+    features = learn_features(now)
 
     def features_of(rows: NDArray[np.int32]) -> NDArray[np.float32]:
-        every = known.of(rows, lists.products[rows], lists.scores[rows])
-        return np.asarray(every[is_pair[rows]], dtype=np.float32)
+        values = features.features_of(rows, lists.products[rows], lists.scores[rows])
+        return np.asarray(values[is_pair[rows]], dtype=np.float32)
 
     listed = np.flatnonzero(is_pair.any(axis=1)).astype(np.int32)
     sample = np.random.default_rng(seed).permutation(listed)[:MAX_SAMPLED]
     scores = lists.scores[sample][is_pair[sample]]
-    there = predictor.at(features_of(sample), scores, now.tide(is_pair.sum() / max(len(listed), 1)))
-    told = np.full(lists.products.shape, np.nan, dtype=np.float32)
-    for at in batches_of(len(told)):
-        rows = np.arange(at.start, at.stop, dtype=np.int32)
-        told[at][is_pair[at]] = there.predict(features_of(rows), lists.scores[at][is_pair[at]])
-    return told
+    novelty = now.novelty_rate(is_pair.sum() / max(len(listed), 1))
+    adapted = predictor.adapted(features_of(sample), scores, novelty)
+    p = np.full(lists.products.shape, np.nan, dtype=np.float32)
+    for batch in batches_of(len(p)):
+        rows = np.arange(batch.start, batch.stop, dtype=np.int32)
+        p[batch][is_pair[batch]] = adapted.predict(features_of(rows), lists.scores[batch][is_pair[batch]])
+    return p
 
 
-def learn_all_rates(windows: Sequence[Window], now: Moment, categories: Groups, seed: int) -> tuple[Rates, Estimate]:
-    """Learn the rates of what is no candidate from the last window; tell how good those of the one before it were."""
+def learn_all_rates(windows: Sequence[Window], now: Snapshot, categories: Groups, seed: int) -> tuple[Rates, Estimate]:
+    """Learn the rates of products that are no candidates from the last window; measure those of the one before."""
     _, second, third = windows
-    then, later = (bought_between(now.past, window.moment.as_of, now.horizon_days) for window in (second, third))
-    earlier = learn_rates(second.moment, second.listed, then, categories.of_product)
-    change = third.moment.tide(1).over(second.moment.tide(1))
-    measured = measure_rates(earlier, change, third.moment, third.listed, later, seed)
-    rates = learn_rates(third.moment, third.listed, later, categories.of_product)
-    level = now.tide(1).over(third.moment.tide(1))
+    then, later = (bought_between(now.past, window.snapshot.as_of, now.horizon_days) for window in (second, third))
+    earlier = learn_rates(second.snapshot, second.listed, then, categories.of_product)
+    change = third.snapshot.novelty_rate(1).ratio_to(second.snapshot.novelty_rate(1))
+    measured = measure_rates(earlier, change, third.snapshot, third.listed, later, seed)
+    rates = learn_rates(third.snapshot, third.listed, later, categories.of_product)
+    level = now.novelty_rate(1).ratio_to(third.snapshot.novelty_rate(1))
     return Rates(rates.of_product * level, rates.of_category * level, rates.factor), measured
 
 
@@ -214,7 +141,7 @@ def lay_out(
     nothing: Propensities,
     factors: NDArray[np.float32],
 ) -> Propensities:
-    """Lay probabilities out as they are looked up."""
+    """Lay out the arrays of ``Propensities``."""
     starts, accounts, places = index_targets(lists.products, candidates, len(nothing.rates))
     return Propensities(
         candidates=candidates,
@@ -234,20 +161,13 @@ def lay_out(
     )
 
 
-def _or(found: NDArray[Any] | None, nothing: NDArray[Any]) -> NDArray[Any]:
-    return nothing if found is None else found
+def _or(learned: NDArray[Any] | None, nothing: NDArray[Any]) -> NDArray[Any]:
+    return nothing if learned is None else learned
 
 
-def describe_window(window: Window) -> dict[str, Any]:
-    """When it began, and what it held."""
-    examples = window.examples
-    found = Predictions(examples.score.astype(np.float64), examples.is_true, examples.account)
-    return {"begins": as_text(window.moment.as_of)} | describe_examples(found)
-
-
-def describe_metrics(measured: Mapping[str, Estimate], told: Sequence[str] | None = None) -> dict[str, Any]:
-    """Metrics for the report. told: those that mean something."""
+def describe_metrics(measured: Mapping[str, Estimate], kept: Sequence[str] | None = None) -> dict[str, Any]:
+    """Describe metrics for the report. kept: those that are meaningful, all by default; the others are null."""
     unknown = Estimate(float("nan"), float("nan"), float("nan"), 0)
     return {
-        name: describe(estimate if told is None or name in told else unknown) for name, estimate in measured.items()
+        name: describe(estimate if kept is None or name in kept else unknown) for name, estimate in measured.items()
     }

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from models.arrays import numbers_of_ranges
 from models.ranking.explain import histories_of
 from models.ranking.links import Graph, build_graph, strongest_links
 from models.ranking.scorer import Scorer
@@ -58,7 +59,7 @@ class WalkingAffinity:
         """Return float32 (len(rows), n_products)."""
         held = self.graph.held[rows]
         scores = self._walk(held @ self.graph.owners)
-        owner = np.repeat(np.arange(len(rows)), np.diff(held.indptr))
+        owner = numbers_of_ranges(held.indptr)
         scores[owner, held.indices] -= held.data * self.graph.diagonal[held.indices]
         return scores
 
@@ -76,7 +77,7 @@ class WalkingAffinity:
         for at, wanted in enumerate(np.maximum(candidates, 0)):
             holders = self.holders[wanted]
             board = np.zeros((holders.shape[1], len(wanted)), dtype=np.float32)
-            board[holders.indices, np.repeat(np.arange(len(wanted)), np.diff(holders.indptr))] = holders.data
+            board[holders.indices, numbers_of_ranges(holders.indptr)] = holders.data
             share[at] = (self.graph.owners[owned.products[at]] @ board).T * owned.values[at]
         share[candidates[..., None] == owned.products[:, None, :]] = 0
         return share

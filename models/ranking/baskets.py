@@ -8,11 +8,12 @@ from scipy.linalg import lapack
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
+from models.arrays import first_of_each, numbers_of_ranges, places_in_ranges
 from models.data.interactions import Interactions
 from models.ranking.links import build_graph, strongest_links
 from models.ranking.settings import RankingParameters
 from models.ranking.top import NO_PRODUCT, top_products
-from models.ranking.weights import decay, distinct, scale_rows
+from models.ranking.weights import decay, scale_rows
 
 MAX_NEIGHBOURS = 32
 """Of each product. More complete no more baskets of a later period, and cost as much more when a basket is scored."""
@@ -82,7 +83,7 @@ def regression_weights(matrix: csr_matrix, regularization: float) -> NDArray[np.
 def _order_matrix(train: Interactions, as_of: int) -> tuple[csr_matrix, NDArray[np.int64]]:
     """Return 0/1 float32 (n_orders, n_products) of orders with something bought, and their ages in seconds."""
     bought = np.flatnonzero(train.quantity > 0)
-    lines = bought[distinct(train.order[bought], train.product[bought])]
+    lines = bought[first_of_each(train.order[bought], train.product[bought])]
     _, first, order = np.unique(train.order[lines], return_index=True, return_inverse=True)
     shape = (len(first), train.n_products)
     matrix = csr_matrix((np.ones(len(lines), dtype=np.float32), (order, train.product[lines])), shape=shape)
@@ -96,10 +97,10 @@ def _sparse_neighbours(orders: csr_matrix, parameters: RankingParameters, k: int
         orders, parameters.account_discount, parameters.basket_product_discount, parameters.least_support
     )
     links = strongest_links(graph, k)
-    product = np.repeat(np.arange(links.shape[0]), np.diff(links.indptr))
+    product = numbers_of_ranges(links.indptr)
     best_first = np.lexsort((links.indices, -links.data, product))
     # The products are the slowest key of the sort, so places found before it still hold after it.
-    place = np.arange(links.nnz) - links.indptr[product]
+    place = places_in_ranges(np.diff(links.indptr))
     at = product[place < k], place[place < k]
     found = _empty(links.shape[0], k)
     found.products[at] = links.indices[best_first][place < k]

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from models.arrays import numbers_of_ranges
 from models.data.interactions import Interactions, owned_matrix
 from models.evaluate.ranking import accounts_to_rank, discounts, ideal_gain, relevant_products
 from models.ranking.blend import peaks
@@ -92,7 +93,7 @@ def _pool_batch(
     fitted: FittedRankers, owned: csr_matrix, relevant: csr_matrix, rows: NDArray[np.int32]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64]]:
     seen, bought = owned[rows], relevant[rows]
-    owner = np.repeat(np.arange(len(rows)), np.diff(seen.indptr))
+    owner = numbers_of_ranges(seen.indptr)
     scored, tops = [], []
     for scorer in fitted.scorers:
         scores = scorer.score(rows)
@@ -106,5 +107,5 @@ def _pool_batch(
     found = np.stack([scores[line, products] for scores in scored])
     found[:, ~is_new] = NEVER
     is_bought = np.zeros(scored[0].shape, dtype=np.bool_)
-    is_bought[np.repeat(np.arange(len(rows)), np.diff(bought.indptr)), bought.indices] = True
+    is_bought[numbers_of_ranges(bought.indptr), bought.indices] = True
     return found, is_bought[line, products] & is_new, ideal_gain(np.diff(bought.indptr), CUT)

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 from os import cpu_count
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
+from models.arrays import numbers_of_ranges, slices_of_equal_work
 from models.ranking.weights import scale_columns, scale_rows
 
 PAIRS_PER_CHUNK = 20_000_000
@@ -63,15 +63,13 @@ def _chunks(graph: Graph) -> Iterator[slice]:
     """Runs of product rows with about equally many pairs to add up."""
     degrees = np.diff(graph.held.indptr)
     pattern = csr_matrix((np.ones(graph.owners.nnz), graph.owners.indices, graph.owners.indptr), graph.owners.shape)
-    chunk = np.cumsum(pattern @ degrees) // PAIRS_PER_CHUNK
-    bounds = [0, *(np.flatnonzero(np.diff(chunk)) + 1).tolist(), len(chunk)]
-    return (slice(begin, end) for begin, end in pairwise(bounds))
+    return slices_of_equal_work(np.cumsum(pattern @ degrees), PAIRS_PER_CHUNK)
 
 
 def _cut_chunk(graph: Graph, rows: slice, k: int) -> csr_matrix:
     chunk = (graph.owners[rows] @ graph.reached).tocsr()
     sizes = np.diff(chunk.indptr)
-    row = np.repeat(np.arange(len(sizes)), sizes)
+    row = numbers_of_ranges(chunk.indptr)
     chunk.data[chunk.indices == row + rows.start] = 0
     bar = np.zeros(len(sizes), dtype=np.float32)
     for long in np.flatnonzero(sizes > k):

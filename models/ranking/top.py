@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from models.arrays import offsets_of_sorted, places_in_ranges
+
 NO_PRODUCT = -1
 BLOCKS_PER_RESULT = 4
 SCORES_PER_BATCH = 2_500_000
@@ -29,7 +31,7 @@ def top_products(scores: NDArray[np.float32], count: int) -> tuple[NDArray[np.in
     row, product, value = _contenders(scores, count)
     best_first = np.lexsort((product, -value, row))
     sizes = np.bincount(row, minlength=len(scores))
-    place = np.arange(len(row)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    place = places_in_ranges(sizes)
     chosen = best_first[place < count]
     products = np.full((len(scores), count), NO_PRODUCT, dtype=np.int32)
     values = np.zeros((len(scores), count), dtype=np.float32)
@@ -54,7 +56,7 @@ def _contenders(
     value = scores[row, product]
     # A row with few positive scores ties at 0 all over; only the first of those can be needed.
     tied = np.cumsum(value == bar[row])
-    before = np.concatenate([[0], tied])[np.searchsorted(row, np.arange(len(scores)))]
+    before = np.concatenate([[0], tied])[offsets_of_sorted(row, len(scores))[:-1]]
     needed = (value > bar[row]) | (tied - before[row] <= count)
     return row[needed], product[needed], value[needed]
 

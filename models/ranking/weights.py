@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from models.arrays import concatenate_ranges, first_of_each
 from models.data.interactions import GUEST, Interactions, owned_matrix
 
 DAY_SECONDS = 86_400
@@ -20,14 +21,14 @@ def decay(age_seconds: NDArray[np.int64], half_life_days: float) -> NDArray[np.f
 def strength_matrix(interactions: Interactions, as_of: int, half_life_days: float) -> csr_matrix:
     """Return float32 (n_accounts, n_products): decayed numbers of distinct orders of what each account owns.
 
-    Orders are counted, not quantities: on the data at hand the number of units told nothing more. A product whose
+    Orders are counted, not quantities: on the data at hand the number of units added no information. A product whose
     net quantity is not positive was given back and has no strength.
     """
     lines = np.flatnonzero(interactions.is_known & (interactions.quantity > 0))
     account, product, order = (
         column[lines] for column in (interactions.account, interactions.product, interactions.order)
     )
-    chosen = distinct(account, product, order)
+    chosen = first_of_each(account, product, order)
     fresh = decay(as_of - interactions.time[lines[chosen]], half_life_days)
     shape = (interactions.n_accounts, interactions.n_products)
     strength = csr_matrix((fresh, (account[chosen], product[chosen])), shape=shape)
@@ -42,16 +43,7 @@ def strength_matrix(interactions: Interactions, as_of: int, half_life_days: floa
 def guest_orders(interactions: Interactions) -> NDArray[np.intp]:
     """Return the first line of each distinct pair of guest order and product that was bought."""
     lines = np.flatnonzero((interactions.account == GUEST) & (interactions.quantity > 0))
-    return lines[distinct(interactions.order[lines], interactions.product[lines])]
-
-
-def distinct(*columns: NDArray[np.int32]) -> NDArray[np.intp]:
-    """Return the positions of the first of each distinct tuple, sorted by the tuples."""
-    order = np.lexsort(columns[::-1])
-    is_first = np.ones(len(order), dtype=np.bool_)
-    if len(order):
-        is_first[1:] = np.any([column[order[1:]] != column[order[:-1]] for column in columns], axis=0)
-    return order[is_first]
+    return lines[first_of_each(interactions.order[lines], interactions.product[lines])]
 
 
 def scale_rows(matrix: csr_matrix, factors: NDArray[np.float32]) -> csr_matrix:
@@ -74,8 +66,8 @@ def rows_of(
     The library's own row selection checks more than it moves when rows are few.
     """
     sizes = matrix.indptr[rows + 1] - matrix.indptr[rows]
-    at = np.repeat(matrix.indptr[rows] - (np.cumsum(sizes) - sizes), sizes) + np.arange(int(sizes.sum()))
-    return matrix.indices[at], matrix.data[at], sizes
+    _, places = concatenate_ranges(matrix.indptr[rows], sizes)
+    return matrix.indices[places], matrix.data[places], sizes
 
 
 def look_up(matrix: csr_matrix, rows: NDArray[np.int32], columns: NDArray[np.int32]) -> NDArray[np.float32]:

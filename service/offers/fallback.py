@@ -1,6 +1,7 @@
 """Without an artifact, answers come from this: an artifact's content that knows popular products and nothing else."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -12,8 +13,8 @@ from models.artifact import (
     Products,
     TextColumn,
     in_hash_order,
-    nothing_learned,
 )
+from models.artifact.dimensions import PRODUCTS
 from service.catalogue.tables import Product
 from service.offers.queries import popular_products
 
@@ -31,22 +32,11 @@ def fallback_content(popular: Sequence[tuple[Product, int]]) -> Content:
     ids = in_hash_order(product.product_id for product, _ in popular)
     row_of = {product_id: row for row, product_id in enumerate(ids)}
     by_id = {product.product_id: product for product, _ in popular}
-    none = np.empty(0, dtype=np.int32)
-    return Content(
-        account_ids=IdIndex.of([]),
+    return replace(
+        Content.empty({PRODUCTS: len(ids)}, report=b"{}"),
         products=_products([by_id[product_id] for product_id in ids]),
         popular_products=np.array([row_of[product.product_id] for product, _ in popular], dtype=np.int32),
         popular_scores=np.array([n_orders for _, n_orders in popular], dtype=np.float32),
-        owned_offsets=np.zeros(1, dtype=np.int64),
-        owned_products=none,
-        owned_scores=none.astype(np.float32),
-        candidate_products=none.reshape(0, 0),
-        candidate_scores=none.astype(np.float32).reshape(0, 0),
-        candidate_reasons=none.reshape(0, 0, 2),
-        neighbour_products=np.empty((len(ids), 0), dtype=np.int32),
-        neighbour_scores=np.empty((len(ids), 0), dtype=np.float32),
-        **nothing_learned(0, 0, len(ids)),
-        report=b"{}",
     )
 
 

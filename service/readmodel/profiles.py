@@ -73,8 +73,7 @@ class Profiles:
 
     def _codes(self, name: str, rows: NDArray[np.int64]) -> tuple[NDArray[Any], tuple[str, ...]]:
         if name == "cluster":
-            of_all = self.content.segments.codes
-            codes = of_all[rows, -1] if of_all.shape[1] else np.full(len(rows), NOT_SEGMENTED)
+            codes = self.content.segments.codes_in("cluster", rows)
             return codes, tuple(f"cluster.{code + 1}" for code in range(int(codes.max(initial=NOT_SEGMENTED)) + 1))
         column, names = _TEXTS[name]
         return getattr(self.content.customers, column)[rows], names

@@ -1,6 +1,7 @@
 """Small artifact contents for tests."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,10 +13,10 @@ from models.artifact import (
     Products,
     TextColumn,
     in_hash_order,
-    nothing_learned,
 )
+from models.artifact.dimensions import ACCOUNTS, CANDIDATES, PRODUCTS
 
-PRODUCTS = 5
+N_PRODUCTS = 5
 
 
 def make_content(
@@ -27,32 +28,32 @@ def make_content(
 ) -> Content:
     """A content of five products, product 0 the most popular, and one account per entry of ``owned``."""
     account_ids = in_hash_order(f"account-{row}" for row in range(len(owned)))
-    product_ids = in_hash_order(f"product-{row}" for row in range(PRODUCTS))
+    product_ids = in_hash_order(f"product-{row}" for row in range(N_PRODUCTS))
     flat = [product for products in owned for product in products]
-    return Content(
+    sizes = {ACCOUNTS: len(account_ids), PRODUCTS: N_PRODUCTS, CANDIDATES: np.shape(candidates)[1]}
+    return replace(
+        Content.empty(sizes, report=b"{}"),
         account_ids=IdIndex.of(account_ids),
         products=Products(
             ids=IdIndex.of(product_ids),
             names=TextColumn.of(f"Name of {product}" for product in product_ids),
-            lines=TextColumn.of([""] * PRODUCTS),
-            categories=TextColumn.of([""] * PRODUCTS),
-            families=TextColumn.of([""] * PRODUCTS),
-            currencies=TextColumn.of(["EUR"] * PRODUCTS),
-            tiers=np.full(PRODUCTS, NO_NUMBER),
-            prices_minor=np.arange(PRODUCTS) * 100,
-            margins_minor=np.full(PRODUCTS, NO_NUMBER),
-            is_active=~np.isin(np.arange(PRODUCTS), inactive),
+            lines=TextColumn.of([""] * N_PRODUCTS),
+            categories=TextColumn.of([""] * N_PRODUCTS),
+            families=TextColumn.of([""] * N_PRODUCTS),
+            currencies=TextColumn.of(["EUR"] * N_PRODUCTS),
+            tiers=np.full(N_PRODUCTS, NO_NUMBER),
+            prices_minor=np.arange(N_PRODUCTS) * 100,
+            margins_minor=np.full(N_PRODUCTS, NO_NUMBER),
+            is_active=~np.isin(np.arange(N_PRODUCTS), inactive),
         ),
-        popular_products=np.arange(PRODUCTS, dtype=np.int32),
-        popular_scores=np.linspace(1, 0, PRODUCTS, dtype=np.float32),
+        popular_products=np.arange(N_PRODUCTS, dtype=np.int32),
+        popular_scores=np.linspace(1, 0, N_PRODUCTS, dtype=np.float32),
         owned_offsets=np.cumsum([0, *map(len, owned)]),
         owned_products=np.array(flat, dtype=np.int32),
         owned_scores=np.array(owned_scores or [0] * len(flat), dtype=np.float32),
         candidate_products=np.array(candidates, dtype=np.int32),
         candidate_scores=np.array(scores, dtype=np.float32),
         candidate_reasons=np.full((len(owned), 1, 2), NO_ROW, dtype=np.int32),
-        neighbour_products=np.full((PRODUCTS, 1), NO_ROW, dtype=np.int32),
-        neighbour_scores=np.zeros((PRODUCTS, 1), dtype=np.float32),
-        **nothing_learned(len(account_ids), np.shape(candidates)[1], PRODUCTS),
-        report=b"{}",
+        neighbour_products=np.full((N_PRODUCTS, 1), NO_ROW, dtype=np.int32),
+        neighbour_scores=np.zeros((N_PRODUCTS, 1), dtype=np.float32),
     )

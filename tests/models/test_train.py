@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.artifact import NO_ROW, open_artifact
+from models.artifact import NO_ROW, Manifest, open_artifact
+from models.artifact.files import verify_files
 from models.data.errors import HistoryInvalid
 from models.data.history import History
 from models.data.interactions import owned_matrix
@@ -131,6 +132,20 @@ def test_a_live_artifact_that_saw_the_period_is_not_measured_on_it(trained: Trai
 
     assert "live" not in result.report.metrics["new"]
     assert result.manifest.verdict.is_approved
+
+
+def test_the_artifact_in_use_is_verified_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    early = train(HISTORY, TrainingOptions(as_of=START + 260 * DAY), tmp_path, None, lambda _: None)
+    verified: list[str] = []
+
+    def verify(folder: Path, manifest: Manifest) -> None:
+        verified.append(folder.name)
+        verify_files(folder, manifest)
+
+    monkeypatch.setattr("models.artifact.files.verify_files", verify)
+    train(HISTORY, TrainingOptions(), tmp_path, early.folder, lambda _: None)
+
+    assert verified == [early.folder.name]
 
 
 def test_learning_stops_at_the_as_of(tmp_path: Path) -> None:

@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 
 from models.artifact import ArtifactInvalid, list_artifacts, open_artifact, read_manifest
-from models.artifact.content import to_files
 from tests.artifacts import coffee_world, content_of, write_world
 
-FILES = sorted([*(f"{stem}.npy" for stem in to_files(content_of(coffee_world()))), "report.json", "manifest.json"])
+FILES = sorted([*(f"{stem}.npy" for stem in content_of(coffee_world()).to_arrays()), "report.json", "manifest.json"])
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
@@ -26,8 +25,8 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 
     assert artifact.version == version
     assert artifact.content.report == written.report
-    for stem, array in to_files(written).items():
-        read = to_files(artifact.content)[stem]
+    for stem, array in written.to_arrays().items():
+        read = artifact.content.to_arrays()[stem]
         assert read.dtype == array.dtype, stem
         np.testing.assert_array_equal(read, array, err_msg=stem)
 

@@ -1,6 +1,7 @@
 """What accounts bought of each group of products: counted line by line."""
 
 from models.artifact import Groups
+from models.artifact.dimensions import ACCOUNTS, PRODUCTS
 from models.artifact.groups import NO_GROUP
 from models.customers.holdings import holdings_of
 from tests.models.customers.held import AS_OF_DAY, GROUPS, HISTORY, HOLDINGS, IDS, LINES, SHOP, day
@@ -39,7 +40,9 @@ def test_money_older_than_a_year_is_in_the_whole_and_not_in_the_recent() -> None
 
 
 def test_without_groups_nothing_is_held() -> None:
-    nothing = holdings_of(HISTORY.interactions, Groups.none(len(IDS), len(SHOP.products)), AS_OF_DAY)
+    no_groups = Groups.empty({ACCOUNTS: len(IDS), PRODUCTS: len(SHOP.products)})
+
+    nothing = holdings_of(HISTORY.interactions, no_groups, AS_OF_DAY)
 
     assert len(nothing.group) == 0
     assert [nothing.of(row) for row in range(len(IDS))] == [slice(0, 0)] * len(IDS)

@@ -12,6 +12,7 @@ import pytest
 from models.artifact import Artifact, Products, Segments
 from models.artifact.activity import Activity
 from models.artifact.customers import NOT_SEGMENTED
+from models.artifact.dimensions import ACCOUNTS
 from models.artifact.files import open_artifact
 from models.artifact.segments import COUNTS, INTERVALS, read_segment_report
 from models.artifact.series import Calendar, interval_starts
@@ -239,6 +240,6 @@ def test_nobody_bought_anything(products: Products) -> None:
 
     accounts = learn_accounts(nothing, products, facts, AS_OF_DAY * DAY, None)[0]
 
-    assert len(accounts.activity.day) == len(Activity.none(N_ACCOUNTS).day) == 0
+    assert len(accounts.activity.day) == len(Activity.empty({ACCOUNTS: N_ACCOUNTS}).day) == 0
     assert read_segment_report(accounts.segments)["segments"]["all.accounts"]["size"] == N_ACCOUNTS
     assert (accounts.segments.codes[:, 1] == NOT_SEGMENTED).all()

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.data.history import History
-from models.data.interactions import GUEST, distinct_keys, owned_matrix
+from models.data.interactions import GUEST, owned_matrix
 from tests.models.histories import Line, make_history
 
 
@@ -77,10 +77,3 @@ def test_ownership_is_the_positive_net_quantity(lines: list[Line]) -> None:
             net[account, product] = net.get((account, product), 0) + quantity
     for account in history.interactions.account_ids:
         assert owned_names(history, account) == {p for (a, p), n in net.items() if a == account and n > 0}
-
-
-@given(st.lists(st.integers(-(2**40), 2**40)))
-def test_distinct_keys_are_those_of_a_set_in_order(keys: list[int]) -> None:
-    found = distinct_keys(np.array(keys, dtype=np.int64))
-
-    assert found.tolist() == sorted(set(keys))

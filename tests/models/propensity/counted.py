@@ -12,7 +12,7 @@ RECENT_DAYS = HORIZON_DAYS / 3
 
 
 class Counted:
-    """A shop's history before a moment; ages are in days."""
+    """A shop's history before a snapshot; ages are in days."""
 
     def __init__(self, shop: Shop, as_of: int = AS_OF) -> None:
         self.shop, self.as_of = shop, as_of

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from models.data.columns import to_lines
 from models.data.history import History, build_history
-from models.propensity.snapshot import Moment
+from models.propensity.snapshot import Snapshot
 
 DAY = 86_400
 AS_OF = 19_900 * DAY + 12 * 3_600
@@ -58,8 +58,8 @@ class Shop:
             pa.table({"account_id": pa.array(list(self.accounts), type=pa.string())} | accounts),
         )
 
-    def before(self, moment: int) -> "Shop":
-        return replace(self, sold=[line for line in self.sold if line.time < moment])
+    def before(self, snapshot: int) -> "Shop":
+        return replace(self, sold=[line for line in self.sold if line.time < snapshot])
 
     def category(self, product: str) -> str:
         return self.products[product][0]
@@ -93,8 +93,8 @@ def random_shop(seed: int = 0) -> Shop:
     return Shop(sold, products, accounts)
 
 
-def moment_of(shop: Shop, as_of: int = AS_OF, horizon_days: float = HORIZON_DAYS) -> Moment:
+def snapshot_of(shop: Shop, as_of: int = AS_OF, horizon_days: float = HORIZON_DAYS) -> Snapshot:
     """Cut the shop's history off."""
     history = shop.history()
     past = history.interactions.select(history.interactions.time < as_of)
-    return Moment(past, history.products, history.accounts, as_of, horizon_days)
+    return Snapshot(past, history.products, history.accounts, as_of, horizon_days)

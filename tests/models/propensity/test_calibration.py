@@ -1,4 +1,4 @@
-"""Three windows and a gate: what holds is let through, what doesn't is replaced, and the level goes with the tide."""
+"""Three windows and a gate: a calibrated model passes, another is replaced; the level follows the novelty rate."""
 
 import numpy as np
 import pytest
@@ -18,13 +18,13 @@ N = 20_000
 STILL = NoveltyRate(1e6, 1e8)
 
 
-def window(seed: int, shift: float = 0.0, drift: float = 0.0, tide: NoveltyRate = STILL, n: int = N) -> Examples:
+def window(seed: int, shift: float = 0.0, drift: float = 0.0, novelty: NoveltyRate = STILL, n: int = N) -> Examples:
     """Examples whose log odds follow one of two features. shift: of the log odds. drift: of all features alike."""
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(n, 2)).astype(np.float32)
     p = 1 / (1 + np.exp(3 - 1.2 * features[:, 0] - shift))
     score = features[:, 0] + np.float32(drift)
-    return Examples(features + np.float32(drift), score, rng.random(n) < p, np.arange(n) // 10, tide)
+    return Examples(features + np.float32(drift), score, rng.random(n) < p, np.arange(n) // 10, novelty)
 
 
 def test_a_model_whose_probabilities_hold_is_let_through_with_its_figures() -> None:
@@ -51,7 +51,7 @@ def test_a_miscalibrated_model_gives_way_to_bins_and_it_is_said() -> None:
 def test_bins_tell_what_came_true_at_such_a_score() -> None:
     later = window(4)
 
-    told = learn_predictor(window(1), window(2), "bins").foretell(later)
+    told = learn_predictor(window(1), window(2), "bins").predict_examples(later)
 
     for low, high in ((-1.0, -0.8), (0.0, 0.2), (1.0, 1.2)):
         is_in = (later.score > low) & (later.score < high)
@@ -63,7 +63,7 @@ def test_bins_tell_what_came_true_at_such_a_score() -> None:
 def test_what_moves_for_all_alike_changes_nothing(method: str) -> None:
     predictor = learn_predictor(window(1), window(2), method)
 
-    there, moved = predictor.foretell(window(3)), predictor.foretell(window(3, drift=5.0))
+    there, moved = predictor.predict_examples(window(3)), predictor.predict_examples(window(3, drift=5.0))
 
     assert moved == pytest.approx(there, abs=1e-4)
 
@@ -72,29 +72,29 @@ def test_what_moves_for_all_alike_changes_nothing(method: str) -> None:
 @pytest.mark.parametrize("ratio", [0.7, 1.0, 1.6])
 def test_the_odds_follow_the_tide(method: str, ratio: float) -> None:
     predictor = learn_predictor(window(1), window(2), method)
-    later = window(5, shift=float(np.log(ratio)), tide=NoveltyRate(ratio * 1e6, 1e8))
+    later = window(5, shift=float(np.log(ratio)), novelty=NoveltyRate(ratio * 1e6, 1e8))
 
-    expected = predictor.foretell(later).sum()
+    expected = predictor.predict_examples(later).sum()
 
     # The purchases of calibration and of this window vary by chance alone: about two parts in a hundred each.
     assert later.is_true.sum() / expected == pytest.approx(1, abs=0.1)
-    still = predictor.at(later.features, later.score, STILL).predict(later.features, later.score)
-    told = predictor.foretell(later)
+    still = predictor.adapted(later.features, later.score, STILL).predict(later.features, later.score)
+    told = predictor.predict_examples(later)
     assert told / (1 - told) == pytest.approx(ratio * still / (1 - still), rel=1e-3)
 
 
-def test_the_tide_is_per_pair_and_between_a_half_and_two() -> None:
-    assert NoveltyRate(3e6, 5e7).over(NoveltyRate(2e6, 1e8)) == 2
-    assert NoveltyRate(1e6, 5e8).over(NoveltyRate(2e6, 1e8)) == 0.5
-    assert NoveltyRate(3e6, 1.2e8).over(NoveltyRate(2e6, 1e8)) == pytest.approx(3 / 1.2 / 2, rel=1e-4)
+def test_the_novelty_rate_is_per_pair_and_between_a_half_and_two() -> None:
+    assert NoveltyRate(3e6, 5e7).ratio_to(NoveltyRate(2e6, 1e8)) == 2
+    assert NoveltyRate(1e6, 5e8).ratio_to(NoveltyRate(2e6, 1e8)) == 0.5
+    assert NoveltyRate(3e6, 1.2e8).ratio_to(NoveltyRate(2e6, 1e8)) == pytest.approx(3 / 1.2 / 2, rel=1e-4)
 
 
 def test_what_hardly_any_purchases_tell_is_hardly_followed() -> None:
     few, fewer, none = NoveltyRate(100, 1e4), NoveltyRate(50, 1e4), NoveltyRate(0, 1e4)
 
     # 50 and 100 purchases tell as much as 100 / 3 would of one level that is known: 100 / 3 of 100 / 3 + 50.
-    assert fewer.over(few) == pytest.approx(0.5 ** (100 / 3 / (100 / 3 + 50)))
-    assert none.over(few) == few.over(none) == 1
+    assert fewer.ratio_to(few) == pytest.approx(0.5 ** (100 / 3 / (100 / 3 + 50)))
+    assert none.ratio_to(few) == few.ratio_to(none) == 1
 
 
 def test_too_few_purchases_in_any_window_are_not_enough() -> None:
@@ -113,7 +113,7 @@ def test_foretold_accounts_are_numbered_without_gaps() -> None:
     examples = window(1, n=100)
     sparse = Examples(examples.features, examples.score, examples.is_true, examples.account * 1_000_000, STILL)
 
-    told = sparse.foretold(examples.score)
+    told = sparse.predictions(examples.score)
 
     assert told.accounts == 10
     assert told.account.tolist() == examples.account.tolist()

@@ -4,9 +4,9 @@ import numpy as np
 
 from models.artifact import NO_ROW
 from models.data.interactions import owned_matrix
-from models.propensity.examples import Listed, batches_of, bought_between, examples_at
+from models.propensity.examples import ListedCandidates, batches_of, bought_between, examples_at
 from models.propensity.features import learn_features
-from tests.models.propensity.samples import AS_OF, DAY, HORIZON_DAYS, moment_of, random_shop
+from tests.models.propensity.samples import AS_OF, DAY, HORIZON_DAYS, random_shop, snapshot_of
 
 SHOP = random_shop(5)
 
@@ -28,20 +28,20 @@ def test_what_was_bought_is_kept_and_within_the_horizon() -> None:
 
 
 def test_each_candidate_is_an_example_with_its_features_score_account_and_outcome() -> None:
-    moment = moment_of(SHOP)
+    snapshot = snapshot_of(SHOP)
     rows = np.array([3, 7, 20], dtype=np.int32)
     products = np.array([[1, 2, 5], [4, NO_ROW, NO_ROW], [0, 9, NO_ROW]], dtype=np.int32)
     scores = np.arange(9, dtype=np.float32).reshape(3, 3)
     bought = bought_between(SHOP.history().interactions, AS_OF, HORIZON_DAYS)
 
-    examples = examples_at(moment, Listed(rows, products, scores, owned_matrix(moment.past)), bought)
+    examples = examples_at(snapshot, ListedCandidates(rows, products, scores, owned_matrix(snapshot.past)), bought)
 
     pairs = [(3, 1), (3, 2), (3, 5), (7, 4), (20, 0), (20, 9)]
     assert examples.account.tolist() == [row for row, _ in pairs]
     assert examples.score.tolist() == [0, 1, 2, 3, 6, 7]
     assert examples.is_true.tolist() == [bought[pair] > 0 for pair in pairs]
-    assert examples.tide == moment.tide(6 / 3)
-    expected = learn_features(moment).of(rows, products, scores)[products != NO_ROW]
+    assert examples.novelty == snapshot.novelty_rate(6 / 3)
+    expected = learn_features(snapshot).features_of(rows, products, scores)[products != NO_ROW]
     np.testing.assert_array_equal(examples.features, expected)
 
 

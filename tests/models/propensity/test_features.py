@@ -10,22 +10,24 @@ from numpy.typing import NDArray
 from models.artifact import NO_ROW
 from models.propensity.features import FEATURES, learn_features
 from tests.models.propensity.counted import RECENT_DAYS, Counted
-from tests.models.propensity.samples import AS_OF, DAY, HORIZON_DAYS, Shop, Sold, moment_of, random_shop
+from tests.models.propensity.samples import AS_OF, DAY, HORIZON_DAYS, Shop, Sold, random_shop, snapshot_of
 
 SHOP = random_shop(1)
 
 
 def features_of(shop: Shop, ids: list[str] | None = None) -> dict[tuple[str, str], NDArray[np.float32]]:
     """The features of every account and product, looked up by their identifiers, as of AS_OF."""
-    moment = moment_of(shop)
-    known = learn_features(moment)
-    rows = np.arange(moment.past.n_accounts, dtype=np.int32)
-    products = np.broadcast_to(np.arange(moment.past.n_products, dtype=np.int32), (len(rows), moment.past.n_products))
-    found = known.of(rows, products, np.zeros(products.shape, dtype=np.float32))
+    snapshot = snapshot_of(shop)
+    known = learn_features(snapshot)
+    rows = np.arange(snapshot.past.n_accounts, dtype=np.int32)
+    products = np.broadcast_to(
+        np.arange(snapshot.past.n_products, dtype=np.int32), (len(rows), snapshot.past.n_products)
+    )
+    found = known.features_of(rows, products, np.zeros(products.shape, dtype=np.float32))
     return {
         (account, product): found[row, column]
-        for row, account in enumerate(moment.past.account_ids)
-        for column, product in enumerate(moment.past.product_ids)
+        for row, account in enumerate(snapshot.past.account_ids)
+        for column, product in enumerate(snapshot.past.product_ids)
         if ids is None or account in ids
     }
 
@@ -115,11 +117,11 @@ def test_relations_are_counted_from_what_goes_together_beyond_chance_with_what_i
 
 
 def test_the_score_is_passed_on_and_the_rank_is_the_place_in_the_list() -> None:
-    known = learn_features(moment_of(SHOP))
+    known = learn_features(snapshot_of(SHOP))
     products = np.array([[3, 1, 2, NO_ROW]], dtype=np.int32)
     scores = np.array([[0.9, 0.5, 0.25, 0]], dtype=np.float32)
 
-    found = known.of(np.array([0], dtype=np.int32), products, scores)[0, :3]
+    found = known.features_of(np.array([0], dtype=np.int32), products, scores)[0, :3]
 
     assert found[:, FEATURES.index("score")] == pytest.approx([0.9, 0.5, 0.25])
     assert found[:, FEATURES.index("rank")] == pytest.approx(np.log([1, 2, 3]))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from models.artifact import Groups
+from models.artifact.dimensions import ACCOUNTS, PRODUCTS
 from models.customers.groups import groups_of
 from models.data.interactions import owned_matrix
 from models.propensity.calibration import Examples, NoveltyRate
@@ -22,10 +23,10 @@ from models.propensity.groups import (
     spend_factors,
     usual_spend,
 )
-from models.propensity.snapshot import N_SEGMENTS, Moment
+from models.propensity.snapshot import N_SEGMENTS, Snapshot
 from models.propensity.train_groups import learn_groups
 from tests.models.propensity.counted import RECENT_DAYS, Counted
-from tests.models.propensity.samples import AS_OF, DAY, HORIZON_DAYS, Shop, moment_of, random_shop
+from tests.models.propensity.samples import AS_OF, DAY, HORIZON_DAYS, Shop, random_shop, snapshot_of
 
 SHOP = random_shop(3)
 COUNTED = Counted(SHOP)
@@ -33,14 +34,14 @@ NAMES = sorted({category for category, _ in SHOP.products.values() if category})
 END = AS_OF + HORIZON_DAYS * DAY
 
 
-def groups_at(moment: Moment) -> GroupFeatures:
-    groups = groups_of(moment.products.categories, owned_matrix(moment.past))
-    return GroupFeatures(moment, groups.of_product, len(groups))
+def groups_at(snapshot: Snapshot) -> GroupFeatures:
+    groups = groups_of(snapshot.products.categories, owned_matrix(snapshot.past))
+    return GroupFeatures(snapshot, groups.of_product, len(groups))
 
 
-KNOWN = groups_at(moment_of(SHOP))
-IDS = list(KNOWN.moment.past.account_ids)
-FOUND = KNOWN.of(np.arange(len(IDS), dtype=np.int32))
+KNOWN = groups_at(snapshot_of(SHOP))
+IDS = list(KNOWN.snapshot.past.account_ids)
+FOUND = KNOWN.features_of(np.arange(len(IDS), dtype=np.int32))
 
 
 def owns(account: str) -> set[str]:
@@ -82,7 +83,7 @@ def test_the_features_of_a_group_are_counted_from_its_lines() -> None:
 
 
 def test_the_features_of_an_account_are_those_of_products_and_how_many_groups_it_owns() -> None:
-    accounts = KNOWN.moment.accounts
+    accounts = KNOWN.snapshot.accounts
     for row, account in enumerate(IDS):
         assert FOUND[row, :, FEATURES.index("owned")] == pytest.approx(log1p(len(owns(account))))
         for name in ("recency", "frequency", "lines", "novelty"):
@@ -99,16 +100,16 @@ def test_affinity_is_what_ridge_regressions_of_each_group_on_the_others_say() ->
         assert FOUND[:, column, FEATURES.index("affinity")] == pytest.approx(others @ weights, abs=1e-5)
 
 
-def test_the_tide_is_what_accounts_that_were_here_first_bought_of_a_group_of_late() -> None:
+def test_the_novelty_rate_is_what_accounts_that_were_here_first_bought_of_a_group_of_late() -> None:
     oldest: dict[str, float] = {}
     for (account, _), age in COUNTED.first_ages.items():
         oldest[account] = max(age, oldest.get(account, 0))
     here = {account for account, age in oldest.items() if age > RECENT_DAYS}
 
-    tide = KNOWN.tide(1.5)
+    novelty = KNOWN.novelty_rate(1.5)
 
     new = sum(age <= RECENT_DAYS and of in here for name in NAMES for of, age in firsts_of(name).items())
-    assert tide == NoveltyRate(new, 1.5 * len(here))
+    assert novelty == NoveltyRate(new, 1.5 * len(here))
 
 
 def test_examples_are_the_open_groups_of_buyers_and_what_was_bought_of_them() -> None:
@@ -165,7 +166,7 @@ def test_where_nobody_bought_anything_new_spend_is_unknown() -> None:
 
 
 def test_spend_factors_tell_how_dear_accounts_buy_beside_all_that_ever_bought() -> None:
-    factors = dict(zip(IDS, spend_factors(KNOWN.moment).tolist(), strict=True))
+    factors = dict(zip(IDS, spend_factors(KNOWN.snapshot).tolist(), strict=True))
 
     usual = {account: COUNTED.usual_price(account) for account in COUNTED.buyers}
     middle = fmean(usual.values())
@@ -176,29 +177,29 @@ def test_spend_factors_tell_how_dear_accounts_buy_beside_all_that_ever_bought() 
 
 
 def test_nothing_that_comes_later_is_in_any_feature_or_factor() -> None:
-    moment = moment_of(replace(SHOP.before(AS_OF), products=SHOP.products))
+    snapshot = snapshot_of(replace(SHOP.before(AS_OF), products=SHOP.products))
 
-    np.testing.assert_array_equal(groups_at(moment).of(np.arange(len(IDS), dtype=np.int32)), FOUND)
-    np.testing.assert_array_equal(spend_factors(moment), spend_factors(KNOWN.moment))
-    assert groups_at(moment).tide(1) == KNOWN.tide(1)
+    np.testing.assert_array_equal(groups_at(snapshot).features_of(np.arange(len(IDS), dtype=np.int32)), FOUND)
+    np.testing.assert_array_equal(spend_factors(snapshot), spend_factors(KNOWN.snapshot))
+    assert groups_at(snapshot).novelty_rate(1) == KNOWN.novelty_rate(1)
 
 
 def test_one_group_of_which_all_own_something_leaves_nothing_to_learn() -> None:
-    moment = moment_of(Shop(SHOP.sold, dict.fromkeys(SHOP.products, ("all", None)), SHOP.accounts))
-    groups = groups_of(moment.products.categories, owned_matrix(moment.past))
+    snapshot = snapshot_of(Shop(SHOP.sold, dict.fromkeys(SHOP.products, ("all", None)), SHOP.accounts))
+    groups = groups_of(snapshot.products.categories, owned_matrix(snapshot.past))
 
-    learned = learn_groups([moment] * 4, moment.past, groups, seed=0)
+    learned = learn_groups([snapshot] * 4, snapshot.past, groups, seed=0)
 
     assert learned.likely is None
     assert "too few" in learned.described["note"]
 
 
 def test_groups_beyond_what_can_be_kept_are_left_out_and_it_is_said() -> None:
-    moment = moment_of(SHOP)
-    none = Groups.none(len(IDS), len(SHOP.products))
+    snapshot = snapshot_of(SHOP)
+    none = Groups.empty({ACCOUNTS: len(IDS), PRODUCTS: len(SHOP.products)})
 
-    assert "none, or too many" in learn_groups([moment] * 4, moment.past, none, seed=0).described["note"]
+    assert "none, or too many" in learn_groups([snapshot] * 4, snapshot.past, none, seed=0).described["note"]
 
 
 def test_an_account_that_never_bought_is_in_the_last_segment() -> None:
-    assert KNOWN.moment.segment[IDS.index("a42")] == N_SEGMENTS
+    assert KNOWN.snapshot.segment[IDS.index("a42")] == N_SEGMENTS

@@ -1,4 +1,4 @@
-"""A moment knows what was before it, and how fast accounts find what is new to them."""
+"""A snapshot knows what was before it, and how fast accounts find what is new to them."""
 
 from dataclasses import replace
 from math import log
@@ -7,22 +7,22 @@ import numpy as np
 import pytest
 
 from models.propensity.calibration import NoveltyRate
-from models.propensity.snapshot import N_SEGMENTS, Moment
+from models.propensity.snapshot import N_SEGMENTS, Snapshot
 from tests.models.histories import START, Line, make_history
 from tests.models.propensity.counted import RECENT_DAYS, Counted
-from tests.models.propensity.samples import AS_OF, DAY, HORIZON_DAYS, moment_of, random_shop
+from tests.models.propensity.samples import AS_OF, DAY, HORIZON_DAYS, random_shop, snapshot_of
 
 SHOP = random_shop(2)
 COUNTED = Counted(SHOP)
-MOMENT = moment_of(SHOP)
+SNAPSHOT = snapshot_of(SHOP)
 
 
 def test_lines_are_what_known_accounts_bought_before_it() -> None:
-    ids, products = MOMENT.past.account_ids, MOMENT.past.product_ids
+    ids, products = SNAPSHOT.past.account_ids, SNAPSHOT.past.product_ids
 
     found = sorted(
         (ids[account], products[product], round(float(age) * DAY, -1), amount)
-        for account, product, age, amount in zip(*vars(MOMENT.lines).values(), strict=True)
+        for account, product, age, amount in zip(*vars(SNAPSHOT.lines).values(), strict=True)
     )
 
     expected = sorted(
@@ -33,10 +33,10 @@ def test_lines_are_what_known_accounts_bought_before_it() -> None:
 
 
 def test_first_purchases_are_one_for_each_account_and_product_that_it_ever_bought() -> None:
-    firsts = MOMENT.firsts
+    firsts = SNAPSHOT.firsts
 
     found = {
-        (MOMENT.past.account_ids[account], MOMENT.past.product_ids[product]): float(age)
+        (SNAPSHOT.past.account_ids[account], SNAPSHOT.past.product_ids[product]): float(age)
         for account, product, age in zip(firsts.account, firsts.product, firsts.age, strict=True)
     }
 
@@ -44,7 +44,7 @@ def test_first_purchases_are_one_for_each_account_and_product_that_it_ever_bough
 
 
 def test_prices_are_the_catalogue_s_or_the_median_paid() -> None:
-    found = dict(zip(MOMENT.past.product_ids, MOMENT.prices, strict=True))
+    found = dict(zip(SNAPSHOT.past.product_ids, SNAPSHOT.prices, strict=True))
 
     for product in SHOP.products:
         expected = COUNTED.prices.get(product, float("nan"))
@@ -52,38 +52,38 @@ def test_prices_are_the_catalogue_s_or_the_median_paid() -> None:
 
 
 def test_the_usual_price_is_the_mean_of_the_account_s_lines_and_of_all_where_it_has_none() -> None:
-    for account, price in zip(MOMENT.past.account_ids, MOMENT.accounts.price, strict=True):
+    for account, price in zip(SNAPSHOT.past.account_ids, SNAPSHOT.accounts.price, strict=True):
         assert price == pytest.approx(COUNTED.usual_price(account), rel=1e-5)
     told = [log(COUNTED.prices[line.product]) for _, line in COUNTED.bought if line.product in COUNTED.prices]
     assert COUNTED.usual_price("a42") == pytest.approx(sum(told) / len(told))
 
 
 def test_who_never_bought_is_in_no_segment() -> None:
-    never = {MOMENT.past.account_ids[row] for row in np.flatnonzero(MOMENT.segment == N_SEGMENTS)}
+    never = {SNAPSHOT.past.account_ids[row] for row in np.flatnonzero(SNAPSHOT.segment == N_SEGMENTS)}
 
     assert never == set(SHOP.accounts) - COUNTED.buyers
 
 
-def test_the_tide_is_what_is_new_of_late_to_accounts_that_were_here() -> None:
+def test_the_novelty_rate_is_what_is_new_of_late_to_accounts_that_were_here() -> None:
     ages = [(account, age) for (account, _), age in COUNTED.first_ages.items()]
     here = {account for account, age in ages if age > RECENT_DAYS}
 
     expected = sum(age <= RECENT_DAYS and account in here for account, age in ages)
 
-    assert MOMENT.tide(2.5) == NoveltyRate(expected, 2.5 * len(here))
+    assert SNAPSHOT.novelty_rate(2.5) == NoveltyRate(expected, 2.5 * len(here))
 
 
-def test_what_comes_later_changes_neither_tide_nor_prices_nor_segments() -> None:
-    alone = moment_of(replace(SHOP.before(AS_OF), products=SHOP.products))
+def test_what_comes_later_changes_neither_novelty_rate_nor_prices_nor_segments() -> None:
+    alone = snapshot_of(replace(SHOP.before(AS_OF), products=SHOP.products))
 
-    assert alone.tide(1) == MOMENT.tide(1)
-    for one, other in ((alone.prices, MOMENT.prices), (alone.segment, MOMENT.segment)):
+    assert alone.novelty_rate(1) == SNAPSHOT.novelty_rate(1)
+    for one, other in ((alone.prices, SNAPSHOT.prices), (alone.segment, SNAPSHOT.segment)):
         np.testing.assert_array_equal(one, other)
     for name, values in vars(alone.accounts).items():
-        np.testing.assert_array_equal(values, getattr(MOMENT.accounts, name))
+        np.testing.assert_array_equal(values, getattr(SNAPSHOT.accounts, name))
 
 
-def moment_with(rate_of_late: float, n_new: int, seed: int = 1, days: int = 400) -> Moment:
+def snapshot_with(rate_of_late: float, n_new: int, seed: int = 1, days: int = 400) -> Snapshot:
     """Four hundred accounts find one of 2,000 products a day with a chance of .05, times a rate in the last 20 days.
 
     Of n_new others each begins on one of those days, with five at once.
@@ -97,14 +97,14 @@ def moment_with(rate_of_late: float, n_new: int, seed: int = 1, days: int = 400)
         day = days - 1 - int(rng.integers(20))
         lines += [(f"n{newcomer}", f"o{len(lines)}-{one}", f"p{rng.integers(2_000)}", day, 1) for one in range(5)]
     history = make_history(lines)
-    return Moment(history.interactions, history.products, history.accounts, START + days * 86_400, HORIZON_DAYS)
+    return Snapshot(history.interactions, history.products, history.accounts, START + days * 86_400, HORIZON_DAYS)
 
 
 @pytest.mark.parametrize("rate", [0.6, 1.0, 1.5])
-def test_the_tide_follows_the_level_however_many_accounts_are_new(rate: float) -> None:
-    then, now = moment_with(1.0, n_new=0, days=380), moment_with(rate, n_new=400)
+def test_the_novelty_rate_follows_the_level_however_many_accounts_are_new(rate: float) -> None:
+    then, now = snapshot_with(1.0, n_new=0, days=380), snapshot_with(rate, n_new=400)
 
-    ratio = now.tide(100).over(then.tide(100))
+    ratio = now.novelty_rate(100).ratio_to(then.novelty_rate(100))
 
     # About 400 purchases of late on either side: the logarithm's error is sqrt(1 / 400 + 1 / (400 rate)), and
     # n = 400 rate / (1 + rate) of them tell n / (n + 50) of it.

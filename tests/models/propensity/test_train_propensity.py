@@ -16,7 +16,8 @@ from models.artifact.propensities import NEVER_BOUGHT
 from models.artifact.whitespace import count_cells
 from models.evaluate import calibration
 from models.propensity import calibration as procedure
-from models.propensity.train_propensity import Learned, LearnedPropensity, learn_propensity
+from models.propensity.train_propensity import LearnedPropensity, learn_propensity
+from models.propensity.windows import PropensityInputs
 from models.train import TrainingOptions, train
 from tests.models.propensity.truths import (
     ACCOUNTS,
@@ -45,7 +46,7 @@ class World:
     chance: NDArray[np.float64]
     product: NDArray[np.int64]
     account: NDArray[np.int64]
-    given: Learned
+    given: PropensityInputs
     folder: Path
 
     @property
@@ -65,9 +66,9 @@ class World:
 
 def learn(truth: Truth, root: Path) -> World:
     """Train, and keep what the learning of propensity was given."""
-    given: list[Learned] = []
+    given: list[PropensityInputs] = []
 
-    def learn_and_keep(learned: Learned, *others: Any) -> LearnedPropensity:
+    def learn_and_keep(learned: PropensityInputs, *others: Any) -> LearnedPropensity:
         given.append(learned)
         return learn_propensity(learned, *others)
 
@@ -114,7 +115,7 @@ def calibration_error(told: NDArray[np.float64], truth: NDArray[np.float64]) -> 
 def test_the_probabilities_of_candidates_are_recovered(world: World) -> None:
     told, truth = candidates_of(world)
 
-    # 2,400 purchases calibrate them, 800 on either side make the tide: sqrt(1 / 2400 + 2 / 800) = .054.
+    # 2,400 purchases calibrate them, 800 on either side make the novelty rate: sqrt(1 / 2400 + 2 / 800) = .054.
     assert world.told["method"] == "model"
     assert truth.sum() / told.sum() == pytest.approx(1, abs=3 * 0.054)
     assert calibration_error(told, truth) < 3 * 0.054 * truth.mean()
@@ -143,7 +144,7 @@ def test_rates_of_what_is_no_candidate_are_recovered(world: World) -> None:
     rest = ~world.is_seen() & np.isfinite(world.chance)
     told = (factors[:, None] * world.content.propensities.rates)[rest].astype(np.float64)
 
-    # In the window before the reported one, some 300 purchases tell the rates, 800 on either side the tide.
+    # In the window before the reported one, some 300 purchases tell the rates, 800 on either side the novelty rate.
     ratio = world.told["rest"]["observed_over_expected"]
     assert world.chance[rest].sum() / told.sum() == pytest.approx(1, abs=3 * 0.076)
     assert calibration_error(told, world.chance[rest]) < 0.3 * world.chance[rest].mean()
@@ -170,7 +171,7 @@ def chance_of(world: World, groups: Groups) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize(("kind", "error"), [("lines", 0.08), ("categories", 0.06)])
 def test_probabilities_of_lines_and_categories_are_recovered(world: World, kind: str, error: float) -> None:
-    """error: of the level by chance. Some 600 or 1,000 purchases calibrate it, a third on either side make the tide."""
+    """error: of the level by chance. Some 600 or 1,000 purchases calibrate it, a third of them give the novelty."""
     truth, told = chance_of(world, getattr(world.content, kind)), getattr(world.content.propensities, kind)
 
     is_open = np.isfinite(truth)
@@ -181,15 +182,15 @@ def test_probabilities_of_lines_and_categories_are_recovered(world: World, kind:
 
 def test_expected_revenue_is_what_is_then_spent(world: World) -> None:
     content, prices = world.content, TRUTH.prices[world.product]
-    rooms = (content.line_demand(0, HORIZON_DAYS), content.category_demand(0, HORIZON_DAYS))
-    for room in rooms:
-        is_open = ~room.groups.is_owned(slice(None)) & np.isfinite(world.chance[:, :1])
+    demands = (content.line_demand(0, HORIZON_DAYS), content.category_demand(0, HORIZON_DAYS))
+    for demand in demands:
+        is_open = ~demand.groups.is_owned(slice(None)) & np.isfinite(world.chance[:, :1])
         spent = np.zeros(is_open.shape)
-        for group in range(len(room.groups)):
-            inside = room.groups.of_product == group
+        for group in range(len(demand.groups)):
+            inside = demand.groups.of_product == group
             spent[:, group] = world.chance[:, inside] @ prices[inside]
 
-        cells = count_cells(room, np.where(is_open.any(axis=1), 0, -1).astype(np.int16), 1)
+        cells = count_cells(demand, np.where(is_open.any(axis=1), 0, -1).astype(np.int16), 1)
 
         assert spent[is_open].sum() / cells.expected_minor.sum() == pytest.approx(1, abs=0.25)
 
@@ -272,7 +273,7 @@ def test_a_level_that_changes_of_late_is_followed(tmp_path: Path) -> None:
 
     told, true = candidates_of(learn(truth, tmp_path))
 
-    # Without the tide 1.6 times as much would be bought as was foretold.
+    # Without the novelty rate 1.6 times as much would be bought as was foretold.
     assert true.sum() / told.sum() == pytest.approx(1, abs=3 * 0.054)
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from models.ranking.weights import DAY_SECONDS, MIN_DECAY, decay, distinct, look_up, strength_matrix
+from models.ranking.weights import DAY_SECONDS, MIN_DECAY, decay, look_up, strength_matrix
 from tests.models.histories import DAY, START, make_history
 
 
@@ -48,15 +48,6 @@ def test_an_event_loses_half_its_weight_in_each_half_life() -> None:
     ages = np.array([0, 45, 90]) * DAY_SECONDS
 
     assert decay(ages, 45).tolist() == pytest.approx([1, 1 / 2, 1 / 4])
-
-
-@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=30))
-def test_distinct_finds_each_pair_once(pairs: list[tuple[int, int]]) -> None:
-    columns = np.array(pairs, dtype=np.int32).reshape(-1, 2).T
-
-    found = distinct(columns[0], columns[1])
-
-    assert sorted(set(pairs)) == [pairs[at] for at in found]
 
 
 @given(seed=st.integers(0, 10**6), density=st.sampled_from([0, 0.1, 0.6, 1]))

@@ -9,6 +9,7 @@ import pytest
 
 from models.artifact import Content
 from models.artifact.customers import RFM_SEGMENTS, Customers
+from models.artifact.dimensions import ACCOUNTS
 from models.customers.measure import learn_customers
 from models.data.interactions import GUEST, Interactions
 from service.accounts.value import value_of
@@ -85,6 +86,6 @@ def test_who_never_bought_or_is_not_known_has_no_value(content: Content) -> None
 
 
 def test_an_artifact_that_knows_nothing_of_customers_gives_none(content: Content) -> None:
-    bare = replace(content, customers=Customers.unknown(N_ACCOUNTS), report=b"{}")
+    bare = replace(content, customers=Customers.empty({ACCOUNTS: N_ACCOUNTS}), report=b"{}")
 
     assert value_of(told(bare), "a0") is None

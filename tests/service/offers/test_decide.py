@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.artifact.content import to_files
 from service.offers.candidates import Neighbours
 from service.offers.decide import Decision, decide
 from service.offers.explanation import Offer
@@ -190,12 +189,12 @@ def test_unknown_prices_and_currencies_are_null() -> None:
 
 def test_deciding_changes_nothing_and_repeats_itself() -> None:
     facts = gather(STATE, [OfferRequest("dee", 5, ["grinder"], ["milk"])], is_up_sell_first=True)
-    before = deepcopy(to_files(STATE.content))
+    before = deepcopy(STATE.content.to_arrays())
 
     first, second = decide(facts), decide(facts)
 
     assert first == second
-    for stem, array in to_files(STATE.content).items():
+    for stem, array in STATE.content.to_arrays().items():
         np.testing.assert_array_equal(array, before[stem])
 
 

@@ -23,7 +23,7 @@ def measured(roll: RankedAccounts, rows: NDArray[np.int64]) -> SegmentMembers:
 
 def assert_alike(one: SegmentMembers, other: SegmentMembers) -> None:
     assert one.ranks.tolist() == other.ranks.tolist()
-    assert one.sums.of == pytest.approx(other.sums.of)
+    assert one.sums.figures == pytest.approx(other.sums.figures)
     assert one.sums.owners.tolist() == other.sums.owners.tolist()
     assert {of: one.series[of].tolist() for of in INTERVALS} == {of: other.series[of].tolist() for of in INTERVALS}
 
@@ -48,7 +48,7 @@ def test_whoever_leaves_last_leaves_nothing_behind(roll: RankedAccounts) -> None
     kept = roll.change(measured(roll, everyone), NOBODY, everyone)
 
     assert kept.size == 0
-    assert not any(round(value, 6) for value in kept.sums.of.values())
+    assert not any(round(value, 6) for value in kept.sums.figures.values())
     assert not any(series.any() for series in kept.series.values())
 
 

@@ -11,7 +11,6 @@ import pytest
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
-from models.artifact.content import to_files
 from service.base.settings import Settings
 from service.registry import command
 from service.sync.artifact_store import ACTIVE_NAME, ArtifactStore
@@ -25,7 +24,7 @@ from service.sync.errors import (
 from tests.artifacts import World, coffee_world, content_of, write_world
 from tests.service.conftest import make_key, running, wait_until
 
-FILES = sorted([*(f"{stem}.npy" for stem in to_files(content_of(coffee_world()))), "report.json", "manifest.json"])
+FILES = sorted([*(f"{stem}.npy" for stem in content_of(coffee_world()).to_arrays()), "report.json", "manifest.json"])
 NEWER = "2024-03-15T00:00:00Z"
 URL = "/v1/recommendations/ann"
 

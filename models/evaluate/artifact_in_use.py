@@ -1,4 +1,4 @@
-"""The live artifact in an evaluation: measured again where that is fair, and by its own record where it is not."""
+"""Comparison with the artifact in use: measured on the same period where that is fair, else by its own report."""
 
 import json
 from dataclasses import dataclass
@@ -9,14 +9,17 @@ from numpy.typing import NDArray
 from models.artifact import NO_ROW, Artifact
 from models.data.interactions import Interactions
 
+NAME_IN_USE = "live"
+"""What the artifact in use is called in reports."""
 UNLISTED = np.float32(-1e6)
+"""Added to the score of a product that is no candidate, to rank below those that are."""
 
 
 @dataclass(frozen=True)
-class LiveScorer:
-    """Scores by the live artifact's candidate lists, and by its popularity beyond them and for accounts new to it.
+class ArtifactScorer:
+    """Scores by an artifact's candidate lists; beyond them, and for accounts that it does not know, by its popularity.
 
-    lists:      int32 (n_accounts, C), candidates in today's product rows, NO_ROW where there is none any more.
+    lists:      int32 (n_accounts, C), candidates in today's product rows, NO_ROW for products that are gone.
     scores:     float32 (n_accounts, C).
     popularity: float32 (n_products,).
     """
@@ -24,35 +27,36 @@ class LiveScorer:
     lists: NDArray[np.int32]
     scores: NDArray[np.float32]
     popularity: NDArray[np.float32]
-    name: str = "live"
+    name: str = NAME_IN_USE
 
     def score(self, rows: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return float32 (len(rows), n_products)."""
+        lists, listed_scores = self.lists[rows], self.scores[rows]
         scores = np.tile(self.popularity + UNLISTED, (len(rows), 1))
-        line, place = np.nonzero(self.lists[rows] != NO_ROW)
-        scores[line, self.lists[rows][line, place]] = self.scores[rows][line, place]
+        account, place = np.nonzero(lists != NO_ROW)
+        scores[account, lists[account, place]] = listed_scores[account, place]
         return scores
 
 
-def live_scorer(artifact: Artifact, interactions: Interactions) -> LiveScorer:
-    """Translate the live artifact's rows to those of the interactions."""
+def scorer_of(artifact: Artifact, interactions: Interactions) -> ArtifactScorer:
+    """Translate an artifact's rows to those of the interactions."""
     content = artifact.content
     product = translate(list(content.products.ids.texts), interactions.product_ids)
-    to_live = translate(list(interactions.account_ids), np.array(list(content.account_ids.texts), dtype=object))
-    known = to_live != NO_ROW
+    artifact_row = translate(list(interactions.account_ids), np.array(list(content.account_ids.texts), dtype=object))
+    known = artifact_row != NO_ROW
     lists = np.full((interactions.n_accounts, content.candidate_products.shape[1]), NO_ROW, dtype=np.int32)
-    listed = content.candidate_products[to_live[known]]
+    listed = content.candidate_products[artifact_row[known]]
     lists[known] = np.where(listed == NO_ROW, NO_ROW, product[listed])
     scores = np.zeros(lists.shape, dtype=np.float32)
-    scores[known] = content.candidate_scores[to_live[known]]
+    scores[known] = content.candidate_scores[artifact_row[known]]
     popularity = np.zeros(interactions.n_products, dtype=np.float32)
     rows = product[content.popular_products]
     popularity[rows[rows != NO_ROW]] = content.popular_scores[rows != NO_ROW] / max(content.popular_scores.max(), 1)
-    return LiveScorer(lists, scores, popularity)
+    return ArtifactScorer(lists, scores, popularity)
 
 
 def recorded_floor(artifact: Artifact, metric: str) -> float | None:
-    """Return the low end of the live blend's interval for a metric on new products, by its own report."""
+    """Return the lower bound of an artifact's blend for a metric on new products, by its own report."""
     try:
         recorded = json.loads(artifact.content.report)["metrics"]["new"]["blend"][metric]
         return float(recorded["low"])

@@ -18,11 +18,12 @@ from models.artifact import (
     Verdict,
     in_hash_order,
 )
+from models.artifact.dimensions import ACCOUNTS, CANDIDATES, PRODUCTS
 from models.data.interactions import Interactions
-from models.data.split import as_moment, as_text
-from models.propensity.live import compare_live, outcomes_since, within
+from models.data.split import format_time, parse_time
+from models.propensity.artifact_in_use import compare_with_outcomes, outcomes_since, within
 from models.propensity.train_propensity import LearnedPropensity
-from tests.models.contents import PRODUCTS, make_content
+from tests.models.contents import N_PRODUCTS, make_content
 
 DAY = 86_400
 THEN = 19_000 * DAY
@@ -31,17 +32,22 @@ N_ACCOUNTS = 3_000
 NEW, GONE = "new-account", 5
 
 
+def nothing_learned(n_accounts: int) -> Propensities:
+    """Propensities of three candidates each, all unknown."""
+    return Propensities.empty({ACCOUNTS: n_accounts, CANDIDATES: 3, PRODUCTS: N_PRODUCTS})
+
+
 def foretold(n_accounts: int = N_ACCOUNTS, horizon_days: float = HORIZON_DAYS, seed: int = 1) -> Artifact:
     """An artifact of as many accounts; each has three candidates, one in ten accounts none."""
     rng = np.random.default_rng(seed)
-    listed = np.stack([rng.permutation(PRODUCTS)[:3] for _ in range(n_accounts)])
+    listed = np.stack([rng.permutation(N_PRODUCTS)[:3] for _ in range(n_accounts)])
     listed[::10] = NO_ROW
     p = rng.beta(1.5, 20, listed.shape).astype(np.float32)
     p[listed == NO_ROW] = np.nan
     content: Content = make_content([[]] * n_accounts, listed.tolist(), [[0.0] * 3] * n_accounts)
-    told = replace(Propensities.none(n_accounts, 3, PRODUCTS), candidates=p)
+    told = replace(nothing_learned(n_accounts), candidates=p)
     report = orjson.dumps({"propensity": {"horizon_days": horizon_days}})
-    manifest = Manifest(as_text(THEN), "", {}, {}, {}, Verdict(True, ""), {}, {}, version="then")
+    manifest = Manifest(format_time(THEN), "", {}, {}, {}, Verdict(True, ""), {}, {}, version="then")
     return Artifact(Path(), manifest, replace(content, propensities=told, report=report))
 
 
@@ -78,7 +84,7 @@ def learned_now(artifact: Artifact, horizon_days: float = HORIZON_DAYS) -> Learn
 
 def compared(live: Artifact | None, interactions: Interactions, days: float, **others: Any) -> dict[str, Any]:
     now = others.get("now", learned_now(foretold()))
-    return dict(compare_live(live, interactions, THEN + round(days * DAY), now, 0).get("live", {}))
+    return dict(compare_with_outcomes(live, interactions, THEN + round(days * DAY), now, 0).get("live", {}))
 
 
 LIVE = foretold()
@@ -124,7 +130,7 @@ def test_where_what_was_foretold_holds_it_is_said_about_as_often_as_the_interval
     assert sum(verdicts) < 5
 
 
-@pytest.mark.parametrize(("ratio", "word"), [(0.7, "less is bought"), (1.4, "more is bought")])
+@pytest.mark.parametrize(("ratio", "word"), [(0.7, "predicts too many"), (1.4, "predicts too few")])
 def test_drift_is_told_in_figures_and_in_words(ratio: float, word: str) -> None:
     found = compared(LIVE, bought_since(LIVE, ratio), 30)
 
@@ -140,7 +146,7 @@ def test_drift_is_told_in_figures_and_in_words(ratio: float, word: str) -> None:
 def test_scores_that_moved_are_told_at_once() -> None:
     same = compared(LIVE, SINCE, 30, now=learned_now(foretold(seed=9)))["stability"]
     longer = compared(LIVE, SINCE, 30, now=learned_now(foretold(seed=9, horizon_days=120), 120))["stability"]
-    nothing = compared(LIVE, SINCE, 30, now=LearnedPropensity(Propensities.none(3, 3, PRODUCTS), {}))["stability"]
+    nothing = compared(LIVE, SINCE, 30, now=LearnedPropensity(nothing_learned(3), {}))["stability"]
 
     assert same["index"] < same["limit"] < 0.1
     assert longer["index"] > 0.1, "the same chances, but of a horizon that is twice as long"
@@ -153,11 +159,11 @@ def test_too_little_is_no_verdict() -> None:
     found = compared(few, bought_since(few), 10)
 
     assert found["has_drifted"] is None
-    assert "too little" in found["note"]
+    assert "too few purchases" in found["note"]
 
 
 def test_there_is_nothing_to_compare_without_time_or_an_artifact_that_foretold_something() -> None:
-    nothing = replace(LIVE, content=replace(LIVE.content, propensities=Propensities.none(N_ACCOUNTS, 3, PRODUCTS)))
+    nothing = replace(LIVE, content=replace(LIVE.content, propensities=nothing_learned(N_ACCOUNTS)))
     silent = replace(LIVE, content=replace(LIVE.content, report=b"{}"))
     others = IdIndex.of(in_hash_order(f"other-{row}" for row in range(N_ACCOUNTS)))
     strangers = replace(LIVE, content=replace(LIVE.content, account_ids=others))
@@ -171,4 +177,4 @@ def test_there_is_nothing_to_compare_without_time_or_an_artifact_that_foretold_s
 
 
 def test_a_time_is_read_as_it_was_written() -> None:
-    assert as_moment(as_text(THEN + 12_345)) == THEN + 12_345
+    assert parse_time(format_time(THEN + 12_345)) == THEN + 12_345

@@ -1,0 +1,36 @@
+"""Product facts, one entry per product row."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.artifact.dimensions import PRODUCTS, TEXTS
+from models.artifact.ids import IdIndex, TextColumn
+from models.artifact.sections import Along, Section, Shape
+
+NO_ROW = -1
+"""Padding in arrays of product rows."""
+
+NO_NUMBER = int(np.iinfo(np.int64).min)
+"""An unknown price, margin or tier."""
+
+ProductTexts = Annotated[TextColumn, Along({TEXTS: PRODUCTS})]
+ProductNumbers = Annotated[NDArray[np.int64], Shape(PRODUCTS, empty=NO_NUMBER)]
+
+
+@dataclass(frozen=True)
+class Products(Section):
+    """Products in the hash order of their identifiers. Unknown texts are empty, unknown numbers are NO_NUMBER."""
+
+    ids: Annotated[IdIndex, Along({TEXTS: PRODUCTS})]
+    names: ProductTexts
+    lines: ProductTexts
+    categories: ProductTexts
+    families: ProductTexts
+    currencies: ProductTexts
+    tiers: ProductNumbers
+    prices_minor: ProductNumbers
+    margins_minor: ProductNumbers
+    is_active: Annotated[NDArray[np.bool_], Shape(PRODUCTS)]

@@ -1,0 +1,87 @@
+"""Choose the models on the validation window, judge them on the held-out period, and decide on publication."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+
+from models.artifact import Artifact, Verdict
+from models.customers.measure import measure_customers
+from models.data.interactions import Interactions
+from models.data.split import Split, format_time
+from models.evaluate.artifact_in_use import NAME_IN_USE, recorded_floor, scorer_of
+from models.evaluate.baskets import BasketScorer
+from models.evaluate.gate import decide_publication
+from models.evaluate.ranking import RankingMetrics
+from models.products.completion import fit_pairs
+from models.ranking.baskets import fit_neighbours
+from models.ranking.blend import BlendScorer
+from models.ranking.choose import choose_blend
+from models.ranking.fit import FittedRankers, fit_rankers
+from models.ranking.scorer import Scorer
+from models.ranking.settings import BlendWeights, RankingParameters
+from models.ranking.tune import tune
+from models.report import CUT, Report, describe_targets, measure_baskets, measure_targets
+
+Step = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The hyperparameters and weights chosen on the validation window, and the rankers fitted before it."""
+
+    parameters: RankingParameters
+    weights: BlendWeights
+    fitted: FittedRankers
+
+
+def choose(interactions: Interactions, split: Split, seed: int, step: Step, *, is_tuned: bool) -> Chosen:
+    """Choose hyperparameters (if asked) and the blend's weights on the validation window alone."""
+    learned, validation = interactions.select(split.learn), interactions.select(split.validation)
+    parameters = RankingParameters(seed=seed)
+    if is_tuned:
+        parameters, _ = tune(learned, validation, split.validation_start, parameters, step)
+    step("fit on the earliest part")
+    fitted = fit_rankers(learned, split.validation_start, parameters, step)
+    step("choose the blend on the validation window")
+    return Chosen(parameters, choose_blend(fitted, learned, validation), fitted)
+
+
+def evaluate(
+    interactions: Interactions, split: Split, chosen: Chosen, in_use: Artifact | None, step: Step, *, is_forced: bool
+) -> tuple[Report, FittedRankers]:
+    """Fit on all but the held-out period, measure on it beside popularity and the artifact in use, and decide."""
+    learned, holdout = interactions.select(~split.holdout), interactions.select(split.holdout)
+    seed = chosen.parameters.seed
+    step("fit on all but the held-out period")
+    fitted = fit_rankers(learned, split.holdout_start, chosen.parameters, step, warm=chosen.fitted)
+    neighbours = fit_neighbours(learned, split.holdout_start, chosen.parameters)
+    step("evaluate on the held-out period")
+    measured = measure_targets(_scorers(interactions, split, chosen, fitted, in_use), learned, holdout, seed)
+    verdict = decide(measured["new"], in_use, seed, is_forced=is_forced)
+    metrics = describe_targets(measured, seed)
+    baskets: dict[str, BasketScorer] = {"neighbours": neighbours, "popularity": fitted.popularity, **fit_pairs(learned)}
+    metrics["basket"] = measure_baskets(baskets, learned, holdout, seed)
+    metrics |= measure_customers(interactions, split, seed)
+    parameters = chosen.parameters.to_json() | {"blend": asdict(chosen.weights)}
+    return Report(metrics, split.describe(), split.notice, parameters, verdict), fitted
+
+
+def _scorers(
+    interactions: Interactions, split: Split, chosen: Chosen, fitted: FittedRankers, in_use: Artifact | None
+) -> list[Scorer]:
+    """The blend, its rankers, and the artifact in use if that has not seen the held-out period."""
+    scorers: list[Scorer] = [BlendScorer(fitted, chosen.weights), *fitted.scorers]
+    if in_use and in_use.manifest.as_of <= format_time(split.holdout_start):
+        scorers.append(scorer_of(in_use, interactions))
+    return scorers
+
+
+def decide(measured: Mapping[str, RankingMetrics], in_use: Artifact | None, seed: int, *, is_forced: bool) -> Verdict:
+    """Ask the gate; if forced, approve whatever it says, and record that."""
+    ndcg = {name: metrics.ndcg for name, metrics in measured.items()}
+    floor = ndcg.get(NAME_IN_USE, recorded_floor(in_use, f"ndcg@{CUT}") if in_use else None)
+    decision = decide_publication(ndcg["blend"], ndcg["popularity"], floor, seed)
+    return Verdict(
+        is_approved=decision.is_published or is_forced,
+        reason=decision.reason,
+        is_forced=is_forced and not decision.is_published,
+    )
