@@ -304,8 +304,8 @@ def _upgrades(request: Request) -> LearnedUpgrades:
 
 
 def _shelf(request: Request) -> ProductIndex | None:
-    live = request.app.state.nextoffer.holder.live
-    return live.shelf if live else None
+    current = request.app.state.nextoffer.holder.current
+    return current.catalogue.products if current else None
 
 
 def _author(principal: Principal) -> str:

@@ -7,7 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from service.readmodel.live_state import NO_PRODUCTS, LiveState
+from service.readmodel.live_state import LiveState
+from service.readmodel.objections import Objections
+from service.readmodel.ownership import NO_PRODUCTS, Ownership
 from service.readmodel.product_index import ProductIndex, ProductRow
 
 NOTHING_EXCLUDED: frozenset[ProductRow] = frozenset()
@@ -65,7 +67,8 @@ def gather(shelf: ProductIndex, state: LiveState, asked: OfferRequest, *, is_up_
     account_row = live = None
     owned = recent = NO_PRODUCTS
     if account_id is not None:
-        account_row, live = shelf.content.account_ids.row_of(account_id), state.accounts.get(account_id)
+        account_row = shelf.content.account_ids.row_of(account_id)
+        live = state.part(Ownership).by_account.get(account_id)
         if live is not None:
             owned, recent = live.owned, live.recent
         elif account_row is not None:
@@ -74,7 +77,7 @@ def gather(shelf: ProductIndex, state: LiveState, asked: OfferRequest, *, is_up_
         shelf=shelf,
         account_row=account_row,
         is_account_known=account_row is not None or live is not None,
-        is_objecting=account_id in state.objecting,
+        is_objecting=account_id in state.part(Objections).accounts,
         owned=owned,
         recent=recent,
         basket=tuple(sorted(known_rows(shelf, asked.basket))) if asked.basket else (),

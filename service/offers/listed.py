@@ -15,6 +15,8 @@ from service.offers.rules import first_objection
 from service.offers.rules_for_many import MAY_BE_OFFERED, RULES_FOR_MANY, first_objections
 from service.readmodel.edges import Owned
 from service.readmodel.live_state import LiveState
+from service.readmodel.objections import Objections
+from service.readmodel.ownership import Ownership
 from service.readmodel.product_index import ProductIndex, ProductRow
 
 
@@ -37,8 +39,8 @@ def decide_listed(
     known = {
         account_id: row
         for account_id in account_ids
-        if account_id not in state.accounts
-        and account_id not in state.objecting
+        if account_id not in state.part(Ownership).by_account
+        and account_id not in state.part(Objections).accounts
         and (row := content.account_ids.row_of(account_id)) is not None
         and content.owned_offsets[row] < content.owned_offsets[row + 1]
     }

@@ -13,7 +13,7 @@ from service.offers.errors import NothingToOffer
 from service.offers.facts import OfferRequest, gather
 from service.offers.listed import decide_listed
 from service.server.state import State
-from service.sync.artifact_holder import LoadedArtifact
+from service.sync.loaded_artifact import LoadedArtifact
 
 CHECKOUT: Final = "checkout"
 """The placement that needs the artifact alone."""
@@ -34,7 +34,7 @@ def answer(state: State, principal: Principal, asked: OfferRequest, request: byt
     request: what was asked, as JSON, for the ledger. The ledger keeps the very bytes that are returned.
     """
     live = live_of(state)
-    facts = gather(live.shelf, live.state, asked, is_up_sell_first=state.is_up_sell_first)
+    facts = gather(live.catalogue.products, live.state, asked, is_up_sell_first=state.is_up_sell_first)
     moment = moment_of(state, live, principal, asked.placement)
     return render(state, moment, asked, request, decide(facts), facts.is_account_known)
 
@@ -44,7 +44,7 @@ def answer_many(state: State, principal: Principal, wanted: Sequence[OfferReques
     live = live_of(state)
     first = wanted[0]
     listed = decide_listed(
-        live.shelf,
+        live.catalogue.products,
         live.state,
         [asked.account_id for asked in wanted if asked.account_id],
         first.exclude,
@@ -56,7 +56,7 @@ def answer_many(state: State, principal: Principal, wanted: Sequence[OfferReques
     for asked in wanted:
         decision, is_known = listed.get(asked.account_id or ""), True
         if decision is None:
-            facts = gather(live.shelf, live.state, asked, is_up_sell_first=state.is_up_sell_first)
+            facts = gather(live.catalogue.products, live.state, asked, is_up_sell_first=state.is_up_sell_first)
             decision, is_known = decide(facts), facts.is_account_known
         answers.append(render(state, moment, asked, request, decision, is_known))
     return answers
@@ -64,9 +64,9 @@ def answer_many(state: State, principal: Principal, wanted: Sequence[OfferReques
 
 def live_of(state: State) -> LoadedArtifact:
     """What answers rest on now; raises NothingToOffer."""
-    if state.holder.live is None:
+    if state.holder.current is None:
         raise NothingToOffer
-    return state.holder.live
+    return state.holder.current
 
 
 def moment_of(state: State, live: LoadedArtifact, principal: Principal, placement: str | None) -> ResponseContext:

@@ -10,7 +10,7 @@ from typing import Final
 from service.base.telemetry import Telemetry
 from service.offers.decide import decide
 from service.offers.facts import OfferRequest, gather
-from service.sync.artifact_holder import LoadedArtifact
+from service.sync.loaded_artifact import LoadedArtifact
 
 MAX_QUEUE: Final = 1000
 MAX_REST_SECONDS: Final = 0.2
@@ -57,7 +57,7 @@ class Shadow:
         begun = time.perf_counter()
         try:
             live = self.live
-            facts = gather(live.shelf, live.state, asked, is_up_sell_first=self._is_up_sell_first)
+            facts = gather(live.catalogue.products, live.state, asked, is_up_sell_first=self._is_up_sell_first)
             proposed = [offer["product_id"] for offer in decide(facts).offers]
         except Exception:  # A candidate that fails is what a shadow is there to find.
             self._telemetry.shadow_answers.labels("failed").inc()

@@ -5,8 +5,8 @@ import numpy as np
 from models.artifact import NO_ROW, Content
 from service.offers.decide import decide
 from service.offers.facts import OfferRequest, gather
+from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.live_state import LiveState
-from service.readmodel.product_index import ProductIndex
 
 SAMPLE_SIZE = 16
 LIMIT = 10
@@ -16,19 +16,19 @@ class SmokeTestFailure(Exception):
     """An answer came out wrong."""
 
 
-def smoke_test(shelf: ProductIndex) -> None:
+def smoke_test(content: Content) -> None:
     """Answer for some accounts and baskets; raises whatever a malformed artifact breaks, or SmokeTestFailure."""
-    content = shelf.content
     n_accounts, n_products = len(content.account_ids), len(content.products.ids)
     if n_products == 0:
         raise SmokeTestFailure("it holds no product")
     _check_rows(content, n_products)
+    state = LiveState(content, 0)
     accounts = [content.account_ids.texts[row] for row in _sample(n_accounts)]
     products = [content.products.ids.texts[row] for row in _sample(n_products)]
     for account_id in (None, *accounts):
-        _check_answer(shelf, account_id, [])
+        _check_answer(state, account_id, [])
     for product_id in products:
-        _check_answer(shelf, None, [product_id])
+        _check_answer(state, None, [product_id])
 
 
 def _sample(n_rows: int) -> list[int]:
@@ -47,7 +47,7 @@ def _check_rows(content: Content, n_products: int) -> None:
             raise SmokeTestFailure("it names products that it does not hold")
 
 
-def _check_answer(shelf: ProductIndex, account_id: str | None, basket: list[str]) -> None:
-    decision = decide(gather(shelf, LiveState(shelf, 0), OfferRequest(account_id, LIMIT, basket)))
+def _check_answer(state: LiveState, account_id: str | None, basket: list[str]) -> None:
+    decision = decide(gather(state.part(CatalogueView).products, state, OfferRequest(account_id, LIMIT, basket)))
     if not all(np.isfinite(offer["score"]) for offer in decision.offers):
         raise SmokeTestFailure("it scores with numbers that are not finite")

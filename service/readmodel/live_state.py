@@ -1,115 +1,45 @@
-"""What happened since one artifact, in that artifact's rows: in memory, per account."""
+"""What happened since one artifact, in memory: a container of parts, each kept current by a section of a domain."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from typing import Any, Protocol, Self, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from models.artifact.segments import read_segment_report
-from service.readmodel.account_cache import AccountCache
-from service.readmodel.deals import OpenDeal
-from service.readmodel.product_index import ProductIndex, ProductInfo, ProductRow
-from service.readmodel.relationships import CuratedRelationship
-from service.readmodel.segment_membership import SegmentMembership
-
-MAX_RECENT = 50
-NO_PRODUCTS = np.empty(0, dtype=np.int32)
+from models.artifact import Content
 
 
-@dataclass(frozen=True, slots=True)
-class AccountState:
-    """What one account owns now, in place of what the artifact says.
+class LivePart(Protocol):
+    """One part of the live state: it has one writer and many readers, and replaces whole entries."""
 
-    owned:  int32, product rows, ascending. Products that the artifact does not know stand in ``others``.
-    recent: int32, for an account that the artifact has no candidates for, the products bought last, newest first.
-    """
+    @classmethod
+    def empty(cls, state: "LiveState") -> Self:
+        """Make the part as it is before anything happened since the artifact."""
 
-    owned: NDArray[np.int32]
-    recent: NDArray[np.int32]
-    others: frozenset[str] = frozenset()
+
+Part = TypeVar("Part", bound=LivePart)
 
 
 class LiveState:
-    """One writer, many readers: each of the methods replaces whole entries, so that a reader sees one or the other.
+    """What happened since an artifact.
 
-    accounts:  accounts whose orders changed since the artifact.
-    objecting: every account that objects to marketing, whenever it did: an artifact knows nothing of it.
-    pipeline:  the open deals of every account that has any: an artifact knows nothing of them.
-    declined:  when every account that ever let a deal be lost did so last.
-    stored:    what the database says of accounts that were asked for, until it changes.
-    membership: who is in the segments that people defined.
-    sequence:  the newest change that is in here.
-    is_history_whole: whether the database holds all that the artifact was trained on, so that its word alone counts.
-               An artifact trained on files knows of purchases that the database may not have.
+    content:  the artifact's.
+    sequence: the newest change that is applied.
+    is_history_complete: whether the database holds all that the artifact was trained on, and so overrides it. An
+        artifact trained on files knows of purchases that the database may not have.
     """
 
-    def __init__(self, shelf: ProductIndex, sequence: int, *, is_history_whole: bool = True) -> None:
-        self.accounts: dict[str, AccountState] = {}
-        self.objecting: set[str] = set()
-        self.pipeline: dict[str, tuple[OpenDeal, ...]] = {}
-        self.declined: dict[str, datetime] = {}
-        self.stored: AccountCache = AccountCache()
+    def __init__(self, content: Content, sequence: int, *, is_history_complete: bool = True) -> None:
+        self.content = content
         self.sequence = sequence
-        as_of_day = read_segment_report(shelf.content.segments).get("as_of_day", 0)
-        self.membership = SegmentMembership(shelf.content, as_of_day, self.accounts)
-        self._shelf = shelf
-        self._is_history_whole = is_history_whole
+        self.is_history_complete = is_history_complete
+        self._parts: dict[type, Any] = {}
 
-    def set_owned(self, account_id: str, owned: Iterable[str], returned: Iterable[str] = ()) -> None:
-        """Note what an account owns now, those bought last first, and what it bought once and owns no more."""
-        learned = self._learned(account_id)
-        named = list(owned)
-        found = list(map(self._shelf.row_of, named))
-        rows = [row for row in found if row is not None]
-        others = frozenset(of for of, row in zip(named, found, strict=True) if row is None)
-        recent = NO_PRODUCTS if len(learned) else np.array(rows[:MAX_RECENT], dtype=np.int32)
-        if not self._is_history_whole:
-            rows += set(learned.tolist()).difference(rows, map(self._shelf.row_of, returned))
-        self.accounts[account_id] = AccountState(np.array(sorted(rows), dtype=np.int32), recent, others)
+    def part(self, kind: type[Part]) -> Part:
+        """Return the part of a type; it is made empty on first use."""
+        try:
+            part: Part = self._parts[kind]
+        except KeyError:
+            # setdefault: of two threads that come first, both get the same part.
+            part = self._parts.setdefault(kind, kind.empty(self))
+        return part
 
-    def set_objecting(self, account_ids: Sequence[str], objecting: set[str]) -> None:
-        """Note which of some accounts object to marketing now."""
-        self.objecting |= objecting
-        self.objecting.difference_update(set(account_ids) - objecting)
-
-    def set_declined(self, account_ids: Sequence[str], declined: Mapping[str, datetime]) -> None:
-        """Note when some accounts let a deal be lost last."""
-        self.declined.update(declined)
-        for account_id in set(account_ids) - declined.keys():
-            self.declined.pop(account_id, None)
-
-    def knows(self, account_id: str) -> bool:
-        """Tell whether anything is known of an account since the artifact."""
-        known = (self.accounts, self.objecting, self.pipeline, self.declined, self.membership.newcomers)
-        return any(account_id in of for of in known)
-
-    def set_pipeline(self, account_ids: Sequence[str], pipeline: Mapping[str, tuple[OpenDeal, ...]]) -> None:
-        """Note the open deals of some accounts now: all that each has."""
-        self.pipeline.update(pipeline)
-        for account_id in set(account_ids) - pipeline.keys():
-            self.pipeline.pop(account_id, None)
-
-    def set_products(self, cards: Mapping[str, ProductInfo]) -> None:
-        """Note what is told of some products now. Those that the artifact does not know are passed over."""
-        for product_id, card in cards.items():
-            row = self._shelf.row_of(product_id)
-            if row is not None:
-                self._shelf.replace_info(ProductRow(row), card)
-
-    def set_relationships(self, words: Mapping[str, Mapping[str, CuratedRelationship]]) -> None:
-        """Note all that people say of some products, by the product that leads and the one that it leads to."""
-        rows: dict[int, dict[int, CuratedRelationship]] = {
-            source: {row: word for target, word in of.items() if (row := self._shelf.row_of(target)) is not None}
-            for source_id, of in words.items()
-            if (source := self._shelf.row_of(source_id)) is not None
-        }
-        if rows:
-            self._shelf.links = self._shelf.links.with_curated(rows)
-
-    def _learned(self, account_id: str) -> NDArray[np.int32]:
-        """What the artifact says that the account owns. If that is anything, it has candidates for it, too."""
-        content = self._shelf.content
-        row = content.account_ids.row_of(account_id)
-        return NO_PRODUCTS if row is None else content.owned_by(row)
+    def replace_part(self, part: LivePart) -> None:
+        """Put a part in place of the one of its type."""
+        self._parts[type(part)] = part

@@ -37,14 +37,14 @@ def offer_of(decision: Decision, product_id: str) -> Offer:
 
 def decide_for(limit: int = 3, **asked: object) -> Decision:
     """Decide in the coffee shop."""
-    return decide(gather(SHELF, LiveState(SHELF, 0), OfferRequest(**{"account_id": None, "limit": limit} | asked)))  # type: ignore[arg-type]
+    wanted = OfferRequest(**{"account_id": None, "limit": limit} | asked)  # type: ignore[arg-type]
+    return decide(gather(SHELF, LiveState(SHELF.content, 0), wanted))
 
 
 def basket_scores(basket: list[str]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Score what goes with a basket in the coffee shop."""
-    listed = list(
-        NeighbourScores(SHELF.content, gather(SHELF, LiveState(SHELF, 0), OfferRequest(None, 3, basket)).basket).best()
-    )
+    facts = gather(SHELF, LiveState(SHELF.content, 0), OfferRequest(None, 3, basket))
+    listed = list(NeighbourScores(SHELF.content, facts.basket).best())
     return np.array([row for row, _, _ in listed], dtype=np.int32), np.array([score for _, score, _ in listed])
 
 
@@ -189,7 +189,7 @@ def test_unknown_prices_and_currencies_are_null() -> None:
 
 
 def test_deciding_changes_nothing_and_repeats_itself() -> None:
-    facts = gather(SHELF, LiveState(SHELF, 0), OfferRequest("dee", 5, ["grinder"], ["milk"]))
+    facts = gather(SHELF, LiveState(SHELF.content, 0), OfferRequest("dee", 5, ["grinder"], ["milk"]))
     before = deepcopy(to_files(SHELF.content))
 
     first, second = decide(facts), decide(facts)
@@ -211,6 +211,6 @@ def test_a_candidate_without_a_contributor_is_explained_by_the_whole_history() -
     content.candidate_reasons[:] = -1
     shelf = ProductIndex(content)
 
-    decision = decide(gather(shelf, LiveState(shelf, 0), OfferRequest("x", 1)))
+    decision = decide(gather(shelf, LiveState(shelf.content, 0), OfferRequest("x", 1)))
 
     assert decision.offers[0]["reasons"][0]["code"] is ReasonCode.FITS_HISTORY

@@ -8,6 +8,8 @@ from service.offers.facts import OfferRequest, gather
 from service.offers.listed import decide_listed
 from service.offers.reasons import WithheldCode
 from service.readmodel.live_state import LiveState
+from service.readmodel.objections import Objections
+from service.readmodel.ownership import Ownership
 from service.readmodel.product_index import ProductIndex, ProductInfo, ProductRow
 from tests.artifacts import N_REASONED, coffee_world, content_of
 
@@ -33,7 +35,7 @@ def test_whoever_is_decided_for_gets_what_a_single_decision_gives(
     account_ids: list[str], exclude: set[str], withdrawn: set[str], limit: int
 ) -> None:
     shelf = ProductIndex(content_of(WORLD))
-    state = LiveState(shelf, 0)
+    state = LiveState(shelf.content, 0)
     for product_id in withdrawn:
         withdraw(shelf, product_id)
 
@@ -45,11 +47,11 @@ def test_whoever_is_decided_for_gets_what_a_single_decision_gives(
 
 def test_accounts_whose_list_is_not_all_there_is_to_know_are_left_out() -> None:
     shelf = ProductIndex(content_of(WORLD))
-    state = LiveState(shelf, 0)
+    state = LiveState(shelf.content, 0)
     everyone = set(decide_listed(shelf, state, ACCOUNT_IDS, (), N_REASONED))
 
-    state.set_owned("ann", ["beans", "filter"])
-    state.set_objecting(["bob"], {"bob"})
+    state.part(Ownership).replace("ann", ["beans", "filter"])
+    state.part(Objections).replace(["bob"], {"bob"})
 
     assert {"ann", "bob"} <= everyone
     assert set(decide_listed(shelf, state, ACCOUNT_IDS, (), N_REASONED)) == everyone - {"ann", "bob"}
@@ -60,7 +62,7 @@ def test_what_is_withheld_is_counted_up_to_the_last_offer() -> None:
     shelf = ProductIndex(content_of(WORLD))
     first, second = list(WORLD.scores("ann"))[:2]
 
-    decided = decide_listed(shelf, LiveState(shelf, 0), ["ann"], [first], 1)
+    decided = decide_listed(shelf, LiveState(shelf.content, 0), ["ann"], [first], 1)
 
     assert decided["ann"].offers[0]["product_id"] == second
     assert decided["ann"].withheld == {WithheldCode.EXCLUDED: 1}

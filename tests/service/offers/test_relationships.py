@@ -13,6 +13,7 @@ from service.offers.explanation import Offer
 from service.offers.facts import OfferRequest, gather
 from service.offers.listed import decide_listed
 from service.offers.reasons import ReasonCode, Source, WithheldCode
+from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.live_state import LiveState
 from service.readmodel.product_index import ProductIndex
 from service.readmodel.relation import Relation
@@ -36,8 +37,8 @@ def decide_in(
 ) -> Decision:
     """Decide in a world where people said some words."""
     shelf = ProductIndex(content_of(world))
-    state = LiveState(shelf, 0)
-    state.set_relationships(words or {})
+    state = LiveState(shelf.content, 0)
+    CatalogueView(shelf).with_curated(words or {})
     policy = bool(asked.pop("is_up_sell_first", True))
     wanted = OfferRequest(**{"account_id": None, "limit": 3} | asked)  # type: ignore[arg-type]
     return decide(gather(shelf, state, wanted, is_up_sell_first=policy))
@@ -156,12 +157,12 @@ def test_what_people_banned_is_never_shown_even_where_the_model_likes_it() -> No
 
 def test_the_last_word_on_a_product_replaces_those_before() -> None:
     shelf = ProductIndex(content_of(WORLD))
-    state = LiveState(shelf, 0)
+    state = LiveState(shelf.content, 0)
     facts = OfferRequest(None, 1, ["beans"])
-    state.set_relationships({"beans": {"filter": CuratedRelationship(Relation.CROSS_SELL, is_banned=True)}})
+    CatalogueView(shelf).with_curated({"beans": {"filter": CuratedRelationship(Relation.CROSS_SELL, is_banned=True)}})
     assert offered(decide(gather(shelf, state, facts))) == ["grinder"]
 
-    state.set_relationships(
+    CatalogueView(shelf).with_curated(
         {"beans": {}, "unheard-of": {"beans": CuratedRelationship(Relation.CROSS_SELL, is_banned=True)}}
     )
 
@@ -269,8 +270,8 @@ def test_every_upgrade_that_may_be_offered_comes_before_everything_else(case: Ca
 @given(cases(), st.booleans())
 def test_many_at_once_are_decided_as_one_by_one(case: Case, is_up_sell_first: bool) -> None:
     shelf = ProductIndex(content_of(case.world))
-    state = LiveState(shelf, 0)
-    state.set_relationships(case.words)
+    state = LiveState(shelf.content, 0)
+    CatalogueView(shelf).with_curated(case.words)
     limit = min(case.limit, 3)
 
     decided = decide_listed(shelf, state, ["ann", "bob"], case.basket, limit, is_up_sell_first=is_up_sell_first)
@@ -282,8 +283,8 @@ def test_many_at_once_are_decided_as_one_by_one(case: Case, is_up_sell_first: bo
 
 def test_accounts_that_own_what_has_upgrades_are_decided_for_many_at_once() -> None:
     shelf = ProductIndex(content_of(WORLD))
-    state = LiveState(shelf, 0)
-    state.set_relationships({"beans": {"mug": CuratedRelationship(Relation.UP_SELL, is_banned=False)}})
+    state = LiveState(shelf.content, 0)
+    CatalogueView(shelf).with_curated({"beans": {"mug": CuratedRelationship(Relation.UP_SELL, is_banned=False)}})
 
     decided = decide_listed(shelf, state, ["ann"], ["grinder-pro"], 2)
 
@@ -293,8 +294,8 @@ def test_accounts_that_own_what_has_upgrades_are_decided_for_many_at_once() -> N
 
 def test_accounts_that_own_what_people_say_something_goes_with_are_decided_for_one_by_one() -> None:
     shelf = ProductIndex(content_of(WORLD))
-    state = LiveState(shelf, 0)
-    state.set_relationships({"beans": {"scale": CuratedRelationship(Relation.CROSS_SELL, is_banned=False)}})
+    state = LiveState(shelf.content, 0)
+    CatalogueView(shelf).with_curated({"beans": {"scale": CuratedRelationship(Relation.CROSS_SELL, is_banned=False)}})
 
     assert decide_listed(shelf, state, ["ann"], [], 2) == {}
 
@@ -318,7 +319,7 @@ def test_upgrades_never_go_round_in_circles_because_of_what_was_learned(case: Ca
 
 
 def _upgrades(shelf: ProductIndex, words: dict[str, dict[str, CuratedRelationship]]) -> set[tuple[str, str]]:
-    LiveState(shelf, 0).set_relationships(words)
+    CatalogueView(shelf).with_curated(words)
     ids = shelf.content.products.ids.texts
     return {(ids[s], ids[t]) for s in range(len(ids)) for _, _, t, _ in shelf.links.upgrades_of(s)}
 

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from models.artifact.content import to_files
 from service.base.settings import Settings
+from service.offers.smoke import smoke_test
 from service.registry import command
 from service.sync.artifact_store import ACTIVE_NAME, ArtifactStore
 from service.sync.errors import (
@@ -33,7 +34,7 @@ URL = "/v1/recommendations/ann"
 @pytest.fixture
 def store(artifacts_dir: Path) -> ArtifactStore:
     """The registry of the test."""
-    return ArtifactStore(artifacts_dir)
+    return ArtifactStore(artifacts_dir, smoke_test)
 
 
 def truncate(path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.base.settings import Settings
+from service.offers.smoke import smoke_test
 from service.segments.answers import next_start
 from service.segments.schemas import SegmentAccounts, SegmentDetail, SegmentMetrics, SegmentPage
 from service.sync.artifact_store import ArtifactStore
@@ -121,7 +122,7 @@ def test_another_artifact_changes_the_answers(client: TestClient, artifacts_dir:
     before = client.get(URL)
     later = write_sold(artifacts_dir, AS_OF_DAY - 90)
 
-    ArtifactStore(artifacts_dir).activate(later)
+    ArtifactStore(artifacts_dir, smoke_test).activate(later)
 
     wait_until(lambda: client.get(URL).json()["artifact_version"] == later)
     assert client.get(URL, headers={"If-None-Match": before.headers["etag"]}).status_code == 200
