@@ -38,6 +38,14 @@ def test_one_family_can_be_asked_for(client: TestClient) -> None:
     assert [one["segment_id"] for one in segments] == ["trend.growing", "trend.steady", "trend.falling"]
 
 
+def test_a_family_that_there_is_not_is_named(client: TestClient) -> None:
+    answer = client.get(URL, params={"family": "nope"})
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown-family")
+    assert "trend" in answer.json()["detail"]
+    assert client.get(URL, params={"family": "custom"}).json()["segments"] == []
+
+
 def test_a_segment_is_told_in_full(client: TestClient) -> None:
     detail = SegmentDetail.model_validate(client.get(f"{URL}/all.accounts").json())
 
