@@ -37,7 +37,9 @@ class CatalogueView:
         """Return the view with all curated relationships of some sources replaced, by source and target."""
         row_of = self.products.row_of
         rows: dict[int, dict[int, CuratedRelationship]] = {
-            source: {row: said for target, said in by_target.items() if (row := row_of(target)) is not None}
+            source: {
+                row: relationship for target, relationship in by_target.items() if (row := row_of(target)) is not None
+            }
             for source_id, by_target in curated.items()
             if (source := row_of(source_id)) is not None
         }

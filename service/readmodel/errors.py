@@ -1,4 +1,4 @@
-"""What a request can name that memory does not know."""
+"""Errors of a request that names what is not in memory."""
 
 from service.base.errors import DomainError
 
