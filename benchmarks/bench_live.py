@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from benchmarks.worlds import N_PRODUCTS, world
 from models.artifact import Content
 from service.base.logging import Logs
 from service.base.telemetry import Telemetry
+from service.orders.live import ORDERS_CHANGED
 from service.readmodel.live_state import LiveState
 from service.server.live_sections import LIVE_SECTIONS
 from service.storage.database import alembic_config, create_database_engine
@@ -58,27 +59,33 @@ def prepare(url: str) -> None:
     products = rng.integers(0, N_PRODUCTS, (N_CHANGES, LINES)).tolist()
     engine = create_database_engine(url)
     with engine.begin() as connection:
-        many(connection, "accounts", ((f"account-{n}", None, None, "{}", True, CHANGED_AT) for n in range(N_ACCOUNTS)))
-        facts = (None, None, None, None, None, None, None, True, "{}", True, CHANGED_AT)
-        many(connection, "products", ((f"product-{n}", f"Product {n}", *facts) for n in range(N_PRODUCTS)))
-        many(
-            connection, "orders", ((f"o-{n}", f"account-{a}", CHANGED_AT, None, False) for n, a in enumerate(accounts))
+        stub = {"attributes": "{}", "is_stub": True, "updated_at": CHANGED_AT}
+        insert_many(connection, "accounts", ({"account_id": f"account-{n}", **stub} for n in range(N_ACCOUNTS)))
+        insert_many(
+            connection,
+            "products",
+            ({"product_id": f"product-{n}", "name": f"{n}", "is_active": True, **stub} for n in range(N_PRODUCTS)),
         )
+        order = {"ordered_at": CHANGED_AT, "is_cancelled": False}
+        orders = ({"order_id": f"o-{n}", "account_id": f"account-{a}", **order} for n, a in enumerate(accounts))
+        insert_many(connection, "orders", orders)
         lines = (
-            (f"o-{n}", f"product-{p}", at, 1.0, None) for n, row in enumerate(products) for at, p in enumerate(row)
+            {"order_id": f"o-{n}", "product_id": f"product-{p}", "ordinal": ordinal, "quantity": 1.0}
+            for n, row in enumerate(products)
+            for ordinal, p in enumerate(row)
         )
-        many(connection, "order_lines", lines)
-        changes = ((n, "orders", f'["account-{a}"]', CHANGED_AT) for n, a in enumerate(accounts, 1))
-        many(connection, "changes", changes)
+        insert_many(connection, "order_lines", lines)
+        change = {"kind": ORDERS_CHANGED, "changed_at": CHANGED_AT}
+        insert_many(connection, "changes", ({"ids": f'["account-{a}"]', **change} for a in accounts))
     engine.dispose()
 
 
-def many(connection: Any, table: str, rows: Any) -> None:
+def insert_many(connection: Any, table: str, rows: Iterator[dict[str, Any]]) -> None:
     cursor = connection.connection.cursor()
-    first = next(rows := iter(rows))
-    marks = ", ".join("?" * len(first))
-    cursor.execute(f"INSERT INTO {table} VALUES ({marks})", first)
-    cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+    first = next(rows)
+    statement = f"INSERT INTO {table} ({', '.join(first)}) VALUES ({', '.join(f':{name}' for name in first)})"
+    cursor.execute(statement, first)
+    cursor.executemany(statement, rows)
 
 
 def make_content() -> Content:

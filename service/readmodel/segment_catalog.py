@@ -20,7 +20,7 @@ from service.readmodel.segment_membership import STRATEGIC, SegmentMembership
 
 EVERYONE = "all.accounts"
 LEARNED_FAMILIES = ("cluster",)
-RULE_FAMILY = {"id": "custom", "name": "Defined by people"}
+RULE_FAMILY = {"id": "custom", "name": "Defined by users"}
 NO_ACCOUNTS: frozenset[str] = frozenset()
 
 Series = tuple[NDArray[np.int32], NDArray[np.int64]]

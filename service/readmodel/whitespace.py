@@ -15,7 +15,7 @@ from service.readmodel.errors import UnknownRow
 from service.readmodel.segment_catalog import Segment, SegmentCatalog
 
 MAX_RANKED_BYTES: Final = 64 * 1024 * 1024
-"""Of account rows that stay ranked in memory, all rows of the map together."""
+"""Of the account rows that stay ranked in memory, per dimension."""
 
 
 class RowKind(StrEnum):
@@ -94,11 +94,18 @@ class WhitespaceDimension:
         """Return the rows of all accounts that owned nothing of a row at training, the most expected spend first."""
         ranked = self._ranked.get(position)
         if ranked is None:
-            ranked = self._rank(position)
-            if sum(kept.nbytes for kept in tuple(self._ranked.values())) + ranked.nbytes > MAX_RANKED_BYTES:
-                self._ranked.clear()
-            self._ranked[position] = ranked
+            ranked = self._ranked[position] = self._rank(position)
+            self._drop_ranked()
         return ranked
+
+    def _drop_ranked(self) -> None:
+        """Forget the oldest rankings until the others fit."""
+        kept = list(self._ranked.items())
+        n_bytes = sum(ranked.nbytes for _, ranked in kept)
+        for position, ranked in kept:
+            if n_bytes > MAX_RANKED_BYTES:
+                self._ranked.pop(position, None)
+                n_bytes -= ranked.nbytes
 
     def _rank(self, position: int) -> NDArray[np.int32]:
         likely = self.demand.likely[:, position].astype(np.float32)

@@ -154,7 +154,7 @@ def create_segment(draft: NewDraft, writing: UnitOfWorkDep, request: Request, by
     },
 )
 def replace_defined_segment(draft: ReplacementDraft, writing: UnitOfWorkDep, request: Request, by: Writer) -> Response:
-    """Change name, description and rule of a segment that people defined."""
+    """Change name, description and rule of a segment that users defined."""
     segments = segments_in_use(request)
 
     def work(write: UnitOfWork) -> Response:
@@ -176,7 +176,7 @@ def replace_defined_segment(draft: ReplacementDraft, writing: UnitOfWorkDep, req
     },
 )
 def delete_segment(segment_id: SegmentInPath, writing: UnitOfWorkDep) -> Response:
-    """Delete a segment that people defined. Its snapshots stay in the artifacts."""
+    """Delete a segment that users defined. Its snapshots stay in the artifacts."""
     refuse_built_in(segment_id)
 
     def work(write: UnitOfWork) -> Response:

@@ -132,7 +132,7 @@ class Movement(BaseModel):
 
 
 class SegmentDefinition(BaseModel):
-    """What people said."""
+    """The rule of a segment, as it was written."""
 
     description: str | None
     rule: BoundedRule

@@ -1,4 +1,4 @@
-"""Targets over HTTP: from memory."""
+"""Targets over HTTP, answered from memory."""
 
 from typing import Annotated, Final
 
@@ -65,15 +65,15 @@ def new_product(request: Request, product_id: str) -> TargetProduct:
     """Return a product that is new since the training; raises UnknownProduct."""
     refuse_while_away(request.app.state.nextoffer)
     with session_scope(request.app.state.read_sessions) as session:
-        found = find_product(session, product_id)
+        product = find_product(session, product_id)
         return TargetProduct(
             product_id=product_id,
-            name=found.name,
-            category=found.category,
-            price_minor=found.price_minor,
-            margin_minor=found.margin_minor,
-            currency=found.currency,
-            is_active=found.is_active,
+            name=product.name,
+            category=product.category,
+            price_minor=product.price_minor,
+            margin_minor=product.margin_minor,
+            currency=product.currency,
+            is_active=product.is_active,
             row=None,
         )
 

@@ -1,4 +1,4 @@
-"""The map for people: one cell a row, safe to open in a spreadsheet."""
+"""The map as a spreadsheet: one cell a row, with no text that a spreadsheet takes for a formula."""
 
 from collections.abc import Iterator
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""White space over HTTP: from memory."""
+"""White space over HTTP, answered from memory."""
 
 from typing import Annotated, Final, Literal
 

@@ -42,7 +42,7 @@ class ExpectedMoney(BaseModel):
 
 
 class Adoption(BaseModel):
-    """How accounts came to it of late."""
+    """How many accounts bought of it for the first time recently."""
 
     days: float = Field(description="How long each of the two periods is.")
     adopters: int = Field(description="Accounts that first bought of it in the last so many days.")
