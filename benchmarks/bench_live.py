@@ -1,8 +1,8 @@
-"""A million changes since the artifact: memory of the live state, replay at start, pace of the tail, pruning."""
+"""A million changes since the artifact: memory of the live state, replay at start, pace of the follower, pruning."""
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,15 +15,17 @@ from benchmarks.worlds import N_PRODUCTS, world
 from models.artifact import Content
 from service.base.logging import Logs
 from service.base.telemetry import Telemetry
+from service.orders.live import ORDERS_CHANGED
 from service.readmodel.live_state import LiveState
-from service.readmodel.product_index import ProductIndex
+from service.server.live_sections import LIVE_SECTIONS
 from service.storage.database import alembic_config, create_database_engine
 from service.sync.follower import ChangeFollower
+from service.sync.sections import LiveSections
 
 N_ACCOUNTS = 200_000
 N_CHANGES = 1_000_000
 LINES = 2
-MOMENT = "2024-02-01 00:00:00.000000"
+CHANGED_AT = "2024-02-01 00:00:00.000000"
 
 
 def main() -> None:
@@ -57,50 +59,58 @@ def prepare(url: str) -> None:
     products = rng.integers(0, N_PRODUCTS, (N_CHANGES, LINES)).tolist()
     engine = create_database_engine(url)
     with engine.begin() as connection:
-        many(connection, "accounts", ((f"account-{n}", None, None, "{}", True, MOMENT) for n in range(N_ACCOUNTS)))
-        facts = (None, None, None, None, None, None, None, True, "{}", True, MOMENT)
-        many(connection, "products", ((f"product-{n}", f"Product {n}", *facts) for n in range(N_PRODUCTS)))
-        many(connection, "orders", ((f"o-{n}", f"account-{a}", MOMENT, None, False) for n, a in enumerate(accounts)))
-        lines = (
-            (f"o-{n}", f"product-{p}", at, 1.0, None) for n, row in enumerate(products) for at, p in enumerate(row)
+        stub = {"attributes": "{}", "is_stub": True, "updated_at": CHANGED_AT}
+        insert_many(connection, "accounts", ({"account_id": f"account-{n}", **stub} for n in range(N_ACCOUNTS)))
+        insert_many(
+            connection,
+            "products",
+            ({"product_id": f"product-{n}", "name": f"{n}", "is_active": True, **stub} for n in range(N_PRODUCTS)),
         )
-        many(connection, "order_lines", lines)
-        changes = ((n, "orders", f'["account-{a}"]', MOMENT) for n, a in enumerate(accounts, 1))
-        many(connection, "changes", changes)
+        order = {"ordered_at": CHANGED_AT, "is_cancelled": False}
+        orders = ({"order_id": f"o-{n}", "account_id": f"account-{a}", **order} for n, a in enumerate(accounts))
+        insert_many(connection, "orders", orders)
+        lines = (
+            {"order_id": f"o-{n}", "product_id": f"product-{p}", "ordinal": ordinal, "quantity": 1.0}
+            for n, row in enumerate(products)
+            for ordinal, p in enumerate(row)
+        )
+        insert_many(connection, "order_lines", lines)
+        change = {"kind": ORDERS_CHANGED, "changed_at": CHANGED_AT}
+        insert_many(connection, "changes", ({"ids": f'["account-{a}"]', **change} for a in accounts))
     engine.dispose()
 
 
-def many(connection: Any, table: str, rows: Any) -> None:
+def insert_many(connection: Any, table: str, rows: Iterator[dict[str, Any]]) -> None:
     cursor = connection.connection.cursor()
-    first = next(rows := iter(rows))
-    marks = ", ".join("?" * len(first))
-    cursor.execute(f"INSERT INTO {table} VALUES ({marks})", first)
-    cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+    first = next(rows)
+    statement = f"INSERT INTO {table} ({', '.join(first)}) VALUES ({', '.join(f':{name}' for name in first)})"
+    cursor.execute(statement, first)
+    cursor.executemany(statement, rows)
 
 
 def make_content() -> Content:
     return world(N_ACCOUNTS, np.random.default_rng(1))
 
 
-def make_tail(url: str) -> tuple[ChangeFollower, Engine]:
+def make_follower(url: str) -> tuple[ChangeFollower, Engine]:
     engine = create_database_engine(url)
-    return ChangeFollower(engine, list, 1.0, Telemetry(), Logs("error").log), engine
+    return ChangeFollower(engine, LiveSections(LIVE_SECTIONS), 1.0, Telemetry(), Logs("error").log), engine
 
 
-def nothing(_url: str) -> ProductIndex:
-    return ProductIndex(make_content())
+def nothing(_url: str) -> Content:
+    return make_content()
 
 
 def replay(url: str) -> LiveState:
-    tail, engine = make_tail(url)
-    state = tail.open(nothing(url), 0, None)
+    follower, engine = make_follower(url)
+    state = follower.open(nothing(url), 0, None)
     engine.dispose()
     return state
 
 
 def replay_the_end(url: str) -> LiveState:
-    tail, engine = make_tail(url)
-    state = tail.open(nothing(url), N_CHANGES - 1000, None)
+    follower, engine = make_follower(url)
+    state = follower.open(nothing(url), N_CHANGES - 1000, None)
     engine.dispose()
     return state
 

@@ -11,6 +11,7 @@ from benchmarks.servers import BIN
 from benchmarks.worlds import write_world
 from service.auth.queries import create_key
 from service.base.clock import utc_now
+from service.offers.smoke import smoke_test
 from service.storage.database import alembic_config, create_database_engine, session_factory, session_scope
 from service.sync.artifact_store import ArtifactStore
 
@@ -39,7 +40,7 @@ def made_home(name: str, write: Callable[[Path], str]) -> Path:
     home = FOLDER / name
     (home / "var").mkdir(parents=True, exist_ok=True)
     command.upgrade(alembic_config(database_url(home)), "head")
-    if ArtifactStore(home / "var" / "artifacts").active_version() is None:
+    if ArtifactStore(home / "var" / "artifacts", smoke_test).active_version() is None:
         write(home / "var" / "artifacts")
     return home
 
@@ -57,7 +58,7 @@ def database_url(home: Path) -> str:
 
 
 def artifact_folder(home: Path) -> Path:
-    store = ArtifactStore(home / "var" / "artifacts")
+    store = ArtifactStore(home / "var" / "artifacts", smoke_test)
     return store.folder_of(store.active_version() or "")
 
 
@@ -67,6 +68,6 @@ def size_mib(home: Path) -> float:
 
 def known(home: Path) -> tuple[list[str], list[str]]:
     """The artifact's accounts, and its 3,000 most popular products."""
-    content = ArtifactStore(home / "var" / "artifacts").open(artifact_folder(home).name).content
+    content = ArtifactStore(home / "var" / "artifacts", smoke_test).open(artifact_folder(home).name).content
     popular = content.popular_products[:3000].tolist()
     return list(content.account_ids.texts), [content.products.ids.texts[row] for row in popular]

@@ -18,6 +18,7 @@ from models.artifact import (
     write_artifact,
 )
 from models.artifact.dimensions import ACCOUNTS, CANDIDATES, PRODUCTS
+from service.offers.smoke import smoke_test
 from service.sync.artifact_store import ArtifactStore
 
 N_PRODUCTS = 20_000
@@ -52,7 +53,7 @@ def write_content(root: Path, content: Content, as_of: str) -> str:
         )
 
     version = write_artifact(root, content, describe).name
-    ArtifactStore(root).activate(version)
+    ArtifactStore(root, smoke_test).activate(version)
     return version
 
 

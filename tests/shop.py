@@ -14,6 +14,7 @@ from alembic import command
 from models.data.sources.local import history_from_database
 from models.train import TrainingOptions, train
 from service.imports.importer import import_file
+from service.offers.smoke import smoke_test
 from service.rows.options import ImportOptions
 from service.storage.database import alembic_config, create_database_engine
 from service.sync.artifact_store import ArtifactStore
@@ -107,5 +108,5 @@ def open_shop(folder: Path) -> Shop:
     shop.artifacts.mkdir()
     options = TrainingOptions(as_of=int(AS_OF.timestamp()), horizon_days=HORIZON_DAYS, is_forced=True)
     trained = train(history_from_database(url), options, shop.artifacts, None, lambda _: None)
-    ArtifactStore(shop.artifacts).activate(trained.manifest.version)
+    ArtifactStore(shop.artifacts, smoke_test).activate(trained.manifest.version)
     return shop

@@ -8,12 +8,13 @@ from sqlalchemy import ColumnElement, Connection, Table, case, func, select
 from sqlalchemy.orm import Session
 
 from service.accounts.errors import UnknownAccount
+from service.accounts.live import ACCOUNTS_CHANGED
 from service.accounts.schemas import AccountOut, ConsentIn, ConsentOut, CurrencyTotal, Marketing, OwnedProduct
 from service.accounts.tables import Account, Consent
 from service.catalogue.tables import Product
 from service.orders.tables import Order, OrderLine
 from service.storage.bulk import add_stubs, upsert_rows
-from service.storage.changes import ChangeKind, ChangeLog
+from service.storage.changes import ChangeLog
 from service.storage.records import Upserted, upsert_records
 
 MAX_OWNED: Final = 100
@@ -24,7 +25,7 @@ def upsert_accounts(
 ) -> Upserted:
     """Create or update described accounts."""
     done = upsert_records(connection, cast(Table, Account.__table__), _blank_account, records, now)
-    changes.touch(ChangeKind.ACCOUNTS, done.changed)
+    changes.touch(ACCOUNTS_CHANGED, done.changed)
     return done
 
 

@@ -5,13 +5,13 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import TypeAdapter
 
+from service.accounts.live import ACCOUNTS_CHANGED, CONSENT_CHANGED
 from service.accounts.profile import profile_of
 from service.accounts.queries import find_account, find_consent, set_consent, upsert_accounts
 from service.accounts.schemas import AccountIn, AccountOut, ConsentIn, ConsentOut
 from service.auth.dependencies import require
 from service.base.examples import ACCOUNT_ID
 from service.rows.field_types import MAX_IDENTIFIER, NO_NUL, WHOLE_IDENTIFIER
-from service.storage.changes import ChangeKind
 from service.storage.database import session_scope
 from service.web.bulk import RESPONSES, BulkRows, body_schema, bulk_response, validate_body
 from service.web.dependencies import ReadSession, refuse_while_away
@@ -68,8 +68,8 @@ def set_account_consent(account_id: NewAccountInPath, consent: ConsentIn, writin
 
     def work(write: UnitOfWork) -> Response:
         noted = set_consent(write.connection, account_id, consent, write.now)
-        write.changes.touch(ChangeKind.CONSENT, [account_id])
-        write.changes.touch(ChangeKind.ACCOUNTS, [account_id])  # it may be new
+        write.changes.touch(CONSENT_CHANGED, [account_id])
+        write.changes.touch(ACCOUNTS_CHANGED, [account_id])  # it may be new
         return JsonResponse(noted.model_dump_json().encode())
 
     return writing.answer(work)
@@ -119,4 +119,4 @@ def get_account(account_id: AccountInPath, request: Request) -> Response:
         with session_scope(request.app.state.read_sessions) as session:
             return find_account(session, account_id)
 
-    return etag_response(request, profile_of(state.holder.live, account_id, read))
+    return etag_response(request, profile_of(state.holder.current, account_id, read))

@@ -1,4 +1,4 @@
-"""What the live artifact says an account is worth: from memory."""
+"""What the current artifact says an account is worth."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -12,9 +12,9 @@ from service.readmodel.segment_catalog import SegmentCatalog
 EPOCH = date(1970, 1, 1)
 
 
-def value_of(book: SegmentCatalog, account_id: str) -> AccountValue | None:
-    """Return what training said of an account; None for one that it did not know, or that had not bought."""
-    content, described = book.content, book.report.get("customers")
+def value_of(segments: SegmentCatalog, account_id: str) -> AccountValue | None:
+    """Return what training estimated for an account; None for one that it did not know, or that had not bought."""
+    content, described = segments.content, segments.report.get("customers")
     row = content.account_ids.row_of(account_id)
     if row is None or not described or not content.customers.n_purchases[row]:
         return None
@@ -39,8 +39,8 @@ def value_of(book: SegmentCatalog, account_id: str) -> AccountValue | None:
         is_alive=number(customers.is_alive[row]),
         expected_purchases=[
             ExpectedPurchases(days=days, purchases=purchases)
-            for days, found in zip(parameters["horizons_days"], customers.purchases[row], strict=True)
-            if (purchases := number(found)) is not None
+            for days, value in zip(parameters["horizons_days"], customers.purchases[row], strict=True)
+            if (purchases := number(value)) is not None
         ],
         purchase_spend_minor=whole(customers.purchase_spend[row]),
         value_ahead=None
@@ -58,22 +58,22 @@ def value_of(book: SegmentCatalog, account_id: str) -> AccountValue | None:
     )
 
 
-def segments_of(book: SegmentCatalog, account_id: str) -> list[AccountSegment]:
+def segments_of(segments: SegmentCatalog, account_id: str) -> list[AccountSegment]:
     """Return the segments that an account is in."""
     return [
         AccountSegment(segment_id=segment_id, name=name, since=None if since is None else day(since))
-        for segment_id, name, since in book.segments_of(account_id)
+        for segment_id, name, since in segments.segments_of(account_id)
         if not segment_id.startswith("all.")
     ]
 
 
 def named(names: tuple[str, ...], code: Any) -> str | None:
-    """Return what a code stands for; None for an account that is in none."""
+    """Return the name of a code; None for an account without one."""
     return None if code == NOT_SEGMENTED else names[code]
 
 
 def number(stored: Any) -> float | None:
-    """Return a number, rounded to what it is worth telling; None for one that is not known."""
+    """Return a number rounded to four decimals; None for one that is not known."""
     return round(float(stored), 4) if np.isfinite(stored) else None
 
 

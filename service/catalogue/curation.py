@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Table, delete, select, text, tuple_
 
 from service.base.money import from_minor
 from service.catalogue.curated import curated_from
+from service.catalogue.live import RELATIONSHIPS_CHANGED
 from service.catalogue.pairs import Pair
 from service.catalogue.schemas import RelationshipIn
 from service.catalogue.tables import Product, Relationship
@@ -21,7 +22,7 @@ from service.readmodel.relationship_overlay import (
 )
 from service.rows.chunks import RowError
 from service.storage.bulk import RowStatus, stored_rows, upsert_rows
-from service.storage.changes import ChangeKind, ChangeLog
+from service.storage.changes import ChangeLog
 
 LearnedFrom = Callable[[str], Mapping[str, LearnedRelationship]]
 """Returns what was learned of a source product, by the identifier of the target."""
@@ -95,7 +96,7 @@ class Curation:
                     Relationship.source_product_id == source_id, Relationship.target_product_id == target_id
                 )
             )
-        self._changes.touch(ChangeKind.RELATIONSHIPS, {source_id for source_id, _ in changed})
+        self._changes.touch(RELATIONSHIPS_CHANGED, {source_id for source_id, _ in changed})
 
     def _products(self, product_ids: set[str]) -> dict[str, dict[str, Any]]:
         return stored_rows(self._connection, cast(Table, Product.__table__), product_ids)

@@ -9,8 +9,9 @@ from sqlalchemy import Connection, Table, select
 from sqlalchemy.orm import Session
 
 from service.catalogue.errors import UnknownProduct
+from service.catalogue.live import PRODUCTS_CHANGED
 from service.catalogue.tables import Product
-from service.storage.changes import ChangeKind, ChangeLog
+from service.storage.changes import ChangeLog
 from service.storage.records import Upserted, upsert_records
 
 
@@ -28,7 +29,7 @@ def upsert_products(
 ) -> Upserted:
     """Create or update described products."""
     done = upsert_records(connection, cast(Table, Product.__table__), _blank_product, records, now)
-    changes.touch(ChangeKind.PRODUCTS, done.changed)
+    changes.touch(PRODUCTS_CHANGED, done.changed)
     return done
 
 

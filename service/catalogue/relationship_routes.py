@@ -301,8 +301,8 @@ def _curation(request: Request, write: UnitOfWork) -> Curation:
 
 
 def _view(request: Request) -> CatalogueView | None:
-    live = request.app.state.nextoffer.holder.live
-    return live.state.catalogue if live else None
+    current = request.app.state.nextoffer.holder.current
+    return current.catalogue if current else None
 
 
 def _author(principal: Principal) -> str:

@@ -8,10 +8,12 @@ from typing import Any, Final, cast
 from sqlalchemy import Connection, Table, select
 from sqlalchemy.orm import Session
 
+from service.accounts.live import ACCOUNTS_CHANGED
+from service.deals.live import DEALS_CHANGED
 from service.deals.schemas import DealStatus
 from service.deals.tables import Deal
 from service.orders.queries import WholeOrder, add_named, replace_orders, stored_orders
-from service.storage.changes import ChangeKind, ChangeLog
+from service.storage.changes import ChangeLog
 from service.storage.records import Upserted, upsert_records
 
 _DEALS: Final = cast(Table, Deal.__table__)
@@ -33,8 +35,8 @@ def upsert_deals(connection: Connection, records: Sequence[_Row], now: datetime,
     done = upsert_records(connection, _DEALS, _blank_deal, records, now)
     changed = [row for deal_id in done.changed for row in (done.before.get(deal_id), done.after[deal_id]) if row]
     owners = {row["account_id"] for row in changed if row["status"] != "won"}
-    changes.touch(ChangeKind.DEALS, owners - {None})
-    changes.touch(ChangeKind.ACCOUNTS, {row["account_id"] for row in changed} - {None})  # they may be new
+    changes.touch(DEALS_CHANGED, owners - {None})
+    changes.touch(ACCOUNTS_CHANGED, {row["account_id"] for row in changed} - {None})  # they may be new
     _feed_orders(connection, done.after.values(), now, changes)
     return replace(done, stubs=stubs)
 

@@ -16,6 +16,7 @@ from service.base.progress import console, show_steps
 from service.base.settings import Settings
 from service.demo import CURRENCY, LINE_COUNT
 from service.imports.command import run_import
+from service.offers.smoke import smoke_test
 from service.orders.tables import OrderLine
 from service.rows.options import ImportOptions
 from service.server.serving import serve
@@ -50,7 +51,7 @@ def demo(
         is_imported = count_lines(session) >= LINE_COUNT
     if not is_imported:
         import_everything()
-    store = ArtifactStore(settings.artifacts_dir)
+    store = ArtifactStore(settings.artifacts_dir, smoke_test)
     if store.active_version() is None:
         train_first_artifact(settings, store)
     with session_scope(session_factory(engine)) as session:

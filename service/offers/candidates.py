@@ -7,12 +7,12 @@ from typing import Any, Final, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import concatenate_ranges, run_starts
 from models.artifact import NO_ROW
 from models.artifact.relationships import ACCESSORY, CROSS_SELL, UP_SELL
 from service.offers.facts import AccountProducts, Facts
-from service.offers.neighbours import NeighbourScores, run_starts, sort_with_places
+from service.offers.neighbours import NeighbourScores, sort_with_places
 from service.offers.reasons import Source
-from service.readmodel.edges import concatenated_ranges
 from service.readmodel.product_index import ProductRow
 
 MAX_PER_SOURCE: Final = 256
@@ -160,7 +160,7 @@ class Upgrades(_Led):
             return NO_CANDIDATES
         begins, ends = index.runs(UP_SELL)
         products = self.seeds.product[upgradable]
-        places, positions = concatenated_ranges(begins[products], ends[products] - begins[products])
+        places, positions = concatenate_ranges(begins[products], ends[products] - begins[products])
         return self.follow(upgradable[places], positions)
 
 
@@ -177,7 +177,7 @@ class BasketCompanions(_Led):
     def block(self) -> Block:
         index, products = self.facts.relationships, self.seeds.product
         begins, ends = index.runs(CROSS_SELL)[0][products], index.runs(ACCESSORY)[1][products]
-        return self.follow(*concatenated_ranges(begins, ends - begins))
+        return self.follow(*concatenate_ranges(begins, ends - begins))
 
 
 class OwnedCompanions(_Led):

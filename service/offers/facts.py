@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 
 from models.artifact import NO_ROW, Content
 from service.offers.request import OfferRequest
-from service.readmodel.live_state import NO_PRODUCTS, LiveState
+from service.readmodel.catalogue_view import CatalogueView
+from service.readmodel.live_state import LiveState
+from service.readmodel.objections import Objections
+from service.readmodel.ownership import NO_PRODUCTS, Ownership
 from service.readmodel.product_index import ProductIndex
 from service.readmodel.relationships import RelationshipIndex
 
@@ -114,7 +117,8 @@ def gather(state: LiveState, requests: Sequence[OfferRequest], *, is_up_sell_fir
 
     What happened since the artifact stands in place of what the artifact says.
     """
-    content, products = state.content, state.products
+    content, catalogue = state.content, state.part(CatalogueView)
+    products, by_account, objections = catalogue.products, state.part(Ownership).by_account, state.part(Objections)
     n_products = len(products.is_active)
     rows: list[int] = []
     is_known: list[bool] = []
@@ -124,7 +128,7 @@ def gather(state: LiveState, requests: Sequence[OfferRequest], *, is_up_sell_fir
         account_id = request.account_id
         row = live = None
         if account_id is not None:
-            row, live = content.account_ids.row_of(account_id), state.accounts.get(account_id)
+            row, live = content.account_ids.row_of(account_id), by_account.get(account_id)
         rows.append(NO_ROW if row is None else row)
         is_known.append(row is not None or live is not None)
         recent.append(NO_PRODUCTS if live is None else live.recent)
@@ -139,10 +143,10 @@ def gather(state: LiveState, requests: Sequence[OfferRequest], *, is_up_sell_fir
     return Facts(
         content=content,
         products=products,
-        relationships=state.relationships,
+        relationships=catalogue.relationships,
         account_rows=np.array(rows, dtype=np.int64),
         is_known=is_known,
-        is_objecting=np.array([request.account_id in state.objecting for request in requests], dtype=np.bool_),
+        is_objecting=np.array([request.account_id in objections.accounts for request in requests], dtype=np.bool_),
         owned=owned_products,
         recent=AccountProducts.of(recent, n_products),
         basket=AccountProducts.of(basket, n_products),

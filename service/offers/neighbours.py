@@ -5,6 +5,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import run_starts
 from models.artifact import NO_ROW, Content
 from service.offers.facts import AccountProducts
 from service.readmodel.product_index import ProductRow
@@ -31,7 +32,7 @@ class NeighbourScores:
             keys = np.where(keys == NO_ROW, NO_ROW, of_account + keys)
         sorted_keys, places = sort_with_places(keys, n_accounts * n_products)
         weights = content.neighbour_scores.take(seeds.product, axis=0).ravel().take(places)
-        begins = run_starts(sorted_keys)
+        begins = run_starts(sorted_keys).nonzero()[0]
         # Padding sorts before every neighbour.
         if len(begins) and sorted_keys[0] == NO_ROW:
             begins = begins[1:]
@@ -49,14 +50,6 @@ class NeighbourScores:
         end = begins[neighbour + 1] if neighbour + 1 < len(begins) else len(places)
         greatest = sorted(range(begin, end), key=lambda place: -self._weights[place])[:MAX_CONTRIBUTORS]
         return [ProductRow(int(self._seeds[places[place] // self._width])) for place in greatest]
-
-
-def run_starts(ordered: NDArray[Any]) -> NDArray[np.int64]:
-    """Return where each run of equal values begins. ordered: (n,)."""
-    is_first = np.empty(len(ordered), dtype=np.bool_)
-    is_first[:1] = True
-    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
-    return is_first.nonzero()[0]
 
 
 def sort_with_places(keys: NDArray[Any], n_keys: int) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -14,7 +14,8 @@ from service.offers.errors import NothingToOffer
 from service.offers.facts import gather
 from service.offers.request import OfferRequest
 from service.offers.shadow import Shadow
-from service.sync.artifact_holder import ArtifactHolder, LoadedArtifact
+from service.sync.artifact_holder import ArtifactHolder
+from service.sync.loaded_artifact import LoadedArtifact
 
 CHECKOUT: Final = "checkout"
 """The placement that needs the artifact alone."""
@@ -82,7 +83,7 @@ class Recommender:
 
         Whatever is raised, nothing is recorded. The decision log keeps the very bytes that are returned.
         """
-        loaded = self._holder.live
+        loaded = self._holder.current
         if loaded is None:
             raise NothingToOffer
         context = ResponseContext(loaded, self._now(), self._is_database_up())

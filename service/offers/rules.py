@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import run_starts
 from service.offers.candidates import CandidatePool
 from service.offers.facts import AccountProducts, Facts
-from service.offers.neighbours import run_starts
 from service.offers.reasons import WithheldCode
 from service.readmodel.product_index import NO_FAMILY
 from service.readmodel.relationships import ACCESSORY_OF, BANNED_FROM, SUBSTITUTE_OF
@@ -27,7 +27,7 @@ class _Guards(NamedTuple):
 
 
 class Candidates(NamedTuple):
-    """What rules look at: a pool of m candidates, the facts, and what may stand in the way of candidates, if anything."""
+    """What rules look at: a pool of m candidates, the facts, and what may stand in the way of any."""
 
     pool: CandidatePool
     facts: Facts
@@ -98,7 +98,7 @@ def is_lower_tier(candidates: Candidates) -> NDArray[np.bool_] | None:
     n_families = products.n_families
     groups = account * n_families + products.family[had]
     order = groups.argsort(kind="stable")
-    starts = run_starts(groups[order])
+    starts = run_starts(groups[order]).nonzero()[0]
     highest = np.maximum.reduceat(products.tier[had[order]], starts)
     groups = groups[order[starts]]
     family = products.family[pool.product]

@@ -11,7 +11,7 @@ from service.base.telemetry import Telemetry
 from service.offers.decide import decide
 from service.offers.facts import gather
 from service.offers.request import OfferRequest
-from service.sync.artifact_holder import LoadedArtifact
+from service.sync.loaded_artifact import LoadedArtifact
 
 MAX_QUEUE: Final = 1000
 MAX_REST_SECONDS: Final = 0.2

@@ -22,12 +22,13 @@ def smoke_test(content: Content) -> None:
     if n_products == 0:
         raise SmokeTestFailure("it holds no product")
     _check_rows(content, n_products)
+    state = LiveState(content, 0)
     accounts = [content.account_ids.texts[row] for row in _sample(n_accounts)]
     products = [content.products.ids.texts[row] for row in _sample(n_products)]
     for account_id in (None, *accounts):
-        _check_answer(content, account_id, [])
+        _check_answer(state, account_id, [])
     for product_id in products:
-        _check_answer(content, None, [product_id])
+        _check_answer(state, None, [product_id])
 
 
 def _sample(n_rows: int) -> list[int]:
@@ -35,13 +36,18 @@ def _sample(n_rows: int) -> list[int]:
 
 
 def _check_rows(content: Content, n_products: int) -> None:
+    shapes = {len(content.candidate_products), len(content.candidate_reasons), len(content.owned_offsets) - 1}
+    if shapes != {len(content.account_ids)} or len(content.neighbour_products) != n_products:
+        raise SmokeTestFailure("its arrays do not agree on the number of accounts or products")
+    if len(content.relationships.starts) != n_products + 1:
+        raise SmokeTestFailure("its relationships do not lead from its products")
     targets = content.relationships.target
     for rows in (content.candidate_products, content.neighbour_products, content.popular_products, targets):
         if rows.size and not (int(rows.min()) >= NO_ROW and int(rows.max()) < n_products):
             raise SmokeTestFailure("it names products that it does not hold")
 
 
-def _check_answer(content: Content, account_id: str | None, basket: list[str]) -> None:
-    decision = decide(gather(LiveState(content, 0), [OfferRequest(account_id, LIMIT, basket)], is_up_sell_first=True))
+def _check_answer(state: LiveState, account_id: str | None, basket: list[str]) -> None:
+    decision = decide(gather(state, [OfferRequest(account_id, LIMIT, basket)], is_up_sell_first=True))
     if not all(np.isfinite(offer["score"]) for offer in decision.offers):
         raise SmokeTestFailure("it scores with numbers that are not finite")

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, column, select, table, text
 
+from service.orders.live import ORDERS_CHANGED
 from service.storage.bulk import BulkTarget, in_chunks, insert_new, sqlite_time, upsert_changed
-from service.storage.changes import ChangeKind, ChangeLog
+from service.storage.changes import ChangeLog
 
 OrderRow = tuple[str, str | None, datetime, str | None, bool]
 """order_id, account_id, ordered_at, currency, is_cancelled"""
@@ -57,7 +58,7 @@ def write_orders(connection: Connection, batch: OrderBatch, now: datetime, chang
     stored_owners = _owners_of(connection, [order[0] for order in batch.orders])
     written = _write_batch(connection, batch, now)
     if any(written.orders) or any(written.lines):
-        changes.touch(ChangeKind.ORDERS, batch.account_ids | stored_owners)
+        changes.touch(ORDERS_CHANGED, batch.account_ids | stored_owners)
     return written
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy import Engine, select
 
+from service.catalogue.live import PRODUCTS_CHANGED
 from service.catalogue.tables import Product
 from service.orders.bulk import rename_stubs, write_orders
 from service.orders.order_lines import LineAssembler, LineParser
@@ -17,7 +18,7 @@ from service.orders.schemas import LINE_FIELDS, MANDATORY_LINE_FIELDS
 from service.rows.chunks import Chunk
 from service.rows.import_run import ImportRun
 from service.rows.product_matching import ProductMatcher
-from service.storage.changes import ChangeKind, ChangeLog
+from service.storage.changes import ChangeLog
 
 ORDER_FIELDS: Final = tuple(LINE_FIELDS)
 MANDATORY_ORDER_FIELDS: Final = MANDATORY_LINE_FIELDS
@@ -44,7 +45,7 @@ def import_orders(engine: Engine, intake: ImportRun, now: datetime) -> None:
         summary.rows.add(*written.lines, given=len(batch.lines))
     with engine.begin() as connection:
         changes = ChangeLog()
-        changes.touch(ChangeKind.PRODUCTS, rename_stubs(connection, assembler.product_names, now))
+        changes.touch(PRODUCTS_CHANGED, rename_stubs(connection, assembler.product_names, now))
         changes.write(connection, now)
 
 

@@ -10,11 +10,12 @@ from sqlalchemy import Connection, Table, delete, select
 
 from service.accounts.tables import Account
 from service.catalogue.tables import Product
+from service.orders.live import ORDERS_CHANGED
 from service.orders.tables import Order, OrderLine
 from service.rows.options import UnknownProducts
 from service.rows.product_matching import ProductMatcher
 from service.storage.bulk import RowStatus, add_stubs, stored_ids, stored_rows, upsert_rows
-from service.storage.changes import ChangeKind, ChangeLog
+from service.storage.changes import ChangeLog
 from service.storage.records import Stubs
 
 _ACCOUNTS: Final = cast(Table, Account.__table__)
@@ -62,7 +63,7 @@ def replace_orders(
     changed = [order for order_id, order in current.items() if stored.get(order_id) != order]
     _write(connection, changed, now)
     owners = [order.account_id for order in (*changed, *(stored[o.order_id] for o in changed if o.order_id in stored))]
-    changes.touch(ChangeKind.ORDERS, (account_id for account_id in owners if account_id is not None))
+    changes.touch(ORDERS_CHANGED, (account_id for account_id in owners if account_id is not None))
     return statuses
 
 

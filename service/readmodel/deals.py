@@ -1,7 +1,9 @@
-"""What is in the pipeline, as it is held in memory."""
+"""Deals as they are held in memory. An artifact knows nothing of them."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
+
+from service.readmodel.facts_by_account import FactsByAccount
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +17,11 @@ class OpenDeal:
     currency: str | None
     opened_at: datetime | None
     expected_close: date | None
+
+
+class OpenDeals(FactsByAccount[tuple[OpenDeal, ...]]):
+    """The open deals of every account that has any."""
+
+
+class Declines(FactsByAccount[datetime]):
+    """When each account that ever let a deal be lost did so last."""

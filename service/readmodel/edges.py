@@ -5,6 +5,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from models.arrays import concatenate_ranges, offsets_of_sorted
+
 Value = TypeVar("Value", bound=np.generic)
 
 
@@ -14,7 +16,7 @@ class Edges(Generic[Value]):
     def __init__(self, products: NDArray[Any], values: NDArray[Value], n_products: int) -> None:
         order = products.argsort(kind="stable")
         self.values = values[order]
-        self.starts: NDArray[np.int64] = products[order].searchsorted(np.arange(n_products + 1))
+        self.starts: NDArray[np.int64] = offsets_of_sorted(products[order], n_products)
         self.has_any: NDArray[np.bool_] = self.starts[1:] > self.starts[:-1]
         """Bool (P,): whether a product has any value."""
 
@@ -24,14 +26,5 @@ class Edges(Generic[Value]):
     def expand(self, products: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[Value]]:
         """Return the values of some products, and for each value the place of its product among them."""
         begins = self.starts[products]
-        places, positions = concatenated_ranges(begins, self.starts[products + 1] - begins)
+        places, positions = concatenate_ranges(begins, self.starts[products + 1] - begins)
         return places, self.values[positions]
-
-
-def concatenated_ranges(
-    begins: NDArray[np.int64], lengths: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Lay ranges one after the other: return the number of the range of each place, and the place."""
-    numbers = np.arange(len(begins)).repeat(lengths)
-    offsets: NDArray[np.int64] = begins - lengths.cumsum() + lengths
-    return numbers, offsets.repeat(lengths) + np.arange(len(numbers))

@@ -1,4 +1,4 @@
-"""What a request can name that memory does not know."""
+"""Errors of a request that names what is not in memory."""
 
 from service.base.errors import DomainError
 
@@ -19,3 +19,12 @@ class UnknownRow(DomainError):
 
     def __init__(self, kind: str, name: str) -> None:
         super().__init__(f"No product of the artifact in use has the {kind} {name!r}.")
+
+
+class UnknownFamily(DomainError):
+    """No family of segments has this id."""
+
+    code = "unknown-family"
+
+    def __init__(self, family_id: str, known: list[str]) -> None:
+        super().__init__(f"There is no family of segments {family_id!r}. There are: {', '.join(known)}.")

@@ -1,4 +1,4 @@
-"""Accounts' profiles column by column: what rules are asked of."""
+"""Accounts' profiles, column by column, for rules to be evaluated on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from models.artifact.customers import NOT_SEGMENTED, RFM_SEGMENTS, TIERS, TRENDS
 from models.artifact.segments import slug
 
 UNKNOWN_ROW: Final = -1
-"""Of an account that the artifact does not know."""
+"""The row of an account that the artifact does not know."""
 
-FEW: Final = 1_000
-"""Up to so many accounts are looked at one by one."""
+MAX_ONE_BY_ONE: Final = 1_000
+"""Above this number of accounts, what they own is looked up for all accounts at once."""
 
 _TEXTS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "rfm": ("rfm_segment", tuple(map(slug, RFM_SEGMENTS))),
@@ -42,7 +42,6 @@ class Profiles:
     owned_now:     position -> what the account owns now (product rows), where that differs from the artifact.
     is_strategic:  bool (n,).
     attributes:    one mapping per account; empty where no rule asks for any.
-    cluster_ids:   ids of the learned clusters, by code.
     """
 
     content: Content
@@ -94,32 +93,32 @@ class Profiles:
 
     def attribute(self, key: str) -> Sequence[object]:
         """See ``Columns.attribute``."""
-        return [of.get(key) for of in self.attributes] if self.attributes else [None] * self.n
+        return [stored.get(key) for stored in self.attributes] if self.attributes else [None] * self.n
 
     def owns(self, kind: str, names: Sequence[str]) -> NDArray[np.bool_]:
         """See ``Columns.owns``."""
-        is_asked = self._is_asked(kind, names)
+        is_named = self._is_named(kind, names)
         content, is_known = self.content, self.rows != UNKNOWN_ROW
-        found = np.zeros(self.n, dtype=np.bool_)
+        is_owner = np.zeros(self.n, dtype=np.bool_)
         rows, ends = self.rows[is_known], content.owned_offsets
-        if len(rows) <= FEW:
-            # An account that changed must not cost what all of them do.
-            found[is_known] = [is_asked[content.owned_by(row)].any() for row in rows.tolist()]
+        if len(rows) <= MAX_ONE_BY_ONE:
+            # To place a few accounts that changed must not cost O(all accounts).
+            is_owner[is_known] = [is_named[content.owned_by(row)].any() for row in rows.tolist()]
         else:
-            hits = np.concatenate([[0], is_asked[content.owned_products].cumsum(dtype=np.int32)])
-            found[is_known] = hits[ends[rows + 1]] > hits[ends[rows]]
+            hits = np.concatenate([[0], is_named[content.owned_products].cumsum(dtype=np.int32)])
+            is_owner[is_known] = hits[ends[rows + 1]] > hits[ends[rows]]
         for position, owned in self.owned_now.items():
-            found[position] = is_asked[owned].any()
-        return found
+            is_owner[position] = is_named[owned].any()
+        return is_owner
 
-    def _is_asked(self, kind: str, names: Sequence[str]) -> NDArray[np.bool_]:
-        """Bool (P,): which products a rule names, by themselves or by their group."""
+    def _is_named(self, kind: str, names: Sequence[str]) -> NDArray[np.bool_]:
+        """Return bool (P,): the products that a rule names, by themselves or by their group."""
         products = self.content.products
-        is_asked = np.zeros(len(products.ids), dtype=np.bool_)
+        is_named = np.zeros(len(products.ids), dtype=np.bool_)
         if kind == "products":
             rows = [row for name in names if (row := products.ids.row_of(name)) is not None]
-            is_asked[rows] = True
-            return is_asked
+            is_named[rows] = True
+            return is_named
         groups = self.content.lines if kind == "lines" else self.content.categories
         wanted = set(names)
         codes = [code for code, name in enumerate(groups.names) if name in wanted]

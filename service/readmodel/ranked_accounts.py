@@ -1,4 +1,4 @@
-"""The artifact's accounts as segments of rules list them and sum them up, and what is kept of one such segment."""
+"""The artifact's accounts by value, and the members of segments of rules as ranks in that order."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -20,7 +20,7 @@ Series = Mapping[str, NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class Definition:
-    """A segment that people defined."""
+    """A segment that users defined."""
 
     id: str
     name: str
@@ -31,9 +31,9 @@ class Definition:
 
 @dataclass(frozen=True)
 class SegmentMembers:
-    """Who is in one segment, and what can be told of them. It is replaced whole whenever somebody comes or goes.
+    """Who is in one segment, and their sums. Replaced whole whenever an account comes or goes.
 
-    ranks:     int32 (n,), ascending: where its accounts stand on the roll.
+    ranks:     int32 (n,), ascending: the ranks of its accounts.
     newcomers: accounts that the artifact does not know.
     """
 
@@ -45,12 +45,12 @@ class SegmentMembers:
 
     @property
     def size(self) -> int:
-        """Accounts."""
+        """How many accounts it has."""
         return len(self.ranks) + len(self.newcomers)
 
 
 class RankedAccounts:
-    """The accounts of an artifact, the most valuable first. A row is a position in the artifact, a rank one on here."""
+    """The accounts of an artifact, the most valuable first. A row is a position in the artifact, a rank one in here."""
 
     def __init__(self, content: Content, as_of_day: int) -> None:
         has_margins = bool((content.products.margins_minor != NO_NUMBER).any())
@@ -97,9 +97,9 @@ class RankedAccounts:
         return replace(members, series=self._count(self._facts.select(self.rows[members.ranks])))
 
     def change(self, members: SegmentMembers, came: NDArray[np.int64], went: NDArray[np.int64]) -> SegmentMembers:
-        """Let some rows come, and others go: at a cost that depends on these alone, but for copying the ranks.
+        """Add and remove accounts incrementally, at a cost that depends on their number (and a copy of the ranks).
 
-        Sums of money ahead are no whole numbers: adding and taking away may change their sixteenth digit.
+        Sums of money ahead are floating-point: adding and subtracting may change their sixteenth digit.
         """
         ranks, sums, series = members.ranks, members.sums, members.series
         for rows, sign in ((came, 1), (went, -1)):
@@ -118,4 +118,5 @@ class RankedAccounts:
     def _count(self, facts: Measured) -> Series:
         everyone = np.zeros(len(facts.customers), dtype=np.int16)
         starts = {interval: self._content.segments.starts(interval) for interval in INTERVALS}
-        return {interval: of[0] for interval, of in Calendar(facts.activity, starts).count(everyone, 1).items()}
+        counted = Calendar(facts.activity, starts).count(everyone, 1)
+        return {interval: segments[0] for interval, segments in counted.items()}

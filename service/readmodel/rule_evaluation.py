@@ -1,4 +1,4 @@
-"""Which accounts a rule is true of.
+"""Evaluates a rule on the profiles of accounts.
 
 Pure: no database, no HTTP, and no clock.
 """
@@ -29,26 +29,26 @@ class Columns(Protocol):
         """How many accounts."""
 
     def field(self, name: str) -> NDArray[Any]:
-        """Shape (n,): numbers as float64 with NaN for unknown, texts as objects with "" for unknown, flags as bool."""
+        """Return a field, shape (n,): float64 with NaN for unknown, objects with "" for unknown texts, or bool."""
 
     def attribute(self, key: str) -> Sequence[object]:
-        """What is stored under a key of each account's attributes; None where nothing is."""
+        """Return what is stored under a key of each account's attributes; None where nothing is."""
 
     def owns(self, kind: str, names: Sequence[str]) -> NDArray[np.bool_]:
-        """Bool (n,): who owns one of some products, lines or categories (the kind, in the plural)."""
+        """Return bool (n,): who owns any of the named products, lines or categories (the kind, in the plural)."""
 
 
 def matches(rule: Any, columns: Columns) -> NDArray[np.bool_]:
-    """Tell which accounts a rule is true of, bool (n,).
+    """Return bool (n,): the accounts that match a rule.
 
-    A comparison with what is not known is false, so that its ``not`` is true: ``is_known`` tells the two apart. A
-    number is compared with numbers, a text with texts, and nothing else ever matches.
+    A comparison with an unknown value is false, so its ``not`` is true: ``is_known`` tells the two apart. A number is
+    compared with numbers, a text with texts, and nothing else ever matches.
     """
     match rule:
         case AllRule():
-            return _fold(np.logical_and, [matches(one, columns) for one in rule.all])
+            return _fold(np.logical_and, [matches(part, columns) for part in rule.all])
         case AnyRule():
-            return _fold(np.logical_or, [matches(one, columns) for one in rule.any])
+            return _fold(np.logical_or, [matches(part, columns) for part in rule.any])
         case NotRule():
             return ~matches(rule.not_, columns)
         case OwnsRule():
@@ -59,43 +59,43 @@ def matches(rule: Any, columns: Columns) -> NDArray[np.bool_]:
     return np.array([_holds(rule, value) for value in columns.attribute(rule.attribute)], dtype=np.bool_)
 
 
-def _fold(combine: Callable[..., Any], found: list[NDArray[np.bool_]]) -> NDArray[np.bool_]:
-    folded = found[0]
-    for one in found[1:]:
-        folded = combine(folded, one)
+def _fold(combine: Callable[..., Any], masks: list[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    folded = masks[0]
+    for mask in masks[1:]:
+        folded = combine(folded, mask)
     return folded
 
 
 def _compare_field(rule: FieldRule, columns: Columns) -> NDArray[np.bool_]:
-    found, kind = columns.field(rule.field), FIELDS[rule.field].kind
+    values, kind = columns.field(rule.field), FIELDS[rule.field].kind
     if kind == "number":
-        is_known = ~np.isnan(found)
+        is_known = ~np.isnan(values)
     else:
-        is_known = found != "" if kind == "text" else np.ones(columns.n, dtype=np.bool_)
+        is_known = values != "" if kind == "text" else np.ones(columns.n, dtype=np.bool_)
     is_known = np.asarray(is_known, dtype=np.bool_)
     if rule.op == "is_known":
         return is_known
     if rule.op in ORDERED:
-        return np.asarray(ORDERED[rule.op](found, rule.value) & is_known)
-    is_one = np.isin(found, np.array(rule.asked(), dtype=found.dtype))
-    return np.asarray((~is_one if rule.op in ("ne", "not_in") else is_one) & is_known)
+        return np.asarray(ORDERED[rule.op](values, rule.value) & is_known)
+    is_equal = np.isin(values, np.array(rule.operands(), dtype=values.dtype))
+    return np.asarray((~is_equal if rule.op in ("ne", "not_in") else is_equal) & is_known)
 
 
 def _holds(rule: AttributeRule, value: object) -> bool:
     if value is None or rule.op == "is_known":
         return value is not None
     if rule.op in ORDERED:
-        return _are_alike(value, rule.value) and bool(ORDERED[rule.op](value, rule.value))
-    is_one = any(_are_alike(value, one) and value == one for one in rule.asked())
-    return not is_one if rule.op in ("ne", "not_in") else is_one
+        return _are_comparable(value, rule.value) and bool(ORDERED[rule.op](value, rule.value))
+    is_equal = any(_are_comparable(value, operand) and value == operand for operand in rule.operands())
+    return not is_equal if rule.op in ("ne", "not_in") else is_equal
 
 
-def _are_alike(one: object, other: object) -> bool:
+def _are_comparable(value: object, operand: object) -> bool:
     """Tell whether two values can be compared: true is no 1, and "1" is not 1."""
-    return _sort_of(one) is not None and _sort_of(one) == _sort_of(other)
+    return _kind_of(value) is not None and _kind_of(value) == _kind_of(operand)
 
 
-def _sort_of(value: object) -> str | None:
+def _kind_of(value: object) -> str | None:
     if isinstance(value, bool):
         return "flag"
     if isinstance(value, int | float):

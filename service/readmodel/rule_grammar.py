@@ -1,4 +1,4 @@
-"""Rules over an account's profile, by which people define segments: the grammar. Validated, and never run as code."""
+"""The grammar of rules over an account's profile, by which users define segments. Rules are never run as code."""
 
 import operator
 from collections.abc import Callable, Iterator
@@ -10,17 +10,17 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from models.artifact.customers import RFM_SEGMENTS, TIERS, TRENDS
 from models.artifact.segments import slug
 
-DEEPEST: Final = 8
+MAX_DEPTH: Final = 8
 MAX_CONDITIONS: Final = 100
 MAX_VALUES: Final = 1_000
 MAX_TEXT: Final = 256
 
-LARGEST: Final = 10**15
+MAX_NUMBER: Final = 10**15
 
 Value = (
     bool
-    | Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
-    | Annotated[float, Field(ge=-LARGEST, le=LARGEST, allow_inf_nan=False)]
+    | Annotated[int, Field(ge=-MAX_NUMBER, le=MAX_NUMBER)]
+    | Annotated[float, Field(ge=-MAX_NUMBER, le=MAX_NUMBER, allow_inf_nan=False)]
     | Annotated[str, Field(max_length=MAX_TEXT)]
 )
 Values = Annotated[list[Value], Field(min_length=1, max_length=MAX_VALUES)]
@@ -32,7 +32,7 @@ ORDERED: Final[dict[str, Callable[[Any, Any], Any]]] = {
 
 @dataclass(frozen=True)
 class ProfileField:
-    """One figure of the profile. kind: number, text or flag. texts: what a text may be, where that is closed."""
+    """One field of the profile. texts: every value that a text may have, where the set is closed."""
 
     kind: Literal["number", "text", "flag"]
     about: str
@@ -59,11 +59,11 @@ FIELDS: Final[dict[str, ProfileField]] = {
     "is_contractual": ProfileField("flag", "Buys at regular intervals."),
     "is_strategic": ProfileField("flag", "Declared to be wanted whatever it is worth."),
 }
-"""What a rule may ask of an account. Figures are those of the artifact in use; is_strategic is of now."""
+"""What a rule may ask of an account. Values are those of the current artifact; is_strategic is as of now."""
 
 
 class Strict(BaseModel):
-    """What is not in the grammar is refused."""
+    """Refuses what is not in the grammar."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -86,8 +86,8 @@ class _Condition(Strict):
             raise ValueError(f"{self.op} orders numbers and texts, not true and false")
         return self
 
-    def asked(self) -> list[Value]:
-        """What it compares with."""
+    def operands(self) -> list[Value]:
+        """Return the values that it compares with."""
         return self.values or ([] if self.value is None else [self.value])
 
 
@@ -102,7 +102,7 @@ class FieldRule(_Condition):
         if known is None:
             raise ValueError(f"there is no field {self.field!r}; the fields are {', '.join(FIELDS)}")
         kinds = {"number": (int, float), "text": (str,), "flag": (bool,)}[known.kind]
-        for value in self.asked():
+        for value in self.operands():
             if not isinstance(value, kinds) or (known.kind == "number" and isinstance(value, bool)):
                 raise ValueError(f"{self.field} is a {known.kind}, which {value!r} is not")
             if known.texts and value not in known.texts:
@@ -133,7 +133,7 @@ class Owned(Strict):
 
     @property
     def kind(self) -> str:
-        """Which of the three it names."""
+        """Which of the three is named."""
         return next(name for name, names in self if names is not None)
 
 
@@ -167,12 +167,12 @@ KINDS: Final = ("all", "any", "not", "owns", "field", "attribute")
 
 
 def kind_of(value: Any) -> str | None:
-    """Tell a rule's kind by the one key that each has."""
+    """Return a rule's kind, by the one key that each has; None for a value with no such key, or several."""
     if isinstance(value, dict):
-        found = [kind for kind in KINDS if kind in value]
+        kinds = [kind for kind in KINDS if kind in value]
     else:
-        found = [kind for kind in KINDS if hasattr(value, "not_" if kind == "not" else kind)]
-    return found[0] if len(found) == 1 else None
+        kinds = [kind for kind in KINDS if hasattr(value, "not_" if kind == "not" else kind)]
+    return kinds[0] if len(kinds) == 1 else None
 
 
 Rule = Annotated[
@@ -191,25 +191,25 @@ Rule = Annotated[
 
 
 def bounded(value: Any) -> Any:
-    """Refuse what is nested too deeply, or has too many conditions, before anything else looks at it."""
+    """Refuse a rule that is nested too deeply, or has too many conditions, before it is validated."""
     n, level = 0, [value]
-    for _ in range(DEEPEST):
-        n += sum(isinstance(one, dict) for one in level)
-        level = [below for one in level for below in _below(one)]
+    for _ in range(MAX_DEPTH):
+        n += sum(isinstance(rule, dict) for rule in level)
+        level = [part for rule in level for part in _parts_of(rule)]
         if n > MAX_CONDITIONS:
             raise ValueError(f"has more than {MAX_CONDITIONS} conditions")
     if level:
-        raise ValueError(f"is nested deeper than {DEEPEST} levels")
+        raise ValueError(f"is nested deeper than {MAX_DEPTH} levels")
     return value
 
 
-def _below(value: Any) -> list[Any]:
+def _parts_of(value: Any) -> list[Any]:
     if not isinstance(value, dict):
         return []
-    found = [value["not"]] if "not" in value else []
+    parts = [value["not"]] if "not" in value else []
     for name in ("all", "any"):
-        found += value[name] if isinstance(value.get(name), list) else []
-    return found
+        parts += value[name] if isinstance(value.get(name), list) else []
+    return parts
 
 
 BoundedRule = Annotated[Rule, BeforeValidator(bounded)]
@@ -221,10 +221,10 @@ NotRule.model_rebuild()
 
 
 def conditions_of(rule: Any) -> Iterator[Any]:
-    """Go through the conditions that a rule is made of."""
+    """Yield the conditions that a rule is made of."""
     if isinstance(rule, AllRule | AnyRule):
-        for one in rule.all if isinstance(rule, AllRule) else rule.any:
-            yield from conditions_of(one)
+        for part in rule.all if isinstance(rule, AllRule) else rule.any:
+            yield from conditions_of(part)
     elif isinstance(rule, NotRule):
         yield from conditions_of(rule.not_)
     else:
@@ -233,4 +233,4 @@ def conditions_of(rule: Any) -> Iterator[Any]:
 
 def reads_attributes(rule: Any) -> bool:
     """Tell whether a rule asks for what is stored under attributes."""
-    return any(isinstance(one, AttributeRule) for one in conditions_of(rule))
+    return any(isinstance(condition, AttributeRule) for condition in conditions_of(rule))

@@ -1,4 +1,4 @@
-"""What is known of segments: those of the artifact in use, and those that people define."""
+"""The segments of the artifact in use, and those that users define."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from models.artifact import Content
 from models.artifact.customers import NOT_SEGMENTED
 from models.artifact.measures import Totals, describe_sums
 from models.artifact.segments import read_segment_report
-from service.readmodel.errors import UnknownSegment
+from service.readmodel.errors import UnknownFamily, UnknownSegment
 from service.readmodel.ranked_accounts import SegmentMembers
 from service.readmodel.segment_membership import STRATEGIC, SegmentMembership
 
 EVERYONE = "all.accounts"
 LEARNED_FAMILIES = ("cluster",)
-RULE_FAMILY = {"id": "custom", "name": "Defined by people"}
-NOBODY: frozenset[str] = frozenset()
+RULE_FAMILY = {"id": "custom", "name": "Defined by users"}
+NO_ACCOUNTS: frozenset[str] = frozenset()
 
 Series = tuple[NDArray[np.int32], NDArray[np.int64]]
 """First days of the periods, int32 (P,), and what was counted in them, int64 (P, 5); see models.artifact.segments."""
@@ -62,18 +62,18 @@ class Segment:
     @property
     def newcomers(self) -> frozenset[str]:
         """Accounts in it that the artifact does not know."""
-        return self.members.newcomers if self.members else NOBODY
+        return self.members.newcomers if self.members else NO_ACCOUNTS
 
 
 class SegmentCatalog:
-    """The segments of one artifact, and beside them those of rules, measured as they are placed."""
+    """The segments of one artifact, and those of rules as accounts come and go."""
 
     def __init__(self, content: Content, version: str | None, membership: SegmentMembership) -> None:
         self.content = content
         self.version = version
         self.membership = membership
-        self._told: dict[str, Any] = read_segment_report(content.segments)
-        self.families: list[dict[str, Any]] = self._told.get("families", [])
+        self._segment_report: dict[str, Any] = read_segment_report(content.segments)
+        self.families: list[dict[str, Any]] = self._segment_report.get("families", [])
         self._learned = {segment.id: segment for segment in self._read()}
         self._described: dict[str, Segment] = {}
         activity = content.activity.day
@@ -81,42 +81,50 @@ class SegmentCatalog:
         self.report: dict[str, Any] = orjson.loads(content.report)
         parameters = self.report.get("customers", {}).get("parameters", {})
         self.value_terms = {name: parameters.get(name) for name in ("value_days", "annual_rate")}
-        self.as_of_day: int = self._told.get("as_of_day", 0)
+        self.as_of_day: int = self._segment_report.get("as_of_day", 0)
 
     def _read(self) -> Iterator[Segment]:
         row = 0
         for column, family in enumerate(self.families):
             kind = SegmentKind.LEARNED if family["id"] in LEARNED_FAMILIES else SegmentKind.BUILT_IN
-            for code, of in enumerate(family["segments"]):
-                measured = self._told["segments"][of["id"]]
-                traits = of.get("traits", ())
-                yield Segment(of["id"], of["name"], family["id"], kind, measured, column, code, row, traits=traits)
+            for code, entry in enumerate(family["segments"]):
+                measured, traits = self._segment_report["segments"][entry["id"]], entry.get("traits", ())
+                yield Segment(
+                    entry["id"], entry["name"], family["id"], kind, measured, column, code, row, traits=traits
+                )
                 row += 1
 
     @property
-    def stamp(self) -> object:
-        """Another object after each change of anything that is told of segments."""
-        return self.membership.stamp
+    def version_token(self) -> object:
+        """Another object after each change of anything that answers say of segments."""
+        return self.membership.version_token
 
-    def segments(self) -> list[Segment]:
-        """Every segment, family by family; those of rules last."""
-        ruled = [self._ruled(members) for members in self.membership.segments()]
-        instead = {segment.id: segment for segment in ruled}
-        learned = [instead.pop(segment.id, segment) for segment in self._learned.values()]
-        return [*learned, *(segment for segment in instead.values() if segment.id != STRATEGIC)]
+    def all_segments(self) -> list[Segment]:
+        """Return every segment, family by family; those of rules last."""
+        rule_segments = [self._rule_segment(members) for members in self.membership.segments()]
+        by_id = {segment.id: segment for segment in rule_segments}
+        learned = [by_id.pop(segment.id, segment) for segment in self._learned.values()]
+        return [*learned, *(segment for segment in by_id.values() if segment.id != STRATEGIC)]
+
+    def segments_of_family(self, family: str) -> list[Segment]:
+        """Return the segments of a family; raises UnknownFamily."""
+        known = [entry["id"] for entry in (*self.families, RULE_FAMILY)]
+        if family not in known:
+            raise UnknownFamily(family, known)
+        return [segment for segment in self.all_segments() if segment.family == family]
 
     def find(self, segment_id: str) -> Segment:
         """Return a segment; raises UnknownSegment."""
         members = self.membership.find(segment_id)
         if members is not None:
-            return self._ruled(members)
+            return self._rule_segment(members)
         try:
             return self._learned[segment_id]
         except KeyError:
             raise UnknownSegment(segment_id) from None
 
-    def _ruled(self, members: SegmentMembers) -> Segment:
-        """Describe a segment of a rule, unless nobody came or went since it was last described."""
+    def _rule_segment(self, members: SegmentMembers) -> Segment:
+        """Describe a segment of a rule, unless no account came or went since it was last described."""
         known = self._described.get(members.definition.id)
         if known is None or known.members is not members:
             known = self._described[members.definition.id] = self.measure(members)
@@ -124,7 +132,7 @@ class SegmentCatalog:
 
     def measure(self, members: SegmentMembers) -> Segment:
         """Describe a segment of a rule by its sums."""
-        has_margins = self.membership.roll.has_margins
+        has_margins = self.membership.ranked_accounts.has_margins
         measured = describe_sums(members.sums, self._lines, self._everyone, has_margins=has_margins)
         measured["size"] = members.size
         everyone = self._everyone.size + len(self.membership.newcomers)
@@ -140,50 +148,51 @@ class SegmentCatalog:
 
     @cached_property
     def _everyone(self) -> Totals:
-        """What shares are taken of, as training counted it: counting it here would take longer with every account."""
+        """Totals that shares are taken of, as training counted them: counting them here would take O(accounts)."""
         everyone = self._learned.get(EVERYONE)
         if everyone is None:
             return Totals(0, 0, 0)
-        of = everyone.measured
-        return Totals(of["size"], of["revenue_minor"], of["value_ahead"]["expected_minor"])
+        measured = everyone.measured
+        return Totals(measured["size"], measured["revenue_minor"], measured["value_ahead"]["expected_minor"])
 
     def members(self, segment: Segment) -> NDArray[np.int32]:
         """Return all account rows of a segment, the most valuable first: as many as there are."""
         if segment.members is None:
             return self.content.segments.members_of(segment.column, segment.code)
-        rows: NDArray[np.int32] = self.membership.roll.rows[segment.members.ranks]
+        rows: NDArray[np.int32] = self.membership.ranked_accounts.rows[segment.members.ranks]
         return rows
 
-    def codes_of(self, segment: Segment) -> NDArray[np.int16]:
-        """Int16 (A,): 0 for those that are in a segment, NOT_SEGMENTED for the others."""
-        codes = np.full(len(self.content.account_ids), NOT_SEGMENTED, dtype=np.int16)
-        codes[self.members(segment)] = 0
-        return codes
+    def is_member(self, segment: Segment) -> NDArray[np.bool_]:
+        """Return bool (A,): which accounts are in a segment."""
+        is_in = np.zeros(len(self.content.account_ids), dtype=np.bool_)
+        is_in[self.members(segment)] = True
+        return is_in
 
     def accounts(self, segment: Segment, begin: int, end: int) -> tuple[list[int], int]:
-        """Return some account rows of a segment, the most valuable first; and how many the artifact has of it."""
+        """Return account rows of a segment, the most valuable first, and how many it has in the artifact."""
         if segment.members is None:
             learned = self.content.segments.members_of(segment.column, segment.code)
             return learned[begin:end].tolist(), len(learned)
         ranks = segment.members.ranks
-        return self.membership.roll.rows[ranks[begin:end]].tolist(), len(ranks)
+        return self.membership.ranked_accounts.rows[ranks[begin:end]].tolist(), len(ranks)
 
-    def mark_of(self, segment: Segment, place: int) -> int:
-        """Return what a place in a list is found again by, whoever comes or goes before it: a rank on the roll.
+    def stable_position(self, segment: Segment, index: int) -> int:
+        """Return a position that finds an index of a segment's list again, whichever accounts come or go before it.
 
-        Accounts that are not on it follow. What the artifact has of segments does not change.
+        It is the account's rank among all accounts; those that the artifact does not know follow. The artifact's own
+        segments do not change: there it is the index.
         """
         if segment.members is None:
-            return place
+            return index
         ranks = segment.members.ranks
-        return int(ranks[place]) if place < len(ranks) else len(self.content.account_ids) + place - len(ranks)
+        return int(ranks[index]) if index < len(ranks) else len(self.content.account_ids) + index - len(ranks)
 
-    def place_of(self, segment: Segment, mark: int) -> int:
-        """Return where a segment goes on from a mark."""
+    def index_at(self, segment: Segment, position: int) -> int:
+        """Return the index in a segment's list that a stable position stands for now."""
         if segment.members is None:
-            return mark
+            return position
         ranks, n = segment.members.ranks, len(self.content.account_ids)
-        return int(ranks.searchsorted(mark)) if mark < n else len(ranks) + mark - n
+        return int(ranks.searchsorted(position)) if position < n else len(ranks) + position - n
 
     def series(self, segment: Segment, interval: str) -> Series:
         """Return what the segment's accounts did, period by period."""
@@ -193,28 +202,28 @@ class SegmentCatalog:
         return segments.starts(interval), segment.members.series[interval]
 
     def snapshots(self, segment: Segment) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Go through what was measured at each training, the newest last: the day, and the figures."""
-        for snapshot in self._told.get("snapshots", ()):
+        """Yield the day and the figures of each training's snapshot, the newest last."""
+        for snapshot in self._segment_report.get("snapshots", ()):
             if segment.id in snapshot["segments"]:
                 yield snapshot["as_of_day"], snapshot["segments"][segment.id]
         yield self.as_of_day, segment.measured
 
     def moves(self, segment: Segment) -> tuple[int, list[dict[str, Any]]] | None:
-        """Return the day of the snapshot before, and who came and went since; None where that can't be told."""
-        moves = self._told.get("moves")
+        """Return the day of the snapshot before, and the moves since; None where they are not known."""
+        moves = self._segment_report.get("moves")
         if not moves or segment.family not in moves["families"]:
             return None
-        told = [one for one in moves["families"][segment.family] if segment.id in (one["from"], one["to"])]
-        return moves["since_day"], told
+        in_or_out = [move for move in moves["families"][segment.family] if segment.id in (move["from"], move["to"])]
+        return moves["since_day"], in_or_out
 
     def segments_of(self, account_id: str) -> Iterator[tuple[str, str, int | None]]:
-        """Go through the segments that an account is in: id, name, and the day since when, where that is known."""
+        """Yield the segments that an account is in: id, name, and the day since when, where that is known."""
         row = self.content.account_ids.row_of(account_id)
         if row is not None:
             codes, since = self.content.segments.codes[row].tolist(), self.content.segments.since[row].tolist()
             for family, code, day in zip(self.families, codes, since, strict=True):
                 if code != NOT_SEGMENTED and family["id"] != "strategic":
-                    of = family["segments"][code]
-                    yield of["id"], of["name"], day
+                    entry = family["segments"][code]
+                    yield entry["id"], entry["name"], day
         for definition in self.membership.segments_of(account_id, row):
             yield definition.id, definition.name, None

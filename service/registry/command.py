@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from service.base.settings import Settings
+from service.offers.smoke import smoke_test
 from service.sync.artifact_store import ArtifactStore
 from service.sync.errors import RegistryUnreadable
 
@@ -64,4 +65,4 @@ def rollback() -> None:
 
 
 def _store() -> ArtifactStore:
-    return ArtifactStore(Settings().artifacts_dir)
+    return ArtifactStore(Settings().artifacts_dir, smoke_test)

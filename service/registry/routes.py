@@ -126,13 +126,13 @@ def _activated(state: State, version: str) -> Response:
 
 def _artifact(listed: Listed, state: State) -> dict[str, Any]:
     manifest = listed.manifest
-    live = state.holder.live
+    current = state.holder.current
     return {
         "version": listed.version,
         "state": _state(manifest),
         "reason": manifest.verdict.reason if manifest else listed.problem,
         "is_active": listed.version == _active_version(state),
-        "is_live": live is not None and live.version == listed.version,
+        "is_live": current is not None and current.version == listed.version,
         "as_of": manifest.as_of if manifest else None,
         "counts": manifest.counts if manifest else {},
         "metrics": manifest.metrics if manifest else {},

@@ -1,4 +1,4 @@
-"""What is told of segments, from a book."""
+"""Describes segments as callers read them."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -18,18 +18,19 @@ NEWCOMER = {
     "since": None, "spend_minor": None, "purchase_days": None, "last_purchase_on": None, "is_alive": None,
     "value_ahead_minor": None,
 }  # fmt: skip
-"""What is told of an account that the artifact does not know."""
+"""What is known of an account that the artifact does not know."""
 SNAPSHOT = (*SUMMARY, "margin_minor", "orders", "average_order_value_minor", "retention")
 
 
-def describe_all(book: SegmentCatalog, family: str | None) -> dict[str, Any]:
-    """Describe every segment, or those of one family."""
+def describe_all(segments: SegmentCatalog, family: str | None) -> dict[str, Any]:
+    """Describe every segment, or those of one family; raises UnknownFamily."""
+    listed = segments.all_segments() if family is None else segments.segments_of_family(family)
     return {
-        "as_of": as_date(book.as_of_day),
-        "artifact_version": book.version,
-        **book.value_terms,
-        "families": [{"family": one["id"], "name": one["name"]} for one in (*book.families, RULE_FAMILY)],
-        "segments": [summary_of(one) for one in book.segments() if family in (None, one.family)],
+        "as_of": as_date(segments.as_of_day),
+        "artifact_version": segments.version,
+        **segments.value_terms,
+        "families": [{"family": entry["id"], "name": entry["name"]} for entry in (*segments.families, RULE_FAMILY)],
+        "segments": [summary_of(segment) for segment in listed],
     }
 
 
@@ -39,24 +40,24 @@ def summary_of(segment: Segment) -> dict[str, Any]:
     return named | {name: segment.measured[name] for name in SUMMARY}
 
 
-def describe_segment(book: SegmentCatalog, segment: Segment) -> dict[str, Any]:
+def describe_segment(segments: SegmentCatalog, segment: Segment) -> dict[str, Any]:
     """Describe one segment in full."""
-    told = {"as_of": as_date(book.as_of_day), "artifact_version": book.version, **book.value_terms}
-    more = {"movement": movement_of(book, segment), "definition": definition_of(segment), "traits": segment.traits}
-    return summary_of(segment) | segment.measured | told | more
+    basis = {"as_of": as_date(segments.as_of_day), "artifact_version": segments.version, **segments.value_terms}
+    more = {"movement": movement_of(segments, segment), "definition": definition_of(segment), "traits": segment.traits}
+    return summary_of(segment) | segment.measured | basis | more
 
 
-def describe_preview(book: SegmentCatalog, members: SegmentMembers) -> dict[str, Any]:
-    """Describe who a rule is true of."""
-    segment = book.measure(members)
-    rows, _ = book.accounts(segment, 0, EXAMPLES)
-    examples = [book.content.account_ids.texts[row] for row in rows] + sorted(members.newcomers)
-    told = {name: segment.measured[name] for name in ("share_of_accounts", "revenue_minor", "value_ahead")}
-    return {"accounts": members.size, "examples": examples[:EXAMPLES], **told}
+def describe_preview(segments: SegmentCatalog, members: SegmentMembers) -> dict[str, Any]:
+    """Describe the accounts that match a rule."""
+    segment = segments.measure(members)
+    rows, _ = segments.accounts(segment, 0, EXAMPLES)
+    examples = [segments.content.account_ids.texts[row] for row in rows] + sorted(members.newcomers)
+    measured = {name: segment.measured[name] for name in ("share_of_accounts", "revenue_minor", "value_ahead")}
+    return {"accounts": members.size, "examples": examples[:EXAMPLES], **measured}
 
 
 def definition_of(segment: Segment) -> dict[str, Any] | None:
-    """Tell the rule that people defined a segment by."""
+    """Describe the rule of a segment; None for one that was learned."""
     if segment.members is None:
         return None
     definition = segment.members.definition
@@ -67,48 +68,52 @@ def definition_of(segment: Segment) -> dict[str, Any] | None:
     }
 
 
-def movement_of(book: SegmentCatalog, segment: Segment) -> dict[str, Any] | None:
-    """Tell who came and went since the snapshot before."""
-    moves = book.moves(segment)
+def movement_of(segments: SegmentCatalog, segment: Segment) -> dict[str, Any] | None:
+    """Describe how many accounts came and went since the snapshot before."""
+    moves = segments.moves(segment)
     if moves is None:
         return None
-    since, told = moves
-    came = sum(one["accounts"] for one in told if one["to"] == segment.id)
-    went = sum(one["accounts"] for one in told if one["from"] == segment.id)
-    stayed = sum(one["accounts"] for one in told if one["from"] == one["to"])
+    since, in_or_out = moves
+    came = sum(move["accounts"] for move in in_or_out if move["to"] == segment.id)
+    went = sum(move["accounts"] for move in in_or_out if move["from"] == segment.id)
+    stayed = sum(move["accounts"] for move in in_or_out if move["from"] == move["to"])
     return {
         "since": as_date(since),
         "entered": came - stayed,
         "left": went - stayed,
         "stayed": stayed,
-        "moves": [{"from_segment": m["from"], "to_segment": m["to"], "accounts": m["accounts"]} for m in told],
+        "moves": [
+            {"from_segment": move["from"], "to_segment": move["to"], "accounts": move["accounts"]} for move in in_or_out
+        ],
     }
 
 
-def page_of_accounts(book: SegmentCatalog, segment: Segment, cursor: str | None, limit: int) -> dict[str, Any]:
+def page_of_accounts(segments: SegmentCatalog, segment: Segment, cursor: str | None, limit: int) -> dict[str, Any]:
     """List a segment's accounts from a cursor on, the most valuable first; raises InvalidCursor.
 
     A cursor holds within one artifact: in another, accounts stand elsewhere.
     """
-    tag = ("segment", book.version, segment.id)
-    begin = book.place_of(segment, read_place(cursor, tag))
-    rows, n_known = book.accounts(segment, begin, begin + limit)
-    since = book.content.segments.since[rows, segment.column].tolist() if segment.column >= 0 else [None] * len(rows)
-    items = [describe_account(book, row, day) for row, day in zip(rows, since, strict=True)]
+    tag = ("segment", segments.version, segment.id)
+    begin = segments.index_at(segment, read_place(cursor, tag))
+    rows, n_known = segments.accounts(segment, begin, begin + limit)
+    is_learned = segment.column >= 0
+    since = segments.content.segments.since[rows, segment.column].tolist() if is_learned else [None] * len(rows)
+    items = [describe_account(segments, row, day) for row, day in zip(rows, since, strict=True)]
     newcomers = sorted(segment.newcomers)
     first = max(begin - n_known, 0)
-    items += [{**NEWCOMER, "account_id": of} for of in newcomers[first : first + limit - len(rows)]]
+    items += [{**NEWCOMER, "account_id": account_id} for account_id in newcomers[first : first + limit - len(rows)]]
     end = begin + len(items)
     has_more = end < n_known + len(newcomers)
-    return {"items": items, "next_cursor": encode_position(tag, book.mark_of(segment, end)) if has_more else None}
+    next_cursor = encode_position(tag, segments.stable_position(segment, end)) if has_more else None
+    return {"items": items, "next_cursor": next_cursor}
 
 
-def describe_account(book: SegmentCatalog, row: int, since: int | None) -> dict[str, Any]:
+def describe_account(segments: SegmentCatalog, row: int, since: int | None) -> dict[str, Any]:
     """Describe an account in a list of accounts."""
-    customers = book.content.customers
+    customers = segments.content.customers
     last = int(customers.last_day[row])
     return {
-        "account_id": book.content.account_ids.texts[row],
+        "account_id": segments.content.account_ids.texts[row],
         "since": None if since is None else as_date(since),
         "spend_minor": int(customers.spend_minor[row]),
         "purchase_days": int(customers.n_purchases[row]),
@@ -119,36 +124,41 @@ def describe_account(book: SegmentCatalog, row: int, since: int | None) -> dict[
 
 
 def describe_over_time(
-    book: SegmentCatalog, segment: Segment, interval: str, begin: date | None, end: date | None
+    segments: SegmentCatalog, segment: Segment, interval: str, begin: date | None, end: date | None
 ) -> dict[str, Any]:
     """Describe a segment's periods and snapshots that begin on or after one day, and before another."""
 
-    def is_asked(day: date) -> bool:
+    def is_within(day: date) -> bool:
         return (begin is None or day >= begin) and (end is None or day < end)
 
     has_margins = segment.measured["margin_minor"] is not None
-    snapshots = [{"as_of": as_date(day)} | {name: of[name] for name in SNAPSHOT} for day, of in book.snapshots(segment)]
+    snapshots = [
+        {"as_of": as_date(day)} | {name: figures[name] for name in SNAPSHOT}
+        for day, figures in segments.snapshots(segment)
+    ]
     return {
         "segment_id": segment.id,
-        "artifact_version": book.version,
+        "artifact_version": segments.version,
         "interval": interval,
-        "periods": [one for one in _periods(book, segment, interval, has_margins) if is_asked(one["begins_on"])],
-        "snapshots": [one for one in snapshots if is_asked(one["as_of"])],
-        "movement": movement_of(book, segment),
+        "periods": [
+            period for period in _periods(segments, segment, interval, has_margins) if is_within(period["begins_on"])
+        ],
+        "snapshots": [snapshot for snapshot in snapshots if is_within(snapshot["as_of"])],
+        "movement": movement_of(segments, segment),
     }
 
 
-def _periods(book: SegmentCatalog, segment: Segment, interval: str, has_margins: bool) -> Iterator[dict[str, Any]]:
-    starts, counts = book.series(segment, interval)
+def _periods(segments: SegmentCatalog, segment: Segment, interval: str, has_margins: bool) -> Iterator[dict[str, Any]]:
+    starts, counts = segments.series(segment, interval)
     days: Sequence[int] = [*starts.tolist(), next_start(int(starts[-1]), interval)] if len(starts) else []
     active_before = 0
     for (begin, end), (active, orders, revenue, margin, retained) in zip(pairwise(days), counts.tolist(), strict=True):
-        last = min(end, book.as_of_day) - 1
+        last = min(end, segments.as_of_day) - 1
         is_over = last == end - 1
         yield {
             "begins_on": as_date(begin),
             "ends_on": as_date(last),
-            "is_whole": is_over and begin >= book.first_day,
+            "is_whole": is_over and begin >= segments.first_day,
             "active_accounts": active,
             "orders": orders,
             "revenue_minor": revenue,

@@ -31,7 +31,7 @@ class TooManySegments(DomainError):
 
 
 class BuiltInSegment(DomainError):
-    """The segment is not one that people defined."""
+    """The segment is not one that users define."""
 
     code = "built-in-segment"
 

@@ -13,14 +13,14 @@ from service.readmodel.ranked_accounts import Definition
 from service.readmodel.rule_grammar import BoundedRule
 from service.segments.errors import SegmentExists, TooManySegments
 from service.segments.tables import DefinedSegment
+from service.storage.bulk import in_chunks
 
 MAX_DEFINED: Final = 200
-IDS_PER_QUERY: Final = 1000
 RULE: Final[TypeAdapter[Any]] = TypeAdapter(BoundedRule)
 
 
-def definitions(connection: Connection, segment_ids: Sequence[str] | None = None) -> list[Definition]:
-    """Read the segments that people defined: some, or all."""
+def read_definitions(connection: Connection, segment_ids: Sequence[str] | None = None) -> list[Definition]:
+    """Return some of the segments that users defined, or all."""
     query = select(DefinedSegment.__table__).order_by(DefinedSegment.segment_id)
     if segment_ids is not None:
         query = query.where(DefinedSegment.segment_id.in_(segment_ids))
@@ -32,7 +32,7 @@ def definitions(connection: Connection, segment_ids: Sequence[str] | None = None
 
 def add_segment(connection: Connection, definition: Definition, by: str, now: datetime) -> None:
     """Store a segment; raises SegmentExists or TooManySegments."""
-    if definitions(connection, [definition.id]):
+    if read_definitions(connection, [definition.id]):
         raise SegmentExists(definition.id)
     if (connection.scalar(select(func.count()).select_from(DefinedSegment)) or 0) >= MAX_DEFINED:
         raise TooManySegments(MAX_DEFINED)
@@ -59,27 +59,15 @@ def _columns(definition: Definition) -> dict[str, Any]:
     return {"name": definition.name, "description": definition.description, "rule": rule}
 
 
-def attributes_of(connection: Connection, account_ids: Sequence[str] | None) -> Mapping[str, Mapping[str, Any]]:
-    """Read what is stored of some accounts, or of all."""
+def read_attributes(
+    connection: Connection, account_ids: Sequence[str] | None = None
+) -> Mapping[str, Mapping[str, Any]]:
+    """Return what is stored under attributes of some accounts, or of all; those without any may be left out."""
     query = select(Account.account_id, Account.attributes)
     if account_ids is None:
         return {account_id: attributes for account_id, attributes in connection.execute(query) if attributes}
     return {
         account_id: attributes
-        for begin in range(0, len(account_ids), IDS_PER_QUERY)
-        for account_id, attributes in connection.execute(
-            query.where(Account.account_id.in_(account_ids[begin : begin + IDS_PER_QUERY]))
-        )
-    }
-
-
-def strategic_accounts(connection: Connection, account_ids: Sequence[str] | None = None) -> set[str]:
-    """Which of some accounts, or of all, are declared strategic."""
-    query = select(Account.account_id).where(Account.is_strategic)
-    if account_ids is None:
-        return set(connection.scalars(query))
-    return {
-        found
-        for begin in range(0, len(account_ids), IDS_PER_QUERY)
-        for found in connection.scalars(query.where(Account.account_id.in_(account_ids[begin : begin + IDS_PER_QUERY])))
+        for chunk in in_chunks(account_ids)
+        for account_id, attributes in connection.execute(query.where(Account.account_id.in_(chunk)))
     }

@@ -1,5 +1,6 @@
-"""Segments over HTTP: from memory, and made for being polled."""
+"""Segments over HTTP, answered from memory."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from typing import Annotated, Final
@@ -10,13 +11,15 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from models.artifact.segments import slug
 from service.auth.dependencies import require
 from service.auth.keys import Principal
-from service.readmodel.ranked_accounts import Definition
+from service.readmodel.ranked_accounts import Definition, SegmentMembers
 from service.readmodel.rule_grammar import reads_attributes
 from service.readmodel.segment_catalog import SegmentCatalog
+from service.readmodel.segment_membership import Attributes
 from service.rows.field_types import NO_NUL
 from service.segments import answers
 from service.segments.errors import BuiltInSegment, NothingLearned
-from service.segments.queries import add_segment, attributes_of, remove_segment, replace_segment
+from service.segments.live import SEGMENTS_CHANGED
+from service.segments.queries import add_segment, read_attributes, remove_segment, replace_segment
 from service.segments.schemas import (
     Interval,
     NewSegment,
@@ -28,8 +31,8 @@ from service.segments.schemas import (
     SegmentPage,
     SegmentPreview,
 )
-from service.storage.changes import ChangeKind
-from service.web.dependencies import ReadSession
+from service.storage.database import session_scope
+from service.web.dependencies import ReadSession, refuse_while_away
 from service.web.fast_route import JsonResponse
 from service.web.openapi_parts import NOT_MODIFIED, problems
 from service.web.read_your_writes import wait_for_min_sequence
@@ -52,13 +55,43 @@ PROBLEM_CODES: Final = (
 )
 
 
-def book_in_use(request: Request) -> SegmentCatalog:
-    """Return what is told of segments now; raises NothingLearned."""
-    live = request.app.state.nextoffer.holder.live
-    if live is None or live.is_fallback:
+def segments_in_use(request: Request) -> SegmentCatalog:
+    """Return the segments of the current artifact; raises NothingLearned."""
+    current = request.app.state.nextoffer.holder.current
+    if current is None or current.is_fallback:
         raise NothingLearned
-    book: SegmentCatalog = live.book
-    return book
+    segments: SegmentCatalog = current.segments
+    return segments
+
+
+def draft_new_segment(segment: NewSegment, request: Request) -> Iterator[SegmentMembers]:
+    """Evaluate a new segment; raises NothingLearned."""
+    segment_id = f"custom.{segment.slug or slug(segment.name) or 'segment'}"
+    yield from draft_segment(request, segment_id, segment)
+
+
+def draft_replacement(segment_id: SegmentInPath, segment: SegmentIn, request: Request) -> Iterator[SegmentMembers]:
+    """Evaluate the new definition of a segment; raises BuiltInSegment or NothingLearned."""
+    refuse_built_in(segment_id)
+    yield from draft_segment(request, segment_id, segment)
+
+
+def draft_segment(request: Request, segment_id: str, segment: SegmentIn) -> Iterator[SegmentMembers]:
+    """Evaluate a definition before the write transaction, and keep the result until its change is applied."""
+
+    def read() -> Attributes:
+        refuse_while_away(request.app.state.nextoffer)
+        with session_scope(request.app.state.read_sessions) as session:
+            return read_attributes(session.connection())
+
+    definition = Definition(segment_id, segment.name, segment.description, segment.rule)
+    with segments_in_use(request).membership.draft(definition, read) as members:
+        yield members
+
+
+# Named before UnitOfWorkDep: a draft is made before the write transaction, and dropped after its change is applied.
+NewDraft = Annotated[SegmentMembers, Depends(draft_new_segment, scope="function")]
+ReplacementDraft = Annotated[SegmentMembers, Depends(draft_replacement, scope="function")]
 
 
 @router.get(
@@ -67,7 +100,7 @@ def book_in_use(request: Request) -> SegmentCatalog:
     summary="List segments",
     response_model=SegmentPage,
     dependencies=READ,
-    responses=NOT_MODIFIED | problems(*PROBLEM_CODES),
+    responses=NOT_MODIFIED | problems(*PROBLEM_CODES, "unknown-family"),
 )
 def list_segments(
     request: Request,
@@ -79,7 +112,7 @@ def list_segments(
     largest accounts that make 80 % together; B: up to 95 %; C), `trend` (growing, steady, falling), `strategic`
     (declared by `is_strategic` of an account), and `all`.
     """
-    return cached_response(request, lambda: answers.describe_all(book_in_use(request), family))
+    return cached_response(request, lambda: answers.describe_all(segments_in_use(request), family))
 
 
 @router.post(
@@ -91,7 +124,7 @@ def list_segments(
     dependencies=[Depends(require("write"))],
     responses={201: {"headers": WRITTEN_HEADERS}, **problems(*WRITE_PROBLEM_CODES, *DEFINE_PROBLEM_CODES)},
 )
-def create_segment(segment: NewSegment, writing: UnitOfWorkDep, request: Request, by: Writer) -> Response:
+def create_segment(draft: NewDraft, writing: UnitOfWorkDep, request: Request, by: Writer) -> Response:
     """Define a segment by a rule over the profile. Its id is `custom.` and the slug.
 
     A rule is an object with one of these keys: `all` and `any` (lists of rules), `not` (a rule), `field` (a figure of
@@ -100,13 +133,11 @@ def create_segment(segment: NewSegment, writing: UnitOfWorkDep, request: Request
     again whenever an account's facts change. What is not known of an account compares with nothing: such a comparison
     is false, and its `not` true; `is_known` tells.
     """
-    segment_id = f"custom.{segment.slug or slug(segment.name) or 'segment'}"
-    definition = Definition(segment_id, segment.name, segment.description, segment.rule)
-    book = book_in_use(request)
+    segments = segments_in_use(request)
 
     def work(write: UnitOfWork) -> Response:
-        add_segment(write.connection, definition, by.key_id, write.now)
-        return defined(write, book, definition, 201)
+        add_segment(write.connection, draft.definition, by.key_id, write.now)
+        return describe_defined(write, segments, draft, 201)
 
     return writing.answer(work)
 
@@ -122,17 +153,13 @@ def create_segment(segment: NewSegment, writing: UnitOfWorkDep, request: Request
         **problems(*WRITE_PROBLEM_CODES, "nothing-learned", "unknown-segment", "built-in-segment"),
     },
 )
-def replace_defined_segment(
-    segment_id: SegmentInPath, segment: SegmentIn, writing: UnitOfWorkDep, request: Request, by: Writer
-) -> Response:
-    """Change name, description and rule of a segment that people defined."""
-    refuse_built_in(segment_id)
-    definition = Definition(segment_id, segment.name, segment.description, segment.rule)
-    book = book_in_use(request)
+def replace_defined_segment(draft: ReplacementDraft, writing: UnitOfWorkDep, request: Request, by: Writer) -> Response:
+    """Change name, description and rule of a segment that users defined."""
+    segments = segments_in_use(request)
 
     def work(write: UnitOfWork) -> Response:
-        replace_segment(write.connection, definition, by.key_id, write.now)
-        return defined(write, book, definition, 200)
+        replace_segment(write.connection, draft.definition, by.key_id, write.now)
+        return describe_defined(write, segments, draft, 200)
 
     return writing.answer(work)
 
@@ -149,12 +176,12 @@ def replace_defined_segment(
     },
 )
 def delete_segment(segment_id: SegmentInPath, writing: UnitOfWorkDep) -> Response:
-    """Delete a segment that people defined. Its snapshots stay in the artifacts."""
+    """Delete a segment that users defined. Its snapshots stay in the artifacts."""
     refuse_built_in(segment_id)
 
     def work(write: UnitOfWork) -> Response:
         remove_segment(write.connection, segment_id)
-        write.changes.touch(ChangeKind.SEGMENTS, [segment_id])
+        write.changes.touch(SEGMENTS_CHANGED, [segment_id])
         return Response(status_code=204)
 
     return writing.answer(work)
@@ -170,27 +197,23 @@ def delete_segment(segment_id: SegmentInPath, writing: UnitOfWorkDep) -> Respons
 )
 def preview_segment(asked: RuleIn, session: ReadSession, request: Request) -> Response:
     """Count who a rule is true of now, and name some of them; nothing is stored."""
-    book = book_in_use(request)
-    attributes = attributes_of(session.connection(), None) if reads_attributes(asked.rule) else {}
-    definition = Definition("preview", "", None, asked.rule)
-    members = book.membership.preview(definition, attributes)
-    return JsonResponse(orjson.dumps(answers.describe_preview(book, members)))
+    segments = segments_in_use(request)
+    attributes = read_attributes(session.connection()) if reads_attributes(asked.rule) else {}
+    members = segments.membership.preview(Definition("preview", "", None, asked.rule), attributes)
+    return JsonResponse(orjson.dumps(answers.describe_preview(segments, members)))
 
 
 def refuse_built_in(segment_id: str) -> None:
-    """Raise BuiltInSegment for a segment that is not of a rule of people."""
+    """Raise BuiltInSegment for a segment that users do not define."""
     if not segment_id.startswith("custom."):
         raise BuiltInSegment(segment_id)
 
 
-def defined(write: UnitOfWork, book: SegmentCatalog, definition: Definition, status: int) -> Response:
-    """Answer with a segment as it will be measured once the write is felt."""
-    write.changes.touch(ChangeKind.SEGMENTS, [definition.id])
-    connection = write.connection
-    attributes = attributes_of(connection, None) if reads_attributes(definition.rule) else {}
-    stored = replace(definition, updated_at=write.now)
-    members = book.membership.preview(stored, attributes)
-    body = answers.describe_segment(book, book.measure(members))
+def describe_defined(write: UnitOfWork, segments: SegmentCatalog, draft: SegmentMembers, status: int) -> Response:
+    """Note the change of a segment, and answer with the segment as it is measured once the change is applied."""
+    write.changes.touch(SEGMENTS_CHANGED, [draft.definition.id])
+    stored = replace(draft, definition=replace(draft.definition, updated_at=write.now))
+    body = answers.describe_segment(segments, segments.measure(stored))
     return Response(orjson.dumps(body), status_code=status, media_type="application/json")
 
 
@@ -208,8 +231,8 @@ def get_segment(request: Request, segment_id: SegmentInPath) -> Response:
     """
 
     def make() -> object:
-        book = book_in_use(request)
-        return answers.describe_segment(book, book.find(segment_id))
+        segments = segments_in_use(request)
+        return answers.describe_segment(segments, segments.find(segment_id))
 
     return cached_response(request, make)
 
@@ -231,8 +254,8 @@ def list_segment_accounts(
     """The accounts that are in the segment, those with the most value ahead first, a page at a time."""
 
     def make() -> object:
-        book = book_in_use(request)
-        return answers.page_of_accounts(book, book.find(segment_id), cursor, limit)
+        segments = segments_in_use(request)
+        return answers.page_of_accounts(segments, segments.find(segment_id), cursor, limit)
 
     return cached_response(request, make)
 
@@ -257,7 +280,7 @@ def get_segment_metrics(
     """
 
     def make() -> object:
-        book = book_in_use(request)
-        return answers.describe_over_time(book, book.find(segment_id), interval, begin, end)
+        segments = segments_in_use(request)
+        return answers.describe_over_time(segments, segments.find(segment_id), interval, begin, end)
 
     return cached_response(request, make)

@@ -55,11 +55,11 @@ class ChurnRisk(BaseModel):
     """The mean over accounts of 1 - P(still buying)."""
 
     value: float | None
-    n: int = Field(description="Accounts that the model can tell it of.")
+    n: int = Field(description="Accounts with an estimate.")
 
 
 class SummedValue(BaseModel):
-    """Discounted value ahead, summed over accounts, with a 95 % interval: what chance does to their purchases."""
+    """Discounted value ahead, summed over accounts, with a 95 % interval for chance in their purchases."""
 
     expected_minor: int
     low_minor: int
@@ -72,7 +72,7 @@ class SegmentSummary(BaseModel):
 
     segment_id: str = Field(examples=["rfm.champions"])
     name: str
-    family: str = Field(description="An account is in at most one segment of a family, save those of rules.")
+    family: str = Field(description="An account is in at most one segment of a family; segments of rules may overlap.")
     kind: SegmentKind
     size: int = Field(description="Accounts.")
     share_of_accounts: float | None
@@ -92,10 +92,10 @@ class FamilyOut(BaseModel):
 class Measured(BaseModel):
     """What every figure rests on."""
 
-    as_of: date = Field(description="The day before which all that is measured happened.")
+    as_of: date = Field(description="Everything measured happened before this day (UTC).")
     artifact_version: str
-    value_days: int | None = Field(description="How far value ahead looks.")
-    annual_rate: float | None = Field(description="At which value ahead is discounted.")
+    value_days: int | None = Field(description="How many days value ahead covers.")
+    annual_rate: float | None = Field(description="The annual rate at which value ahead is discounted.")
 
 
 class SegmentPage(Measured):
@@ -114,17 +114,19 @@ class LinePenetration(BaseModel):
 
 
 class Move(BaseModel):
-    """Accounts that were in one segment of the family at the snapshot before, and are in another, or the same, now."""
+    """Accounts that were in one segment of the family at the previous snapshot, and are in another, or the
+    same, now.
+    """
 
-    from_segment: str | None = Field(description="Null: in none, as a new account was.")
+    from_segment: str | None = Field(description="Null: in none, for example because the account is new.")
     to_segment: str | None
     accounts: int
 
 
 class Movement(BaseModel):
-    """How accounts came and went since the snapshot before."""
+    """How accounts entered and left since the previous snapshot."""
 
-    since: date = Field(description="The day of the snapshot before.")
+    since: date = Field(description="The day of the previous snapshot.")
     entered: int
     left: int
     stayed: int
@@ -132,7 +134,7 @@ class Movement(BaseModel):
 
 
 class SegmentDefinition(BaseModel):
-    """What people said."""
+    """The rule of a segment, as it was written."""
 
     description: str | None
     rule: BoundedRule
@@ -153,7 +155,10 @@ class NewSegment(SegmentIn):
     """A segment to define, with the last part of its id."""
 
     slug: str | None = Field(
-        default=None, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=60, description="Made of the name if left out."
+        default=None,
+        pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$",
+        max_length=60,
+        description="Derived from the name if left out.",
     )
 
 
@@ -166,7 +171,7 @@ class RuleIn(BaseModel):
 
 
 class SegmentPreview(BaseModel):
-    """Who a rule is true of, now."""
+    """The accounts that match a rule now."""
 
     accounts: int
     share_of_accounts: float | None
@@ -186,7 +191,7 @@ class Trait(BaseModel):
 class SegmentDetail(Measured, SegmentSummary):
     """One segment, measured."""
 
-    window_days: int = Field(description="Sums are of so many days before `as_of`.")
+    window_days: int = Field(description="Sums are of this many days before `as_of`.")
     active_accounts: int = Field(description="Accounts that bought within the window.")
     orders: int
     average_order_value_minor: float | None
@@ -194,7 +199,9 @@ class SegmentDetail(Measured, SegmentSummary):
     retention: Retention
     share_of_value_ahead: float | None
     penetration: list[LinePenetration]
-    movement: Movement | None = Field(description="Null without an earlier snapshot, and for what is learned anew.")
+    movement: Movement | None = Field(
+        description="Null without an earlier snapshot, and for clusters, which each training learns anew."
+    )
     definition: SegmentDefinition | None = Field(description="Of a segment of a rule.")
     traits: list[Trait] = Field(description="What sets a learned cluster apart, the clearest first; else empty.")
 
@@ -203,8 +210,10 @@ class SegmentAccount(BaseModel):
     """One account of a segment."""
 
     account_id: str
-    since: date | None = Field(description="The snapshot in which it was first there; null for segments of rules.")
-    spend_minor: int | None = Field(description="Null, as all that follows, of an account that is new since.")
+    since: date | None = Field(description="The first snapshot that has it in the segment; null for segments of rules.")
+    spend_minor: int | None = Field(
+        description="Null, like the fields below, for an account that is new since the training."
+    )
     purchase_days: int | None
     last_purchase_on: date | None
     is_alive: float | None = Field(description="P(still buying).")
@@ -222,18 +231,20 @@ class Period(BaseModel):
     """What the accounts that are in the segment now did in one period."""
 
     begins_on: date
-    ends_on: date = Field(description="The last day of the period that is in it.")
+    ends_on: date = Field(description="The last day that is counted.")
     is_whole: bool = Field(description="Whether the history covers all of it.")
     active_accounts: int
     orders: int
     revenue_minor: int
     margin_minor: int | None
     average_order_value_minor: float | None
-    retention: ShareEstimate = Field(description="Of those who bought in the period before, who bought in this one.")
+    retention: ShareEstimate = Field(
+        description="Share of the accounts that bought in the previous period and bought again in this one."
+    )
 
 
 class Snapshot(BaseModel):
-    """What was measured of the segment at one training, of the accounts that were in it then."""
+    """The segment as one training measured it, over the accounts that were in it then."""
 
     as_of: date
     size: int

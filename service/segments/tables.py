@@ -1,4 +1,4 @@
-"""The segments that people define."""
+"""The segments that users define."""
 
 from datetime import datetime
 from typing import Any

@@ -35,12 +35,12 @@ from service.offers.respond import Recommender
 from service.offers.shadow import Shadow
 from service.offers.smoke import smoke_test
 from service.orders import routes as orders
-from service.readmodel.live_state import LiveState
 from service.registry import routes as registry
 from service.segments import routes as segments
 from service.server import health
 from service.server.background import background_work
 from service.server.housekeeping import PeriodicCleanup
+from service.server.live_sections import LIVE_SECTIONS
 from service.server.state import State
 from service.storage.database import (
     check_schema,
@@ -53,6 +53,7 @@ from service.sync.artifact_holder import ArtifactHolder
 from service.sync.artifact_store import ArtifactStore
 from service.sync.follower import ChangeFollower
 from service.sync.listener import NotificationListener
+from service.sync.sections import LiveSections
 from service.targets import routes as targets
 from service.web.fast_path import FastPath
 from service.web.middleware import RequestEdge
@@ -139,7 +140,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now, log
 
 def what_is_polled(state: State) -> object:
     """Return what stands for all that polled answers are made from: another object when anything in it is."""
-    return state.holder.live.book.stamp if state.holder.live else None
+    return state.holder.current.segments.version_token if state.holder.current else None
 
 
 def open_state(
@@ -166,17 +167,11 @@ def open_state(
     key_ring = KeyRing(read_keys, now, stale_after_seconds=3 * settings.key_refresh_seconds + 2)
     key_ring.load()
 
-    shadow: Shadow | None = None
-
-    def states_in_use() -> list[LiveState]:
-        in_use = (holder.live, shadow.live if shadow else None)
-        return [live.state for live in in_use if live]
-
-    tail = ChangeFollower(engine, states_in_use, settings.tail_poll_seconds, telemetry, log)
-    store = ArtifactStore(settings.artifacts_dir)
-    holder = ArtifactHolder(store, smoke_test, read_fallback, tail, telemetry, log)
+    tail = ChangeFollower(engine, LiveSections(LIVE_SECTIONS), settings.tail_poll_seconds, telemetry, log)
+    store = ArtifactStore(settings.artifacts_dir, smoke_test)
+    holder = ArtifactHolder(store, read_fallback, tail, telemetry, log)
     holder.load_at_start()
-    shadow = open_shadow(holder, settings, telemetry, log)
+    shadow = open_shadow(holder, tail, settings, telemetry, log)
     ledger = DecisionLog(engine, settings, telemetry, log)
     housekeeping = PeriodicCleanup(engine, store, settings, now)
     limiter = RateLimiter(settings.rate_limit, settings.rate_limit_storage, telemetry, log)
@@ -190,14 +185,19 @@ def open_state(
 
 
 def open_shadow(
-    holder: ArtifactHolder, settings: Settings, telemetry: Telemetry, log: FilteringBoundLogger
+    holder: ArtifactHolder,
+    follower: ChangeFollower,
+    settings: Settings,
+    telemetry: Telemetry,
+    log: FilteringBoundLogger,
 ) -> Shadow | None:
     """Open the candidate that the settings name. One that is not good is refused: the service runs without it."""
     if not settings.shadow_version:
         return None
     try:
-        live = holder.open_live(settings.shadow_version)
-        return Shadow(live, settings.shadow_share, telemetry, is_up_sell_first=settings.up_sell_first)
+        candidate = holder.load(settings.shadow_version)
+        with follower.admit(candidate.state):
+            return Shadow(candidate, settings.shadow_share, telemetry, is_up_sell_first=settings.up_sell_first)
     except DomainError as error:
         telemetry.refused_artifacts.inc()
         log.error("shadow refused", version=settings.shadow_version, reason=str(error))  # noqa: TRY400

@@ -11,6 +11,7 @@ from structlog.typing import FilteringBoundLogger
 
 from service.base.settings import Settings
 from service.base.telemetry import Telemetry
+from service.readmodel.ownership import Ownership
 from service.server.state import State
 
 MAX_STOP_SECONDS = 5.0
@@ -84,11 +85,11 @@ async def loops(state: State, settings: Settings, log: FilteringBoundLogger) -> 
 
 def show_state(state: State, settings: Settings) -> None:
     """Set the gauges that nothing else sets."""
-    telemetry, live = state.telemetry, state.holder.live
+    telemetry, current = state.telemetry, state.holder.current
     telemetry.database_up.set(state.database_is_up())
     telemetry.live_lag.set(max(0.0, state.tail.seconds_behind - 2 * settings.tail_poll_seconds))
-    telemetry.live_sequence.set(live.state.sequence if live else 0)
-    telemetry.live_accounts.set(len(live.state.accounts) if live else 0)
+    telemetry.live_sequence.set(current.state.sequence if current else 0)
+    telemetry.live_accounts.set(len(current.state.part(Ownership).by_account) if current else 0)
     telemetry.show_age(state.now().timestamp())
 
 

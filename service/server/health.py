@@ -95,14 +95,14 @@ def _check_artifact(state: State) -> Check:
     if holder.problem:
         return Check(name="artifact", state=CheckState.DEGRADED, detail=holder.problem)
     return Check(
-        name="artifact", state=CheckState.OK, detail=f"{holder.live.version if holder.live else None} is live."
+        name="artifact", state=CheckState.OK, detail=f"{holder.current.version if holder.current else None} is live."
     )
 
 
 def _check_offers(state: State) -> Check:
-    if state.holder.live is None:
+    if state.holder.current is None:
         return Check(name="offers", state=CheckState.FAILING, detail="The catalogue is empty: import products, orders.")
-    if state.holder.live.is_fallback:
+    if state.holder.current.is_fallback:
         return Check(name="offers", state=CheckState.DEGRADED, detail="Answers come from popular products.")
     return Check(name="offers", state=CheckState.OK, detail="Answers come from the artifact.")
 

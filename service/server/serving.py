@@ -22,6 +22,7 @@ from service.base.errors import DomainError, SchemaOutdated
 from service.base.logging import server_log_config
 from service.base.settings import Settings
 from service.base.telemetry import MULTIPROCESS_VARIABLE
+from service.offers.smoke import smoke_test
 from service.server.app import create_app
 from service.server.protocol import DeadlineProtocol
 from service.storage.database import refuse_outdated_schema
@@ -76,7 +77,7 @@ def serve(
         signal.signal(number, leave)
     refuse_outdated_schema(settings.database_url)
     if settings.shadow_version:
-        ArtifactStore(settings.artifacts_dir).open(settings.shadow_version)
+        ArtifactStore(settings.artifacts_dir, smoke_test).open(settings.shadow_version)
     with listen(settings) as listener:
         if settings.workers == 1:
             prepare_process(settings)

@@ -1,4 +1,4 @@
-"""The log of changes that every worker tails."""
+"""The change log, which every worker follows."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from service.storage.database import Base, UtcDateTime
 class Change(Base):
     """Which facts one transaction changed: what they are now is read from their own tables.
 
-    ``sequence`` grows in the order of commits. ``ids`` are account or product identifiers, by ``kind``.
+    ``sequence`` grows in the order of commits. What ``ids`` identify depends on ``kind``; see ``ChangeKind``.
     """
 
     __tablename__ = "changes"

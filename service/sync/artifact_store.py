@@ -8,24 +8,27 @@ import fcntl
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from models.artifact import Artifact, ArtifactInvalid, Manifest, list_artifacts, open_artifact, read_manifest
-from service.offers.smoke import smoke_test
+from models.artifact import Artifact, ArtifactInvalid, Content, Manifest, list_artifacts, open_artifact, read_manifest
 from service.sync.errors import (
     ArtifactCorrupt,
     ArtifactNotFound,
     ArtifactRejected,
     NothingToRollBack,
     RegistryUnreadable,
+    SmokeTestFailed,
 )
 
 ACTIVE_NAME = "active.json"
 MAX_HISTORY = 200
+
+SmokeTest = Callable[[Content], None]
+"""Asks an artifact's content for answers; raises whatever a malformed artifact breaks."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,11 @@ class Listed:
 
 
 class ArtifactStore:
-    """The registry's folder."""
+    """The registry's folder. smoke_test: what an artifact must pass before it is activated or served."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, smoke_test: SmokeTest) -> None:
         self.root = root
+        self._smoke_test = smoke_test
         self.active_path = root / ACTIVE_NAME
 
     def listed(self) -> Iterator[Listed]:
@@ -80,10 +84,9 @@ class ArtifactStore:
         """Verify an artifact and ask it for answers; raises ArtifactNotFound or ArtifactCorrupt."""
         artifact = self.open(version)
         try:
-            smoke_test(artifact.content)
+            self._smoke_test(artifact.content)
         except Exception as error:  # Whatever a malformed artifact breaks, it must break here and not in a request.
-            invalid = ArtifactInvalid(self.folder_of(version), f"it can't answer: {type(error).__name__}: {error}")
-            raise ArtifactCorrupt(version, invalid) from error
+            raise SmokeTestFailed(version, error) from error
         return artifact
 
     def show(self, version: str) -> tuple[Manifest, bytes]:
@@ -144,12 +147,12 @@ class ArtifactStore:
         raise NothingToRollBack
 
     def _append(self, version: str, by: str, now: datetime | None) -> None:
-        moment = (now or datetime.now(UTC)).isoformat(timespec="seconds").replace("+00:00", "Z")
+        activated_at = (now or datetime.now(UTC)).isoformat(timespec="seconds").replace("+00:00", "Z")
         try:
             history = self.history()
         except RegistryUnreadable:
             history = []
-        history = [*history, Activation(version, moment, by)][-MAX_HISTORY:]
+        history = [*history, Activation(version, activated_at, by)][-MAX_HISTORY:]
         document = {"version": version, "history": [asdict(entry) for entry in history]}
         _replace_file(self.active_path, json.dumps(document, indent=2) + "\n")
 

@@ -33,6 +33,13 @@ class ArtifactCorrupt(DomainError):
         super().__init__(f"{version} is not good: {invalid.file.name}: {invalid.reason}")
 
 
+class SmokeTestFailed(ArtifactCorrupt):
+    """The files are as they were written, yet no answer can be made from them."""
+
+    def __init__(self, version: str, error: Exception) -> None:
+        DomainError.__init__(self, f"{version} can't answer: {type(error).__name__}: {error}")
+
+
 class NothingToRollBack(DomainError):
     """No earlier activation is left, or none of them is good any more."""
 

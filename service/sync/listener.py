@@ -1,4 +1,4 @@
-"""On PostgreSQL, wakes the tail the moment that a change is committed. The tail's own poll is the backstop."""
+"""On PostgreSQL, wakes the follower the moment that a change is committed. The follower's own poll is the backstop."""
 
 import threading
 from typing import Any, Final
@@ -9,16 +9,16 @@ from service.storage.changes import CHANNEL
 from service.storage.database import QUICK_TO_NOTICE
 from service.sync.follower import ChangeFollower
 
-LOOK_SECONDS: Final = 0.5
-REST_SECONDS: Final = 2.0
+NOTIFICATION_WAIT_SECONDS: Final = 0.5
+RETRY_SECONDS: Final = 2.0
 
 
 class NotificationListener:
-    """Holds one connection that waits for notifications. Without it the tail is later, by a poll."""
+    """Holds one connection that waits for notifications. Without it the follower is later, by a poll."""
 
-    def __init__(self, engine: Engine, tail: ChangeFollower) -> None:
+    def __init__(self, engine: Engine, follower: ChangeFollower) -> None:
         self._engine = engine
-        self._tail = tail
+        self._follower = follower
         self._stopping = threading.Event()
 
     def run(self) -> None:
@@ -26,8 +26,8 @@ class NotificationListener:
         while not self._stopping.is_set():
             try:
                 self._listen()
-            except Exception:  # The edge of a background thread. The tail tells of a database that is away.
-                self._stopping.wait(REST_SECONDS)
+            except Exception:  # The edge of a background thread. The follower reports a database that is away.
+                self._stopping.wait(RETRY_SECONDS)
 
     def stop(self) -> None:
         """End the thread soon."""
@@ -41,7 +41,7 @@ class NotificationListener:
             driver.set_autocommit(True)
             driver.execute(f"LISTEN {CHANNEL}")
             while not self._stopping.is_set():
-                for _ in driver.notifies(timeout=LOOK_SECONDS, stop_after=1):
-                    self._tail.nudge()
+                for _ in driver.notifies(timeout=NOTIFICATION_WAIT_SECONDS, stop_after=1):
+                    self._follower.nudge()
         finally:
             driver.close()

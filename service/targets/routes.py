@@ -1,4 +1,4 @@
-"""Targets over HTTP: from memory."""
+"""Targets over HTTP, answered from memory."""
 
 from typing import Annotated, Final
 
@@ -10,8 +10,10 @@ from service.catalogue.routes import ProductInPath
 from service.rows.field_types import NO_NUL
 from service.segments.routes import Cursor
 from service.storage.database import session_scope
-from service.targets.answers import TargetProduct, page_of_targets, target_product_of
-from service.targets.exclusions import page_of_unpitched
+from service.targets.answers import page_of_targets
+from service.targets.do_not_pitch import page_of_excluded
+from service.targets.exclusions import Exclusions
+from service.targets.ranking import TargetProduct, TargetRankings, find_target_product
 from service.targets.schemas import DoNotPitch, ExclusionReason, ProductTargets
 from service.web.dependencies import refuse_while_away
 from service.web.etag import etag_response
@@ -53,24 +55,25 @@ def list_targets(
     and who objects to marketing, is left out.
     """
     live = in_use(request)
-    product = target_product_of(live.state.products, product_id) or new_product(request, product_id)
-    chosen = None if segment is None else live.book.find(segment)
-    return etag_response(request, page_of_targets(live.targeting, live.state, product, chosen, cursor, limit))
+    product = find_target_product(live.catalogue.products, product_id) or new_product(request, product_id)
+    chosen = None if segment is None else live.segments.find(segment)
+    rankings = live.derived(TargetRankings)
+    return etag_response(request, page_of_targets(rankings, live.state, product, chosen, cursor, limit))
 
 
 def new_product(request: Request, product_id: str) -> TargetProduct:
     """Return a product that is new since the training; raises UnknownProduct."""
     refuse_while_away(request.app.state.nextoffer)
     with session_scope(request.app.state.read_sessions) as session:
-        found = find_product(session, product_id)
+        product = find_product(session, product_id)
         return TargetProduct(
             product_id=product_id,
-            name=found.name,
-            category=found.category,
-            price_minor=found.price_minor,
-            margin_minor=found.margin_minor,
-            currency=found.currency,
-            is_active=found.is_active,
+            name=product.name,
+            category=product.category,
+            price_minor=product.price_minor,
+            margin_minor=product.margin_minor,
+            currency=product.currency,
+            is_active=product.is_active,
             row=None,
         )
 
@@ -95,4 +98,5 @@ def list_do_not_pitch(
     """
     live = in_use(request)
     now = request.app.state.nextoffer.now()
-    return etag_response(request, page_of_unpitched(live.pitch, live.state, now, reason, cursor, limit))
+    exclusions = live.derived(Exclusions)
+    return etag_response(request, page_of_excluded(exclusions, live.state, now, reason, cursor, limit))

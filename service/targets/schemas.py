@@ -19,8 +19,8 @@ class Target(BaseModel):
     account_id: str
     propensity: float = Field(description="P(buys it within the horizon), calibrated.")
     basis: Basis = Field(
-        description="`candidate`: the account's own history speaks for it. `prior`: the rate of the product, or of its "
-        "category, in the account's segment."
+        description="`candidate`: estimated from the account's own history. `prior`: the rate of the product, or of "
+        "its category, in the account's segment."
     )
     expected_revenue_minor: int | None = Field(description="Propensity times price; null where no price is known.")
     expected_margin_minor: int | None = Field(description="Propensity times margin; null where no margin is known.")
@@ -32,7 +32,7 @@ class ProductTargets(BaseModel):
 
     product_id: str
     name: str
-    is_active: bool = Field(description="Nobody is a target for what is not sold any more.")
+    is_active: bool = Field(description="A product that is no longer sold has no targets.")
     price_minor: int | None
     margin_minor: int | None
     currency: str | None
@@ -48,7 +48,7 @@ class ProductTargets(BaseModel):
 
 
 class ExclusionReason(StrEnum):
-    """Why not to ask an account."""
+    """Why an account should not be asked."""
 
     OBJECTS = "objects-to-marketing"
     DECLINED = "declined-recently"

@@ -11,12 +11,13 @@ from rich.progress import Progress
 from rich.table import Column, Table
 from sqlalchemy import make_url
 
+from service.accounts.live import objecting_accounts
 from service.base.errors import DomainError
 from service.base.progress import console, show_steps
 from service.base.settings import Settings
+from service.offers.smoke import smoke_test
 from service.storage.database import check_schema, create_database_engine, refuse_outdated_schema
 from service.sync.artifact_store import ArtifactStore
-from service.sync.queries import objecting_accounts
 
 if TYPE_CHECKING:
     from models.train import Trained, TrainingOptions
@@ -89,7 +90,7 @@ def train(
             history = sources.history_from_database(settings.database_url)
         else:
             history = sources.history_from_files(orders, products, accounts, _parse_renames(renames or []))
-        trained = train_and_publish(history, options, ArtifactStore(out or settings.artifacts_dir), step)
+        trained = train_and_publish(history, options, ArtifactStore(out or settings.artifacts_dir, smoke_test), step)
     show_report(trained)
     if not trained.manifest.verdict.is_approved:
         console.print(f"[bold red]Rejected:[/] {trained.manifest.verdict.reason}", highlight=False)
@@ -122,7 +123,7 @@ def score(
     offline = offline_module("models.score")
     if not out.parent.is_dir():
         raise OptionInvalid(f"--out {out}: there is no folder {out.parent}.")
-    store = ArtifactStore(artifacts or Settings().artifacts_dir)
+    store = ArtifactStore(artifacts or Settings().artifacts_dir, smoke_test)
     version = store.active_version()
     if version is None:
         raise OptionInvalid(f"No artifact is active in {store.root}. Run: nextoffer train")

@@ -83,5 +83,5 @@ async def wait_for_sequence(state: State, wanted: int, longest_seconds: float) -
 
 def sequence_of(state: State) -> int:
     """The newest change that answers reflect."""
-    live = state.holder.live
-    return live.state.sequence if live else 0
+    current = state.holder.current
+    return current.state.sequence if current else 0

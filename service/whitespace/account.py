@@ -1,4 +1,4 @@
-"""How one account stands to each line or category: from memory."""
+"""White space of one account, by line or category."""
 
 from typing import Any, Final
 
@@ -10,10 +10,14 @@ from models.artifact.groups import NO_GROUP
 from service.accounts.errors import UnknownAccount
 from service.base.clock import as_date
 from service.base.money import from_minor
-from service.readmodel.deals import OpenDeal
+from service.readmodel.deals import Declines, OpenDeal, OpenDeals
 from service.readmodel.live_state import LiveState
+from service.readmodel.objections import Objections
+from service.readmodel.ownership import Ownership
+from service.readmodel.segment_catalog import EVERYONE
+from service.readmodel.segment_membership import SegmentMembership
 from service.readmodel.whitespace import WhitespaceDimension, WhitespaceIndex
-from service.whitespace.answers import EVERYONE, describe_basis, rows_in_pipeline
+from service.whitespace.answers import describe_basis, open_deals_by_row
 from service.whitespace.schemas import LineStatus
 
 MAX_NAMED: Final = 5
@@ -21,44 +25,57 @@ RANK: Final = {LineStatus.GAP: 0, LineStatus.PIPELINE: 1, LineStatus.OWNED: 2, L
 
 
 def describe_account(
-    rooms: WhitespaceIndex, wing: WhitespaceDimension, state: LiveState, account_id: str
+    index: WhitespaceIndex, dimension: WhitespaceDimension, state: LiveState, account_id: str
 ) -> dict[str, Any]:
     """Describe every row for one account: gaps first, the most expected first. Raises UnknownAccount."""
-    row = rooms.book.content.account_ids.row_of(account_id)
-    if row is None and not state.knows(account_id):
+    row = index.segments.content.account_ids.row_of(account_id)
+    if row is None and not is_known_since(state, account_id):
         raise UnknownAccount(account_id)
-    owned = owned_rows(wing, state, account_id, row)
-    likely = wing.averages if row is None else wing.room.likely[row].astype(np.float32)
+    owned = owned_rows(dimension, state, account_id, row)
+    likely = dimension.averages if row is None else dimension.demand.likely[row].astype(np.float32)
     # What was owned at training and given back since is open again: then the average has to do.
-    likely = np.where(np.isnan(likely), wing.averages, likely)
-    factor = 1.0 if row is None else float(wing.room.factors[row])
-    pipeline = rows_in_pipeline(wing, state, account_id)
-    told = [
-        describe_row(wing, state, account_id, row, place, likely[place], factor, is_owned, pipeline.get(place, []))
-        for place, is_owned in enumerate(owned.tolist())
+    likely = np.where(np.isnan(likely), dimension.averages, likely)
+    factor = 1.0 if row is None else float(dimension.demand.factors[row])
+    pipeline = open_deals_by_row(dimension, state, account_id)
+    described = [
+        describe_row(
+            dimension, state, account_id, row, position, likely[position], factor, is_owned, pipeline.get(position, [])
+        )
+        for position, is_owned in enumerate(owned.tolist())
     ]
-    told.sort(key=lambda one: (RANK[one["status"]], -(one["expected_minor"] or 0), one["row"]))
-    return describe_basis(rooms, wing) | {"account_id": account_id, "items": told}
+    described.sort(key=lambda item: (RANK[item["status"]], -(item["expected_minor"] or 0), item["row"]))
+    return describe_basis(index, dimension) | {"account_id": account_id, "items": described}
 
 
-def owned_rows(wing: WhitespaceDimension, state: LiveState, account_id: str, row: int | None) -> NDArray[np.bool_]:
-    """Bool (G,): what an account owns something of, now."""
-    live = state.accounts.get(account_id)
-    owned = np.zeros(len(wing.names), dtype=np.bool_)
+def is_known_since(state: LiveState, account_id: str) -> bool:
+    """Tell whether anything is known of an account since the artifact."""
+    return (
+        account_id in state.part(Ownership).by_account
+        or account_id in state.part(Objections).accounts
+        or account_id in state.part(OpenDeals).by_account
+        or account_id in state.part(Declines).by_account
+        or account_id in state.part(SegmentMembership).newcomers
+    )
+
+
+def owned_rows(dimension: WhitespaceDimension, state: LiveState, account_id: str, row: int | None) -> NDArray[np.bool_]:
+    """Return bool (G,): the rows that an account owns something of now."""
+    live = state.part(Ownership).by_account.get(account_id)
+    owned = np.zeros(len(dimension.names), dtype=np.bool_)
     if live is not None:
-        places = wing.room.groups.of_product[live.owned]
-        owned[places[places != NO_GROUP]] = True
+        positions = dimension.demand.groups.of_product[live.owned]
+        owned[positions[positions != NO_GROUP]] = True
     elif row is not None:
-        owned = wing.room.groups.is_owned(np.array([row]))[0]
+        owned = dimension.demand.groups.is_owned(np.array([row]))[0]
     return owned
 
 
 def describe_row(
-    wing: WhitespaceDimension,
+    dimension: WhitespaceDimension,
     state: LiveState,
     account_id: str,
     row: int | None,
-    place: int,
+    position: int,
     likely: float,
     factor: float,
     is_owned: bool,
@@ -67,33 +84,33 @@ def describe_row(
     """Describe one row for one account."""
     status, reason = LineStatus.GAP, ""
     if is_owned:
-        status, reason = LineStatus.OWNED, owned_reason(wing, row, place)
+        status, reason = LineStatus.OWNED, owned_reason(dimension, row, position)
     elif deals:
         status, reason = LineStatus.PIPELINE, pipeline_reason(deals)
-    elif account_id in state.objecting:
+    elif account_id in state.part(Objections).accounts:
         status, reason = LineStatus.NOT_ELIGIBLE, "The account objects to marketing."
-    elif not wing.room.is_sold[place]:
+    elif not dimension.demand.is_sold[position]:
         status, reason = LineStatus.NOT_ELIGIBLE, "None of its products is sold any more."
     else:
-        reason = gap_reason(wing, row, place)
-    is_told = status in (LineStatus.GAP, LineStatus.PIPELINE) and np.isfinite(likely)
+        reason = gap_reason(dimension, row, position)
+    has_estimate = status in (LineStatus.GAP, LineStatus.PIPELINE) and np.isfinite(likely)
     return {
-        "row": wing.names[place],
+        "row": dimension.names[position],
         "status": status,
-        "propensity": round(float(likely), 6) if is_told else None,
-        "expected_minor": round(float(likely) * wing.spend(place) * factor) if is_told else None,
+        "propensity": round(float(likely), 6) if has_estimate else None,
+        "expected_minor": round(float(likely) * dimension.newcomer_spend(position) * factor) if has_estimate else None,
         "reason": reason,
     }
 
 
-def owned_reason(wing: WhitespaceDimension, row: int | None, place: int) -> str:
+def owned_reason(dimension: WhitespaceDimension, row: int | None, position: int) -> str:
     """Say since when, and how much."""
-    holdings = wing.room.holdings
+    holdings = dimension.demand.holdings
     if row is not None:
-        at = holdings.of(row)
-        found = np.flatnonzero(holdings.group[at] == place)
-        if len(found):
-            entry = at.start + int(found[0])
+        entries = holdings.of(row)
+        matching = np.flatnonzero(holdings.group[entries] == position)
+        if len(matching):
+            entry = entries.start + int(matching[0])
             first, last = as_date(int(holdings.first_day[entry])), as_date(int(holdings.last_day[entry]))
             n = int(holdings.n_lines[entry])
             return f"Bought on {n:,} order line{'s' if n != 1 else ''}, first on {first}, last on {last}."
@@ -102,28 +119,25 @@ def owned_reason(wing: WhitespaceDimension, row: int | None, place: int) -> str:
 
 def pipeline_reason(deals: list[OpenDeal]) -> str:
     """Say which deals are open."""
-    told = []
+    described = []
     for deal in deals[:MAX_NAMED]:
         value = "" if deal.value_minor is None else f", {from_minor(deal.value_minor, deal.currency)}"
-        told.append(f"deal {deal.deal_id} on {deal.product_id} ({deal.stage}{value})")
+        described.append(f"deal {deal.deal_id} on {deal.product_id} ({deal.stage}{value})")
     more = f"; and {len(deals) - MAX_NAMED} more" if len(deals) > MAX_NAMED else ""
-    return f"Open: {'; '.join(told)}{more}."
+    return f"Open: {'; '.join(described)}{more}."
 
 
-def gap_reason(wing: WhitespaceDimension, row: int | None, place: int) -> str:
+def gap_reason(dimension: WhitespaceDimension, row: int | None, position: int) -> str:
     """Say what share of the accounts that are like it own something of a row."""
-    book = wing.book
-    code = NOT_SEGMENTED if row is None else int(book.content.customers.rfm_segment[row])
+    segments = dimension.segments
+    code = NOT_SEGMENTED if row is None else int(segments.content.customers.rfm_segment[row])
     if code == NOT_SEGMENTED:
-        n, owners, who = (
-            len(book.content.account_ids),
-            int(wing.cells(book.find(EVERYONE)).owners[0, place]),
-            "all accounts",
-        )
+        n, who = len(segments.content.account_ids), "all accounts"
+        owners = int(dimension.cells_of(segments.find(EVERYONE)).owners[0, position])
     else:
-        family = next(one for one in book.families if one["id"] == "rfm")
-        segment = book.find(family["segments"][code]["id"])
-        n, owners = segment.measured["size"], int(wing.cells(segment).owners[0, place])
+        family = next(entry for entry in segments.families if entry["id"] == "rfm")
+        segment = segments.find(family["segments"][code]["id"])
+        n, owners = segment.measured["size"], int(dimension.cells_of(segment).owners[0, position])
         who = f"accounts in {segment.name}"
     share = owners / n if n else 0.0
     return f"{share:.0%} of {who} own something of it (n = {n:,})."

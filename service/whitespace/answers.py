@@ -1,4 +1,4 @@
-"""What is told of white space, from memory."""
+"""Describes white space as callers read it."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -10,59 +10,56 @@ from models.artifact.measures import NORMAL_95, WINDOW_DAYS, share_with_interval
 from service.accounts.value import whole
 from service.base.clock import as_date
 from service.base.pagination import encode_position, read_place
+from service.readmodel.deals import OpenDeal, OpenDeals
 from service.readmodel.live_state import LiveState
-from service.readmodel.segment_catalog import RULE_FAMILY, Segment, SegmentCatalog
+from service.readmodel.objections import Objections
+from service.readmodel.ownership import Ownership
+from service.readmodel.segment_catalog import EVERYONE, RULE_FAMILY, Segment, SegmentCatalog
 from service.readmodel.whitespace import WhitespaceDimension, WhitespaceIndex
-from service.whitespace.errors import UnknownFamily
 
 MIN_COMPARABLE: Final = 30
-NOBODY: Final = np.empty(0, dtype=np.int32)
+NO_ACCOUNTS: Final = np.empty(0, dtype=np.int32)
 OVERLAPPING: Final = (RULE_FAMILY["id"],)
-EVERYONE: Final = "all.accounts"
 
 
-def describe_basis(rooms: WhitespaceIndex, wing: WhitespaceDimension) -> dict[str, Any]:
-    """Tell what every figure rests on."""
+def describe_basis(index: WhitespaceIndex, dimension: WhitespaceDimension) -> dict[str, Any]:
+    """Describe what every figure rests on."""
     return {
-        "as_of": as_date(rooms.book.as_of_day),
-        "artifact_version": rooms.book.version,
-        "rows": wing.kind,
-        "horizon_days": rooms.horizon_days,
+        "as_of": as_date(index.segments.as_of_day),
+        "artifact_version": index.segments.version,
+        "rows": dimension.kind,
+        "horizon_days": index.horizon_days,
         "window_days": WINDOW_DAYS,
-        "currency": rooms.currency,
-        "method": wing.told.get("method"),
-        "calibrated_on": wing.told.get("examples"),
+        "currency": index.currency,
+        "method": dimension.report.get("method"),
+        "calibrated_on": dimension.report.get("examples"),
     }
 
 
-def describe_map(rooms: WhitespaceIndex, wing: WhitespaceDimension, family: str) -> dict[str, Any]:
+def describe_map(index: WhitespaceIndex, dimension: WhitespaceDimension, family: str) -> dict[str, Any]:
     """Describe every row by every segment of a family; raises UnknownFamily."""
-    book = rooms.book
-    columns = segments_of_family(book, family)
-    cells, everyone = [wing.cells(segment) for segment in columns], wing.cells(book.find(EVERYONE))
+    segments = index.segments
+    columns = segments.segments_of_family(family)
+    cells, everyone = [dimension.cells_of(segment) for segment in columns], dimension.cells_of(segments.find(EVERYONE))
     rest = None if columns and columns[0].family in OVERLAPPING else subtract(everyone, cells)
-    items = [describe_row(rooms, wing, place, columns, cells, everyone, rest) for place in range(len(wing.names))]
-    return describe_basis(rooms, wing) | {
+    items = [
+        describe_row(index, dimension, position, columns, cells, everyone, rest)
+        for position in range(len(dimension.names))
+    ]
+    return describe_basis(index, dimension) | {
         "family": family,
-        "columns": [{"segment_id": one.id, "name": one.name, "accounts": one.known_size} for one in columns],
+        "columns": [
+            {"segment_id": column.id, "name": column.name, "accounts": column.known_size} for column in columns
+        ],
         "items": items,
-        "totals": describe_totals(book, wing, everyone),
+        "totals": describe_totals(segments, dimension, everyone),
     }
-
-
-def segments_of_family(book: SegmentCatalog, family: str) -> list[Segment]:
-    """Return the segments of a family; raises UnknownFamily."""
-    found = [segment for segment in book.segments() if segment.family == family]
-    known = [one["id"] for one in (*book.families, RULE_FAMILY)]
-    if family not in known:
-        raise UnknownFamily(family, known)
-    return found
 
 
 def describe_row(
-    rooms: WhitespaceIndex,
-    wing: WhitespaceDimension,
-    place: int,
+    index: WhitespaceIndex,
+    dimension: WhitespaceDimension,
+    position: int,
     columns: Sequence[Segment],
     cells: Sequence[CellTotals],
     everyone: CellTotals,
@@ -71,24 +68,24 @@ def describe_row(
     """Describe one line or category. rest: of accounts in none of the columns; None where columns may overlap."""
     sizes = [segment.known_size for segment in columns]
     shares = [
-        int(cell.owners[0, place]) / size if size >= MIN_COMPARABLE else -1.0
+        int(cell.owners[0, position]) / size if size >= MIN_COMPARABLE else -1.0
         for cell, size in zip(cells, sizes, strict=True)
     ]
     best = int(np.argmax(shares)) if shares and max(shares) >= 0 else None
     comparable = (None, None) if best is None else (columns[best].id, shares[best])
-    n_all = len(rooms.book.content.account_ids)
+    n_all = len(index.segments.content.account_ids)
     described = [
-        describe_cell(rooms, wing, place, segment.id, size, cell, comparable)
+        describe_cell(index, dimension, position, segment.id, size, cell, comparable)
         for segment, size, cell in zip(columns, sizes, cells, strict=True)
     ]
     others = None
     if columns and rest is not None:
-        others = describe_cell(rooms, wing, place, "none", n_all - sum(sizes), rest, (None, None))
+        others = describe_cell(index, dimension, position, "none", n_all - sum(sizes), rest, (None, None))
     return {
-        "row": wing.names[place],
-        "is_sold": bool(wing.room.is_sold[place]),
+        "row": dimension.names[position],
+        "is_sold": bool(dimension.demand.is_sold[position]),
         "cells": described,
-        "total": describe_cell(rooms, wing, place, EVERYONE, n_all, everyone, (None, None)),
+        "total": describe_cell(index, dimension, position, EVERYONE, n_all, everyone, (None, None)),
         "others": others,
     }
 
@@ -106,18 +103,18 @@ def subtract(everyone: CellTotals, cells: Sequence[CellTotals]) -> CellTotals:
 
 
 def describe_cell(
-    rooms: WhitespaceIndex,
-    wing: WhitespaceDimension,
-    place: int,
+    index: WhitespaceIndex,
+    dimension: WhitespaceDimension,
+    position: int,
     segment_id: str,
     size: int,
     cell: CellTotals,
     best: tuple[str | None, float | None],
 ) -> dict[str, Any]:
-    """Describe one segment's room for one row. best: the comparable segment that owns it most, and its share."""
-    owners = int(cell.owners[0, place])
+    """Describe one segment's white space in one row. best: the comparable segment that owns it most, and its share."""
+    owners = int(cell.owners[0, position])
     best_id, share = best
-    is_foretold = wing.is_foretold
+    has_propensities = dimension.has_propensities
     return {
         "segment_id": segment_id,
         "accounts": size,
@@ -126,23 +123,23 @@ def describe_cell(
         "best_penetration": None if share is None else round(share, 6),
         "best_segment_id": best_id,
         "headroom_accounts": None if share is None else max(round(share * size) - owners, 0),
-        "revenue_minor": int(cell.revenue_minor[0, place]),
-        "expected_buyers": round(float(cell.buyers[0, place]), 2) if is_foretold else None,
-        "expected_revenue": describe_money(wing, cell, place, size - owners) if is_foretold else None,
+        "revenue_minor": int(cell.revenue_minor[0, position]),
+        "expected_buyers": round(float(cell.buyers[0, position]), 2) if has_propensities else None,
+        "expected_revenue": describe_money(dimension, cell, position, size - owners) if has_propensities else None,
         "trend": {
-            "days": rooms.horizon_days,
-            "adopters": int(cell.adopters[0, place]),
-            "adopters_before": int(cell.adopters_before[0, place]),
+            "days": index.horizon_days,
+            "adopters": int(cell.adopters[0, position]),
+            "adopters_before": int(cell.adopters_before[0, position]),
         }
-        if rooms.horizon_days
+        if index.horizon_days
         else None,
     }
 
 
-def describe_money(wing: WhitespaceDimension, cell: CellTotals, place: int | slice, n: int) -> dict[str, Any]:
-    """Tell expected money with its interval; of several rows together, their sum."""
-    expected, variance = float(cell.expected_minor[0, place].sum()), float(cell.variance[0, place].sum())
-    half = (NORMAL_95**2 * variance + (wing.level_error * expected) ** 2) ** 0.5
+def describe_money(dimension: WhitespaceDimension, cell: CellTotals, position: int | slice, n: int) -> dict[str, Any]:
+    """Describe expected money with its interval; of several rows together, their sum."""
+    expected, variance = float(cell.expected_minor[0, position].sum()), float(cell.variance[0, position].sum())
+    half = (NORMAL_95**2 * variance + (dimension.level_error * expected) ** 2) ** 0.5
     return {
         "expected_minor": round(expected),
         "low_minor": round(max(expected - half, 0)),
@@ -151,21 +148,22 @@ def describe_money(wing: WhitespaceDimension, cell: CellTotals, place: int | sli
     }
 
 
-def describe_totals(book: SegmentCatalog, wing: WhitespaceDimension, everyone: CellTotals) -> dict[str, Any]:
-    """Tell what the rows add up to, and what known accounts bought beside them."""
-    measured = book.find(EVERYONE).measured
-    revenue, accounts = int(measured["revenue_minor"]), len(book.content.account_ids)
+def describe_totals(segments: SegmentCatalog, dimension: WhitespaceDimension, everyone: CellTotals) -> dict[str, Any]:
+    """Describe what the rows add up to, and what known accounts bought beside them."""
+    measured = segments.find(EVERYONE).measured
+    revenue, accounts = int(measured["revenue_minor"]), len(segments.content.account_ids)
+    expected = describe_money(dimension, everyone, slice(None), accounts) if dimension.has_propensities else None
     return {
         "accounts": accounts,
         "revenue_minor": revenue,
         "revenue_outside_minor": revenue - int(everyone.revenue_minor.sum()),
-        "expected_revenue": describe_money(wing, everyone, slice(None), accounts) if wing.is_foretold else None,
+        "expected_revenue": expected,
     }
 
 
 def page_of_cell(
-    rooms: WhitespaceIndex,
-    wing: WhitespaceDimension,
+    index: WhitespaceIndex,
+    dimension: WhitespaceDimension,
     state: LiveState,
     row: str,
     segment: Segment,
@@ -173,20 +171,20 @@ def page_of_cell(
     limit: int,
 ) -> dict[str, Any]:
     """List who is behind a cell, the most expected first; raises UnknownRow or InvalidCursor."""
-    place = wing.place_of(row)
-    tag = ("cell", rooms.book.version, wing.kind, row, segment.id)
+    position = dimension.position_of(row)
+    tag = ("cell", index.segments.version, dimension.kind, row, segment.id)
     begin = read_place(cursor, tag)
-    ranked = wing.without(place) if wing.room.is_sold[place] else NOBODY
-    places = np.flatnonzero(rooms.book.codes_of(segment)[ranked] == 0)
+    ranked = dimension.accounts_without(position) if dimension.demand.is_sold[position] else NO_ACCOUNTS
+    ranks = np.flatnonzero(index.segments.is_member(segment)[ranked])
     items: list[dict[str, Any]] = []
     following = None
-    for at in places[places.searchsorted(begin) :].tolist():
+    for rank in ranks[ranks.searchsorted(begin) :].tolist():
         if len(items) == limit:
-            following = at
+            following = rank
             break
-        described = describe_account_in_cell(wing, state, int(ranked[at]), place)
+        described = describe_account_in_cell(dimension, state, int(ranked[rank]), position)
         items += [described] if described else []
-    return describe_basis(rooms, wing) | {
+    return describe_basis(index, dimension) | {
         "row": row,
         "segment_id": segment.id,
         "items": items,
@@ -195,31 +193,32 @@ def page_of_cell(
 
 
 def describe_account_in_cell(
-    wing: WhitespaceDimension, state: LiveState, row: int, place: int
+    dimension: WhitespaceDimension, state: LiveState, row: int, position: int
 ) -> dict[str, Any] | None:
     """Describe an account that owns nothing of a row; None where it bought of it since, or objects to marketing."""
-    content = wing.book.content
+    content = dimension.segments.content
     account_id = content.account_ids.texts[row]
-    live = state.accounts.get(account_id)
-    of_product = wing.room.groups.of_product
-    if account_id in state.objecting or (live is not None and (of_product[live.owned] == place).any()):
+    live = state.part(Ownership).by_account.get(account_id)
+    of_product = dimension.demand.groups.of_product
+    is_owner = live is not None and bool((of_product[live.owned] == position).any())
+    if is_owner or account_id in state.part(Objections).accounts:
         return None
-    likely = float(wing.room.likely[row, place])
+    likely = float(dimension.demand.likely[row, position])
     return {
         "account_id": account_id,
         "propensity": round(likely, 6),
-        "expected_minor": round(likely * wing.spend(place) * float(wing.room.factors[row])),
+        "expected_minor": round(likely * dimension.newcomer_spend(position) * float(dimension.demand.factors[row])),
         "value_ahead_minor": whole(content.customers.value[row, 0]),
-        "has_open_deal": place in rows_in_pipeline(wing, state, account_id),
+        "has_open_deal": position in open_deals_by_row(dimension, state, account_id),
     }
 
 
-def rows_in_pipeline(wing: WhitespaceDimension, state: LiveState, account_id: str) -> dict[int, list[Any]]:
+def open_deals_by_row(dimension: WhitespaceDimension, state: LiveState, account_id: str) -> dict[int, list[OpenDeal]]:
     """Return an account's open deals by the row that their products are in."""
-    found: dict[int, list[Any]] = {}
-    for deal in state.pipeline.get(account_id, ()):
-        product = wing.book.content.products.ids.row_of(deal.product_id)
-        place = -1 if product is None else int(wing.room.groups.of_product[product])
-        if place >= 0:
-            found.setdefault(place, []).append(deal)
-    return found
+    by_row: dict[int, list[OpenDeal]] = {}
+    for deal in state.part(OpenDeals).by_account.get(account_id, ()):
+        product = dimension.segments.content.products.ids.row_of(deal.product_id)
+        position = -1 if product is None else int(dimension.demand.groups.of_product[product])
+        if position >= 0:
+            by_row.setdefault(position, []).append(deal)
+    return by_row

@@ -1,4 +1,4 @@
-"""The map for people: one cell a row, safe to open in a spreadsheet."""
+"""The map as a spreadsheet: one cell a row, with no text that a spreadsheet takes for a formula."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -12,10 +12,10 @@ COLUMNS: Final = (
 )  # fmt: skip
 
 
-def rows_of(told: dict[str, Any]) -> Iterator[Row]:
+def rows_of(described: dict[str, Any]) -> Iterator[Row]:
     """Yield the cells of a described map, row by row, segment by segment."""
-    names = {column["segment_id"]: column["name"] for column in told["columns"]}
-    for item in told["items"]:
+    names = {column["segment_id"]: column["name"] for column in described["columns"]}
+    for item in described["items"]:
         others = [item["others"]] if item["others"] else []
         for cell in (*item["cells"], *others):
             money, trend = cell["expected_revenue"] or {}, cell["trend"] or {}
@@ -31,13 +31,13 @@ def rows_of(told: dict[str, Any]) -> Iterator[Row]:
                 cell["best_segment_id"],
                 cell["headroom_accounts"],
                 cell["revenue_minor"],
-                told["window_days"],
+                described["window_days"],
                 cell["expected_buyers"],
                 money.get("expected_minor"),
                 money.get("low_minor"),
                 money.get("high_minor"),
-                told["horizon_days"],
+                described["horizon_days"],
                 trend.get("adopters"),
                 trend.get("adopters_before"),
-                told["as_of"].isoformat(),
+                described["as_of"].isoformat(),
             )

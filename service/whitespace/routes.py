@@ -1,16 +1,16 @@
-"""White space over HTTP: from memory."""
+"""White space over HTTP, answered from memory."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from service.auth.dependencies import require
-from service.readmodel.whitespace import RowKind
+from service.readmodel.whitespace import RowKind, WhitespaceIndex
 from service.rows.field_types import MAX_TEXT, NO_NUL
 from service.segments.errors import NothingLearned
 from service.segments.routes import Cursor, SegmentInPath
-from service.sync.artifact_holder import LoadedArtifact
+from service.sync.loaded_artifact import LoadedArtifact
 from service.web.etag import etag_response
 from service.web.openapi_parts import NOT_MODIFIED, problems
 from service.web.read_your_writes import wait_for_min_sequence
@@ -38,7 +38,7 @@ AccountInPath = Annotated[str, Path(max_length=200, pattern=NO_NUL, examples=["1
 
 def in_use(request: Request) -> LoadedArtifact:
     """Return the artifact in use and what happened since; raises NothingLearned."""
-    live: LoadedArtifact | None = request.app.state.nextoffer.holder.live
+    live: LoadedArtifact | None = request.app.state.nextoffer.holder.current
     if live is None or live.is_fallback:
         raise NothingLearned
     return live
@@ -62,8 +62,8 @@ def get_whitespace(request: Request, rows: Rows = RowKind.LINE, columns: Family 
     """
 
     def make() -> object:
-        rooms = in_use(request).rooms
-        return answers.describe_map(rooms, rooms[rows], columns)
+        index = in_use(request).derived(WhitespaceIndex)
+        return answers.describe_map(index, index[rows], columns)
 
     return cached_response(request, make)
 
@@ -86,12 +86,12 @@ def export_whitespace(
     file_format: Annotated[Literal["csv", "xlsx"], Query(alias="format", description="CSV or a workbook.")] = "csv",
 ) -> Response:
     """The map for people. Whatever a spreadsheet would take for a formula begins with an apostrophe."""
-    rooms = in_use(request).rooms
-    told = answers.describe_map(rooms, rooms[rows], columns)
+    index = in_use(request).derived(WhitespaceIndex)
+    described = answers.describe_map(index, index[rows], columns)
     headers = {"Content-Disposition": f'attachment; filename="whitespace.{file_format}"'}
     if file_format == "xlsx":
-        return Response(workbook_of("White space", COLUMNS, rows_of(told)), media_type=XLSX_TYPE, headers=headers)
-    return StreamingResponse(csv_of(COLUMNS, rows_of(told)), media_type=CSV_TYPE, headers=headers)
+        return Response(workbook_of("White space", COLUMNS, rows_of(described)), media_type=XLSX_TYPE, headers=headers)
+    return StreamingResponse(csv_of(COLUMNS, rows_of(described)), media_type=CSV_TYPE, headers=headers)
 
 
 @router.get(
@@ -115,8 +115,8 @@ def list_whitespace_accounts(
     Who bought of it since the training, and who objects to marketing, is left out.
     """
     live = in_use(request)
-    segment = live.book.find(segment_id)
-    page = answers.page_of_cell(live.rooms, live.rooms[rows], live.state, row, segment, cursor, limit)
+    index, segment = live.derived(WhitespaceIndex), live.segments.find(segment_id)
+    page = answers.page_of_cell(index, index[rows], live.state, row, segment, cursor, limit)
     return etag_response(request, page)
 
 
@@ -134,5 +134,5 @@ def get_account_whitespace(request: Request, account_id: AccountInPath, rows: Ro
     that is worth. Orders, deals and objections count at once.
     """
     live = in_use(request)
-    told: dict[str, Any] = account.describe_account(live.rooms, live.rooms[rows], live.state, account_id)
-    return etag_response(request, told)
+    index = live.derived(WhitespaceIndex)
+    return etag_response(request, account.describe_account(index, index[rows], live.state, account_id))

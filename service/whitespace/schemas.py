@@ -12,11 +12,13 @@ from service.segments.schemas import ShareEstimate
 class WhitespaceBasis(BaseModel):
     """What every figure rests on."""
 
-    as_of: date = Field(description="The day before which all that is counted happened.")
+    as_of: date = Field(description="Everything counted happened before this day (UTC).")
     artifact_version: str
     rows: RowKind
-    horizon_days: float = Field(description="How far ahead is foretold; 0 where the history was too short for that.")
-    window_days: int = Field(description="Revenue is of so many days before `as_of`.")
+    horizon_days: float = Field(
+        description="How far ahead probabilities look; 0 where the history was too short to estimate any."
+    )
+    window_days: int = Field(description="Revenue is of this many days before `as_of`.")
     currency: str | None = Field(description="Of all money; null where products have several, or none.")
     method: str | None = Field(
         description="`model`, or `bins` where the gate refused the model; null where nothing was learned."
@@ -33,37 +35,41 @@ class ColumnOut(BaseModel):
 
 
 class ExpectedMoney(BaseModel):
-    """Expected money with a 95 % interval: chance, and how far off such sums were in the held-out period."""
+    """Expected money with a 95 % interval, of chance and of the error that such sums had in the held-out period."""
 
     expected_minor: int
     low_minor: int
     high_minor: int
-    n: int = Field(description="Accounts that it is summed over.")
+    n: int = Field(description="Number of accounts in the sum.")
 
 
 class Adoption(BaseModel):
-    """How accounts came to it of late."""
+    """How many accounts bought of it for the first time recently."""
 
-    days: float = Field(description="How long each of the two periods is.")
-    adopters: int = Field(description="Accounts that first bought of it in the last so many days.")
-    adopters_before: int = Field(description="And in as many days before those.")
+    days: float = Field(description="Length of each of the two periods.")
+    adopters: int = Field(description="Accounts that first bought of it in the last `days` days.")
+    adopters_before: int = Field(description="The same in the `days` days before those.")
 
 
 class CellOut(BaseModel):
-    """One segment's room for one line or category."""
+    """White space of one segment in one line or category."""
 
     segment_id: str
     accounts: int
     owners: int
     penetration: ShareEstimate
     best_penetration: float | None = Field(
-        description="Of the segment of the family that owns it most, of those with at least 30 accounts."
+        description="The highest penetration among the family's segments with at least 30 accounts."
     )
     best_segment_id: str | None
-    headroom_accounts: int | None = Field(description="Owners there would be more of with the best penetration.")
+    headroom_accounts: int | None = Field(description="Additional owners if this segment matched the best one.")
     revenue_minor: int = Field(description="What its accounts spent on it in the window, returns subtracted.")
-    expected_buyers: float | None = Field(description="Of those without it, within the horizon.")
-    expected_revenue: ExpectedMoney | None = Field(description="What those spend on it within the horizon.")
+    expected_buyers: float | None = Field(
+        description="Accounts without it that are expected to buy of it within the horizon."
+    )
+    expected_revenue: ExpectedMoney | None = Field(
+        description="What those buyers are expected to spend on it within the horizon."
+    )
     trend: Adoption | None
 
 
@@ -78,10 +84,10 @@ class RowOut(BaseModel):
 
 
 class Totals(BaseModel):
-    """What the rows add up to, and what is beside them."""
+    """The sum of all rows, and what is outside them."""
 
     accounts: int
-    revenue_minor: int = Field(description="Of all that known accounts bought in the window.")
+    revenue_minor: int = Field(description="Everything that known accounts bought in the window.")
     revenue_outside_minor: int = Field(description="The part of it that is in none of the rows.")
     expected_revenue: ExpectedMoney | None
 
@@ -100,13 +106,16 @@ class CellAccount(BaseModel):
 
     account_id: str
     propensity: float = Field(description="P(buys of it within the horizon), calibrated.")
-    expected_minor: int = Field(description="Propensity times what such an account usually spends on it at first.")
+    expected_minor: int = Field(description="Propensity times the usual spend of a first-time buyer.")
     value_ahead_minor: int | None
     has_open_deal: bool
 
 
 class CellAccounts(WhitespaceBasis):
-    """Who is behind a cell, best first. Who bought of it since, or objects to marketing, is left out."""
+    """The accounts behind a cell, the highest expected spend first.
+
+    Accounts that bought of it since, or object to marketing, are left out.
+    """
 
     row: str
     segment_id: str
@@ -128,13 +137,13 @@ class AccountRow(BaseModel):
 
     row: str
     status: LineStatus
-    propensity: float | None = Field(description="Of what it owns nothing of: P(buys within the horizon), calibrated.")
-    expected_minor: int | None = Field(description="Propensity times what such an account usually spends at first.")
+    propensity: float | None = Field(description="P(buys of it within the horizon), calibrated; null for what it owns.")
+    expected_minor: int | None = Field(description="Propensity times the usual spend of a first-time buyer.")
     reason: str
 
 
 class AccountWhiteSpace(WhitespaceBasis):
-    """Each line, or category, once: what is owned, what is in the pipeline, and where there is room."""
+    """Each line, or category, once: owned, in the pipeline, a gap, or not eligible."""
 
     account_id: str
     items: list[AccountRow] = Field(description="Gaps first, the most expected first.")

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from service.auth.queries import create_key
 from service.base.logging import Logs
 from service.base.settings import Settings
+from service.offers.smoke import smoke_test
 from service.server.app import create_app
 from service.storage.database import create_database_engine, session_factory, session_scope
 from service.sync.artifact_store import ArtifactStore
@@ -41,7 +42,7 @@ def world() -> World:
 def version(artifacts_dir: Path, world: World) -> str:
     """The world's artifact, written and activated."""
     written = write_world(artifacts_dir, world)
-    ArtifactStore(artifacts_dir).activate(written)
+    ArtifactStore(artifacts_dir, smoke_test).activate(written)
     return written
 
 

@@ -117,7 +117,7 @@ def test_what_was_read_while_something_changed_is_not_remembered() -> None:
 
 
 def test_only_so_many_bytes_are_remembered_those_asked_for_last() -> None:
-    remembered = AccountCache(most_bytes=5)
+    remembered = AccountCache(max_bytes=5)
 
     for account_id in "abac":
         remembered.get(account_id, lambda: b"12")
@@ -127,7 +127,7 @@ def test_only_so_many_bytes_are_remembered_those_asked_for_last() -> None:
 
 
 def test_forgetting_makes_room() -> None:
-    remembered = AccountCache(most_bytes=5)
+    remembered = AccountCache(max_bytes=5)
     for account_id in "ab":
         remembered.get(account_id, lambda: b"12")
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from service.offers.smoke import smoke_test
 from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import World, coffee_world, write_world
 from tests.service.conftest import make_key, make_settings, running, wait_until
@@ -31,7 +32,7 @@ def world() -> World:
 @pytest.fixture
 def start(database_url: str, artifacts_dir: Path, world: World) -> Callable[[], Any]:
     """Starts an application over the coffee shop."""
-    ArtifactStore(artifacts_dir).activate(write_world(artifacts_dir, world, sequence=0))
+    ArtifactStore(artifacts_dir, smoke_test).activate(write_world(artifacts_dir, world, sequence=0))
     settings = make_settings(database_url, artifacts_dir)
     key = make_key(database_url, "admin")
     return lambda: running(settings, key)
@@ -195,7 +196,7 @@ def test_what_people_say_is_known_to_every_worker_and_after_a_restart_and_surviv
         assert offers(other, "beans")[0] == "kettle"
 
     retrained = write_world(artifacts_dir, replace(world, relationships=LEARNED[:3]), sequence=0, seed=2)
-    ArtifactStore(artifacts_dir).activate(retrained)
+    ArtifactStore(artifacts_dir, smoke_test).activate(retrained)
     with start() as later:
         assert later.post("/v1/recommendations", json={"basket": ["beans"]}).json()["artifact_version"] == retrained
         assert offers(later, "beans")[0] == "kettle"

@@ -2,9 +2,9 @@
 
 import csv
 from dataclasses import replace
+from functools import partial
 from io import BytesIO, StringIO
 from pathlib import Path
-from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -110,7 +110,7 @@ def test_the_export_comes_back_as_the_same_catalogue(
         for source, target in data.draw(st.lists(pairs, unique=True, max_size=6))
     ]
     world = World([ProductSpec(i) for i in ids], {}, {}, [], relationships=learned)
-    view = LiveState(content_of(world), 0).catalogue
+    view = LiveState(content_of(world), 0).part(CatalogueView)
     store(engine, *({"product_id": i, "name": data.draw(texts), "line": data.draw(st.none() | texts)} for i in ids))
     rows = [
         RelationshipIn(
@@ -154,7 +154,7 @@ def test_the_catalogue_is_for_people(engine: Engine) -> None:
         {"product_id": "0", "name": "Apple", "line": None},
     )
     world = World([ProductSpec(i) for i in "012"], {}, {}, [], relationships=[("1", "cross_sell", "0", 8)])
-    view = LiveState(content_of(world), 0).catalogue
+    view = LiveState(content_of(world), 0).part(CatalogueView)
     say(
         engine,
         view,

@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import Engine, text
 from typer.testing import CliRunner
 
+from service.deals.live import open_deals
 from service.imports.command import app
 from service.imports.importer import import_file
 from service.rows.errors import MissingColumn
 from service.rows.options import Counts, ImportOptions
 from service.storage.changes import newest_sequence
-from service.sync.queries import open_deals
 from tests.service.deals.conftest import SUMMER, deal
 from tests.service.imports.support import database_state, read_rejects, write_csv
 

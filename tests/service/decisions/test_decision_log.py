@@ -20,6 +20,7 @@ from service.base.telemetry import Telemetry
 from service.decisions.decision_log import DecisionLog
 from service.decisions.queries import decisions_of, find_decision
 from service.decisions.tables import DecisionRow
+from service.offers.smoke import smoke_test
 from service.storage.database import create_database_engine
 from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import World, write_world
@@ -32,7 +33,7 @@ from tests.service.sync.conftest import URL
 @pytest.fixture
 def settings(database_url: str, artifacts_dir: Path, world: World) -> Settings:
     """Settings over each of the two databases in turn."""
-    ArtifactStore(artifacts_dir).activate(write_world(artifacts_dir, world, sequence=0))
+    ArtifactStore(artifacts_dir, smoke_test).activate(write_world(artifacts_dir, world, sequence=0))
     return make_settings(database_url, artifacts_dir)
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import create_engine, make_url, text
 from starlette.testclient import TestClient
 
 from service.base.settings import Settings
+from service.offers.smoke import smoke_test
 from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import World, write_world
 from tests.conftest import POSTGRES_URL
@@ -66,7 +67,7 @@ def database_away(url: str) -> AbstractContextManager[None]:
 @pytest.fixture
 def settings(database_url: str, artifacts_dir: Path, world: World) -> Settings:
     """Settings over each database, with an artifact; a lock is waited for only briefly."""
-    ArtifactStore(artifacts_dir).activate(write_world(artifacts_dir, world, sequence=0))
+    ArtifactStore(artifacts_dir, smoke_test).activate(write_world(artifacts_dir, world, sequence=0))
     return make_settings(database_url, artifacts_dir)
 
 
@@ -169,7 +170,7 @@ def test_while_another_process_writes_to_sqlite_for_long_callers_are_asked_to_co
     sqlite_url: str, artifacts_dir: Path, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.server.app.BUSY_SECONDS", 0)
-    ArtifactStore(artifacts_dir).activate(write_world(artifacts_dir, world, sequence=0))
+    ArtifactStore(artifacts_dir, smoke_test).activate(write_world(artifacts_dir, world, sequence=0))
     with running(make_settings(sqlite_url, artifacts_dir), make_key(sqlite_url, "admin")) as client:
         with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")

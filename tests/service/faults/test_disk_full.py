@@ -14,11 +14,12 @@ import errno, json, os, sys
 from pathlib import Path
 
 from models.artifact import open_artifact
+from service.offers.smoke import smoke_test
 from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import coffee_world, write_world
 
 root = Path(sys.argv[1])
-store = ArtifactStore(root)
+store = ArtifactStore(root, smoke_test)
 first = write_world(root, coffee_world())
 second = write_world(root, coffee_world(), as_of="2024-03-01T00:00:00Z")
 store.activate(first)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from service.offers.smoke import smoke_test
 from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import coffee_world, write_world
 from tests.service.conftest import make_key
@@ -100,7 +101,7 @@ def server(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     folder = tmp_path_factory.mktemp("fuzz")
     shutil.copy(migrated_sqlite, folder / "nextoffer.db")
     artifacts = folder / "artifacts"
-    ArtifactStore(artifacts).activate(write_world(artifacts, coffee_world()))
+    ArtifactStore(artifacts, smoke_test).activate(write_world(artifacts, coffee_world()))
     url = f"sqlite:///{folder / 'nextoffer.db'}"
     key = make_key(url, "admin")
     with serving(url, artifacts) as made:

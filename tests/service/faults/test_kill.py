@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine, func, select
 
+from service.offers.smoke import smoke_test
 from service.orders.tables import Order, OrderLine
 from service.storage.database import create_database_engine
 from service.sync.artifact_store import ArtifactStore
@@ -83,7 +84,7 @@ def stored(engine: Engine) -> dict[str, int]:
 def test_after_kill_9_every_acknowledged_order_is_there_whole_and_once(
     database_url: str, artifacts_dir: Path, world: World
 ) -> None:
-    ArtifactStore(artifacts_dir).activate(write_world(artifacts_dir, world, sequence=0))
+    ArtifactStore(artifacts_dir, smoke_test).activate(write_world(artifacts_dir, world, sequence=0))
     engine = create_database_engine(database_url)
     key = make_key(database_url, "write")
     clients = [Client("bulk", BULK, key), Client("one", 1, key), Client("other", 1, key)]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from service.offers.smoke import smoke_test
 from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import World, write_world
 from tests.service.conftest import make_key, wait_until
@@ -25,7 +26,7 @@ def key(sqlite_url: str) -> str:
 @pytest.fixture
 def server(sqlite_url: str, artifacts_dir: Path, world: World) -> Iterator[Server]:
     """A server that is impatient, so that a test need not be patient."""
-    ArtifactStore(artifacts_dir).activate(write_world(artifacts_dir, world, sequence=0))
+    ArtifactStore(artifacts_dir, smoke_test).activate(write_world(artifacts_dir, world, sequence=0))
     with serving(sqlite_url, artifacts_dir, header_timeout_seconds=1.0, body_timeout_seconds=1.0) as made:
         yield made
 

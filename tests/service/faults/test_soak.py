@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from service.offers.smoke import smoke_test
 from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import coffee_world, write_world
 from tests.service.conftest import make_key
@@ -74,7 +75,7 @@ def write_order(number: int) -> tuple[str, str, object]:
 @pytest.mark.slow
 def test_under_lasting_load_memory_is_flat_and_no_answer_fails(migrated_sqlite: Path, tmp_path: Path) -> None:
     shutil.copy(migrated_sqlite, tmp_path / "nextoffer.db")
-    store = ArtifactStore(tmp_path / "artifacts")
+    store = ArtifactStore(tmp_path / "artifacts", smoke_test)
     versions = [write_world(store.root, coffee_world(), as_of=f"2024-02-{day}T00:00:00Z") for day in (27, 28)]
     store.activate(versions[0])
     url = f"sqlite:///{tmp_path / 'nextoffer.db'}"

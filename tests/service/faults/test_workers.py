@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from service.offers.smoke import smoke_test
 from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import ProductSpec, World, write_world
 from tests.service.conftest import make_key, wait_until
@@ -39,7 +40,7 @@ def versions(artifacts_dir: Path) -> dict[str, str]:
         write_world(artifacts_dir, world_of(prefix), as_of=f"2024-02-{day}T00:00:00Z", sequence=0): prefix
         for prefix, day in (("old", 27), ("new", 28))
     }
-    ArtifactStore(artifacts_dir).activate(next(iter(made)))
+    ArtifactStore(artifacts_dir, smoke_test).activate(next(iter(made)))
     return made
 
 

@@ -1,5 +1,7 @@
 """Deciding for many accounts at once gives what deciding for each alone gives."""
 
+from collections.abc import Iterable
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,13 +9,22 @@ from service.offers.decide import decide, decide_many
 from service.offers.facts import gather
 from service.offers.reasons import Source, WithheldCode
 from service.offers.request import OfferRequest
+from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.live_state import LiveState
+from service.readmodel.objections import Objections
+from service.readmodel.ownership import Ownership
 from service.readmodel.product_index import ProductInfo
 from tests.artifacts import coffee_world, content_of
 
 WORLD = coffee_world()
 PRODUCT_IDS = [product.product_id for product in WORLD.products]
 ACCOUNT_IDS = [*WORLD.owned, "nobody", None]
+
+
+def withdraw(state: LiveState, product_ids: Iterable[str]) -> None:
+    """Have some products no longer sold."""
+    infos = {i: ProductInfo(i, i, "", None, None, None, is_active=False) for i in product_ids}
+    state.replace_part(state.part(CatalogueView).with_products(infos))
 
 
 @st.composite
@@ -38,10 +49,14 @@ def test_many_requests_are_decided_as_each_alone(
     wanted: list[OfferRequest], withdrawn: set[str], bought: dict[str, list[str]], is_up_sell_first: bool
 ) -> None:
     state = LiveState(content_of(WORLD), 0)
-    state.set_products({i: ProductInfo(i, i, "", None, None, None, is_active=False) for i in withdrawn})
+    state.replace_part(
+        state.part(CatalogueView).with_products(
+            {i: ProductInfo(i, i, "", None, None, None, is_active=False) for i in withdrawn}
+        )
+    )
     for account_id, product_ids in bought.items():
-        state.set_owned(account_id, product_ids)
-    state.set_objecting(["bob"], {"bob"})
+        state.part(Ownership).replace(account_id, product_ids)
+    state.part(Objections).replace(["bob"], {"bob"})
 
     together = decide_many(gather(state, wanted, is_up_sell_first=is_up_sell_first))
 
@@ -50,7 +65,7 @@ def test_many_requests_are_decided_as_each_alone(
 
 def test_an_account_that_objects_is_offered_nothing_among_others() -> None:
     state = LiveState(content_of(WORLD), 0)
-    state.set_objecting(["bob"], {"bob"})
+    state.part(Objections).replace(["bob"], {"bob"})
 
     ann, bob = decide_many(gather(state, [OfferRequest("ann", 2), OfferRequest("bob", 2)], is_up_sell_first=True))
 
@@ -65,7 +80,11 @@ def test_facts_do_not_change_with_the_catalogue() -> None:
     (first,) = decide(facts).offers
 
     product_id = first["product_id"]
-    state.set_products({product_id: ProductInfo(product_id, "", "", None, None, None, is_active=False)})
+    state.replace_part(
+        state.part(CatalogueView).with_products(
+            {product_id: ProductInfo(product_id, "", "", None, None, None, is_active=False)}
+        )
+    )
 
     assert decide(facts).offers == [first]
     assert decide(gather(state, [request], is_up_sell_first=True)).offers != [first]

@@ -38,15 +38,15 @@ def test_every_neighbour_comes_out_with_its_sum_and_its_greatest_contributors(si
     content = replace(content_of(coffee_world()), neighbour_products=products, neighbour_scores=scores)
 
     seeds = AccountProducts.of([np.array(rows, dtype=np.int32)], N_PRODUCTS)
-    scores = NeighbourScores(content, seeds, 1)
+    found = NeighbourScores(content, seeds, 1)
 
     sums = {product: sum(score for score, _ in contributions) for product, contributions in parts.items()}
-    assert dict(zip(scores.product.tolist(), scores.score.tolist(), strict=True)) == sums
-    best = best_first(scores.account, scores.product, scores.score, 1, len(sums))
-    assert scores.product[best].tolist() == sorted(sums, key=lambda product: (-sums[product], product))
-    for place, product in enumerate(scores.product.tolist()):
+    assert dict(zip(found.product.tolist(), found.score.tolist(), strict=True)) == sums
+    best = best_first(found.account, found.product, found.score, 1, len(sums))
+    assert found.product[best].tolist() == sorted(sums, key=lambda product: (-sums[product], product))
+    for place, product in enumerate(found.product.tolist()):
         greatest = sorted(parts[product], key=lambda one: (-one[0], one[1]))[:2]
-        assert scores.contributors(place) == [row for _, row in greatest]
+        assert found.contributors(place) == [row for _, row in greatest]
 
 
 def test_neighbours_of_several_accounts_are_those_of_each() -> None:

@@ -13,6 +13,7 @@ from service.offers.explanation import Offer
 from service.offers.facts import gather
 from service.offers.reasons import ReasonCode, Source, WithheldCode
 from service.offers.request import OfferRequest
+from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.live_state import LiveState
 from service.readmodel.relation import Relation
 from service.readmodel.relationship_overlay import CuratedRelationship, upgrades_among
@@ -35,7 +36,7 @@ def decide_in(
 ) -> Decision:
     """Decide in a world where people said some words."""
     state = LiveState(content_of(world), 0)
-    state.set_relationships(words or {})
+    state.replace_part(state.part(CatalogueView).with_curated(words or {}))
     policy = bool(asked.pop("is_up_sell_first", True))
     wanted = OfferRequest(**{"account_id": None, "limit": 3} | asked)  # type: ignore[arg-type]
     return decide(gather(state, [wanted], is_up_sell_first=policy))
@@ -155,12 +156,15 @@ def test_what_people_banned_is_never_shown_even_where_the_model_likes_it() -> No
 def test_the_last_word_on_a_product_replaces_those_before() -> None:
     state = LiveState(content_of(WORLD), 0)
     request = OfferRequest(None, 1, ["beans"])
-    state.set_relationships({"beans": {"filter": CuratedRelationship(Relation.CROSS_SELL, is_banned=True)}})
+    state.replace_part(
+        state.part(CatalogueView).with_curated(
+            {"beans": {"filter": CuratedRelationship(Relation.CROSS_SELL, is_banned=True)}}
+        )
+    )
     assert offered(decide(gather(state, [request], is_up_sell_first=True))) == ["grinder"]
 
-    state.set_relationships(
-        {"beans": {}, "unheard-of": {"beans": CuratedRelationship(Relation.CROSS_SELL, is_banned=True)}}
-    )
+    nothing = {"beans": {}, "unheard-of": {"beans": CuratedRelationship(Relation.CROSS_SELL, is_banned=True)}}
+    state.replace_part(state.part(CatalogueView).with_curated(nothing))
 
     assert offered(decide(gather(state, [request], is_up_sell_first=True))) == ["filter"]
 
@@ -265,7 +269,7 @@ def test_every_upgrade_that_may_be_offered_comes_before_everything_else(case: Ca
 @given(cases(), st.booleans())
 def test_many_at_once_are_decided_as_one_by_one(case: Case, is_up_sell_first: bool) -> None:
     state = LiveState(content_of(case.world), 0)
-    state.set_relationships(case.words)
+    state.replace_part(state.part(CatalogueView).with_curated(case.words))
     requests = [
         OfferRequest("ann", case.limit, exclude=case.basket),
         OfferRequest(None, 3, case.basket),
@@ -299,8 +303,8 @@ def test_upgrades_never_go_round_in_circles_because_of_what_was_learned(case: Ca
 
 def _upgrades(world: World, words: dict[str, dict[str, CuratedRelationship]]) -> set[tuple[str, str]]:
     state = LiveState(content_of(world), 0)
-    state.set_relationships(words)
-    ids, index = state.content.products.ids.texts, state.relationships
+    state.replace_part(state.part(CatalogueView).with_curated(words))
+    ids, index = state.content.products.ids.texts, state.part(CatalogueView).relationships
     return {(ids[s], ids[found.target]) for s in range(len(ids)) for found in upgrades_among(index.standing(s))}
 
 

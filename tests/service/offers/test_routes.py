@@ -16,6 +16,7 @@ from service.accounts.tables import Account
 from service.base.settings import Settings
 from service.catalogue.tables import Product
 from service.offers.schemas import RecommendationAnswer
+from service.offers.smoke import smoke_test
 from service.orders.tables import Order, OrderLine
 from service.storage.database import create_database_engine
 from service.sync.artifact_store import ArtifactStore
@@ -344,13 +345,13 @@ def test_no_request_touches_the_database(client: TestClient) -> None:
 def test_data_that_arrives_before_the_first_training_is_soon_offered(
     sqlite_url: str, artifacts_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.sync.artifact_holder.FALLBACK_GAP_SECONDS", 0.05)
+    monkeypatch.setattr("service.sync.artifact_holder.MIN_FALLBACK_PAUSE_SECONDS", 0.05)
     with running(make_settings(sqlite_url, artifacts_dir), make_key(sqlite_url, "admin")) as client:
         sell(sqlite_url, {"cup": 1}, at=NOON)
 
         wait_until(lambda: client.get(f"{URL}/a").status_code == 200)
         version = write_world(artifacts_dir, coffee_world())
-        ArtifactStore(artifacts_dir).activate(version)
+        ArtifactStore(artifacts_dir, smoke_test).activate(version)
         wait_until(lambda: client.get(f"{URL}/ann").json()["artifact_version"] == version)
 
         assert client.get(f"{URL}/ann").json()["degraded"] is False

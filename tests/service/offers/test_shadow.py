@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 from service.base.settings import Settings
 from service.cli import app as command
 from service.offers.shadow import overlap
+from service.offers.smoke import smoke_test
+from service.readmodel.ownership import Ownership
 from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import World, write_world
 from tests.service.conftest import make_key, make_settings, running, wait_until
@@ -31,7 +33,7 @@ def candidate(artifacts_dir: Path, world: World) -> str:
 @pytest.fixture
 def client(sqlite_url: str, artifacts_dir: Path, world: World, candidate: str) -> Iterator[TestClient]:
     """An application whose every answer is compared."""
-    ArtifactStore(artifacts_dir).activate(write_world(artifacts_dir, world, sequence=0))
+    ArtifactStore(artifacts_dir, smoke_test).activate(write_world(artifacts_dir, world, sequence=0))
     settings = make_settings(sqlite_url, artifacts_dir)
     settings = settings.model_copy(update={"shadow_version": candidate, "shadow_share": 1.0})
     with running(settings, make_key(sqlite_url, "admin")) as made:
@@ -59,7 +61,7 @@ def test_the_shadow_feels_what_was_written_too(client: TestClient) -> None:
     post(client, order("o-1", "ann", "beans", "scale"))
     shadow = client.app.state.nextoffer.shadow  # type: ignore[attr-defined]
 
-    assert len(shadow.live.state.accounts["ann"].owned) == 2
+    assert len(shadow.live.state.part(Ownership).by_account["ann"].owned) == 2
 
 
 def test_a_candidate_that_fails_is_counted_and_harms_nobody(client: TestClient) -> None:

@@ -9,16 +9,16 @@ from service.readmodel.ranked_accounts import RankedAccounts, SegmentMembers
 from service.readmodel.segment_membership import STRATEGIC_DEFINITION
 from tests.sold import AS_OF_DAY, N_ACCOUNTS, sold_content
 
-NOBODY = np.empty(0, dtype=np.int64)
+NO_ROWS = np.empty(0, dtype=np.int64)
 
 
 @pytest.fixture(scope="module")
-def roll() -> RankedAccounts:
+def ranked_accounts() -> RankedAccounts:
     return RankedAccounts(sold_content(), AS_OF_DAY)
 
 
-def measured(roll: RankedAccounts, rows: NDArray[np.int64]) -> SegmentMembers:
-    return roll.with_series(roll.measure(STRATEGIC_DEFINITION, rows, frozenset()))
+def measure_anew(ranked_accounts: RankedAccounts, rows: NDArray[np.int64]) -> SegmentMembers:
+    return ranked_accounts.with_series(ranked_accounts.measure(STRATEGIC_DEFINITION, rows, frozenset()))
 
 
 def assert_alike(one: SegmentMembers, other: SegmentMembers) -> None:
@@ -28,33 +28,33 @@ def assert_alike(one: SegmentMembers, other: SegmentMembers) -> None:
     assert {of: one.series[of].tolist() for of in INTERVALS} == {of: other.series[of].tolist() for of in INTERVALS}
 
 
-def test_after_any_comings_and_goings_a_segment_is_as_if_it_were_measured_anew(roll: RankedAccounts) -> None:
+def test_after_any_comings_and_goings_a_segment_is_as_if_it_were_measured_anew(ranked_accounts: RankedAccounts) -> None:
     rng = np.random.default_rng(3)
     is_in = rng.random(N_ACCOUNTS) < 0.5
-    kept = measured(roll, np.flatnonzero(is_in))
+    kept = measure_anew(ranked_accounts, np.flatnonzero(is_in))
 
     for _ in range(50):
         changed = rng.choice(N_ACCOUNTS, rng.integers(1, 6), replace=False)
-        kept = roll.change(kept, changed[~is_in[changed]], changed[is_in[changed]])
+        kept = ranked_accounts.change(kept, changed[~is_in[changed]], changed[is_in[changed]])
         is_in[changed] ^= True
 
-    assert_alike(kept, measured(roll, np.flatnonzero(is_in)))
-    assert roll.has(kept, np.arange(N_ACCOUNTS)).tolist() == is_in.tolist()
+    assert_alike(kept, measure_anew(ranked_accounts, np.flatnonzero(is_in)))
+    assert ranked_accounts.has(kept, np.arange(N_ACCOUNTS)).tolist() == is_in.tolist()
 
 
-def test_whoever_leaves_last_leaves_nothing_behind(roll: RankedAccounts) -> None:
+def test_whoever_leaves_last_leaves_nothing_behind(ranked_accounts: RankedAccounts) -> None:
     everyone = np.arange(N_ACCOUNTS)
 
-    kept = roll.change(measured(roll, everyone), NOBODY, everyone)
+    kept = ranked_accounts.change(measure_anew(ranked_accounts, everyone), NO_ROWS, everyone)
 
     assert kept.size == 0
     assert not any(round(value, 6) for value in kept.sums.figures.values())
     assert not any(series.any() for series in kept.series.values())
 
 
-def test_the_most_valuable_come_first(roll: RankedAccounts) -> None:
+def test_the_most_valuable_come_first(ranked_accounts: RankedAccounts) -> None:
     content = sold_content()
 
-    members = measured(roll, np.arange(N_ACCOUNTS))
+    members = measure_anew(ranked_accounts, np.arange(N_ACCOUNTS))
 
-    assert roll.rows[members.ranks].tolist() == content.segments.members_of(0, 0).tolist()
+    assert ranked_accounts.rows[members.ranks].tolist() == content.segments.members_of(0, 0).tolist()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from service.readmodel.rule_evaluation import matches
-from service.readmodel.rule_grammar import DEEPEST, FIELDS, MAX_CONDITIONS, BoundedRule, reads_attributes
+from service.readmodel.rule_grammar import FIELDS, MAX_CONDITIONS, MAX_DEPTH, BoundedRule, reads_attributes
 
 RULE: TypeAdapter[Any] = TypeAdapter(BoundedRule)
 TEXTS = ("champions", "lost", "A", "B", "growing", "falling", "cluster.1")
@@ -144,7 +144,7 @@ def depth(rule: Mapping[str, Any]) -> int:
 
 
 @settings(deadline=None, max_examples=300)
-@given(rule=rules.filter(lambda rule: depth(rule) <= DEEPEST), table=st.lists(accounts, min_size=1, max_size=4))
+@given(rule=rules.filter(lambda rule: depth(rule) <= MAX_DEPTH), table=st.lists(accounts, min_size=1, max_size=4))
 def test_a_rule_means_the_same_for_many_as_for_one(rule: dict[str, Any], table: list[dict[str, Any]]) -> None:
     parsed = RULE.validate_python(rule)
 
@@ -155,7 +155,7 @@ def test_a_rule_means_the_same_for_many_as_for_one(rule: dict[str, Any], table: 
 
 
 @settings(deadline=None)
-@given(rule=rules.filter(lambda rule: depth(rule) <= DEEPEST))
+@given(rule=rules.filter(lambda rule: depth(rule) <= MAX_DEPTH))
 def test_a_rule_is_written_as_it_was_read(rule: dict[str, Any]) -> None:
     parsed = RULE.validate_python(rule)
 
@@ -196,7 +196,7 @@ def nested(levels: int) -> dict[str, Any]:
         ({"owns": {}}, ("owns",), "name products, or lines, or categories"),
         ({"owns": {"lines": ["a"], "products": ["b"]}}, ("owns",), "name products, or lines, or categories"),
         (LARGE | {"more": 1}, ("more",), "Extra inputs are not permitted"),
-        (nested(DEEPEST + 1), (), f"nested deeper than {DEEPEST} levels"),
+        (nested(MAX_DEPTH + 1), (), f"nested deeper than {MAX_DEPTH} levels"),
         ({"any": [{"all": [LARGE] * 60}] * 2}, (), f"more than {MAX_CONDITIONS} conditions"),
     ],
 )
@@ -213,4 +213,4 @@ def test_what_is_no_rule_is_refused_where_it_is_wrong(rule: Any, where: tuple[ob
 
 
 def test_a_rule_may_be_as_deep_as_it_says() -> None:
-    assert RULE.validate_python(nested(DEEPEST))
+    assert RULE.validate_python(nested(MAX_DEPTH))

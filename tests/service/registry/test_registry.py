@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from service.base.settings import Settings
+from service.offers.smoke import smoke_test
 from service.registry import command
 from service.sync.artifact_store import ACTIVE_NAME, ArtifactStore
 from service.sync.errors import (
@@ -32,7 +33,7 @@ URL = "/v1/recommendations/ann"
 @pytest.fixture
 def store(artifacts_dir: Path) -> ArtifactStore:
     """The registry of the test."""
-    return ArtifactStore(artifacts_dir)
+    return ArtifactStore(artifacts_dir, smoke_test)
 
 
 def truncate(path: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from service.offers.smoke import smoke_test
 from service.sync.artifact_store import ArtifactStore
 from tests.sold import write_sold
 
@@ -12,5 +13,5 @@ from tests.sold import write_sold
 def version(artifacts_dir: Path) -> str:
     """The artifact, written and activated."""
     written = write_sold(artifacts_dir)
-    ArtifactStore(artifacts_dir).activate(written)
+    ArtifactStore(artifacts_dir, smoke_test).activate(written)
     return written

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from service.offers.smoke import smoke_test
 from service.sync.artifact_store import ArtifactStore
 from tests.service.conftest import make_key, make_settings, running
 from tests.service.sync.conftest import order, post
@@ -117,7 +118,7 @@ def test_a_segment_outlives_the_service_and_the_artifact(
     define(client, {"any": [PUBLIC, KETTLE]})
     client.post("/v1/accounts", json=[{"account_id": "late", "attributes": {"sector": "public"}}])
     expected = accounts_of(client, "custom.mine")
-    ArtifactStore(artifacts_dir).activate(write_sold(artifacts_dir, AS_OF_DAY - 90))
+    ArtifactStore(artifacts_dir, smoke_test).activate(write_sold(artifacts_dir, AS_OF_DAY - 90))
 
     with running(make_settings(database_url, artifacts_dir), make_key(database_url, "admin")) as another:
         assert set(accounts_of(another, "custom.mine")) == set(expected)

@@ -8,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.base.settings import Settings
+from service.offers.smoke import smoke_test
 from service.segments.answers import next_start
 from service.segments.schemas import SegmentAccounts, SegmentDetail, SegmentMetrics, SegmentPage
 from service.sync.artifact_store import ArtifactStore
@@ -35,6 +36,14 @@ def test_one_family_can_be_asked_for(client: TestClient) -> None:
     segments = client.get(URL, params={"family": "trend"}).json()["segments"]
 
     assert [one["segment_id"] for one in segments] == ["trend.growing", "trend.steady", "trend.falling"]
+
+
+def test_a_family_that_there_is_not_is_named(client: TestClient) -> None:
+    answer = client.get(URL, params={"family": "nope"})
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown-family")
+    assert "trend" in answer.json()["detail"]
+    assert client.get(URL, params={"family": "custom"}).json()["segments"] == []
 
 
 def test_a_segment_is_told_in_full(client: TestClient) -> None:
@@ -121,7 +130,7 @@ def test_another_artifact_changes_the_answers(client: TestClient, artifacts_dir:
     before = client.get(URL)
     later = write_sold(artifacts_dir, AS_OF_DAY - 90)
 
-    ArtifactStore(artifacts_dir).activate(later)
+    ArtifactStore(artifacts_dir, smoke_test).activate(later)
 
     wait_until(lambda: client.get(URL).json()["artifact_version"] == later)
     assert client.get(URL, headers={"If-None-Match": before.headers["etag"]}).status_code == 200

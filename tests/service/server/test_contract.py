@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 
 from service.base.logging import Logs
 from service.base.settings import Settings
+from service.offers.smoke import smoke_test
 from service.server.app import create_app
 from service.server.openapi import document, main, render
 from service.sync.artifact_store import ArtifactStore
@@ -113,7 +114,7 @@ def server(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     """The address of a real server over a small artifact, and a key that opens everything."""
     folder = tmp_path_factory.mktemp("contract")
     shutil.copy(migrated_sqlite, folder / "nextoffer.db")
-    ArtifactStore(folder).activate(write_world(folder, coffee_world()))
+    ArtifactStore(folder, smoke_test).activate(write_world(folder, coffee_world()))
     options = make_settings(f"sqlite:///{folder / 'nextoffer.db'}", folder)
     app = create_app(options, now=lambda: NOON, logs=Logs("error", io.BytesIO()))
     listener = socket.create_server(("127.0.0.1", 0))

@@ -14,6 +14,8 @@ from service.base.ids import new_decision_id
 from service.base.settings import Settings
 from service.decisions.queries import find_decision, write_new_decisions
 from service.decisions.tables import DecisionBlock, DecisionRow
+from service.offers.smoke import smoke_test
+from service.readmodel.ownership import Ownership
 from service.server.housekeeping import PeriodicCleanup
 from service.storage.tables import Change
 from service.sync.artifact_store import ArtifactStore
@@ -27,7 +29,7 @@ LONG_AGO = NOON - timedelta(days=365)
 @pytest.fixture
 def store(artifacts_dir: Path) -> ArtifactStore:
     """The registry of the test."""
-    return ArtifactStore(artifacts_dir)
+    return ArtifactStore(artifacts_dir, smoke_test)
 
 
 def tidy(engine: Engine, store: ArtifactStore, **settings: Any) -> None:
@@ -123,7 +125,7 @@ def test_where_changes_are_missing_whoever_ordered_since_is_read(
                                    else "DELETE FROM changes WHERE ids::text NOT LIKE '%%bob%%'")  # fmt: skip
 
     with running(settings, key) as client:
-        known = set(client.app.state.nextoffer.holder.live.state.accounts)  # type: ignore[attr-defined]
+        known = set(client.app.state.nextoffer.holder.current.state.part(Ownership).by_account)  # type: ignore[attr-defined]
 
     assert known == {"ann", "bob"}
     assert count(engine, Account) == 2

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from service.base.settings import Settings
+from service.offers.smoke import smoke_test
 from service.storage.changes import newest_sequence
 from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import World, write_world
@@ -21,7 +22,7 @@ URL = "/v1/recommendations"
 def version(artifacts_dir: Path, world: World) -> str:
     """The world's artifact, trained before the first change of the database."""
     written = write_world(artifacts_dir, world, sequence=0)
-    ArtifactStore(artifacts_dir).activate(written)
+    ArtifactStore(artifacts_dir, smoke_test).activate(written)
     return written
 
 

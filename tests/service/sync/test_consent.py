@@ -6,6 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.base.settings import Settings
+from service.offers.smoke import smoke_test
 from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import World, write_world
 from tests.service.conftest import make_key, running, wait_until
@@ -50,7 +51,7 @@ def test_an_objection_is_felt_elsewhere_survives_a_restart_and_every_artifact(
         sequence = say(client, "ann", "objected")
         wait_until(lambda: offered(other, "ann") == [])
     newer = write_world(artifacts_dir, world, as_of="2024-03-01T00:00:00Z", sequence=sequence)
-    ArtifactStore(artifacts_dir).activate(newer)
+    ArtifactStore(artifacts_dir, smoke_test).activate(newer)
     wait_until(lambda: client.get(f"{URL}/ann").json()["artifact_version"] == newer)
 
     assert offered(client, "ann") == []

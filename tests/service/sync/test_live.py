@@ -8,6 +8,8 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from service.imports.importer import import_file
+from service.offers.smoke import smoke_test
+from service.readmodel.ownership import Ownership
 from service.rows.options import ImportOptions
 from service.storage.database import create_database_engine
 from service.sync.artifact_store import ArtifactStore
@@ -31,7 +33,7 @@ def test_what_was_bought_is_not_offered_any_more_from_the_next_answer_on(client:
 def test_an_artifact_trained_on_files_is_believed_where_the_database_knows_nothing(
     another: Another, version: str, artifacts_dir: Path, world: World
 ) -> None:
-    ArtifactStore(artifacts_dir).activate(write_world(artifacts_dir, world, as_of="2024-03-01T00:00:00Z"))
+    ArtifactStore(artifacts_dir, smoke_test).activate(write_world(artifacts_dir, world, as_of="2024-03-01T00:00:00Z"))
     with another() as client:
         before = offered(client, "dee")
         post(client, order("o-1", "dee", "scale"), order("o-2", "dee", "mug", quantity=-1))
@@ -158,20 +160,20 @@ def test_a_guest_s_order_touches_nobody(client: TestClient) -> None:
 def test_a_new_artifact_prunes_what_it_has_learned_and_rolling_back_brings_it_back(
     client: TestClient, artifacts_dir: Path, world: World
 ) -> None:
-    store = ArtifactStore(artifacts_dir)
-    live = client.app.state.nextoffer.holder  # type: ignore[attr-defined]
+    store = ArtifactStore(artifacts_dir, smoke_test)
+    holder = client.app.state.nextoffer.holder  # type: ignore[attr-defined]
     first = post(client, order("o-1", "ann", "filter"))
     second = post(client, order("o-2", "bob", "scale"))
     newer = write_world(artifacts_dir, world, as_of="2024-03-01T00:00:00Z", sequence=first)
 
     store.activate(newer)
-    wait_until(lambda: live.live.version == newer)
-    assert set(live.live.state.accounts) == {"bob"}
-    assert live.live.state.sequence == second
+    wait_until(lambda: holder.current.version == newer)
+    assert set(holder.current.state.part(Ownership).by_account) == {"bob"}
+    assert holder.current.state.sequence == second
 
     store.rollback()
-    wait_until(lambda: live.live.version != newer)
-    assert set(live.live.state.accounts) == {"ann", "bob"}
+    wait_until(lambda: holder.current.version != newer)
+    assert set(holder.current.state.part(Ownership).by_account) == {"ann", "bob"}
     assert "filter" not in offered(client, "ann")
 
 
@@ -183,8 +185,8 @@ def test_an_artifact_of_a_part_of_the_history_knows_who_ordered_since(
     with engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM changes")
     engine.dispose()
-    ArtifactStore(artifacts_dir).activate(write_world(artifacts_dir, world, as_of="2024-02-01T00:00:00Z"))
+    ArtifactStore(artifacts_dir, smoke_test).activate(write_world(artifacts_dir, world, as_of="2024-02-01T00:00:00Z"))
 
     with another() as restarted:
         assert "filter" not in offered(restarted, "ann")
-        assert set(restarted.app.state.nextoffer.holder.live.state.accounts) == {"ann"}
+        assert set(restarted.app.state.nextoffer.holder.current.state.part(Ownership).by_account) == {"ann"}

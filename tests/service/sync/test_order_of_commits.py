@@ -12,11 +12,14 @@ from models.artifact import Content
 from service.accounts.tables import Account
 from service.base.logging import Logs
 from service.base.telemetry import Telemetry
-from service.storage.changes import ChangeKind, ChangeLog
+from service.orders.live import ORDERS_CHANGED, OWNERSHIP
+from service.readmodel.ownership import Ownership
+from service.storage.changes import ChangeLog
 from service.storage.database import create_database_engine
 from service.storage.tables import Change
-from service.sync.follower import ChangeFollower, follow
+from service.sync.follower import ChangeFollower
 from service.sync.queries import changes_after
+from service.sync.sections import LiveSections
 from tests.artifacts import coffee_world, content_of
 from tests.service.conftest import NOON
 
@@ -25,14 +28,14 @@ IDS = st.lists(st.sampled_from([f"account-{number}" for number in range(20)]), m
 
 def log_of(account_id: str) -> ChangeLog:
     changes = ChangeLog()
-    changes.touch(ChangeKind.ORDERS, [account_id])
+    changes.touch(ORDERS_CHANGED, [account_id])
     return changes
 
 
 def ids_after(engine: Engine, sequence: int) -> tuple[list[str], int]:
     with engine.connect() as connection:
         touched = changes_after(connection, sequence, 1000)
-    return touched.ids.get(ChangeKind.ORDERS, []), touched.sequence
+    return touched.ids(ORDERS_CHANGED), touched.sequence
 
 
 @pytest.mark.postgres
@@ -103,7 +106,7 @@ def test_deleted_changes_do_not_give_their_numbers_to_later_ones(engine: Engine)
 def test_many_identifiers_take_several_rows_and_all_of_them_arrive(engine: Engine) -> None:
     many = [f"account-{number:05}" for number in range(2500)]
     changes = ChangeLog()
-    changes.touch(ChangeKind.ORDERS, many)
+    changes.touch(ORDERS_CHANGED, many)
     with engine.begin() as connection:
         sequence = changes.write(connection, NOON)
         rows = connection.scalars(select(Change.sequence)).all()
@@ -133,23 +136,24 @@ def test_followed_in_pieces_or_at_once_the_state_is_the_same(
     batches: list[list[str]], read: int, sqlite_url: str, content: Content
 ) -> None:
     engine = create_database_engine(sqlite_url)
-    tail = ChangeFollower(engine, list, 1.0, Telemetry(), Logs("error").log)
-    state = tail.open(content, 0, None)
+    follower = ChangeFollower(engine, LiveSections([OWNERSHIP]), 1.0, Telemetry(), Logs("error").log)
+    state = follower.open(content, 0, None)
+    with follower.admit(state):
+        pass
     for number, batch in enumerate(batches):
         with engine.begin() as connection:
             rows = [{"account_id": one, "attributes": {}, "is_stub": True, "updated_at": NOON} for one in set(batch)]
             if rows:
                 connection.execute(insert(Account).prefix_with("OR IGNORE"), rows)
             changes = ChangeLog()
-            changes.touch(ChangeKind.ORDERS, batch)
+            changes.touch(ORDERS_CHANGED, batch)
             changes.write(connection, NOON)
         if number % read == 0:
-            with engine.connect() as connection:
-                follow(state, connection)
-    with engine.connect() as connection:
-        follow(state, connection)
+            follower.catch_up()
+    follower.catch_up()
 
-    fresh = tail.open(content, 0, None)
+    fresh = follower.open(content, 0, None)
     engine.dispose()
     assert state.sequence == fresh.sequence
-    assert set(state.accounts) == set(fresh.accounts) >= {one for batch in batches for one in batch}
+    accounts = set(state.part(Ownership).by_account)
+    assert accounts == set(fresh.part(Ownership).by_account) >= {one for batch in batches for one in batch}

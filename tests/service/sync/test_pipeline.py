@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from service.imports.importer import import_file
-from service.readmodel.deals import OpenDeal
+from service.readmodel.deals import OpenDeal, OpenDeals
 from tests.service.conftest import wait_until
 from tests.service.sync.conftest import URL, is_current, offered
 
@@ -31,7 +31,7 @@ def post(client: TestClient, *deals: dict[str, Any]) -> int:
 
 def pipeline(client: TestClient) -> Pipeline:
     """What an application holds in memory."""
-    held: Pipeline = client.app.state.nextoffer.holder.live.state.pipeline  # type: ignore[attr-defined]
+    held: Pipeline = client.app.state.nextoffer.holder.current.state.part(OpenDeals).by_account  # type: ignore[attr-defined]
     return held
 
 

@@ -8,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from models.artifact import NO_ROW, Content
+from service.offers.smoke import smoke_test
 from service.sync.artifact_store import ArtifactStore
 from tests.shop import AS_OF, N_ACCOUNTS, OLD, Shop
 
@@ -15,7 +16,7 @@ from tests.shop import AS_OF, N_ACCOUNTS, OLD, Shop
 @pytest.fixture
 def content(shop: Shop) -> Content:
     """What the artifact holds."""
-    store = ArtifactStore(shop.artifacts)
+    store = ArtifactStore(shop.artifacts, smoke_test)
     return store.open(store.active_version() or "").content
 
 

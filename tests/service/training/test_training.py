@@ -18,6 +18,7 @@ from models.data.sources.local import history_from_database, history_from_files
 from service.base.errors import DomainError, SchemaOutdated
 from service.cli import app
 from service.imports.importer import import_file
+from service.offers.smoke import smoke_test
 from service.rows.options import ImportOptions
 from service.storage.database import alembic_config, create_database_engine
 from service.sync.artifact_store import ArtifactStore
@@ -64,7 +65,7 @@ def test_training_from_a_file_publishes_and_scoring_writes_every_account(artifac
 
     table = pq.read_table(tmp_path / "scores.parquet")
     assert result.exit_code == 0, result.output
-    assert ArtifactStore(artifacts).active_version() is not None
+    assert ArtifactStore(artifacts, smoke_test).active_version() is not None
     ranked = ["account_id", "rank", "product_id", "score", "source"]
     assert table.column_names == [*ranked, "propensity", "expected_revenue_minor", "expected_margin_minor"]
     assert set(table["account_id"].to_pylist()) == {str(account) for account in range(100)}
@@ -72,33 +73,33 @@ def test_training_from_a_file_publishes_and_scoring_writes_every_account(artifac
 
 
 def test_training_again_on_the_same_data_gives_the_same_version(artifacts: Path, tmp_path: Path) -> None:
-    before = ArtifactStore(artifacts).active_version()
+    before = ArtifactStore(artifacts, smoke_test).active_version()
 
     run("train", "--orders", tmp_path / "lines.csv", "--map", "customer=account_id", "--out", artifacts)
 
-    assert ArtifactStore(artifacts).active_version() == before
+    assert ArtifactStore(artifacts, smoke_test).active_version() == before
     assert len([path for path in artifacts.iterdir() if path.is_dir()]) == 1
 
 
 def test_a_rejected_artifact_is_kept_but_not_published_and_exits_with_3(artifacts: Path, tmp_path: Path) -> None:
-    before = ArtifactStore(artifacts).active_version()
+    before = ArtifactStore(artifacts, smoke_test).active_version()
     noise = write_lines(tmp_path / "noise.csv", is_random=True)
 
     result = run("train", "--orders", noise, "--map", "customer=account_id", "--out", artifacts)
 
     assert result.exit_code == 3
-    assert ArtifactStore(artifacts).active_version() == before
+    assert ArtifactStore(artifacts, smoke_test).active_version() == before
     assert len([path for path in artifacts.iterdir() if path.is_dir()]) == 2
 
 
 def test_force_publishes_what_the_gate_rejected(artifacts: Path, tmp_path: Path) -> None:
-    before = ArtifactStore(artifacts).active_version()
+    before = ArtifactStore(artifacts, smoke_test).active_version()
     noise = write_lines(tmp_path / "noise.csv", is_random=True)
 
     result = run("train", "--orders", noise, "--map", "customer=account_id", "--out", artifacts, "--force")
 
     assert result.exit_code == 0
-    assert ArtifactStore(artifacts).active_version() != before
+    assert ArtifactStore(artifacts, smoke_test).active_version() != before
 
 
 @pytest.mark.parametrize(

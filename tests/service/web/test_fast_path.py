@@ -20,6 +20,7 @@ from service.auth.queries import revoke_key
 from service.base.clock import utc_now
 from service.base.logging import Logs
 from service.base.settings import Settings
+from service.offers.smoke import smoke_test
 from service.server.app import create_app
 from service.server.protocol import DeadlineProtocol
 from service.server.serving import listen, server_options
@@ -240,7 +241,7 @@ def test_a_body_that_comes_later_is_waited_for_by_the_application(server: Runnin
 @pytest.fixture
 def sold(sqlite_url: str, artifacts_dir: Path) -> Iterator[Running]:
     """A server over an artifact whose accounts have a history."""
-    ArtifactStore(artifacts_dir).activate(write_sold(artifacts_dir))
+    ArtifactStore(artifacts_dir, smoke_test).activate(write_sold(artifacts_dir))
     update = {"port": 0, "key_refresh_seconds": 600.0}
     with running(make_settings(sqlite_url, artifacts_dir).model_copy(update=update)) as made:
         yield made
@@ -278,7 +279,7 @@ def test_what_is_polled_is_for_keys_that_may_read(sold: Running, sqlite_url: str
 def test_what_is_polled_is_made_anew_for_another_artifact(sold: Running, artifacts_dir: Path) -> None:
     first = said(sold.whole(sold.request("GET", POLLED[0])))
 
-    ArtifactStore(artifacts_dir).activate(write_sold(artifacts_dir, AS_OF_DAY - 90))
+    ArtifactStore(artifacts_dir, smoke_test).activate(write_sold(artifacts_dir, AS_OF_DAY - 90))
 
     wait_until(lambda: said(sold.whole(sold.request("GET", POLLED[0]))) != first)
 

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, func, select, text
 from starlette.testclient import TestClient
 
 from service.base.settings import Settings
+from service.offers.smoke import smoke_test
 from service.orders.tables import Order
 from service.sync.artifact_store import ArtifactStore
 from service.web.idempotency.tables import IdempotentAnswer
@@ -21,7 +22,7 @@ from tests.service.sync.conftest import order
 @pytest.fixture
 def settings(database_url: str, artifacts_dir: Path, world: World) -> Settings:
     """Settings over each of the two databases in turn."""
-    ArtifactStore(artifacts_dir).activate(write_world(artifacts_dir, world, sequence=0))
+    ArtifactStore(artifacts_dir, smoke_test).activate(write_world(artifacts_dir, world, sequence=0))
     return make_settings(database_url, artifacts_dir)
 
 

@@ -1,0 +1,65 @@
+"""What is kept in memory of accounts: who objects to marketing, and the stored records that were asked for."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import Connection, select
+
+from service.accounts.tables import Consent
+from service.catalogue.live import PRODUCTS_CHANGED
+from service.orders.live import ORDERS_CHANGED
+from service.readmodel.account_cache import AccountCache
+from service.readmodel.live_state import LiveState
+from service.readmodel.objections import Objections
+from service.storage.bulk import in_chunks
+from service.storage.changes import ChangeKind
+from service.sync.sections import ChangeSet, LiveSection
+
+ACCOUNTS_CHANGED: Final = ChangeKind("accounts")
+"""Identifiers of accounts."""
+CONSENT_CHANGED: Final = ChangeKind("consent")
+"""Identifiers of accounts."""
+
+
+def load_objections(state: LiveState, connection: Connection, _changes: ChangeSet) -> None:
+    """Read who objects to marketing."""
+    state.part(Objections).replace((), objecting_accounts(connection))
+
+
+def refresh_objections(state: LiveState, connection: Connection, changes: ChangeSet) -> None:
+    """Read which of some accounts object now."""
+    account_ids = changes.ids(CONSENT_CHANGED)
+    state.part(Objections).replace(account_ids, objecting_accounts(connection, account_ids))
+
+
+def objecting_accounts(connection: Connection, account_ids: Sequence[str] | None = None) -> set[str]:
+    """Return those of some accounts, or of all, that object to marketing."""
+    query = select(Consent.account_id).where(Consent.is_objecting)
+    if account_ids is None:
+        return set(connection.scalars(query))
+    return {
+        account_id
+        for chunk in in_chunks(account_ids)
+        for account_id in connection.scalars(query.where(Consent.account_id.in_(chunk)))
+    }
+
+
+def skip_loading(_state: LiveState, _connection: Connection, _changes: ChangeSet) -> None:
+    """Read nothing: a cache fills as accounts are asked for."""
+
+
+def forget_accounts(state: LiveState, _connection: Connection, changes: ChangeSet) -> None:
+    """Forget the accounts whose facts changed; all of them where products did, whose names each record holds."""
+    cache = state.part(AccountCache)
+    if changes.ids(PRODUCTS_CHANGED):
+        cache.forget_all()
+    cache.forget(changes.ids(ACCOUNTS_CHANGED, ORDERS_CHANGED, CONSENT_CHANGED))
+
+
+OBJECTIONS: Final = LiveSection("objections", frozenset({CONSENT_CHANGED}), load_objections, refresh_objections)
+ACCOUNT_CACHE: Final = LiveSection(
+    "account cache",
+    frozenset({ACCOUNTS_CHANGED, ORDERS_CHANGED, CONSENT_CHANGED, PRODUCTS_CHANGED}),
+    skip_loading,
+    forget_accounts,
+)

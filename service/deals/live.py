@@ -1,0 +1,64 @@
+"""What is kept in memory of deals: the open ones of each account, and when it let one be lost last."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import chain
+from typing import Any, Final
+
+from sqlalchemy import Connection, func, select
+
+from service.deals.tables import Deal
+from service.readmodel.deals import Declines, OpenDeal, OpenDeals
+from service.readmodel.live_state import LiveState
+from service.storage.bulk import in_chunks
+from service.storage.changes import ChangeKind
+from service.sync.sections import ChangeSet, LiveSection
+
+DEALS_CHANGED: Final = ChangeKind("deals")
+"""Identifiers of accounts."""
+
+
+def load(state: LiveState, connection: Connection, _changes: ChangeSet) -> None:
+    """Read the deals of all accounts."""
+    state.part(OpenDeals).replace((), open_deals(connection))
+    state.part(Declines).replace((), last_declines(connection))
+
+
+def refresh(state: LiveState, connection: Connection, changes: ChangeSet) -> None:
+    """Read the deals of some accounts."""
+    account_ids = changes.ids(DEALS_CHANGED)
+    state.part(OpenDeals).replace(account_ids, open_deals(connection, account_ids))
+    state.part(Declines).replace(account_ids, last_declines(connection, account_ids))
+
+
+def open_deals(connection: Connection, account_ids: Sequence[str] | None = None) -> dict[str, tuple[OpenDeal, ...]]:
+    """Return the open deals of some accounts, or of all, in the order of their identifiers; no deal of nobody."""
+    columns = (
+        Deal.account_id, Deal.deal_id, Deal.product_id, Deal.stage, Deal.value_minor, Deal.currency, Deal.opened_at,
+        Deal.expected_close,
+    )  # fmt: skip
+    query = select(*columns).where(Deal.status == "open", Deal.account_id.is_not(None)).order_by(Deal.deal_id)
+    by_account: dict[str, list[OpenDeal]] = defaultdict(list)
+    for row in _rows_of(connection, query, account_ids):
+        by_account[row[0]].append(OpenDeal(*row[1:]))
+    return {account_id: tuple(deals) for account_id, deals in by_account.items()}
+
+
+def last_declines(connection: Connection, account_ids: Sequence[str] | None = None) -> dict[str, datetime]:
+    """Return when those of some accounts, or of all, that ever let a deal be lost did so last."""
+    closed_at = func.max(func.coalesce(Deal.closed_at, Deal.updated_at))
+    query = select(Deal.account_id, closed_at).where(Deal.status == "lost", Deal.account_id.is_not(None))
+    query = query.group_by(Deal.account_id).having(closed_at.is_not(None))
+    return {row[0]: row[1] for row in _rows_of(connection, query, account_ids)}
+
+
+def _rows_of(connection: Connection, query: Any, account_ids: Sequence[str] | None) -> Iterable[Sequence[Any]]:
+    if account_ids is None:
+        rows: Iterable[Sequence[Any]] = connection.execute(query)
+        return rows
+    chunks = in_chunks(account_ids)
+    return chain.from_iterable(connection.execute(query.where(Deal.account_id.in_(chunk))) for chunk in chunks)
+
+
+DEALS: Final = LiveSection("deals", frozenset({DEALS_CHANGED}), load, refresh)

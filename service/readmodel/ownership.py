@@ -1,0 +1,67 @@
+"""What accounts own now, where their orders changed since the artifact."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.artifact import Content
+from service.readmodel.catalogue_view import CatalogueView
+from service.readmodel.live_state import LiveState
+
+MAX_RECENT = 50
+NO_PRODUCTS = np.empty(0, dtype=np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """What one account owns now, in place of what the artifact says.
+
+    owned:  int32, product rows, ascending. Products that the artifact does not know stand in ``others``.
+    recent: int32, for an account that the artifact has no candidates for, the products bought last, ascending rows.
+    """
+
+    owned: NDArray[np.int32]
+    recent: NDArray[np.int32]
+    others: frozenset[str] = frozenset()
+
+
+class Ownership:
+    """What accounts own whose orders changed since the artifact. All others own what the artifact says.
+
+    row_of: finds a product's row in the artifact; None if the artifact does not know it.
+    """
+
+    def __init__(self, content: Content, row_of: Callable[[str], int | None], *, is_history_complete: bool) -> None:
+        self.by_account: dict[str, AccountState] = {}
+        self._content = content
+        self._row_of = row_of
+        self._is_history_complete = is_history_complete
+
+    @classmethod
+    def empty(cls, state: LiveState) -> Self:
+        """See ``LivePart``."""
+        return cls(
+            state.content,
+            state.part(CatalogueView).products.row_of,
+            is_history_complete=state.is_history_complete,
+        )
+
+    def replace(self, account_id: str, owned: Iterable[str], returned: Iterable[str] = ()) -> None:
+        """Store what an account owns now, those bought last first, and what it bought once and owns no more."""
+        product_ids = list(owned)
+        rows = [self._row_of(product_id) for product_id in product_ids]
+        known = [row for row in rows if row is not None]
+        others = frozenset(product_id for product_id, row in zip(product_ids, rows, strict=True) if row is None)
+        learned = self._learned(account_id)
+        recent = NO_PRODUCTS if len(learned) else np.array(sorted(known[:MAX_RECENT]), dtype=np.int32)
+        if not self._is_history_complete:
+            known += set(learned.tolist()).difference(known, map(self._row_of, returned))
+        self.by_account[account_id] = AccountState(np.array(sorted(known), dtype=np.int32), recent, others)
+
+    def _learned(self, account_id: str) -> NDArray[np.int32]:
+        """Return what the artifact says that the account owns. If that is anything, it has candidates for it, too."""
+        row = self._content.account_ids.row_of(account_id)
+        return NO_PRODUCTS if row is None else self._content.owned_by(row)

@@ -1,0 +1,12 @@
+"""The live sections of the application. A section comes after those that it reads."""
+
+from typing import Final
+
+from service.accounts.live import ACCOUNT_CACHE, OBJECTIONS
+from service.catalogue.live import CATALOGUE
+from service.deals.live import DEALS
+from service.orders.live import OWNERSHIP
+from service.segments.live import SEGMENTS
+from service.sync.sections import LiveSection
+
+LIVE_SECTIONS: Final[tuple[LiveSection, ...]] = (CATALOGUE, OWNERSHIP, OBJECTIONS, DEALS, SEGMENTS, ACCOUNT_CACHE)
