@@ -27,7 +27,7 @@ def large_content() -> Content:
     rng = np.random.default_rng(7)
     small = content_of(coffee_world())
     n_products = len(small.products.ids)
-    learned = Content.empty({ACCOUNTS: N_ACCOUNTS, CANDIDATES: N_CANDIDATES, PRODUCT_ROWS: n_products})
+    learned = Content.empty({ACCOUNTS: N_ACCOUNTS, CANDIDATES: N_CANDIDATES, PRODUCT_ROWS: n_products}, report=b"{}")
     first = rng.integers(0, n_products - 1, N_ACCOUNTS)
     candidates = np.stack([first, first + 1], axis=1).astype(np.int32)
     propensities = np.sort((rng.random((N_ACCOUNTS, 2)) * 0.4).round(3).astype(np.float32), axis=1)[:, ::-1].copy()
