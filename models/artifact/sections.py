@@ -60,7 +60,7 @@ class Shape:
 
 
 class Along:
-    """Declares of a nested section which dimension stands for one of its own: ``Along({TEXTS: ACCOUNTS})``."""
+    """Declares, for a nested section, which dimension stands for one of its own: ``Along({TEXTS: ACCOUNTS})``."""
 
     def __init__(self, dimensions: Mapping[Dimension, Dimension]) -> None:
         self.dimensions = dict(dimensions)
@@ -127,7 +127,7 @@ class DeclaredArray:
     def _difference(self, array: NDArray[Any], sizes: Mapping[Dimension, int]) -> str:
         axes = ", ".join(str(axis) for axis in self.axes)
         lengths = {axis.dimension: sizes.get(axis.dimension) for axis in self.axes if isinstance(axis, Length)}
-        known = ", ".join(f"{of.name} = {size}" for of, size in lengths.items() if size is not None)
+        known = ", ".join(f"{dimension.name} = {size}" for dimension, size in lengths.items() if size is not None)
         shape = ", ".join(map(str, array.shape))
         return f"{array.dtype} ({shape}), expected {self.dtype} ({axes}){f' with {known}' if known else ''}"
 
@@ -186,7 +186,7 @@ def _field(name: str, hint: Any) -> _Field:
 
 
 def _declared(kind: type[Section], prefix: str, scope: Mapping[Dimension, Dimension]) -> Iterator[DeclaredArray]:
-    """scope: what stands for some dimensions here."""
+    """scope: the dimensions that stand for others here."""
     within = dict(scope)
     for field in _fields(kind):
         for axis in field.shape.axes if field.shape else ():

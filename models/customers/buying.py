@@ -77,7 +77,7 @@ def fit_buying(x: Array, last: Array, age: Array) -> BuyingModel:
     sample = _Sample.of(groups[:, 0], groups[:, 1], groups[:, 2], counts.astype(np.float64))
     bounds = [(-MAX_LOGARITHM, MAX_LOGARITHM)] * 4
     begin = np.log([0.5, max(float(np.average(age)) / 4, 1e-3), 0.8, 2.5])
-    found = minimize(
+    optimum = minimize(
         sample.loss,
         begin,
         jac=True,
@@ -85,9 +85,9 @@ def fit_buying(x: Array, last: Array, age: Array) -> BuyingModel:
         bounds=bounds,
         options={"maxiter": 500, "ftol": 1e-14, "gtol": 1e-9},
     )
-    r, alpha, a, b = np.exp(found.x).tolist()
+    r, alpha, a, b = np.exp(optimum.x).tolist()
     return BuyingModel(
-        r, alpha, a, b, covariance_at(sample.loss, found.x, sample.n), -float(found.fun) * sample.n, int(sample.n)
+        r, alpha, a, b, covariance_at(sample.loss, optimum.x, sample.n), -float(optimum.fun) * sample.n, int(sample.n)
     )
 
 
@@ -128,7 +128,9 @@ class _Sample:
         of_both = psi(a + b) - psi(a + b + values)
         by_a = of_both[self.places] + gone / a
         by_b = (of_both - psi(b) + psi(b + values))[self.places] - np.where(has_repeat, gone / before_last, 0.0)
-        gradient = np.array([self.counts @ one for one in (by_r, by_alpha, by_a, by_b)]) * np.exp(logarithms)
+        gradient = np.array([self.counts @ derivative for derivative in (by_r, by_alpha, by_a, by_b)]) * np.exp(
+            logarithms
+        )
         return -float(self.counts @ each) / self.n, -gradient / self.n
 
 

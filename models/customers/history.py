@@ -1,4 +1,4 @@
-"""Each account's purchases in the few figures from which its value is estimated."""
+"""Each account's purchase history, summed up in the figures from which its value is estimated."""
 
 from dataclasses import dataclass
 
@@ -73,20 +73,20 @@ def history_of_events(
     first_day, n_days = (int(day.min()), int(day.max() - day.min()) + 1) if len(day) else (0, 1)
     key = account.astype(np.int64) * n_days + (day - first_day)
     bought = distinct_keys(key[is_purchase])
-    owner, at = bought // n_days, bought % n_days
+    owner, purchase_day = bought // n_days, bought % n_days
     n_purchases = np.bincount(owner, minlength=n_accounts)
     offsets = offsets_of(n_purchases)
     has_bought = n_purchases > 0
     first = np.zeros(n_accounts, dtype=np.int64)
     last = np.zeros(n_accounts, dtype=np.int64)
-    first[has_bought] = at[offsets[:-1][has_bought]]
-    last[has_bought] = at[offsets[1:][has_bought] - 1]
+    first[has_bought] = purchase_day[offsets[:-1][has_bought]]
+    last[has_bought] = purchase_day[offsets[1:][has_bought] - 1]
     age = np.where(has_bought, as_of / DAY_SECONDS - first_day - first, 0.0)
     spend = np.bincount(account, weights=amount, minlength=n_accounts).astype(np.float64)
     is_later = key > (account * np.int64(n_days) + first[account])
     later_spend = np.bincount(account[is_later], weights=amount[is_later], minlength=n_accounts)
     n_repeat = np.maximum(n_purchases - 1, 0)
-    mean, spread, usual = _gaps(owner, at, n_accounts)
+    mean, spread, usual = _gaps(owner, purchase_day, n_accounts)
     with np.errstate(divide="ignore", invalid="ignore"):
         return PurchaseHistory(
             n_purchases=n_purchases,
@@ -99,7 +99,7 @@ def history_of_events(
             gap_spread=spread,
             usual_gap=usual,
             account=owner,
-            day=at + first_day,
+            day=purchase_day + first_day,
         )
 
 

@@ -36,11 +36,11 @@ class Graph:
     diagonal: NDArray[np.float32]
 
 
-def build_graph(strength: csr_matrix, holder_discount: float, product_discount: float, least_support: float) -> Graph:
+def build_graph(strength: csr_matrix, holder_discount: float, product_discount: float, min_support: float) -> Graph:
     """Normalise strengths, float32 (n_holders, n_products)."""
     held = csr_matrix((np.minimum(strength.data, 1), strength.indices, strength.indptr), strength.shape)
-    holder = _discount(held.sum(axis=1), holder_discount, least_support)
-    product = _discount(held.sum(axis=0), product_discount, least_support)
+    holder = _discount(held.sum(axis=1), holder_discount, min_support)
+    product = _discount(held.sum(axis=0), product_discount, min_support)
     reached = scale_columns(held, product)
     shared = scale_rows(reached, holder)
     diagonal = np.bincount(held.indices, shared.data * reached.data, held.shape[1]).astype(np.float32)
