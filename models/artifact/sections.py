@@ -145,7 +145,7 @@ def declared_arrays(kind: type[Section]) -> tuple[DeclaredArray, ...]:
 def check_arrays(kind: type[Section], arrays: Arrays) -> None:
     """Compare dtypes and shapes with the declaration; raises SectionInvalid. No data is read.
 
-    The first array along a dimension tells its size; the others must agree.
+    The first array along a dimension sets its size; the others must agree.
     """
     sizes: dict[Dimension, int] = {}
     for declared in declared_arrays(kind):

@@ -27,7 +27,7 @@ NODES, WEIGHTS = np.polynomial.legendre.leggauss(64)
 class BuyingModel:
     """A fitted BG/NBD. Time is in days.
 
-    r, alpha, a, b: parameters. covariance: (4, 4), of their logarithms; NaN where the likelihood does not tell.
+    r, alpha, a, b: parameters. covariance: (4, 4), of their logarithms; NaN where they are not identified.
     log_likelihood: at the maximum. n: accounts.
     """
 
@@ -68,11 +68,11 @@ class BuyingModel:
 def fit_buying(x: Array, last: Array, age: Array) -> BuyingModel:
     """Fit by maximum likelihood.
 
-    x: repeat purchases (n,); last, age: days from the first purchase to the last and to now. Accounts that are alike
-    are counted once, with their number. Raises NotEstimable where nobody came back.
+    x: repeat purchases (n,); last, age: days from the first purchase to the last and to now. Equal accounts are
+    counted once, with their number. Raises NotEstimable where nobody came back.
     """
     if not (x > 0).any():
-        raise NotEstimable("no account has bought twice, so that nothing tells how often accounts come back")
+        raise NotEstimable("no account has bought twice, so that there is no sign of how often accounts come back")
     groups, counts = np.unique(np.column_stack((x, last, age)), axis=0, return_counts=True)
     sample = _Sample.of(groups[:, 0], groups[:, 1], groups[:, 2], counts.astype(np.float64))
     bounds = [(-MAX_LOGARITHM, MAX_LOGARITHM)] * 4

@@ -26,7 +26,7 @@ class PurchaseHistory:
     spend:       float64 (A,), minor units in all, returns subtracted.
     gap_days, gap_spread, usual_gap: float64 (A,), mean, standard deviation and median of the days between purchases
                  that follow each other; NaN where there are fewer than two such gaps.
-    account, day: int64 (N,), every purchase but those of guests, ascending in both: whose, and days since 1970 (UTC).
+    account, day: int64 (N,), every purchase but those of guests, ascending in both; days since 1970 (UTC).
     """
 
     n_purchases: NDArray[np.int64]
@@ -68,7 +68,7 @@ def history_of_events(
     n_accounts: int,
     as_of: int,
 ) -> PurchaseHistory:
-    """Sum up events, one entry each: whose, when (epoch seconds), how much, and whether something was bought."""
+    """Sum up events, one entry each: account row, time (epoch seconds), amount, and whether something was bought."""
     day = time // DAY_SECONDS
     first_day, n_days = (int(day.min()), int(day.max() - day.min()) + 1) if len(day) else (0, 1)
     key = account.astype(np.int64) * n_days + (day - first_day)
@@ -108,13 +108,13 @@ def _gaps(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Mean, standard deviation and median of the days between an account's purchases; both ascending, by account."""
     is_gap = owner[1:] == owner[:-1]
-    gap, whose = np.diff(day)[is_gap].astype(np.float64), owner[1:][is_gap]
-    n = np.bincount(whose, minlength=n_accounts)
+    gap, gap_owner = np.diff(day)[is_gap].astype(np.float64), owner[1:][is_gap]
+    n = np.bincount(gap_owner, minlength=n_accounts)
     with np.errstate(divide="ignore", invalid="ignore"):
-        mean = np.bincount(whose, weights=gap, minlength=n_accounts) / n
-        squares = np.bincount(whose, weights=(gap - mean[whose]) ** 2, minlength=n_accounts)
+        mean = np.bincount(gap_owner, weights=gap, minlength=n_accounts) / n
+        squares = np.bincount(gap_owner, weights=(gap - mean[gap_owner]) ** 2, minlength=n_accounts)
         spread = np.sqrt(squares / (n - 1))
-    usual = median_of_groups(gap, whose, n_accounts)
+    usual = median_of_groups(gap, gap_owner, n_accounts)
     is_enough = n >= MIN_GAPS
     mean, spread, usual = (np.where(is_enough, figure, np.nan) for figure in (mean, spread, usual))
     return mean, spread, usual

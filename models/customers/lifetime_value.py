@@ -27,8 +27,8 @@ class ValueParameters:
     """How value is estimated.
 
     horizons_days: for which periods purchases are expected. value_days: how far lifetime value looks ahead.
-    annual_rate: at which money ahead is discounted. min_gaps, max_spread: an account whose purchases have at least
-    so many gaps, with a standard deviation of at most this share of their mean, looks contractual.
+    annual_rate: at which future money is discounted. min_gaps, max_spread: an account with at least so many gaps
+    between purchases, and a standard deviation of at most this share of their mean, looks contractual.
     """
 
     horizons_days: tuple[float, ...] = (30, 90, 365)

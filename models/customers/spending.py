@@ -24,7 +24,7 @@ MIN_ACCOUNTS: Final = 10
 class SpendingModel:
     """A fitted gamma-gamma model, in the unit of money that it was fitted with.
 
-    p, q, gamma: parameters. covariance: (3, 3), of their logarithms; NaN where the likelihood does not tell.
+    p, q, gamma: parameters. covariance: (3, 3), of their logarithms; NaN where they are not identified.
     n: accounts with a repeat purchase.
     """
 

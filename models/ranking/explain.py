@@ -1,4 +1,4 @@
-"""How much of a score each owned product is responsible for, worked out for many accounts at once."""
+"""Contributions of owned products to scores, computed for many accounts at once."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

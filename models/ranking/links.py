@@ -50,7 +50,7 @@ def build_graph(strength: csr_matrix, holder_discount: float, product_discount: 
 def strongest_links(graph: Graph, k: int) -> csr_matrix:
     """Return float32 (n_products, n_products): of each row of B the k largest entries, and what equals the last.
 
-    The rows are worked out in chunks, so that no more than a few million links are in memory before the cut.
+    The rows are computed in chunks, so that no more than a few million links are in memory before the cut.
     """
     with ThreadPoolExecutor(min(cpu_count() or 1, MAX_WORKERS)) as pool:
         chunks = list(pool.map(lambda rows: _cut_chunk(graph, rows, k), _chunks(graph)))
