@@ -42,7 +42,7 @@ class Length:
     extra: int = 0
     divisor: int = 1
 
-    def at(self, size: int) -> int:
+    def for_size(self, size: int) -> int:
         """The length where the dimension has a size."""
         return -(-size // self.divisor) + self.extra
 
@@ -110,7 +110,7 @@ class DeclaredArray:
 
     def filled(self, sizes: Mapping[Dimension, int]) -> NDArray[Any]:
         """The array where nothing was learned."""
-        shape = [axis if isinstance(axis, int) else axis.at(sizes.get(axis.dimension, 0)) for axis in self.axes]
+        shape = [axis if isinstance(axis, int) else axis.for_size(sizes.get(axis.dimension, 0)) for axis in self.axes]
         return np.full(shape, self.empty_value, dtype=self.dtype)
 
     def check(self, array: NDArray[Any], sizes: dict[Dimension, int]) -> None:
@@ -120,7 +120,7 @@ class DeclaredArray:
         for axis, length in zip(self.axes, array.shape, strict=True):
             if isinstance(axis, Length) and axis.divisor == 1 and length >= axis.extra:
                 sizes.setdefault(axis.dimension, length - axis.extra)
-            expected = axis if isinstance(axis, int) else axis.at(sizes.get(axis.dimension, 0))
+            expected = axis if isinstance(axis, int) else axis.for_size(sizes.get(axis.dimension, 0))
             if length != expected:
                 raise SectionInvalid(self.stem, self._difference(array, sizes))
 
