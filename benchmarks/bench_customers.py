@@ -1,4 +1,4 @@
-"""What accounts are worth, beside one evaluation of the likelihood; all that is learned of them, beside one sort."""
+"""Customer value, beside one evaluation of the likelihood; everything learned of accounts, beside one sort."""
 
 from statistics import median
 
@@ -29,9 +29,9 @@ def show_value() -> None:
         history = simulate(size)
         seconds = time_in_turn(
             ROUNDS,
-            ours=lambda one=history: estimate_value(one, ValueParameters(), has_intervals=False),  # type: ignore[misc]
-            all=lambda one=history: estimate_value(one, ValueParameters()),  # type: ignore[misc]
-            floor=lambda one=history: likelihood(one),  # type: ignore[misc]
+            ours=lambda history=history: estimate_value(history, ValueParameters(), has_intervals=False),  # type: ignore[misc]
+            all=lambda history=history: estimate_value(history, ValueParameters()),  # type: ignore[misc]
+            floor=lambda history=history: likelihood(history),  # type: ignore[misc]
         )
         peak = f"peak {peak_memory_mib(estimate_simulated, size):,.0f} MiB"
         rows.append((f"{size:,} accounts", seconds["ours"], seconds["floor"], ""))
@@ -46,9 +46,9 @@ def show_learning() -> None:
         interactions = order_lines(size)
         seconds = time_in_turn(
             ROUNDS,
-            ours=lambda one=interactions: learn(one),  # type: ignore[misc]
-            value=lambda one=interactions: learn_customers(one, AS_OF),  # type: ignore[misc]
-            floor=lambda one=interactions: sort_and_sum(one),  # type: ignore[misc]
+            ours=lambda lines=interactions: learn(lines),  # type: ignore[misc]
+            value=lambda lines=interactions: learn_customers(lines, AS_OF),  # type: ignore[misc]
+            floor=lambda lines=interactions: sort_and_sum(lines),  # type: ignore[misc]
         )
         share = median(value / whole for value, whole in zip(seconds["value"], seconds["ours"], strict=True))
         bare, peak = peak_memory_mib(order_lines, size), peak_memory_mib(learn_simulated, size)
@@ -63,7 +63,7 @@ def learn_simulated(size: int) -> None:
 
 
 def sort_and_sum(interactions: Interactions) -> NDArray[np.float64]:
-    """Bring the lines into the order of accounts and days, and sum up each account: the least that all of it takes."""
+    """Sort the lines by account and day, and sum up each account: the minimum that any of it needs."""
     days = interactions.time // DAY_SECONDS
     np.argsort(interactions.account * (days.max() + 1) + days)
     return np.bincount(interactions.account, weights=interactions.amount_minor).astype(np.float64)
@@ -84,7 +84,7 @@ def likelihood(history: PurchaseHistory) -> float:
 
 
 def simulate(size: int) -> PurchaseHistory:
-    """Let accounts buy as the models say."""
+    """Simulate purchases by the models."""
     random = np.random.default_rng(size)
     account, time = purchases(size, random)
     scale = random.gamma(3.5, 1 / 2_000, size)

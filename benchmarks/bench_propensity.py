@@ -1,9 +1,9 @@
-"""How good the classifier of propensity is on three more real targets, floors beside ours on the same examples.
+"""The propensity classifier on three more real targets, with baselines on the same examples.
 
 Run: python -m benchmarks propensity
 
-Intervals are 95 % bootstrap intervals over households, customers or contacts. What was chosen on which window is told
-in each of benchmarks/targets/.
+Intervals are 95 % bootstrap intervals over households, customers or contacts. The windows are described in
+benchmarks/targets/.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ CARAVAN, BANK = DATA / "caravan_train.parquet", DATA / "bank_marketing_full.parq
 SEEDS = 5
 SEED = 0
 HEADINGS = (
-    "contacts from", "n", "came true", "foretold", "error", "obs/exp", "z", "PSI", "AUC", "| error", "obs/exp", "AUC",
+    "contacts from", "n", "came true", "predicted", "error", "obs/exp", "z", "PSI", "AUC", "| error", "obs/exp", "AUC",
 )  # fmt: skip
 
 
@@ -38,16 +38,19 @@ def main() -> None:
         show_bank(BANK)
 
 
-def show_measures(title: str, foretold: Mapping[str, Predictions]) -> None:
+def show_measures(title: str, models: Mapping[str, Predictions]) -> None:
     """Print one column of measures for each of the models."""
     table = Table(title=title, title_justify="left")
     table.add_column("measure")
-    for name in foretold:
+    for name in models:
         table.add_column(name, justify="right")
-    table.add_row("n (accounts)", *(f"{len(one.p):,} ({len(set(one.account)):,})" for one in foretold.values()))
-    shares = [f"{one.is_true.mean():.3f} · {one.p.mean():.3f}" for one in foretold.values()]
-    table.add_row("came true · foretold", *shares)
-    measured = [measure(one, SEED) for one in foretold.values()]
+    table.add_row(
+        "n (accounts)",
+        *(f"{len(predictions.p):,} ({len(set(predictions.account)):,})" for predictions in models.values()),
+    )
+    shares = [f"{predictions.is_true.mean():.3f} · {predictions.p.mean():.3f}" for predictions in models.values()]
+    table.add_row("came true · predicted", *shares)
+    measured = [measure(predictions, SEED) for predictions in models.values()]
     for metric in METRICS:
         table.add_row(metric.replace("_", " "), *(_text(found[metric]) for found in measured))
     console.print(table)
@@ -63,7 +66,7 @@ def show_caravan(path: Path) -> None:
         table.add_column(heading)
     for name in runs[SEED]:
         caught = [caught_in_top(run[name]) for run in runs]
-        table.add_row(name, _text(estimate_mean(caught[SEED], SEED)), " ".join(f"{one.mean():.3f}" for one in caught))
+        table.add_row(name, _text(estimate_mean(caught[SEED], SEED)), " ".join(f"{run.mean():.3f}" for run in caught))
     console.print(table)
 
 

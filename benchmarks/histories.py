@@ -1,4 +1,4 @@
-"""Purchases as the models of value say that accounts make them, and the order lines of such accounts with tastes."""
+"""Simulated histories: purchases drawn from the models of customer value, and order lines of accounts with tastes."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -10,7 +10,8 @@ import orjson
 from numpy.typing import NDArray
 
 from benchmarks.worlds import N_PRODUCTS, account_names, grouped_products, world, write_content
-from models.artifact import Products
+from models.artifact import CellTotals, Products, Propensities
+from models.artifact.dimensions import ACCOUNTS, CANDIDATES, CATEGORIES, GROUPS, LINES, PRODUCTS, SEGMENTS
 from models.customers.accounts import LearnedAccounts, learn_accounts
 from models.data.accounts import AccountFacts
 from models.data.interactions import Interactions, owned_matrix
@@ -26,18 +27,18 @@ LOYALTY = 0.7
 
 
 def purchases(size: int, random: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Let accounts buy for some 300 days: whose each purchase is, and on what day since the beginning."""
+    """Simulate 300 days of purchases: the account of each, int64 (n,), and the day since the start, float64 (n,)."""
     rate, leaving = random.gamma(R, 1 / ALPHA, size), random.beta(A, B, size)
-    at = random.uniform(0, DAYS / 2, size)
-    whose, when = [], []
+    next_day = random.uniform(0, DAYS / 2, size)
+    accounts, days = [], []
     active: NDArray[np.int64] = np.arange(size)
     while len(active):
-        whose.append(active)
-        when.append(at[active])
-        active = active[random.random(len(active)) >= leaving[active]] if len(whose) > 1 else active
-        at[active] += random.exponential(1 / rate[active])
-        active = active[at[active] < DAYS]
-    return np.concatenate(whose), np.concatenate(when)
+        accounts.append(active)
+        days.append(next_day[active])
+        active = active[random.random(len(active)) >= leaving[active]] if len(accounts) > 1 else active
+        next_day[active] += random.exponential(1 / rate[active])
+        active = active[next_day[active] < DAYS]
+    return np.concatenate(accounts), np.concatenate(days)
 
 
 def order_lines(size: int, seed: int = 1) -> Interactions:
@@ -48,7 +49,7 @@ def order_lines(size: int, seed: int = 1) -> Interactions:
     order: NDArray[np.int64] = np.repeat(np.arange(len(account)), n_lines)
     within = random.random(len(order)) < LOYALTY
     product = random.integers(0, N_PRODUCTS, len(order))
-    # Lines and categories are dealt out in turn, so that a taste is a sixth of both.
+    # Lines and categories are assigned in turn, so that a taste is a sixth of both.
     product = np.where(within, product // TASTES * TASTES + account[order] % TASTES, product) % N_PRODUCTS
     return Interactions(
         account=account[order].astype(np.int32),
@@ -75,16 +76,29 @@ def learn(interactions: Interactions) -> tuple[LearnedAccounts, dict[str, Any]]:
 
 
 def write_segmented_world(root: Path, n_accounts: int) -> str:
-    """UnitOfWork and activate an artifact of random lists, and of all that is learned of its accounts' history."""
+    """Write and activate an artifact of random lists, with all that is learned from its accounts' history."""
     interactions = order_lines(n_accounts)
     learned, described = learn(interactions)
     owned = owned_matrix(interactions)
+    bare = world(n_accounts, np.random.default_rng(1))
+    n_lines, n_categories = len(learned.lines), len(learned.categories)
+    sizes = {
+        ACCOUNTS: n_accounts,
+        PRODUCTS: N_PRODUCTS,
+        CANDIDATES: bare.candidate_products.shape[1],
+        LINES: n_lines,
+        CATEGORIES: n_categories,
+        SEGMENTS: len(learned.segments.series_week),
+    }
     content = replace(
-        world(n_accounts, np.random.default_rng(1)),
+        bare,
         products=catalogue(),
         owned_offsets=owned.indptr.astype(np.int64),
         owned_products=owned.indices.astype(np.int32),
         owned_scores=np.ones(owned.nnz, dtype=np.float32),
+        propensities=Propensities.empty(sizes),
+        line_cells=CellTotals.empty(sizes | {GROUPS: n_lines}),
+        category_cells=CellTotals.empty(sizes | {GROUPS: n_categories}),
         report=orjson.dumps({"customers": described}, option=orjson.OPT_SERIALIZE_NUMPY),
         **vars(learned),
     )

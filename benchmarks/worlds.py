@@ -84,7 +84,7 @@ def account_names(n_accounts: int) -> list[str]:
 
 
 def grouped_products() -> Products:
-    """The same products in lines and categories that are dealt out in turn, with a margin of a quarter of the price."""
+    """The same products in lines and categories assigned in turn, with a margin of a quarter of the price."""
     products = _products()
     return replace(
         products,

@@ -1,4 +1,4 @@
-"""Every account's best products, found once at training, so that an answer is a look-up."""
+"""Every account's best products, listed once at training, so that answering is a lookup."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,7 +15,7 @@ EXPLAINED = 20
 
 
 class ExplainingScorer(Protocol):
-    """Scores products for accounts and tells which owned products a score comes from."""
+    """Scores products for accounts, and explains a score by owned products."""
 
     def score(self, rows: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return float32 (len(rows), n_products) that the caller may write into."""
@@ -45,17 +45,17 @@ def list_candidates(
 
     owned:     (n_accounts, n_products), never listed.
     is_active: bool (n_products,), what may be offered at all.
-    rows:      which accounts, all by default. explained: how many candidates of each list.
-    An account that owns nothing has no candidates: nothing personal is known of it.
+    rows:      accounts, all by default. explained: how many candidates of each list are explained.
+    An account that owns nothing has no candidates.
     """
     n_accounts, n_products = owned.shape
-    asked = np.arange(n_accounts, dtype=np.int32) if rows is None else rows
-    found = list(in_batches(lambda batch: _list_batch(scorer, owned, is_active, batch, explained), asked, n_products))
+    chosen = np.arange(n_accounts, dtype=np.int32) if rows is None else rows
+    parts = list(in_batches(lambda batch: _list_batch(scorer, owned, is_active, batch, explained), chosen, n_products))
     return CandidateLists(
-        products=np.concatenate([lists.products for lists in found]),
-        scores=np.concatenate([lists.scores for lists in found]),
-        reasons=np.concatenate([lists.reasons for lists in found]),
-        owned_scores=np.concatenate([lists.owned_scores for lists in found]),
+        products=np.concatenate([lists.products for lists in parts]),
+        scores=np.concatenate([lists.scores for lists in parts]),
+        reasons=np.concatenate([lists.reasons for lists in parts]),
+        owned_scores=np.concatenate([lists.owned_scores for lists in parts]),
     )
 
 

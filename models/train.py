@@ -132,7 +132,7 @@ def describe_artifact(
     return Manifest(
         as_of=format_time(split.as_of),
         data_fingerprint=history.fingerprint,
-        # A history that was cut says nothing of the changes that it holds: a service then looks at them all.
+        # A history that was cut lacks some of these changes: the service then replays all of them.
         sequence=history.sequence if len(interactions.time) == len(history.interactions.time) else None,
         counts={
             "accounts": interactions.n_accounts,

@@ -1,4 +1,4 @@
-"""A calibrated classifier as a handful of arrays: predicting needs numpy alone."""
+"""A calibrated classifier as arrays, so that predicting needs numpy alone."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Calibrated:
-    """A logistic score of F features, and what share of the examples with such a score came true.
+    """A logistic score of F features, with the share of true examples by score.
 
     centre, scale, weights: float64 (F,); the score is ``bias + sum(weights * (features - centre) / scale)``.
     bias:   float64 (1,).
     scores: float64 (K,), ascending. shares: float64 (K,), ascending, strictly between 0 and 1: the calibration, linear
             in between and constant beyond both ends.
-    level:  float64 (1,), what the odds are multiplied by: how much more, or less, is bought since the calibration.
+    level:  float64 (1,), the multiple of the odds: how much more, or less, is bought since the calibration.
     """
 
     centre: NDArray[np.float64]
@@ -36,7 +36,7 @@ class Calibrated:
         return self.calibrate(self.score(features))
 
     def calibrate(self, scores: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Return float32, the probabilities of some scores."""
+        """Return float32 (n,), the probabilities of scores. scores: (n,)."""
         share = np.interp(scores, self.scores, self.shares)
         odds = self.level[0] * share
         return np.asarray(odds / (1 - share + odds), dtype=np.float32)

@@ -1,10 +1,10 @@
-"""What can be wrong with an artifact on disk."""
+"""Errors in an artifact on disk."""
 
 from pathlib import Path
 
 
 class ArtifactInvalid(Exception):
-    """An artifact that must not be served: which file, what is wrong, and nothing is loaded."""
+    """An artifact that must not be served, with the file and the reason."""
 
     def __init__(self, file: Path, reason: str) -> None:
         super().__init__(f"{file}: {reason}")

@@ -34,11 +34,11 @@ class Groups(Section):
         return len(self.names)
 
     def is_owned(self, accounts: slice | NDArray[np.integer]) -> NDArray[np.bool_]:
-        """Bool (n, G): which groups some accounts own something of."""
+        """Bool (n, G): the groups of which accounts own something."""
         return np.unpackbits(self.owned[accounts], axis=1, count=len(self)).view(np.bool_)
 
     def batches(self) -> Iterator[tuple[slice, NDArray[np.bool_]]]:
-        """Go through all accounts: which of them, and ``is_owned`` of these."""
+        """Yield slices of all accounts, with ``is_owned`` of each."""
         for begin in range(0, len(self.owned), ACCOUNTS_PER_BATCH):
             accounts = slice(begin, min(begin + ACCOUNTS_PER_BATCH, len(self.owned)))
             yield accounts, self.is_owned(accounts)
@@ -52,8 +52,8 @@ class Groups(Section):
         counts = np.zeros((n_segments, 8 * self.owned.shape[1]), dtype=np.int64)
         is_in = codes >= 0
         segment = codes[is_in].astype(np.int64) * 256
-        # Accounts are counted by eight bits at once: much less work than looking at each bit of each account.
+        # Accounts are counted by whole bytes: much less work than looking at each bit of each account.
         for byte in range(self.owned.shape[1]):
-            found = np.bincount(segment + self.owned[is_in, byte], minlength=n_segments * 256)
-            counts[:, 8 * byte : 8 * byte + 8] = found.reshape(n_segments, 256) @ _BITS
+            by_byte = np.bincount(segment + self.owned[is_in, byte], minlength=n_segments * 256)
+            counts[:, 8 * byte : 8 * byte + 8] = by_byte.reshape(n_segments, 256) @ _BITS
         return counts[:, : len(self)]

@@ -1,4 +1,4 @@
-"""How likely each account is to buy what it does not own, within a horizon: probabilities, ready to be looked up."""
+"""Propensities: how likely each account is to buy, within a horizon, what it does not own."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -11,7 +11,7 @@ from models.artifact.dimensions import ACCOUNTS, CANDIDATES, CATEGORIES, ENTRIES
 from models.artifact.sections import Section, Shape
 
 NEVER_BOUGHT = len(RFM_SEGMENTS)
-"""The last of the factors: of accounts that never bought, and of those that are new since the training."""
+"""The position of the last factor: of accounts that never bought, and of those that are new since training."""
 
 
 @dataclass(frozen=True)
@@ -47,19 +47,19 @@ class Propensities(Section):
     target_places: Annotated[NDArray[np.uint8], Shape(ENTRIES)]
 
     def targets_of(self, product_row: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Return the accounts that have a product among their candidates, the most likely first, and how likely."""
-        at = slice(self.target_starts[product_row], self.target_starts[product_row + 1])
-        accounts = self.target_accounts[at]
-        return accounts, self.candidates[accounts, self.target_places[at]]
+        """Return the accounts with a product among their candidates, most likely first, and their probabilities."""
+        places = slice(self.target_starts[product_row], self.target_starts[product_row + 1])
+        accounts = self.target_accounts[places]
+        return accounts, self.candidates[accounts, self.target_places[places]]
 
     def factors_of(self, customers: Customers) -> NDArray[np.float32]:
-        """Float32 (A,): what rates are multiplied by for each account."""
+        """Float32 (A,): the multiple of rates for each account."""
         code = customers.rfm_segment.astype(np.int64)
         factors: NDArray[np.float32] = self.factors[np.where(code == NOT_SEGMENTED, NEVER_BOUGHT, code)]
         return factors
 
     def of_others(self, customers: Customers, account_row: int, product_rows: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Float32 (n,): how likely an account is to buy what it neither owns nor has among its candidates."""
+        """Float32 (n,): probabilities of products that an account neither owns nor has among its candidates."""
         code = int(customers.rfm_segment[account_row])
         factor = self.factors[NEVER_BOUGHT if code == NOT_SEGMENTED else code]
         return np.asarray(np.minimum(self.rates[product_rows] * factor, 1), dtype=np.float32)

@@ -21,7 +21,7 @@ BASES = ("product", "category")
 PRODUCT_BASIS, CATEGORY_BASIS = range(2)
 
 EVIDENCE = ("baskets", "sequence", "moves", "declared")
-"""Counted in baskets; in what accounts bought later; in accounts that moved up; or said by the catalogue alone."""
+"""Counted in baskets; in what accounts bought later; in accounts that moved up; or declared by the catalogue alone."""
 BASKETS, SEQUENCE, MOVES, DECLARED = range(4)
 
 

@@ -42,7 +42,7 @@ class Length:
     extra: int = 0
     divisor: int = 1
 
-    def at(self, size: int) -> int:
+    def for_size(self, size: int) -> int:
         """The length where the dimension has a size."""
         return -(-size // self.divisor) + self.extra
 
@@ -60,7 +60,7 @@ class Shape:
 
 
 class Along:
-    """Declares of a nested section which dimension stands for one of its own: ``Along({TEXTS: ACCOUNTS})``."""
+    """Declares, for a nested section, which dimension stands for one of its own: ``Along({TEXTS: ACCOUNTS})``."""
 
     def __init__(self, dimensions: Mapping[Dimension, Dimension]) -> None:
         self.dimensions = dict(dimensions)
@@ -110,7 +110,7 @@ class DeclaredArray:
 
     def filled(self, sizes: Mapping[Dimension, int]) -> NDArray[Any]:
         """The array where nothing was learned."""
-        shape = [axis if isinstance(axis, int) else axis.at(sizes.get(axis.dimension, 0)) for axis in self.axes]
+        shape = [axis if isinstance(axis, int) else axis.for_size(sizes.get(axis.dimension, 0)) for axis in self.axes]
         return np.full(shape, self.empty_value, dtype=self.dtype)
 
     def check(self, array: NDArray[Any], sizes: dict[Dimension, int]) -> None:
@@ -120,14 +120,14 @@ class DeclaredArray:
         for axis, length in zip(self.axes, array.shape, strict=True):
             if isinstance(axis, Length) and axis.divisor == 1 and length >= axis.extra:
                 sizes.setdefault(axis.dimension, length - axis.extra)
-            expected = axis if isinstance(axis, int) else axis.at(sizes.get(axis.dimension, 0))
+            expected = axis if isinstance(axis, int) else axis.for_size(sizes.get(axis.dimension, 0))
             if length != expected:
                 raise SectionInvalid(self.stem, self._difference(array, sizes))
 
     def _difference(self, array: NDArray[Any], sizes: Mapping[Dimension, int]) -> str:
         axes = ", ".join(str(axis) for axis in self.axes)
         lengths = {axis.dimension: sizes.get(axis.dimension) for axis in self.axes if isinstance(axis, Length)}
-        known = ", ".join(f"{of.name} = {size}" for of, size in lengths.items() if size is not None)
+        known = ", ".join(f"{dimension.name} = {size}" for dimension, size in lengths.items() if size is not None)
         shape = ", ".join(map(str, array.shape))
         return f"{array.dtype} ({shape}), expected {self.dtype} ({axes}){f' with {known}' if known else ''}"
 
@@ -145,7 +145,7 @@ def declared_arrays(kind: type[Section]) -> tuple[DeclaredArray, ...]:
 def check_arrays(kind: type[Section], arrays: Arrays) -> None:
     """Compare dtypes and shapes with the declaration; raises SectionInvalid. No data is read.
 
-    The first array along a dimension tells its size; the others must agree.
+    The first array along a dimension sets its size; the others must agree.
     """
     sizes: dict[Dimension, int] = {}
     for declared in declared_arrays(kind):
@@ -186,7 +186,7 @@ def _field(name: str, hint: Any) -> _Field:
 
 
 def _declared(kind: type[Section], prefix: str, scope: Mapping[Dimension, Dimension]) -> Iterator[DeclaredArray]:
-    """scope: what stands for some dimensions here."""
+    """scope: the dimensions that stand for others here."""
     within = dict(scope)
     for field in _fields(kind):
         for axis in field.shape.axes if field.shape else ():

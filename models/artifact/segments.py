@@ -1,4 +1,4 @@
-"""Families of segments, each account's place in them, and what was measured of every segment at training."""
+"""Families of segments, each account's segments, and the measures of every segment at training."""
 
 import json
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ COUNTS = ("active_accounts", "orders", "revenue_minor", "margin_minor", "retaine
 
 @dataclass(frozen=True)
 class Family:
-    """Segments of which an account is in one at most. names: what people read; the id is ``family.name-in-kebab``."""
+    """Segments of which an account is in at most one. names: for display; the id is ``family.name-in-kebab``."""
 
     id: str
     name: str
@@ -33,7 +33,7 @@ class Family:
 
 
 def slug(name: str) -> str:
-    """Spell a name as it stands in addresses: lower case, hyphens, ``at-risk``."""
+    """Spell a name as in URLs: lower case with hyphens, ``at-risk``."""
     return "-".join("".join(letter if letter.isalnum() else " " for letter in name.lower()).split())
 
 
@@ -113,7 +113,7 @@ class Segments(Section):
 
 
 def _first_at_least(rows: NDArray[np.int32], codes: NDArray[np.int16], bound: int) -> int:
-    """Find where the accounts with a code of at least ``bound`` begin, by halving: rows are in the order of codes."""
+    """Find the first account with a code of at least ``bound``, by binary search: rows are in the order of codes."""
     low, high = 0, len(rows)
     while low < high:
         middle = (low + high) // 2

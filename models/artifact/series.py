@@ -1,4 +1,4 @@
-"""What accounts bought, period by period: at training for all segments, in the service for those that people define."""
+"""Time series of purchases by segment: of built-in segments at training, of defined ones in the service."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ def interval_starts(first_day: int, as_of_day: int, interval: str) -> NDArray[np
 
 
 class Calendar:
-    """An activity's days, made ready to be counted by segment over several intervals.
+    """An activity's days, prepared to be counted by segment over several intervals.
 
     starts: by interval, int32 (P,), ascending, the first not after the first day of the activity.
     """
@@ -45,7 +45,9 @@ class Calendar:
         self._starts = starts
         bought = activity.orders > 0
         owner, day = self._owner[bought], self._day[bought]
-        self._visits = {interval: _visits(owner, self._periods(of)[day], len(of)) for interval, of in starts.items()}
+        self._visits = {
+            interval: _visits(owner, self._periods(firsts)[day], len(firsts)) for interval, firsts in starts.items()
+        }
 
     def count(self, codes: NDArray[np.int16], n_segments: int) -> dict[str, NDArray[np.int64]]:
         """Count, over each interval, what the accounts of each segment bought.
@@ -54,16 +56,16 @@ class Calendar:
         Returns int64 (n_segments, P, 5) by interval, see COUNTS.
         """
         by_day = self._sum_by_day(codes, n_segments)
-        found = {}
+        counts = {}
         for interval, starts in self._starts.items():
-            found[interval] = np.zeros((n_segments, len(starts), len(COUNTS)), dtype=np.int64)
+            counts[interval] = np.zeros((n_segments, len(starts), len(COUNTS)), dtype=np.int64)
             visits = self._visits[interval]
-            found[interval][:, :, 0], found[interval][:, :, 4] = visits.count(codes, n_segments)
+            counts[interval][:, :, 0], counts[interval][:, :, 4] = visits.count(codes, n_segments)
             if self._n_days:
                 period = self._periods(starts)
                 begins = np.flatnonzero(run_starts(period))
-                found[interval][:, period[begins], 1:4] = np.add.reduceat(by_day, begins, axis=1)
-        return found
+                counts[interval][:, period[begins], 1:4] = np.add.reduceat(by_day, begins, axis=1)
+        return counts
 
     def _sum_by_day(self, codes: NDArray[np.int16], n_segments: int) -> NDArray[np.int64]:
         """Int64 (n_segments, D, 3): orders, spend and margin on each day."""

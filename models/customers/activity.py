@@ -42,14 +42,14 @@ def _orders_by_day(
 ) -> NDArray[np.int32]:
     """Count, for each account and day, the orders in which something was bought.
 
-    Nearly every order has one day, so that each is noted with the place of one of its lines; what differs is counted
-    beside it. Sorting all lines by place and order would take most of the time.
+    Nearly every order has one day, so that each is counted at the place of one of its lines, and lines of its other
+    days separately. Sorting all lines by place and order would take most of the time.
     """
     bought = interactions.quantity[known] > 0
     order, place = interactions.order[known][bought].astype(np.int64), place[bought]
-    noted = np.full(interactions.order_count, -1, dtype=np.int64)
-    noted[order] = place
-    counts = np.bincount(noted[noted >= 0], minlength=n_places)
-    differs = noted[order] != place
+    place_of = np.full(interactions.order_count, -1, dtype=np.int64)
+    place_of[order] = place
+    counts = np.bincount(place_of[place_of >= 0], minlength=n_places)
+    differs = place_of[order] != place
     others = distinct_keys(place[differs] * np.int64(interactions.order_count) + order[differs])
     return (counts + np.bincount(others // interactions.order_count, minlength=n_places)).astype(np.int32)

@@ -27,7 +27,7 @@ NODES, WEIGHTS = np.polynomial.legendre.leggauss(64)
 class BuyingModel:
     """A fitted BG/NBD. Time is in days.
 
-    r, alpha, a, b: parameters. covariance: (4, 4), of their logarithms; NaN where the likelihood does not tell.
+    r, alpha, a, b: parameters. covariance: (4, 4), of their logarithms; NaN where they are not identified.
     log_likelihood: at the maximum. n: accounts.
     """
 
@@ -68,16 +68,16 @@ class BuyingModel:
 def fit_buying(x: Array, last: Array, age: Array) -> BuyingModel:
     """Fit by maximum likelihood.
 
-    x: repeat purchases (n,); last, age: days from the first purchase to the last and to now. Accounts that are alike
-    are counted once, with their number. Raises NotEstimable where nobody came back.
+    x: repeat purchases (n,); last, age: days from the first purchase to the last and to now. Equal accounts are
+    counted once, with their number. Raises NotEstimable where nobody came back.
     """
     if not (x > 0).any():
-        raise NotEstimable("no account has bought twice, so that nothing tells how often accounts come back")
+        raise NotEstimable("no account has bought twice, so that there is no sign of how often accounts come back")
     groups, counts = np.unique(np.column_stack((x, last, age)), axis=0, return_counts=True)
     sample = _Sample.of(groups[:, 0], groups[:, 1], groups[:, 2], counts.astype(np.float64))
     bounds = [(-MAX_LOGARITHM, MAX_LOGARITHM)] * 4
     begin = np.log([0.5, max(float(np.average(age)) / 4, 1e-3), 0.8, 2.5])
-    found = minimize(
+    optimum = minimize(
         sample.loss,
         begin,
         jac=True,
@@ -85,9 +85,9 @@ def fit_buying(x: Array, last: Array, age: Array) -> BuyingModel:
         bounds=bounds,
         options={"maxiter": 500, "ftol": 1e-14, "gtol": 1e-9},
     )
-    r, alpha, a, b = np.exp(found.x).tolist()
+    r, alpha, a, b = np.exp(optimum.x).tolist()
     return BuyingModel(
-        r, alpha, a, b, covariance_at(sample.loss, found.x, sample.n), -float(found.fun) * sample.n, int(sample.n)
+        r, alpha, a, b, covariance_at(sample.loss, optimum.x, sample.n), -float(optimum.fun) * sample.n, int(sample.n)
     )
 
 
@@ -128,7 +128,9 @@ class _Sample:
         of_both = psi(a + b) - psi(a + b + values)
         by_a = of_both[self.places] + gone / a
         by_b = (of_both - psi(b) + psi(b + values))[self.places] - np.where(has_repeat, gone / before_last, 0.0)
-        gradient = np.array([self.counts @ one for one in (by_r, by_alpha, by_a, by_b)]) * np.exp(logarithms)
+        gradient = np.array([self.counts @ derivative for derivative in (by_r, by_alpha, by_a, by_b)]) * np.exp(
+            logarithms
+        )
         return -float(self.counts @ each) / self.n, -gradient / self.n
 
 

@@ -1,4 +1,4 @@
-"""Accounts in clusters by what they buy, each named by what sets it apart."""
+"""Cluster accounts by what they buy, and name each cluster by its distinctive groups."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ from models.artifact.groups import NO_GROUP
 from models.data.interactions import Interactions
 
 MIN_LINES = 5
-"""An account with fewer order lines says too little of what it buys to shape the clusters; it joins the nearest."""
+"""An account with fewer order lines does not shape the clusters; it joins the nearest."""
 MIN_ACCOUNTS = 50
 MIN_SHARE = 0.02
-"""Of the accounts, in each cluster: what is smaller is a handful of odd ones, no group to speak to."""
+"""Minimum share of the accounts in each cluster: smaller ones are outliers."""
 SIZES = range(3, 9)
 DIRECTIONS = 10
-"""Principal components that accounts are compared along: beyond those, what one buys differs by chance alone."""
+"""Principal components along which accounts are compared; further ones are noise."""
 MAX_FITTED = 20_000
 MAX_COMPARED = 2_000
 TRAITS = 5
@@ -34,7 +34,7 @@ ACCOUNTS_PER_BATCH = 65_536
 
 @dataclass(frozen=True)
 class Trait:
-    """A group that a cluster's accounts buy more of than others do: its share of their order lines, and of all."""
+    """A group that a cluster's accounts buy more of than others: its share of their order lines, and of all."""
 
     group: str
     share: float
@@ -43,7 +43,7 @@ class Trait:
 
 @dataclass(frozen=True)
 class Clusters:
-    """code: int16 (A,), NOT_SEGMENTED for who bought nothing that is in a group. traits: of each, the clearest first.
+    """code: int16 (A,), NOT_SEGMENTED without purchases in any group. traits: of each cluster, the clearest first.
 
     silhouette: mean over a sample of accounts, -1 to 1 (Rousseeuw, 1987); None without clusters.
     """
@@ -54,8 +54,8 @@ class Clusters:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What people read."""
-        return tuple(" and ".join(trait.group for trait in of[:NAMED_BY]) for of in self.traits)
+        """Display names."""
+        return tuple(" and ".join(trait.group for trait in traits[:NAMED_BY]) for traits in self.traits)
 
 
 def cluster_accounts(interactions: Interactions, groups: Sequence[Groups], seed: int) -> Clusters:
@@ -65,7 +65,7 @@ def cluster_accounts(interactions: Interactions, groups: Sequence[Groups], seed:
     Square roots of the shares are compared, so that distances are Hellinger's and staples do not drown the rest.
     k-means; as many clusters as separate best by silhouette. None where fewer than 50 accounts have five order lines.
     """
-    of_products = next((one for one in groups if len(one) >= min(SIZES)), None)
+    of_products = next((candidate for candidate in groups if len(candidate) >= min(SIZES)), None)
     if of_products is None:
         return _no_clusters(interactions.n_accounts)
     counts = _count_lines(interactions, of_products)
@@ -109,7 +109,7 @@ def _profiles(counts: csr_matrix, rows: NDArray[np.int64]) -> NDArray[np.float32
 
 
 def _fit(profiles: NDArray[np.float32], seed: int) -> tuple[Pipeline | None, float | None]:
-    """Return what places accounts, and the silhouette of a sample; None where they do not fall apart."""
+    """Return the fitted pipeline, and the silhouette of a sample; None where there are no separate clusters."""
     if len(np.unique(profiles[:MAX_COMPARED], axis=0)) <= min(SIZES):
         return None, None
     directions = PCA(min(DIRECTIONS, profiles.shape[1]), random_state=seed).fit(profiles)

@@ -2,4 +2,4 @@
 
 
 class NotEstimable(Exception):
-    """The history does not tell what a model needs; the message says what is missing."""
+    """The history does not determine a model; the message says what is missing."""

@@ -1,4 +1,4 @@
-"""From products to their lines and categories, and to which accounts own something of each."""
+"""Group products by line or category, and find which accounts own something of each."""
 
 from collections.abc import Iterable
 
@@ -16,16 +16,15 @@ def groups_of(names: Iterable[str], owned: csr_matrix) -> Groups:
     names: one per product. owned: (n_accounts, n_products), stored where an account owns a product.
     """
     texts = np.array(list(names), dtype=object)
-    found = sorted({name for name in texts if name})
-    code_of = {name: code for code, name in enumerate(found)}
+    distinct = sorted({name for name in texts if name})
+    code_of = {name: code for code, name in enumerate(distinct)}
     of_product = np.array([code_of.get(name, NO_GROUP) for name in texts], dtype=np.int32)
     n_accounts = owned.shape[0]
     packed = [
-        _pack(owned[begin : begin + ACCOUNTS_PER_BATCH], of_product, len(found))
-        for begin in range(0, n_accounts, ACCOUNTS_PER_BATCH)
+        _pack(owned[begin : begin + ACCOUNTS_PER_BATCH], of_product, len(distinct))
+        for begin in range(0, max(n_accounts, 1), ACCOUNTS_PER_BATCH)
     ]
-    bits = np.concatenate(packed) if packed else np.zeros((0, 0), dtype=np.uint8)
-    return Groups(TextColumn.of(found), of_product, bits)
+    return Groups(TextColumn.of(distinct), of_product, np.concatenate(packed))
 
 
 def _pack(

@@ -1,4 +1,4 @@
-"""Each account's purchases in the few figures from which its value is estimated."""
+"""Each account's purchase history, summed up in the figures from which its value is estimated."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ class PurchaseHistory:
     spend:       float64 (A,), minor units in all, returns subtracted.
     gap_days, gap_spread, usual_gap: float64 (A,), mean, standard deviation and median of the days between purchases
                  that follow each other; NaN where there are fewer than two such gaps.
-    account, day: int64 (N,), every purchase but those of guests, ascending in both: whose, and days since 1970 (UTC).
+    account, day: int64 (N,), every purchase but those of guests, ascending in both; days since 1970 (UTC).
     """
 
     n_purchases: NDArray[np.int64]
@@ -68,25 +68,25 @@ def history_of_events(
     n_accounts: int,
     as_of: int,
 ) -> PurchaseHistory:
-    """Sum up events, one entry each: whose, when (epoch seconds), how much, and whether something was bought."""
+    """Sum up events, one entry each: account row, time (epoch seconds), amount, and whether something was bought."""
     day = time // DAY_SECONDS
     first_day, n_days = (int(day.min()), int(day.max() - day.min()) + 1) if len(day) else (0, 1)
     key = account.astype(np.int64) * n_days + (day - first_day)
     bought = distinct_keys(key[is_purchase])
-    owner, at = bought // n_days, bought % n_days
+    owner, purchase_day = bought // n_days, bought % n_days
     n_purchases = np.bincount(owner, minlength=n_accounts)
     offsets = offsets_of(n_purchases)
     has_bought = n_purchases > 0
     first = np.zeros(n_accounts, dtype=np.int64)
     last = np.zeros(n_accounts, dtype=np.int64)
-    first[has_bought] = at[offsets[:-1][has_bought]]
-    last[has_bought] = at[offsets[1:][has_bought] - 1]
+    first[has_bought] = purchase_day[offsets[:-1][has_bought]]
+    last[has_bought] = purchase_day[offsets[1:][has_bought] - 1]
     age = np.where(has_bought, as_of / DAY_SECONDS - first_day - first, 0.0)
     spend = np.bincount(account, weights=amount, minlength=n_accounts).astype(np.float64)
     is_later = key > (account * np.int64(n_days) + first[account])
     later_spend = np.bincount(account[is_later], weights=amount[is_later], minlength=n_accounts)
     n_repeat = np.maximum(n_purchases - 1, 0)
-    mean, spread, usual = _gaps(owner, at, n_accounts)
+    mean, spread, usual = _gaps(owner, purchase_day, n_accounts)
     with np.errstate(divide="ignore", invalid="ignore"):
         return PurchaseHistory(
             n_purchases=n_purchases,
@@ -99,7 +99,7 @@ def history_of_events(
             gap_spread=spread,
             usual_gap=usual,
             account=owner,
-            day=at + first_day,
+            day=purchase_day + first_day,
         )
 
 
@@ -108,13 +108,13 @@ def _gaps(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Mean, standard deviation and median of the days between an account's purchases; both ascending, by account."""
     is_gap = owner[1:] == owner[:-1]
-    gap, whose = np.diff(day)[is_gap].astype(np.float64), owner[1:][is_gap]
-    n = np.bincount(whose, minlength=n_accounts)
+    gap, gap_owner = np.diff(day)[is_gap].astype(np.float64), owner[1:][is_gap]
+    n = np.bincount(gap_owner, minlength=n_accounts)
     with np.errstate(divide="ignore", invalid="ignore"):
-        mean = np.bincount(whose, weights=gap, minlength=n_accounts) / n
-        squares = np.bincount(whose, weights=(gap - mean[whose]) ** 2, minlength=n_accounts)
+        mean = np.bincount(gap_owner, weights=gap, minlength=n_accounts) / n
+        squares = np.bincount(gap_owner, weights=(gap - mean[gap_owner]) ** 2, minlength=n_accounts)
         spread = np.sqrt(squares / (n - 1))
-    usual = median_of_groups(gap, whose, n_accounts)
+    usual = median_of_groups(gap, gap_owner, n_accounts)
     is_enough = n >= MIN_GAPS
     mean, spread, usual = (np.where(is_enough, figure, np.nan) for figure in (mean, spread, usual))
     return mean, spread, usual

@@ -27,15 +27,15 @@ class ValueParameters:
     """How value is estimated.
 
     horizons_days: for which periods purchases are expected. value_days: how far lifetime value looks ahead.
-    annual_rate: at which money ahead is discounted. least_gaps, most_spread: an account whose purchases have at least
-    so many gaps, with a standard deviation of at most this share of their mean, looks contractual.
+    annual_rate: at which future money is discounted. min_gaps, max_spread: an account with at least so many gaps
+    between purchases, and a standard deviation of at most this share of their mean, looks contractual.
     """
 
     horizons_days: tuple[float, ...] = (30, 90, 365)
     value_days: int = 3 * 365
     annual_rate: float = 0.1
-    least_gaps: int = 4
-    most_spread: float = 0.2
+    min_gaps: int = 4
+    max_spread: float = 0.2
     seed: int = 0
 
 
@@ -174,5 +174,5 @@ def value_intervals(
 def is_contractual(history: PurchaseHistory, parameters: ValueParameters) -> NDArray[np.bool_]:
     """Find accounts that buy at intervals too regular for chance, which gives a relative spread of about 1."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        is_regular = history.gap_spread / history.gap_days <= parameters.most_spread
-    return np.asarray((history.n_repeat >= parameters.least_gaps) & is_regular)
+        is_regular = history.gap_spread / history.gap_days <= parameters.max_spread
+    return np.asarray((history.n_repeat >= parameters.min_gaps) & is_regular)

@@ -1,4 +1,4 @@
-"""What both likelihoods share: bounds, and how sure a maximum is."""
+"""Parameter bounds and covariance, for both likelihoods."""
 
 from collections.abc import Callable
 from typing import Final
@@ -17,7 +17,7 @@ def covariance_at(loss: Callable[[Array], tuple[float, Array]], at: Array, n: fl
     """Invert the curvature of a likelihood, by central differences of its gradient.
 
     loss: returns the mean negative log-likelihood and its gradient. n: over how many the mean is taken.
-    All NaN where the curvature is not that of a maximum: the data does not tell the parameters apart.
+    All NaN where the curvature is not that of a maximum: the data does not identify the parameters.
     """
     curvature = np.empty((len(at), len(at)))
     for place in range(len(at)):

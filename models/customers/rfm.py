@@ -73,7 +73,7 @@ def quintiles(values: NDArray[np.generic]) -> NDArray[np.int8]:
 def segment_codes(
     recency: NDArray[np.int8], frequency: NDArray[np.int8], monetary: NDArray[np.int8]
 ) -> NDArray[np.int8]:
-    """Return int8 (n,), positions in RFM_SEGMENTS. Frequency and money count alike; half a step is rounded up."""
+    """Return int8 (n,), positions in RFM_SEGMENTS. Frequency and money have equal weight; half a step is rounded up."""
     both: NDArray[np.int64] = (frequency.astype(np.int64) + monetary + 1) // 2
     codes: NDArray[np.int8] = _CODES.ravel().take((recency.astype(np.int64) - 1) * QUINTILES + both - 1)
     return codes

@@ -24,7 +24,7 @@ MIN_ACCOUNTS: Final = 10
 class SpendingModel:
     """A fitted gamma-gamma model, in the unit of money that it was fitted with.
 
-    p, q, gamma: parameters. covariance: (3, 3), of their logarithms; NaN where the likelihood does not tell.
+    p, q, gamma: parameters. covariance: (3, 3), of their logarithms; NaN where they are not identified.
     n: accounts with a repeat purchase.
     """
 
@@ -95,7 +95,7 @@ def fit_spending(x: Array, mean_spend: Array) -> SpendingModel:
         gradient = np.array([by_p * p, by_q * q, by_gamma * gamma])
         return -float(value) / n, -gradient / n
 
-    found = minimize(
+    optimum = minimize(
         loss,
         np.log([5.0, 3.0, 0.5]),
         jac=True,
@@ -103,7 +103,7 @@ def fit_spending(x: Array, mean_spend: Array) -> SpendingModel:
         bounds=[(-MAX_LOGARITHM, MAX_LOGARITHM)] * 3,
         options={"maxiter": 500, "ftol": 1e-14, "gtol": 1e-9},
     )
-    p, q, gamma = np.exp(found.x).tolist()
+    p, q, gamma = np.exp(optimum.x).tolist()
     # The density of money in its own unit: each observation's is divided by the unit.
-    log_likelihood = -float(found.fun) * n - n * float(np.log(unit))
-    return SpendingModel(p, q, gamma * unit, covariance_at(loss, found.x, n), log_likelihood, n)
+    log_likelihood = -float(optimum.fun) * n - n * float(np.log(unit))
+    return SpendingModel(p, q, gamma * unit, covariance_at(loss, optimum.x, n), log_likelihood, n)

@@ -21,8 +21,8 @@ GROWING, STEADY, FALLING = range(len(TRENDS))
 def tiers_of(amounts: NDArray[np.float64]) -> NDArray[np.int8]:
     """Return int8 (n,): 0 for the largest that make 80 % of the sum together, 1 for those up to 95 %, 2 for the rest.
 
-    Whoever crosses a border belongs to the higher tier, and so does whoever has as much. Accounts with nothing or less
-    are in the last tier. NaN gives NOT_SEGMENTED.
+    The account that crosses a border belongs to the higher tier, and so do accounts with the same amount. Accounts with
+    no positive amount are in the last tier. NaN gives NOT_SEGMENTED.
     """
     known = np.isfinite(amounts)
     tiers = np.where(known, len(TIER_ENDS), NOT_SEGMENTED).astype(np.int8)
@@ -39,9 +39,9 @@ def tiers_of(amounts: NDArray[np.float64]) -> NDArray[np.int8]:
 def trends_of(history: PurchaseHistory, as_of_day: float) -> NDArray[np.int8]:
     """Return int8 (A,), positions in TRENDS: the repeat purchases of the last 90 days against the 270 before them.
 
-    If nothing changed, each of an account's purchases falls into the recent part with the probability of that part's
-    length: binomial. Growing and falling are what then happens in at most one of ten cases. An account whose first
-    purchase is less than 180 days ago is NOT_SEGMENTED.
+    If nothing changed, each of an account's purchases falls into the recent part with a probability in proportion to
+    its length: binomial. Growing and falling have a probability of at most .1 then. An account whose first purchase is
+    less than 180 days ago is NOT_SEGMENTED.
     """
     n = len(history.n_purchases)
     since = as_of_day - history.day

@@ -1,4 +1,4 @@
-"""What is known of accounts beside what they bought."""
+"""Facts about accounts beside their purchases."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ KNOWN = ("account_id", "name", "parent_account_id", "is_strategic", "attributes"
 
 @dataclass(frozen=True)
 class AccountFacts:
-    """A accounts. is_strategic: bool (A,), wanted whatever they are worth today.
+    """A accounts. is_strategic: bool (A,), important regardless of their value today.
 
     attributes: key -> object (A,), texts, numbers and booleans as they were given, None where nothing was. Nested
                 values are left out: nothing is learned from them.
@@ -25,7 +25,7 @@ class AccountFacts:
 
     @classmethod
     def none(cls, n_accounts: int) -> "AccountFacts":
-        """Accounts of which nothing is known."""
+        """Facts of accounts of which nothing is known."""
         return cls(np.zeros(n_accounts, dtype=np.bool_), {})
 
 

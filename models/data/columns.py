@@ -1,4 +1,4 @@
-"""From whatever a file or a database gives to the columns that training needs; every bad row is named."""
+"""Convert the columns of a file or database to those that training needs; bad rows are reported by number."""
 
 from collections.abc import Callable, Mapping
 
@@ -26,9 +26,9 @@ def to_lines(table: pa.Table, source: str, renames: Mapping[str, str]) -> pa.Tab
         name for name in ("account_id", "order_id", "product_id", "ordered_at") if name not in table.column_names
     ]
     if missing:
-        found = ", ".join(table.column_names)
+        present = ", ".join(table.column_names)
         raise HistoryInvalid(
-            source, [f"no column {', '.join(missing)}; the columns are {found}. Name theirs with --map theirs=ours"]
+            source, [f"no column {', '.join(missing)}; the columns are {present}. Name theirs with --map theirs=ours"]
         )
     problems: list[str] = []
     columns = {name: _identifier(table[name]) for name in ("account_id", "order_id", "product_id")}

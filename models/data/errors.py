@@ -1,4 +1,4 @@
-"""What can be wrong with a sales history."""
+"""Errors in a sales history."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""A sales history ready to learn from: interactions, and what is known of products and accounts."""
+"""A sales history ready to learn from: interactions, and facts about products and accounts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ PRODUCT_NUMBERS = ("tier", "price_minor", "margin_minor")
 
 @dataclass(frozen=True)
 class History:
-    """The interactions, what is known of products and of accounts in the same order of rows, and a digest.
+    """The interactions, facts about products and accounts in the same order of rows, and a digest of it all.
 
     sequence: the newest change of the database that is in it; None if it does not come from the database.
     """
@@ -33,12 +33,12 @@ class History:
 
 
 def build_history(lines: pa.Table, products: pa.Table | None, accounts: pa.Table | None) -> History:
-    """Give every account and product a row, and the lines an order of their own.
+    """Assign rows to accounts and products, and sort the lines canonically.
 
     lines:       validated columns account_id (string, null for a guest), order_id, product_id (string),
                  ordered_at (int64 epoch seconds), quantity (float32), amount_minor (int64).
     products:    product_id, and any of the product facts; None if only the lines are known.
-    accounts:    account_id and what is known of them; they may have bought nothing yet.
+    accounts:    account_id and facts; accounts may have bought nothing yet.
     The result does not depend on the order in which the rows arrive.
     """
     account_ids, account = _rows(
@@ -75,18 +75,18 @@ def _rows(column: pa.ChunkedArray, more: Sequence[str]) -> tuple[list[str], NDAr
     """Return all identifiers in the artifact's order, and the row of each line's (GUEST where null)."""
     seen = {value for value in pc.unique(column).to_pylist() if value is not None}
     identifiers = in_hash_order(seen.union(more))
-    found = pc.fill_null(pc.index_in(column, pa.array(identifiers, type=pa.string())), GUEST)
-    return identifiers, _flat(found).to_numpy(zero_copy_only=False).astype(np.int32)
+    rows = pc.fill_null(pc.index_in(column, pa.array(identifiers, type=pa.string())), GUEST)
+    return identifiers, _flat(rows).to_numpy(zero_copy_only=False).astype(np.int32)
 
 
 def _product_facts(product_ids: list[str], products: pa.Table | None) -> Products:
     known = products if products is not None else pa.table({"product_id": pa.array([], type=pa.string())})
-    at = pc.index_in(pa.array(product_ids, type=pa.string()), _flat(known["product_id"]))
+    places = pc.index_in(pa.array(product_ids, type=pa.string()), _flat(known["product_id"]))
 
     def facts(name: str, default: object) -> list[Any]:
         if name not in known.column_names:
             return [default] * len(product_ids)
-        values = _flat(known[name]).take(at).to_pylist()
+        values = _flat(known[name]).take(places).to_pylist()
         return [default if value is None else value for value in values]
 
     def texts(name: str) -> TextColumn:

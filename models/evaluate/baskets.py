@@ -1,4 +1,4 @@
-"""How often a hidden product of a basket is found from the rest of it."""
+"""Basket completion: how often a hidden product of a basket is ranked near the top, given the rest."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -33,7 +33,7 @@ class HiddenProducts:
 def hide_products(window: Interactions, is_known: NDArray[np.bool_], limit: int, seed: int) -> HiddenProducts:
     """Hide one product of each of up to ``limit`` random orders with two or more known ones, guests' orders too.
 
-    is_known: bool (n_products,), products that the neighbours have learnt from.
+    is_known: bool (n_products,), products in the data that neighbours were learned from.
     """
     lines = np.flatnonzero((window.quantity > 0) & is_known[window.product])
     lines = lines[first_of_each(window.order[lines], window.product[lines])]
@@ -52,10 +52,12 @@ def hide_products(window: Interactions, is_known: NDArray[np.bool_], limit: int,
 def ranks_of_hidden(scorer: BasketScorer, baskets: HiddenProducts) -> NDArray[np.float64]:
     """Return float64 (n_baskets,): how many products rank above the hidden one, ties counted as half."""
     ranks = np.empty(len(baskets.hidden))
-    for at, (rest, hidden) in enumerate(zip(np.split(baskets.rest, baskets.ends[:-1]), baskets.hidden, strict=True)):
+    for basket, (rest, hidden) in enumerate(
+        zip(np.split(baskets.rest, baskets.ends[:-1]), baskets.hidden, strict=True)
+    ):
         scores = scorer.complete(rest)
         own = scores[hidden]
-        ranks[at] = np.count_nonzero(scores > own) + (np.count_nonzero(scores == own) - 1) / 2
+        ranks[basket] = np.count_nonzero(scores > own) + (np.count_nonzero(scores == own) - 1) / 2
     return ranks
 
 

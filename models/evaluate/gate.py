@@ -12,7 +12,7 @@ MIN_ACCOUNTS = 30
 
 @dataclass(frozen=True)
 class GateDecision:
-    """The verdict, its reason in words, and the mean differences per account that it rests on."""
+    """The decision, its reason, and the mean differences per account that it is based on."""
 
     is_published: bool
     reason: str
@@ -29,9 +29,9 @@ def decide_publication(
     """Publish what beats popularity beyond its interval and is not worse than the live model beyond its own.
 
     candidate, popularity: NDCG@20 on new products, shape (n,), of the same accounts in the same order.
-    live: the same of the live model. If that has already seen the held-out period, measuring it there would flatter
-    it: then the low end of the interval that it was published with. None if there is no live model.
-    The differences are paired, so what makes an account easy or hard cancels out.
+    live: the same of the live model. If that was trained on the held-out period, measuring it there would overrate
+    it: then the lower bound of the interval in its own report. None if there is no live model.
+    The differences are paired, so that differences between accounts cancel out.
     """
     over_popularity = estimate_mean(candidate - popularity, seed)
     over_live = estimate_mean(candidate - live, seed) if isinstance(live, np.ndarray) else None

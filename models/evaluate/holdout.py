@@ -76,7 +76,7 @@ def _scorers(
 
 
 def decide(measured: Mapping[str, RankingMetrics], in_use: Artifact | None, seed: int, *, is_forced: bool) -> Verdict:
-    """Ask the gate; if forced, approve whatever it says, and record that."""
+    """Ask the gate; if forced, approve in any case, and record that."""
     ndcg = {name: metrics.ndcg for name, metrics in measured.items()}
     floor = ndcg.get(NAME_IN_USE, recorded_floor(in_use, f"ndcg@{CUT}") if in_use else None)
     decision = decide_publication(ndcg["blend"], ndcg["popularity"], floor, seed)

@@ -1,4 +1,4 @@
-"""Bootstrap intervals: what the same measurement might have been with other accounts."""
+"""Bootstrap intervals of measurements over a sample of accounts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,27 +31,27 @@ def estimate_ratio(
 ) -> Estimate:
     """Estimate the sum of one column over that of another, both (n,), resampling their rows together.
 
-    NaN where the other is nothing in all, or may be so by chance.
+    NaN where the sum below is 0, or is 0 in too many resamples.
     """
 
     def ratio(rows: NDArray[np.int64]) -> NDArray[np.float64]:
         with np.errstate(invalid="ignore", divide="ignore"):
-            found = above[rows].sum(axis=-1) / below[rows].sum(axis=-1)
-        return np.asarray(np.where(np.isfinite(found), found, np.nan))
+            ratios = above[rows].sum(axis=-1) / below[rows].sum(axis=-1)
+        return np.asarray(np.where(np.isfinite(ratios), ratios, np.nan))
 
     return _bootstrapped(ratio, len(above), seed, resamples)
 
 
-def estimate_correlation(one: NDArray[np.float64], other: NDArray[np.float64], seed: int) -> Estimate:
+def estimate_correlation(first: NDArray[np.float64], second: NDArray[np.float64], seed: int) -> Estimate:
     """Estimate Pearson's correlation of two columns (n,); NaN where one of them does not vary."""
 
     def correlation(rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        a, b = one[rows], other[rows]
+        a, b = first[rows], second[rows]
         a, b = a - a.mean(axis=-1, keepdims=True), b - b.mean(axis=-1, keepdims=True)
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray((a * b).sum(axis=-1) / np.sqrt((a * a).sum(axis=-1) * (b * b).sum(axis=-1)))
 
-    return _bootstrapped(correlation, len(one), seed, RESAMPLES)
+    return _bootstrapped(correlation, len(first), seed, RESAMPLES)
 
 
 def _bootstrapped(

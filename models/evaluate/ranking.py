@@ -1,4 +1,4 @@
-"""How good ranked lists are, against what accounts went on to buy."""
+"""Metrics of ranked lists, against what accounts bought afterwards."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -99,9 +99,9 @@ def rank_products(
         scores = scorer.score(batch)
         return [top_products(_without(scores, excluded, batch), k)[0] for excluded in exclusions]
 
-    found = list(in_batches(rank, rows, n_products))
+    batches = list(in_batches(rank, rows, n_products))
     nothing = np.empty((0, k), dtype=np.int32)
-    return [np.concatenate([nothing, *(lists[at] for lists in found)]) for at in range(len(exclusions))]
+    return [np.concatenate([nothing, *(lists[n] for lists in batches)]) for n in range(len(exclusions))]
 
 
 def compare_lists(products: NDArray[np.int32], rows: NDArray[np.int32], relevant: csr_matrix) -> RankingMetrics:

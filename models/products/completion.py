@@ -38,9 +38,9 @@ def likely_and_clear(counts: Counts) -> NDArray[np.float64]:
 MEASURES: dict[str, Measure] = {"cosine": cosine, "llr": likely_and_clear}
 
 
-def fit_pairs(interactions: Interactions, least: int = 2) -> dict[str, PairScorer]:
-    """Measure every pair that is together in at least ``least`` baskets."""
-    pairs = count_pairs(baskets_of(interactions), least)
+def fit_pairs(interactions: Interactions, min_together: int = 2) -> dict[str, PairScorer]:
+    """Measure every pair that is together in at min_together ``min_together`` baskets."""
+    pairs = count_pairs(baskets_of(interactions), min_together)
     counts = pairs.counts()
     shape = (interactions.n_products, interactions.n_products)
     source, target = np.concatenate((pairs.first, pairs.second)), np.concatenate((pairs.second, pairs.first))

@@ -47,7 +47,7 @@ class Pairs:
     n_baskets: int
 
     def counts(self) -> Counts:
-        """The counts that measures are made of."""
+        """The counts that measures are computed from."""
         a, b = self.held[self.first], self.held[self.second]
         return Counts(self.together.astype(np.float64), a.astype(np.float64), b.astype(np.float64), self.n_baskets)
 
@@ -66,11 +66,11 @@ def baskets_of(interactions: Interactions) -> Baskets:
     return Baskets(holds, np.maximum(paid, 0).astype(np.int64))
 
 
-def count_pairs(baskets: Baskets, least: int = 2) -> Pairs:
-    """Count every pair that is together in at least ``least`` baskets, and add up what was paid for those.
+def count_pairs(baskets: Baskets, min_together: int = 2) -> Pairs:
+    """Count every pair that is together in at least ``min_together`` baskets, and add up what was paid for those.
 
     One integer product of sparse matrices does both: an entry is worth 2^k plus the basket's value, where all values
-    together stay below 2^k. It is worked out in chunks of product rows, of which only what is kept stays in memory.
+    together stay below 2^k. It is computed in chunks of product rows, of which only what is kept stays in memory.
     """
     holds, value = baskets.holds, baskets.value
     shift = max(1, int(value.sum()).bit_length())
@@ -80,8 +80,10 @@ def count_pairs(baskets: Baskets, least: int = 2) -> Pairs:
     worth = (np.int64(1) << shift) + (value >> unit)
     owners = csr_matrix((np.repeat(worth, np.diff(holds.indptr)), holds.indices, holds.indptr), holds.shape).T.tocsr()
     with ThreadPoolExecutor(min(cpu_count() or 1, MAX_WORKERS)) as pool:
-        found = list(pool.map(lambda rows: _pairs_of(owners, holds, rows, least << shift), _chunks(owners, holds)))
-    first, second, packed = (np.concatenate(columns) for columns in zip(*found, strict=True))
+        parts = list(
+            pool.map(lambda rows: _pairs_of(owners, holds, rows, min_together << shift), _chunks(owners, holds))
+        )
+    first, second, packed = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     return Pairs(
         first=first,
         second=second,
@@ -94,10 +96,10 @@ def count_pairs(baskets: Baskets, least: int = 2) -> Pairs:
 
 
 def _pairs_of(
-    owners: csr_matrix, holds: csr_matrix, rows: slice, least: int
+    owners: csr_matrix, holds: csr_matrix, rows: slice, min_packed: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
     product = owners[rows] @ holds
-    kept = np.flatnonzero(product.data >= least)
+    kept = np.flatnonzero(product.data >= min_packed)
     first = (np.searchsorted(product.indptr, kept, side="right") - 1 + rows.start).astype(np.int32)
     second = product.indices[kept]
     is_upper = second > first

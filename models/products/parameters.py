@@ -1,4 +1,4 @@
-"""Every threshold of the relationships, named once."""
+"""Thresholds of relationships between products."""
 
 from dataclasses import dataclass
 
@@ -7,26 +7,26 @@ from dataclasses import dataclass
 class RelationshipParameters:
     """What counts as a relationship.
 
-    least_together:      baskets, or accounts, that must show it.
-    false_discovery_rate: the share of false finds that is accepted among all that stand.
-    most_per_product:    relationships that a product keeps of each relation.
-    sequence_days:       how long after a first purchase another one still belongs to it.
-    accessory_share, accessory_ratio: at least this share of the accessory's baskets hold its main product, and that
-                         share is at least so many times the one of the other direction.
-    least_move_rate:     where no tier tells, so large a share of the accounts that bought the cheaper one moved up.
-    least_price_ratio, most_price_ratio: where no tier tells, an upgrade costs between these times as much.
-    most_substitute_share: substitutes are together at most in this share of the baskets that chance would give.
-    inherited:           products that one with little history inherits from its category.
+    min_together:          baskets, or accounts, that must show it.
+    false_discovery_rate:  accepted share of false relationships among all that are found.
+    max_per_product:       relationships of each type that a product keeps.
+    sequence_days:         the most days between two first purchases of a sequence.
+    accessory_share:       minimum share of the accessory's baskets that hold its main product.
+    accessory_ratio:       minimum ratio of that share to the share in the other direction.
+    min_move_rate:         without tiers, the minimum share of buyers of the cheaper product that moved up.
+    min_price_ratio, max_price_ratio: without tiers, the price of an upgrade relative to the cheaper product.
+    max_substitute_share:  baskets with both substitutes, relative to those expected by chance.
+    inherited:             products that a product with little history inherits from its category.
     """
 
-    least_together: int = 5
+    min_together: int = 5
     false_discovery_rate: float = 0.01
-    most_per_product: int = 20
+    max_per_product: int = 20
     sequence_days: int = 30
     accessory_share: float = 0.5
     accessory_ratio: float = 5.0
-    least_move_rate: float = 0.1
-    least_price_ratio: float = 1.15
-    most_price_ratio: float = 3.0
-    most_substitute_share: float = 0.5
+    min_move_rate: float = 0.1
+    min_price_ratio: float = 1.15
+    max_price_ratio: float = 3.0
+    max_substitute_share: float = 0.5
     inherited: int = 5

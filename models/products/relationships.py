@@ -1,4 +1,4 @@
-"""Which products are upgrades, go together, belong to or stand in for each other: mined from orders, gated, ranked."""
+"""Mine relationships between products from orders: up-sells, cross-sells, accessories and substitutes."""
 
 from collections.abc import Callable
 
@@ -39,8 +39,8 @@ def mine_relationships(
     """Find every relationship that the history shows beyond chance, or that the catalogue declares.
 
     Pairs are gated by their count and by significance under a false discovery rate, never by lift, which is highest
-    for pairs seen once. A directed pair has one relation: an upgrade or a substitute is no cross-sell, and what baskets
-    tell goes before what sequences tell. Each product keeps the strongest of each relation, to products still sold.
+    for pairs seen once. A directed pair has one relation: an upgrade or a substitute is no cross-sell, and evidence of
+    baskets goes before that of sequences. Each product keeps the strongest of each relation, to products still sold.
     """
     n_products = interactions.n_products
     baskets = baskets_of(interactions)
@@ -57,12 +57,12 @@ def mine_relationships(
     mined = concatenate([upgrades, substitutes, together, later])
     inherited = inherit(interactions, products, baskets, mined, parameters)
     inherited = _without(inherited, *upwards, mined.keys(n_products), n_products=n_products)
-    rows = _strongest(concatenate([mined, inherited]), products.is_active, parameters.most_per_product)
+    rows = _strongest(concatenate([mined, inherited]), products.is_active, parameters.max_per_product)
     return _lay_out(rows, purchases, prices)
 
 
 def find_cross_sells(pairs: Pairs, prices: NDArray[np.float64], parameters: RelationshipParameters) -> Rows:
-    """Find what is bought together beyond chance, both ways; the cheaper one that hardly goes alone is an accessory."""
+    """Find products bought together beyond chance, both ways; a cheaper one rarely bought alone is an accessory."""
     stands = gate(pairs, parameters)
     first, second, counts = pairs.first[stands], pairs.second[stands], pairs.counts()[stands]
     return concatenate(
@@ -74,9 +74,9 @@ def find_cross_sells(pairs: Pairs, prices: NDArray[np.float64], parameters: Rela
 
 
 def gate(pairs: Pairs, parameters: RelationshipParameters) -> NDArray[np.intp]:
-    """Return the positions of pairs that are together often enough, and beyond chance among all that there could be."""
+    """Return the positions of pairs that are together often enough, and beyond chance among all possible pairs."""
     n_seen = int((pairs.held > 0).sum())
-    enough = np.flatnonzero(pairs.together >= parameters.least_together)
+    enough = np.flatnonzero(pairs.together >= parameters.min_together)
     p = attraction_p(pairs.counts()[enough])
     return enough[discovered(p, n_seen * (n_seen - 1) // 2, parameters.false_discovery_rate)]
 
@@ -112,7 +112,7 @@ def _directed(
 def inherit(
     interactions: Interactions, products: Products, baskets: Baskets, mined: Rows, parameters: RelationshipParameters
 ) -> Rows:
-    """Give products that go with nothing of their own what their category goes with: its best-selling products."""
+    """Give products without a cross-sell those of their category, each to the best-selling product of another."""
     category, n_categories = groups_of(products.categories)
     has_category = np.flatnonzero(category >= 0)
     entries = (np.ones(len(has_category), dtype=np.int64), (has_category, category[has_category]))
@@ -123,12 +123,14 @@ def inherit(
     lacks = np.ones(interactions.n_products, dtype=np.bool_)
     lacks[mined.source[(mined.relation == CROSS_SELL) | (mined.relation == ACCESSORY)]] = False
     best = _best_sellers(baskets, products, category, n_categories)
-    found = find_cross_sells(pairs, np.full(n_categories, np.nan), parameters)
-    found = _strongest(found.take(best[found.target] >= 0), np.ones(n_categories, np.bool_), parameters.inherited)
+    by_category = find_cross_sells(pairs, np.full(n_categories, np.nan), parameters)
+    by_category = _strongest(
+        by_category.take(best[by_category.target] >= 0), np.ones(n_categories, np.bool_), parameters.inherited
+    )
     heirs = np.flatnonzero(lacks & (category >= 0))
-    starts = offsets_of_sorted(found.source, n_categories)
+    starts = offsets_of_sorted(by_category.source, n_categories)
     numbers, places = concatenate_ranges(starts[category[heirs]], np.diff(starts)[category[heirs]])
-    rows = found.take(places)
+    rows = by_category.take(places)
     rows.source[:] = heirs[numbers]
     rows.target[:] = best[rows.target]
     rows.basis[:] = CATEGORY_BASIS
@@ -151,11 +153,11 @@ def _without(rows: Rows, *taken: NDArray[np.int64], n_products: int) -> Rows:
     return rows.take(~np.isin(rows.keys(n_products), np.concatenate(taken)))
 
 
-def _strongest(rows: Rows, is_kept: NDArray[np.bool_], most: int) -> Rows:
+def _strongest(rows: Rows, is_kept: NDArray[np.bool_], limit: int) -> Rows:
     """Keep the strongest of each source and relation that lead to what is kept, sorted; ties by target."""
     rows = rows.take(is_kept[rows.target])
     rows = rows.take(np.lexsort((rows.target, -rows.strength, rows.relation, rows.source)))
-    return rows.take(places_in_runs(run_starts(rows.source, rows.relation)) < most)
+    return rows.take(places_in_runs(run_starts(rows.source, rows.relation)) < limit)
 
 
 def _lay_out(rows: Rows, purchases: FirstPurchases, prices: NDArray[np.float64]) -> Relationships:

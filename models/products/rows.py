@@ -38,7 +38,7 @@ class Rows:
         return Rows(*(getattr(self, field.name)[kept] for field in fields(self)))
 
     def counts(self) -> Counts:
-        """What the measures are made of."""
+        """The counts that measures are computed from."""
         ab, a, b, n = (
             column.astype(np.float64) for column in (self.together, self.n_source, self.n_target, self.n_total)
         )

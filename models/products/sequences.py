@@ -1,4 +1,4 @@
-"""What accounts buy for the first time soon after something else, order after order."""
+"""Sequences: products that accounts first buy soon after another product, in a later order."""
 
 from collections.abc import Iterator
 
@@ -18,11 +18,11 @@ PAIRS_AT_ONCE = 5_000_000
 def find_sequences(purchases: FirstPurchases, parameters: RelationshipParameters) -> Rows:
     """Find what significantly many accounts first bought within some days after they first bought something else.
 
-    The accounts that did so in time are compared with what chance would give at any time, so that the test errs on the
-    safe side. Purchases of one day are the business of baskets.
+    The accounts that did so in time are compared with what chance would give at any time, so that the test is
+    conservative. Purchases of one day count in baskets.
     """
     n_products = len(purchases.starts) - 1
-    keys, followed = count_followers(purchases, parameters.sequence_days, parameters.least_together)
+    keys, followed = count_followers(purchases, parameters.sequence_days, parameters.min_together)
     first, second = np.divmod(keys, n_products)
     n_bought = np.diff(purchases.starts).astype(np.float64)
     counts = Counts(followed.astype(np.float64), n_bought[first], n_bought[second], float(purchases.n_accounts))
@@ -33,24 +33,26 @@ def find_sequences(purchases: FirstPurchases, parameters: RelationshipParameters
     )
 
 
-def count_followers(purchases: FirstPurchases, days: int, least: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def count_followers(
+    purchases: FirstPurchases, days: int, min_together: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Count, for each directed pair, the accounts that first bought the second 1 to ``days`` days after the first.
 
     Returns int64 (n,) keys, first * n_products + second, ascending, and int64 (n,) numbers of accounts, of those that
-    ``least`` accounts show.
+    ``min_together`` accounts show.
     """
-    found = [np.unique(part, return_counts=True) for part in _followers(purchases, days, least)]
-    kept = [(keys[counts >= least], counts[counts >= least]) for keys, counts in found]
+    parts = [np.unique(part, return_counts=True) for part in _followers(purchases, days, min_together)]
+    kept = [(keys[counts >= min_together], counts[counts >= min_together]) for keys, counts in parts]
     keys, counts = zip(*kept, strict=True) if kept else ((), ())
     nothing = np.empty(0, dtype=np.int64)
     return np.concatenate([nothing, *keys]), np.concatenate([nothing, *counts])
 
 
-def _followers(purchases: FirstPurchases, days: int, least: int) -> Iterator[NDArray[np.int64]]:
+def _followers(purchases: FirstPurchases, days: int, min_together: int) -> Iterator[NDArray[np.int64]]:
     """Yield the keys of all pairs of first purchases that are near enough, all of some products at a time."""
     n_products = len(purchases.starts) - 1
     n_bought = np.diff(purchases.starts)
-    common = np.flatnonzero(np.repeat(n_bought, n_bought) >= least)
+    common = np.flatnonzero(np.repeat(n_bought, n_bought) >= min_together)
     product = numbers_of_ranges(purchases.starts)[common]
     account, day = purchases.account[common].astype(np.int64), purchases.day[common].astype(np.int64)
     # One axis for all accounts, on which those of different accounts are too far apart.

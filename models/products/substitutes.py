@@ -33,10 +33,10 @@ def find_substitutes(
     shares = orders.multiply(1 / n_orders[None, :]).tocsr()
     parts: list[tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]] = []
     n_tests = 0
-    for rows in members(category, n_categories, n_holders >= parameters.least_together):
+    for rows in members(category, n_categories, n_holders >= parameters.min_together):
         n_tests += len(rows) * (len(rows) - 1) // 2
         both = (has[rows] @ has[rows].T).tocoo()
-        kept = (both.row < both.col) & (both.data >= parameters.least_together)
+        kept = (both.row < both.col) & (both.data >= parameters.min_together)
         expected = (shares[rows] @ orders[rows].T).tocsr()
         low, high = both.row[kept], both.col[kept]
         if not len(low):
@@ -51,7 +51,7 @@ def find_substitutes(
     is_shared = discovered(attraction_p(accounts), n_tests, rate)
     is_apart = discovered(pdtr(together, expected), n_tests, rate)
     missed = 1 - together / np.maximum(expected, 1e-9)
-    kept = np.flatnonzero(is_shared & is_apart & (missed >= 1 - parameters.most_substitute_share))
+    kept = np.flatnonzero(is_shared & is_apart & (missed >= 1 - parameters.max_substitute_share))
     counts, missed, first, second = accounts[kept], missed[kept], first[kept], second[kept]
     return concatenate([_rows(first, second, counts, missed), _rows(second, first, counts.swapped(), missed)])
 
@@ -82,7 +82,7 @@ def _totals(interactions: Interactions) -> NDArray[np.float64]:
 
 
 def _together(pairs: Pairs, first: NDArray[np.int32], second: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Look up the baskets that hold both; pairs seen once are not kept, and count as 1 if at all: as 0 here."""
+    """Look up the baskets that hold both. Pairs seen once are not stored, and count as 0."""
     n_products = len(pairs.held)
     keys = pairs.first.astype(np.int64) * n_products + pairs.second
     order = np.argsort(keys, kind="stable")

@@ -66,16 +66,16 @@ def moves_between(purchases: FirstPurchases, first: NDArray[np.int32], second: N
 
 
 def _moves(purchases: FirstPurchases, first: NDArray[np.int32], second: NDArray[np.int32]) -> Moves:
-    """Look the accounts of the rarer product of each pair up among those of the other."""
+    """Look up the accounts of the rarer product of each pair among those of the other."""
     starts = purchases.starts
     is_turned = starts[first + 1] - starts[first] > starts[second + 1] - starts[second]
     rare, common = np.where(is_turned, second, first), np.where(is_turned, first, second)
     sizes = starts[rare + 1] - starts[rare]
-    pair, at = concatenate_ranges(starts[rare], sizes)
-    found = _find(purchases, common[pair], purchases.account[at])
-    is_there = found >= 0
-    pair, at, found = pair[is_there], at[is_there], found[is_there]
-    days = np.where(is_turned[pair], -1, 1) * (purchases.day[found].astype(np.int64) - purchases.day[at])
+    pair, place = concatenate_ranges(starts[rare], sizes)
+    other = _find(purchases, common[pair], purchases.account[place])
+    is_both = other >= 0
+    pair, place, other = pair[is_both], place[is_both], other[is_both]
+    days = np.where(is_turned[pair], -1, 1) * (purchases.day[other].astype(np.int64) - purchases.day[place])
     n_pairs = len(first)
     after = np.bincount(pair[days > 0], minlength=n_pairs)
     before = np.bincount(pair[days < 0], minlength=n_pairs)
@@ -83,7 +83,7 @@ def _moves(purchases: FirstPurchases, first: NDArray[np.int32], second: NDArray[
 
 
 def _find(purchases: FirstPurchases, products: NDArray[np.int32], accounts: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Return where each account's first purchase of a product stands, -1 where there is none."""
+    """Return the position of each account's first purchase of a product, -1 where there is none."""
     keys = numbers_of_ranges(purchases.starts) * purchases.n_accounts
     keys += purchases.account
     wanted = products.astype(np.int64) * purchases.n_accounts + accounts

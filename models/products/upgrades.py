@@ -1,4 +1,4 @@
-"""Up-sell: a more valuable version, by tier or by price, and how many accounts have moved up."""
+"""Up-sells: more valuable versions of a product, by tier or by price, and how many accounts moved up."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,11 @@ from models.products.timing import FirstPurchases, moves_between
 def find_upgrades(
     purchases: FirstPurchases, products: Products, prices: NDArray[np.float64], parameters: RelationshipParameters
 ) -> Rows:
-    """Find what accounts move up to, and what the catalogue declares as higher.
+    """Find upgrades that the catalogue declares, and those that accounts move up to.
 
     Within a family, a higher tier is an upgrade unless it costs less. Elsewhere in a category a clearly higher price
     is one, but only where significantly more accounts bought the cheaper first than the dearer, and many of them moved
-    up: what sells most is bought first by most, so that order alone proves little. An upgrade thus always leads
+    up: best-sellers are bought first by most accounts, so that order alone proves little. An upgrade always leads
     upwards, by tier or by price, so that there are no cycles.
     """
     declared = _higher_tiers(products, prices)
@@ -35,7 +35,7 @@ def find_upgrades(
         moves.after > 0, bdtrc(np.maximum(moves.after, 1) - 1, np.maximum(moves.after + moves.before, 1), 0.5), 1.0
     )
     rate = moves.after / np.maximum(n_bought[first], 1)
-    is_upward = (moves.after >= parameters.least_together) & (rate >= parameters.least_move_rate) & ~is_declared
+    is_upward = (moves.after >= parameters.min_together) & (rate >= parameters.min_move_rate) & ~is_declared
     is_upward &= discovered(
         np.where(is_declared, 1.0, p), int((~is_declared).sum()) or 1, parameters.false_discovery_rate
     )
@@ -43,7 +43,7 @@ def find_upgrades(
     counts = Counts(
         moves.after[kept].astype(np.float64), n_bought[first[kept]], n_bought[second[kept]], purchases.n_accounts
     )
-    is_moved = moves.after[kept] >= parameters.least_together
+    is_moved = moves.after[kept] >= parameters.min_together
     return make_rows(
         first[kept],
         second[kept],
@@ -73,12 +73,12 @@ def _higher_tiers(products: Products, prices: NDArray[np.float64]) -> tuple[NDAr
 def _dearer(
     purchases: FirstPurchases, products: Products, prices: NDArray[np.float64], parameters: RelationshipParameters
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return pairs of one category that enough accounts bought both of, the second clearly dearer, no tier telling."""
+    """Return pairs of one category that enough accounts bought both of, the second clearly dearer, without tiers."""
     n_products = len(prices)
     category, n_categories = groups_of(products.categories)
     family, _ = groups_of(products.families)
     has_tier = (products.tiers != NO_NUMBER) & (family >= 0)
-    is_sold = np.diff(purchases.starts) >= parameters.least_together
+    is_sold = np.diff(purchases.starts) >= parameters.min_together
     bought = csr_matrix(
         (np.ones(len(purchases.account), dtype=np.int32), purchases.account, purchases.starts),
         shape=(n_products, purchases.n_accounts),
@@ -88,10 +88,10 @@ def _dearer(
     for rows in members(category, n_categories, is_sold & ~np.isnan(prices)):
         block = bought[rows]
         shared = (block @ block.T).tocoo()
-        enough = shared.data >= parameters.least_together
+        enough = shared.data >= parameters.min_together
         low, high = rows[shared.row[enough]], rows[shared.col[enough]]
         ratio = prices[high] / prices[low]
-        is_dearer = (ratio >= parameters.least_price_ratio) & (ratio <= parameters.most_price_ratio)
+        is_dearer = (ratio >= parameters.min_price_ratio) & (ratio <= parameters.max_price_ratio)
         is_told_by_tier = has_tier[low] & has_tier[high] & (family[low] == family[high])
         first.append(low[is_dearer & ~is_told_by_tier])
         second.append(high[is_dearer & ~is_told_by_tier])

@@ -48,7 +48,7 @@ def calibrate_by_sigmoid(model: Calibrated, scores: NDArray[np.float64], is_true
 
     scores: (n,), log odds before calibration, of examples that the model that gave them had not seen.
     Below about a thousand positives isotonic steps overfit and tie scores that differ; a sigmoid keeps the
-    order. Where higher scores did not come true more often, everybody gets the share of all.
+    order. Where higher scores did not come true more often, all get the overall share.
     Sources: Platt (1999); Niculescu-Mizil and Caruana (ICML 2005) on how many examples isotonic regression needs.
     """
     if min(is_true.sum(), (~is_true).sum()) < MIN_POSITIVES:

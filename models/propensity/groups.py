@@ -56,7 +56,7 @@ class GroupFeatures:
 
     @cached_property
     def penetration(self) -> Penetration:
-        """Shares of owners among accounts that are alike."""
+        """Shares of owners among similar accounts."""
         return learn_penetration(self.owned, self.snapshot.segment, self.snapshot.facts)
 
     @cached_property

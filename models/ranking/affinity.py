@@ -37,7 +37,7 @@ class AffinityScorer(Scorer, Protocol):
 
 def fit_affinity(strength: csr_matrix, parameters: RankingParameters) -> AffinityScorer:
     """Learn affinities from strengths, float32 (n_accounts, n_products)."""
-    graph = build_graph(strength, parameters.account_discount, parameters.product_discount, parameters.least_support)
+    graph = build_graph(strength, parameters.account_discount, parameters.product_discount, parameters.min_support)
     if strength.shape[0] <= MAX_WALKED:
         return WalkingAffinity(graph, graph.reached.T.tocsr())
     return ListedAffinity(graph.held, strongest_links(graph, LINKS_PER_PRODUCT))
@@ -74,11 +74,11 @@ class WalkingAffinity:
         """See AffinityScorer."""
         owned = histories_of(self.graph.held, rows)
         share = np.zeros((*candidates.shape, owned.products.shape[1]), dtype=np.float32)
-        for at, wanted in enumerate(np.maximum(candidates, 0)):
+        for account, wanted in enumerate(np.maximum(candidates, 0)):
             holders = self.holders[wanted]
-            board = np.zeros((holders.shape[1], len(wanted)), dtype=np.float32)
-            board[holders.indices, numbers_of_ranges(holders.indptr)] = holders.data
-            share[at] = (self.graph.owners[owned.products[at]] @ board).T * owned.values[at]
+            columns = np.zeros((holders.shape[1], len(wanted)), dtype=np.float32)
+            columns[holders.indices, numbers_of_ranges(holders.indptr)] = holders.data
+            share[account] = (self.graph.owners[owned.products[account]] @ columns).T * owned.values[account]
         share[candidates[..., None] == owned.products[:, None, :]] = 0
         return share
 
@@ -105,7 +105,7 @@ class ListedAffinity:
         owned = histories_of(self.held, rows)
         account, position = np.nonzero(owned.is_owned)
         sources = owned.products[account, position]
-        found = look_up(self.links, sources[:, None], candidates[account])
+        strengths = look_up(self.links, sources[:, None], candidates[account])
         share = np.zeros((*candidates.shape, owned.products.shape[1]), dtype=np.float32)
-        share[account, :, position] = found * owned.values[account, position][:, None]
+        share[account, :, position] = strengths * owned.values[account, position][:, None]
         return share

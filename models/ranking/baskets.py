@@ -1,4 +1,4 @@
-"""Which products complete a basket: a short list of weighted neighbours for each product, learnt from orders."""
+"""Basket neighbours: for each product a short list of weighted products that complete a basket, learned from orders."""
 
 from dataclasses import dataclass
 
@@ -16,12 +16,12 @@ from models.ranking.top import NO_PRODUCT, top_products
 from models.ranking.weights import decay, scale_rows
 
 MAX_NEIGHBOURS = 32
-"""Of each product. More complete no more baskets of a later period, and cost as much more when a basket is scored."""
+"""Of each product. More neighbours complete no more baskets of a later period, and scoring costs more."""
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """For each product the ones that its presence in a basket speaks for, best first.
+    """For each product the ones that its presence in a basket suggests, best first.
 
     products: int32 (n_products, k), -1 padded.
     scores:   float32 (n_products, k), > 0, 0 where padded.
@@ -56,10 +56,10 @@ def fit_neighbours(
     sizes = np.diff(orders.indptr).astype(np.float32)
     compact = scale_rows(orders[:, seen], np.sqrt(fresh * sizes**-parameters.basket_discount))
     products, scores = _strongest(regression_weights(compact, parameters.basket_regularization), k)
-    found = _empty(train.n_products, k)
-    found.products[seen] = np.where(products == NO_PRODUCT, NO_PRODUCT, seen[products])
-    found.scores[seen] = scores
-    return found
+    neighbours = _empty(train.n_products, k)
+    neighbours.products[seen] = np.where(products == NO_PRODUCT, NO_PRODUCT, seen[products])
+    neighbours.scores[seen] = scores
+    return neighbours
 
 
 def regression_weights(matrix: csr_matrix, regularization: float) -> NDArray[np.float32]:
@@ -93,19 +93,17 @@ def _order_matrix(train: Interactions, as_of: int) -> tuple[csr_matrix, NDArray[
 
 def _sparse_neighbours(orders: csr_matrix, parameters: RankingParameters, k: int) -> Neighbours:
     """Take the strongest links between products, with orders as the holders."""
-    graph = build_graph(
-        orders, parameters.account_discount, parameters.basket_product_discount, parameters.least_support
-    )
+    graph = build_graph(orders, parameters.account_discount, parameters.basket_product_discount, parameters.min_support)
     links = strongest_links(graph, k)
     product = numbers_of_ranges(links.indptr)
     best_first = np.lexsort((links.indices, -links.data, product))
     # The products are the slowest key of the sort, so places found before it still hold after it.
     place = places_in_ranges(np.diff(links.indptr))
-    at = product[place < k], place[place < k]
-    found = _empty(links.shape[0], k)
-    found.products[at] = links.indices[best_first][place < k]
-    found.scores[at] = links.data[best_first][place < k]
-    return found
+    cells = product[place < k], place[place < k]
+    neighbours = _empty(links.shape[0], k)
+    neighbours.products[cells] = links.indices[best_first][place < k]
+    neighbours.scores[cells] = links.data[best_first][place < k]
+    return neighbours
 
 
 def _strongest(weights: NDArray[np.float32], k: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:

@@ -22,12 +22,12 @@ ALS_SHARES = tuple(step / 10 for step in range(11))
 NEVER = np.float32(-1e6)
 """Ranks below everything and, unlike minus infinity, may be multiplied by a weight of 0."""
 PLATEAU = 0.995
-"""Weights whose gain is within half a percent of the best are as good; their middle is chosen."""
+"""Weights whose gain is within half a percent of the best count as equally good; their middle is chosen."""
 
 
 @dataclass(frozen=True)
 class Pool:
-    """The products that any ranker puts near the top, for some accounts.
+    """The products that any ranker has near the top, for a sample of accounts.
 
     scores:   float32 (3, n, size), each ranker's score over its peak; NEVER for a repetition or nothing.
     is_hit:   bool (n, size), the product was bought.
@@ -70,9 +70,9 @@ def best_weights(pool: Pool) -> BlendWeights:
     ]
     grid.append(BlendWeights(0.0, 0.0, 1.0))
     gains = np.array([pool.gain(weights) for weights in grid])
-    good = [weights for weights, gain in zip(grid, gains, strict=True) if gain >= PLATEAU * gains.max()]
-    als = round(sum(weights.als for weights in good) / len(good), 4)
-    popularity = round(sum(weights.popularity for weights in good) / len(good), 4)
+    near_best = [weights for weights, gain in zip(grid, gains, strict=True) if gain >= PLATEAU * gains.max()]
+    als = round(sum(weights.als for weights in near_best) / len(near_best), 4)
+    popularity = round(sum(weights.popularity for weights in near_best) / len(near_best), 4)
     # Where affinity has no share, what rounding leaves of it may be less than nothing: 1 - 0.9 - 0.1 is.
     return BlendWeights(min(als, 1 - popularity), max(1 - als - popularity, 0.0), popularity)
 
@@ -104,8 +104,8 @@ def _pool_batch(
     products = np.sort(np.concatenate(tops, axis=1), axis=1)
     is_new = (products >= 0) & (np.diff(products, axis=1, prepend=-1) > 0)
     line = np.arange(len(rows))[:, None]
-    found = np.stack([scores[line, products] for scores in scored])
-    found[:, ~is_new] = NEVER
+    pooled = np.stack([scores[line, products] for scores in scored])
+    pooled[:, ~is_new] = NEVER
     is_bought = np.zeros(scored[0].shape, dtype=np.bool_)
     is_bought[numbers_of_ranges(bought.indptr), bought.indices] = True
-    return found, is_bought[line, products] & is_new, ideal_gain(np.diff(bought.indptr), CUT)
+    return pooled, is_bought[line, products] & is_new, ideal_gain(np.diff(bought.indptr), CUT)

@@ -1,4 +1,4 @@
-"""How much of a score each owned product is responsible for, worked out for many accounts at once."""
+"""Contributions of owned products to scores, computed for many accounts at once."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -103,13 +103,13 @@ def strongest(share: NDArray[np.float32], owned: NDArray[np.int32], count: int) 
 
     share: (m, K, n), which is overwritten. owned: (m, n). Ties go to the earlier product.
     """
-    found = np.full((*share.shape[:2], count), -1, dtype=np.int32)
+    chosen = np.full((*share.shape[:2], count), -1, dtype=np.int32)
     if share.shape[2] == 0:
-        return found
+        return chosen
     account = np.arange(share.shape[0])[:, None]
     for place in range(count):
         best = share.argmax(axis=2)
         value = np.take_along_axis(share, best[..., None], axis=2)
-        found[..., place] = np.where(value[..., 0] > 0, owned[account, best], -1)
+        chosen[..., place] = np.where(value[..., 0] > 0, owned[account, best], -1)
         np.put_along_axis(share, best[..., None], -np.inf, axis=2)
-    return found
+    return chosen

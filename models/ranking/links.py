@@ -36,11 +36,11 @@ class Graph:
     diagonal: NDArray[np.float32]
 
 
-def build_graph(strength: csr_matrix, holder_discount: float, product_discount: float, least_support: float) -> Graph:
+def build_graph(strength: csr_matrix, holder_discount: float, product_discount: float, min_support: float) -> Graph:
     """Normalise strengths, float32 (n_holders, n_products)."""
     held = csr_matrix((np.minimum(strength.data, 1), strength.indices, strength.indptr), strength.shape)
-    holder = _discount(held.sum(axis=1), holder_discount, least_support)
-    product = _discount(held.sum(axis=0), product_discount, least_support)
+    holder = _discount(held.sum(axis=1), holder_discount, min_support)
+    product = _discount(held.sum(axis=0), product_discount, min_support)
     reached = scale_columns(held, product)
     shared = scale_rows(reached, holder)
     diagonal = np.bincount(held.indices, shared.data * reached.data, held.shape[1]).astype(np.float32)
@@ -50,7 +50,7 @@ def build_graph(strength: csr_matrix, holder_discount: float, product_discount: 
 def strongest_links(graph: Graph, k: int) -> csr_matrix:
     """Return float32 (n_products, n_products): of each row of B the k largest entries, and what equals the last.
 
-    The rows are worked out in chunks, so that no more than a few million links are in memory before the cut.
+    The rows are computed in chunks, so that no more than a few million links are in memory before the cut.
     """
     with ThreadPoolExecutor(min(cpu_count() or 1, MAX_WORKERS)) as pool:
         chunks = list(pool.map(lambda rows: _cut_chunk(graph, rows, k), _chunks(graph)))

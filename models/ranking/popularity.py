@@ -1,4 +1,4 @@
-"""What sells lately: the fallback for newcomers and the bar that every other ranker has to clear."""
+"""Recent popularity: the fallback for new accounts, and the baseline of every other ranker."""
 
 from dataclasses import dataclass
 

@@ -25,11 +25,11 @@ class RankingParameters:
     iterations:                 of ALS in all: half on the earliest window, then a quarter on each longer one, which
                                 starts from the factors before it.
     half_life_days:             an order's strength halves in this time.
-    popularity_half_life_days:  the same for popularity, which lives faster.
+    popularity_half_life_days:  the same for popularity, which changes faster.
     account_discount:           in co-purchases a busy account counts as its strength to the power of minus this.
     product_discount:           and a popular product likewise, on either side of the pair.
-    least_support:              no product or account is discounted as if it had less strength than this.
-    basket_regularization, basket_half_life_days, basket_discount: of the neighbours learnt from orders.
+    min_support:                no product or account is discounted as if it had less strength than this.
+    basket_regularization, basket_half_life_days, basket_discount: of the neighbours learned from orders.
     basket_product_discount:    as product_discount, for neighbours of a catalogue beyond dense_products.
     dense_products:             up to so many products in orders, neighbours come from a dense inverse.
     """
@@ -43,7 +43,7 @@ class RankingParameters:
     popularity_half_life_days: float = 21.0
     account_discount: float = 0.75
     product_discount: float = 0.5
-    least_support: float = 0.5
+    min_support: float = 0.5
     basket_regularization: float = 10.0
     basket_half_life_days: float = 180.0
     basket_discount: float = 0.25

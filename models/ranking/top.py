@@ -36,8 +36,8 @@ def top_products(scores: NDArray[np.float32], count: int) -> tuple[NDArray[np.in
     products = np.full((len(scores), count), NO_PRODUCT, dtype=np.int32)
     values = np.zeros((len(scores), count), dtype=np.float32)
     # The rows are the slowest key of the sort, so places found before it still hold after it.
-    at = row[chosen], place[place < count]
-    products[at], values[at] = product[chosen], value[chosen]
+    cells = row[chosen], place[place < count]
+    products[cells], values[cells] = product[chosen], value[chosen]
     return products, values
 
 

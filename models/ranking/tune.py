@@ -1,4 +1,4 @@
-"""Search the hyperparameters on the validation window, for those who ask for it."""
+"""Search hyperparameters on the validation window, on request."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,9 +19,9 @@ LADDER: dict[str, tuple[float, ...]] = {
     "popularity_half_life_days": (7.0, 60.0, 365.0),
     "iterations": (10, 30),
 }
-"""What is tried in place of the value in use, the most telling hyperparameter first."""
+"""Values to try in place of the current one, the most influential hyperparameter first."""
 MIN_GAIN = 1.002
-"""A change has to gain this factor: below it a validation window can't tell."""
+"""The factor that a change has to gain: smaller gains are noise on a validation window."""
 
 
 def tune(
@@ -40,11 +40,11 @@ def tune(
     changes: list[dict[str, Any]] = [{}, *({name: value} for name, values in LADDER.items() for value in values)]
     for change in changes:
         candidate = replace(best, **change)
-        found, found_weights = _try(learned, validation, as_of, candidate)
-        is_better = found > gain * (MIN_GAIN if gain else 1)
-        progress(f"NDCG@20 {found:.4f}{' (kept)' if is_better else ''} with {_difference(best, candidate)}")
+        candidate_gain, candidate_weights = _try(learned, validation, as_of, candidate)
+        is_better = candidate_gain > gain * (MIN_GAIN if gain else 1)
+        progress(f"NDCG@20 {candidate_gain:.4f}{' (kept)' if is_better else ''} with {_difference(best, candidate)}")
         if is_better:
-            best, weights, gain = candidate, found_weights, found
+            best, weights, gain = candidate, candidate_weights, candidate_gain
     return best, weights
 
 

@@ -9,7 +9,7 @@ from models.data.interactions import GUEST, Interactions, owned_matrix
 
 DAY_SECONDS = 86_400
 MIN_DECAY = 1 / 1024
-"""An order never fades below this, so that an account whose orders are all old still has a taste."""
+"""The minimum weight of an order, so that accounts with old orders alone still have preferences."""
 
 
 def decay(age_seconds: NDArray[np.int64], half_life_days: float) -> NDArray[np.float32]:
@@ -84,7 +84,7 @@ def look_up(matrix: csr_matrix, rows: NDArray[np.int32], columns: NDArray[np.int
         middle = (low + high) >> 1
         is_before = (middle < high) & (matrix.indices[np.minimum(middle, last)] < columns)
         low, high = np.where(is_before, middle + 1, low), np.where(is_before, high, middle)
-    at = np.minimum(low, last)
-    is_stored = (low < end) & (matrix.indices[at] == columns)
-    values: NDArray[np.float32] = np.where(is_stored, matrix.data[at], np.float32(0))
+    places = np.minimum(low, last)
+    is_stored = (low < end) & (matrix.indices[places] == columns)
+    values: NDArray[np.float32] = np.where(is_stored, matrix.data[places], np.float32(0))
     return values

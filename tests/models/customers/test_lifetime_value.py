@@ -14,7 +14,7 @@ SPENDING = SpendingModel(P, Q, GAMMA, np.eye(3), 0.0, 1)
 NOT_DISCOUNTED = ValueParameters(value_days=365, annual_rate=0.0)
 
 
-def told(is_alive: float, x: int, age: float, mean_spend: float, n: int) -> list[float]:
+def simulated(is_alive: float, x: int, age: float, mean_spend: float, n: int) -> list[float]:
     """Let an account that may be active live on ``n`` times; the 10th and the 90th percentile of its spend."""
     rng = np.random.default_rng(7)
     spent = []
@@ -37,7 +37,7 @@ def test_four_of_five_such_accounts_are_within(x: int, last: float, age: float) 
     found = value_intervals(BUYING, SPENDING, NOT_DISCOUNTED, *columns)
 
     is_alive = float(BUYING.is_alive(*(np.array([value], dtype=np.float64) for value in (x, last, age)))[0])
-    expected = told(is_alive, x, age, mean_spend, 20_000)
+    expected = simulated(is_alive, x, age, mean_spend, 20_000)
     assert found.mean(axis=0).tolist() == pytest.approx(expected, rel=0.15, abs=50)
 
 

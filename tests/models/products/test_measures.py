@@ -106,7 +106,7 @@ def test_pairs_are_counted_and_valued_as_basket_by_basket(baskets: list[set[int]
     held = [sorted(basket) for basket in baskets]
     interactions = interactions_of(guests(*held), 5, amount=7)
 
-    pairs = count_pairs(baskets_of(interactions), least=1)
+    pairs = count_pairs(baskets_of(interactions), min_together=1)
 
     expected = {
         (a, b): [7 * len(basket) for basket in held if a in basket and b in basket]

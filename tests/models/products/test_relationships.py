@@ -29,7 +29,7 @@ from tests.models.products.samples import Basket, groceries, guests, interaction
 NOISE = 6
 """Rows below are what a test is about; this one and those after it are bought alone, to make a background."""
 ALONE = guests(*([NOISE + i % 4] for i in range(400)))
-LENIENT = RelationshipParameters(least_together=2, false_discovery_rate=0.9)
+LENIENT = RelationshipParameters(min_together=2, false_discovery_rate=0.9)
 
 
 def mine(baskets: list[Basket], n_products: int = 10, **catalogue: object) -> Relationships:
@@ -158,7 +158,7 @@ def test_each_product_keeps_the_strongest() -> None:
     baskets = [*guests(*([[0, 1]] * 30), *([[0, 2]] * 20), *([[0, 3]] * 10)), *ALONE]
     catalogue = products_of(10)
 
-    found = mine_relationships(interactions_of(baskets, 10), catalogue, RelationshipParameters(most_per_product=2))
+    found = mine_relationships(interactions_of(baskets, 10), catalogue, RelationshipParameters(max_per_product=2))
 
     assert found.target[found.sources() == 0].tolist() == [1, 2]
 
@@ -265,7 +265,7 @@ def test_parts_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_groceries_gives_the_published_figures(data_folder: Path) -> None:
     interactions, items = groceries(str(data_folder / "groceries_arules.parquet"))
 
-    pairs = count_pairs(baskets_of(interactions), least=1)
+    pairs = count_pairs(baskets_of(interactions), min_together=1)
 
     counts = pairs.counts()
     llr, lifts = log_likelihood_ratio(counts), lift(counts)
@@ -277,7 +277,7 @@ def test_groceries_gives_the_published_figures(data_folder: Path) -> None:
     assert llr[best] == pytest.approx(374.64, abs=5e-3)
     assert cosine(counts)[best] == pytest.approx(0.326, abs=1e-3)
     assert (lifts[luckiest], pairs.together[luckiest]) == (pytest.approx(223.5, abs=0.05), 1)
-    stands = gate(pairs, replace(RelationshipParameters(), least_together=1))
+    stands = gate(pairs, replace(RelationshipParameters(), min_together=1))
     assert 0 < len(stands) < len(pairs.first)
     found = mine_relationships(interactions, products_of(len(items)))
     assert set(found.relation.tolist()) == {CROSS_SELL}

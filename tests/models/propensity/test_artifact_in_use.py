@@ -1,4 +1,4 @@
-"""What the artifact in use foretold, held against what was bought since: counted by hand, silent where it holds."""
+"""The artifact in use: its predictions against the purchases since, counted pair by pair."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +37,7 @@ def nothing_learned(n_accounts: int) -> Propensities:
     return Propensities.empty({ACCOUNTS: n_accounts, CANDIDATES: 3, PRODUCTS: N_PRODUCTS})
 
 
-def foretold(n_accounts: int = N_ACCOUNTS, horizon_days: float = HORIZON_DAYS, seed: int = 1) -> Artifact:
+def predicting_artifact(n_accounts: int = N_ACCOUNTS, horizon_days: float = HORIZON_DAYS, seed: int = 1) -> Artifact:
     """An artifact of as many accounts; each has three candidates, one in ten accounts none."""
     rng = np.random.default_rng(seed)
     listed = np.stack([rng.permutation(N_PRODUCTS)[:3] for _ in range(n_accounts)])
@@ -45,14 +45,14 @@ def foretold(n_accounts: int = N_ACCOUNTS, horizon_days: float = HORIZON_DAYS, s
     p = rng.beta(1.5, 20, listed.shape).astype(np.float32)
     p[listed == NO_ROW] = np.nan
     content: Content = make_content([[]] * n_accounts, listed.tolist(), [[0.0] * 3] * n_accounts)
-    told = replace(nothing_learned(n_accounts), candidates=p)
+    propensities = replace(nothing_learned(n_accounts), candidates=p)
     report = orjson.dumps({"propensity": {"horizon_days": horizon_days}})
     manifest = Manifest(format_time(THEN), "", {}, {}, {}, Verdict(True, ""), {}, {}, version="then")
-    return Artifact(Path(), manifest, replace(content, propensities=told, report=report))
+    return Artifact(Path(), manifest, replace(content, propensities=propensities, report=report))
 
 
 def bought_since(live: Artifact, ratio: float = 1.0, days: int = 400, seed: int = 2) -> Interactions:
-    """Candidates are bought at constant rates, ``ratio`` times those foretold; one account is gone, one is new."""
+    """Candidates are bought at constant rates, ``ratio`` times those predicted; one account is gone, one is new."""
     rng = np.random.default_rng(seed)
     accounts, products = list(live.content.account_ids.texts), list(live.content.products.ids.texts)
     account_ids = in_hash_order([one for one in accounts if one != accounts[GONE]] + [NEW])
@@ -83,16 +83,16 @@ def learned_now(artifact: Artifact, horizon_days: float = HORIZON_DAYS) -> Learn
 
 
 def compared(live: Artifact | None, interactions: Interactions, days: float, **others: Any) -> dict[str, Any]:
-    now = others.get("now", learned_now(foretold()))
+    now = others.get("now", learned_now(predicting_artifact()))
     return dict(compare_with_outcomes(live, interactions, THEN + round(days * DAY), now, 0).get("live", {}))
 
 
-LIVE = foretold()
+LIVE = predicting_artifact()
 SINCE = bought_since(LIVE)
 
 
 @pytest.mark.parametrize("days", [20.0, 90.0])
-def test_expected_and_observed_are_counted_pair_by_pair_within_the_days_gone_by(days: float) -> None:
+def test_expected_and_observed_are_counted_pair_by_pair_within_the_elapsed_days(days: float) -> None:
     elapsed = min(days, HORIZON_DAYS)
     made: set[tuple[str, str]] = set()
     for account, product, time in zip(SINCE.account, SINCE.product, SINCE.time, strict=True):
@@ -116,14 +116,14 @@ def test_expected_and_observed_are_counted_pair_by_pair_within_the_days_gone_by(
     assert found["accounts"] == found["observed_over_expected"]["n"] < N_ACCOUNTS
 
 
-def test_probabilities_are_brought_to_a_part_of_their_horizon_as_if_days_were_alike() -> None:
+def test_probabilities_are_scaled_to_a_part_of_their_horizon_at_a_constant_rate() -> None:
     p = np.array([0.1, 0.6])
 
     assert within(p, 1.0) == pytest.approx(p)
     assert 1 - (1 - within(p, 1 / 3)) ** 3 == pytest.approx(p)
 
 
-def test_where_what_was_foretold_holds_it_is_said_about_as_often_as_the_interval_says() -> None:
+def test_predictions_that_hold_are_rejected_about_as_often_as_the_interval_allows() -> None:
     verdicts = [compared(LIVE, bought_since(LIVE, seed=seed), 30)["has_drifted"] for seed in range(3, 23)]
 
     # Of twenty, one on average; five or more once in four hundred times.
@@ -131,7 +131,7 @@ def test_where_what_was_foretold_holds_it_is_said_about_as_often_as_the_interval
 
 
 @pytest.mark.parametrize(("ratio", "word"), [(0.7, "predicts too many"), (1.4, "predicts too few")])
-def test_drift_is_told_in_figures_and_in_words(ratio: float, word: str) -> None:
+def test_drift_is_reported_in_figures_and_in_words(ratio: float, word: str) -> None:
     found = compared(LIVE, bought_since(LIVE, ratio), 30)
 
     estimate = found["observed_over_expected"]
@@ -143,9 +143,9 @@ def test_drift_is_told_in_figures_and_in_words(ratio: float, word: str) -> None:
     assert "of one account are alike" in found["z_note"]
 
 
-def test_scores_that_moved_are_told_at_once() -> None:
-    same = compared(LIVE, SINCE, 30, now=learned_now(foretold(seed=9)))["stability"]
-    longer = compared(LIVE, SINCE, 30, now=learned_now(foretold(seed=9, horizon_days=120), 120))["stability"]
+def test_scores_that_moved_are_reported_without_outcomes() -> None:
+    same = compared(LIVE, SINCE, 30, now=learned_now(predicting_artifact(seed=9)))["stability"]
+    longer = compared(LIVE, SINCE, 30, now=learned_now(predicting_artifact(seed=9, horizon_days=120), 120))["stability"]
     nothing = compared(LIVE, SINCE, 30, now=LearnedPropensity(nothing_learned(3), {}))["stability"]
 
     assert same["index"] < same["limit"] < 0.1
@@ -154,7 +154,7 @@ def test_scores_that_moved_are_told_at_once() -> None:
 
 
 def test_too_little_is_no_verdict() -> None:
-    few = foretold(n_accounts=12)
+    few = predicting_artifact(n_accounts=12)
 
     found = compared(few, bought_since(few), 10)
 
@@ -162,7 +162,7 @@ def test_too_little_is_no_verdict() -> None:
     assert "too few purchases" in found["note"]
 
 
-def test_there_is_nothing_to_compare_without_time_or_an_artifact_that_foretold_something() -> None:
+def test_there_is_nothing_to_compare_without_time_or_an_artifact_with_predictions() -> None:
     nothing = replace(LIVE, content=replace(LIVE.content, propensities=nothing_learned(N_ACCOUNTS)))
     silent = replace(LIVE, content=replace(LIVE.content, report=b"{}"))
     others = IdIndex.of(in_hash_order(f"other-{row}" for row in range(N_ACCOUNTS)))

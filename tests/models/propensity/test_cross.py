@@ -71,8 +71,8 @@ def test_a_sigmoid_recovers_a_known_slope_and_offset_and_keeps_the_order() -> No
 
     calibrated = calibrate_by_sigmoid(model, scores, is_true)
 
-    told = calibrated.calibrate(np.array([-4.0, -2.0, 0.0]))
-    assert told == pytest.approx(1 / (1 + np.exp(-np.array([-3.0, -2.0, -1.0]))), abs=0.01)
+    calibrated_p = calibrated.calibrate(np.array([-4.0, -2.0, 0.0]))
+    assert calibrated_p == pytest.approx(1 / (1 + np.exp(-np.array([-3.0, -2.0, -1.0]))), abs=0.01)
     assert (np.diff(calibrated.calibrate(np.linspace(-8, 8, 1_000))) > 0).all()
 
 
@@ -80,9 +80,9 @@ def test_scores_that_tell_the_wrong_way_give_everybody_the_share_of_all() -> Non
     scores = np.linspace(-3, 3, 100)
     model = fit_classifier(*examples(500, 7)[:2])
 
-    told = calibrate_by_sigmoid(model, scores, scores < -1.5).calibrate(scores)
+    calibrated_p = calibrate_by_sigmoid(model, scores, scores < -1.5).calibrate(scores)
 
-    assert told == pytest.approx([(scores < -1.5).mean()] * 100)
+    assert calibrated_p == pytest.approx([(scores < -1.5).mean()] * 100)
 
 
 def test_with_hardly_any_outcome_the_models_own_shares_stay() -> None:

@@ -78,8 +78,8 @@ def test_the_features_of_a_group_are_counted_from_its_lines() -> None:
             assert FOUND[:, column, FEATURES.index(name)] == pytest.approx(value, rel=1e-5), (category, name)
         assert price == pytest.approx(median(prices), abs=0.2)
         for row, account in enumerate(IDS):
-            told = FOUND[row, column, FEATURES.index("price")]
-            assert told == pytest.approx(median(prices) - COUNTED.usual_price(account), abs=1e-5)
+            price = FOUND[row, column, FEATURES.index("price")]
+            assert price == pytest.approx(median(prices) - COUNTED.usual_price(account), abs=1e-5)
 
 
 def test_the_features_of_an_account_are_those_of_products_and_how_many_groups_it_owns() -> None:

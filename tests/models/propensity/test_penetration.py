@@ -44,10 +44,10 @@ def fifth(value: float) -> int:
 def test_a_segment_s_share_of_owners_is_counted_among_its_accounts() -> None:
     found = learn_penetration(csr_matrix(OWNED.astype(np.float32)), SEGMENT, AccountFacts.none(A))
 
-    told = found.among_segment(SEGMENT, THINGS)
+    penetration = found.among_segment(SEGMENT, THINGS)
     for row in range(A):
         members = [one for one in range(A) if SEGMENT[one] == SEGMENT[row] < N_SEGMENTS]
-        assert told[row] == pytest.approx([advantage(members, thing) for thing in range(T)], abs=1e-5)
+        assert penetration[row] == pytest.approx([advantage(members, thing) for thing in range(T)], abs=1e-5)
     assert (found.among_alike(ROWS, THINGS) == 0).all()
 
 
@@ -56,7 +56,7 @@ def test_accounts_that_are_alike_share_a_text_or_a_fifth_of_a_number_and_the_mea
         csr_matrix(OWNED.astype(np.float32)), SEGMENT, facts(trade=TRADE, size=SIZE, country=["nl"] * A)
     )
 
-    told = found.among_alike(ROWS, THINGS)
+    penetration = found.among_alike(ROWS, THINGS)
     buyers = [row for row in range(A) if SEGMENT[row] < N_SEGMENTS]
     for row in range(A):
         alike = []
@@ -67,7 +67,7 @@ def test_accounts_that_are_alike_share_a_text_or_a_fifth_of_a_number_and_the_mea
             alike.append([one for one in buyers if (of := SIZE[one]) is not None and fifth(of) == fifth(own)])
         for thing in range(T):
             expected = [advantage(members, thing) for members in alike]
-            assert told[row, thing] == pytest.approx(sum(expected) / max(len(expected), 1), abs=1e-5)
+            assert penetration[row, thing] == pytest.approx(sum(expected) / max(len(expected), 1), abs=1e-5)
 
 
 def test_accounts_that_never_bought_change_nothing() -> None:

@@ -58,25 +58,32 @@ POOR: dict[str, Make] = {
 def test_where_there_is_too_little_to_learn_from_it_is_said_and_training_succeeds(name: str, tmp_path: Path) -> None:
     trained = train(POOR[name](), TrainingOptions(), tmp_path, None, lambda _: None)
 
-    told = open_artifact(trained.folder).content.propensities
+    propensities = open_artifact(trained.folder).content.propensities
     assert trained.report.propensity["method"] is None
     assert any(word in trained.report.propensity["note"] for word in ("too short", "too few", "no account"))
     assert "propensity" not in trained.report.metrics
-    for values in (told.candidates, told.rates, told.category_rates, told.factors, told.lines, told.categories):
+    for values in (
+        propensities.candidates,
+        propensities.rates,
+        propensities.category_rates,
+        propensities.factors,
+        propensities.lines,
+        propensities.categories,
+    ):
         assert np.isnan(values).all()
-    assert told.targets_of(0)[0].tolist() == []
+    assert propensities.targets_of(0)[0].tolist() == []
 
 
 def test_candidates_are_learned_of_without_prices_and_where_one_category_is_everybody_s(tmp_path: Path) -> None:
     trained = train(one_line_only(), TrainingOptions(), tmp_path, None, lambda _: None)
 
-    told = open_artifact(trained.folder).content.propensities
-    candidates = told.candidates[np.isfinite(told.candidates)]
+    propensities = open_artifact(trained.folder).content.propensities
+    candidates = propensities.candidates[np.isfinite(propensities.candidates)]
     assert trained.report.propensity["method"] in ("model", "bins")
     assert trained.report.propensity["category"]["method"] is None
     assert "none" in trained.report.propensity["line"]["note"]
     assert ((candidates > 0) & (candidates < 1)).all()
-    assert (told.rates < 0.5).all(), "where all that is not owned is a candidate, rates are those of candidates"
+    assert (propensities.rates < 0.5).all(), "where all that is not owned is a candidate, rates are those of candidates"
 
 
 def test_a_broken_artifact_is_nothing_to_compare_with(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ class World:
     folder: Path
 
     @property
-    def told(self) -> dict[str, Any]:
+    def described(self) -> dict[str, Any]:
         return dict(self.report["propensity"])
 
     def is_seen(self) -> NDArray[np.bool_]:
@@ -102,24 +102,24 @@ def candidates_of(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """What is told of every candidate, and what is true."""
     row, place = np.nonzero(world.content.candidate_products != NO_ROW)
-    told = (propensities or world.content.propensities).candidates[row, place].astype(np.float64)
-    return told, world.chance[row, world.content.candidate_products[row, place]]
+    p = (propensities or world.content.propensities).candidates[row, place].astype(np.float64)
+    return p, world.chance[row, world.content.candidate_products[row, place]]
 
 
-def calibration_error(told: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
+def calibration_error(p: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
     """Mean difference between what is told and what is true on average, in tenths by what is told."""
-    tenths = np.array_split(np.argsort(told), 10)
-    return float(np.mean([abs(told[at].mean() - truth[at].mean()) for at in tenths]))
+    tenths = np.array_split(np.argsort(p), 10)
+    return float(np.mean([abs(p[at].mean() - truth[at].mean()) for at in tenths]))
 
 
 def test_the_probabilities_of_candidates_are_recovered(world: World) -> None:
-    told, truth = candidates_of(world)
+    p, truth = candidates_of(world)
 
     # 2,400 purchases calibrate them, 800 on either side make the novelty rate: sqrt(1 / 2400 + 2 / 800) = .054.
-    assert world.told["method"] == "model"
-    assert truth.sum() / told.sum() == pytest.approx(1, abs=3 * 0.054)
-    assert calibration_error(told, truth) < 3 * 0.054 * truth.mean()
-    assert np.corrcoef(told, truth)[0, 1] > 0.5
+    assert world.described["method"] == "model"
+    assert truth.sum() / p.sum() == pytest.approx(1, abs=3 * 0.054)
+    assert calibration_error(p, truth) < 3 * 0.054 * truth.mean()
+    assert np.corrcoef(p, truth)[0, 1] > 0.5
 
 
 def test_the_report_says_so_of_a_period_that_it_had_not_seen(world: World) -> None:
@@ -133,8 +133,8 @@ def test_the_report_says_so_of_a_period_that_it_had_not_seen(world: World) -> No
         measured["average_precision"]["value"]
         > world.report["metrics"]["propensity"]["score"]["average_precision"]["value"]
     )
-    assert [window["accounts"] for window in world.told["windows"]] == sorted(
-        window["accounts"] for window in world.told["windows"]
+    assert [window["accounts"] for window in world.described["windows"]] == sorted(
+        window["accounts"] for window in world.described["windows"]
     )
 
 
@@ -142,12 +142,12 @@ def test_rates_of_what_is_no_candidate_are_recovered(world: World) -> None:
     codes = world.content.segments.codes[:, 1]
     factors = world.content.propensities.factors[np.where(codes < 0, NEVER_BOUGHT, codes)]
     rest = ~world.is_seen() & np.isfinite(world.chance)
-    told = (factors[:, None] * world.content.propensities.rates)[rest].astype(np.float64)
+    p = (factors[:, None] * world.content.propensities.rates)[rest].astype(np.float64)
 
     # In the window before the reported one, some 300 purchases tell the rates, 800 on either side the novelty rate.
-    ratio = world.told["rest"]["observed_over_expected"]
-    assert world.chance[rest].sum() / told.sum() == pytest.approx(1, abs=3 * 0.076)
-    assert calibration_error(told, world.chance[rest]) < 0.3 * world.chance[rest].mean()
+    ratio = world.described["rest"]["observed_over_expected"]
+    assert world.chance[rest].sum() / p.sum() == pytest.approx(1, abs=3 * 0.076)
+    assert calibration_error(p, world.chance[rest]) < 0.3 * world.chance[rest].mean()
     assert ratio["value"] == pytest.approx(1, abs=3 * 0.076)
 
 
@@ -172,12 +172,12 @@ def chance_of(world: World, groups: Groups) -> NDArray[np.float64]:
 @pytest.mark.parametrize(("kind", "error"), [("lines", 0.08), ("categories", 0.06)])
 def test_probabilities_of_lines_and_categories_are_recovered(world: World, kind: str, error: float) -> None:
     """error: of the level by chance. Some 600 or 1,000 purchases calibrate it, a third of them give the novelty."""
-    truth, told = chance_of(world, getattr(world.content, kind)), getattr(world.content.propensities, kind)
+    truth, p = chance_of(world, getattr(world.content, kind)), getattr(world.content.propensities, kind)
 
     is_open = np.isfinite(truth)
     assert is_open.sum() > 2_000
-    assert truth[is_open].sum() / told[is_open].astype(np.float64).sum() == pytest.approx(1, abs=3 * error)
-    assert calibration_error(told[is_open].astype(np.float64), truth[is_open]) < 4 * error * truth[is_open].mean()
+    assert truth[is_open].sum() / p[is_open].astype(np.float64).sum() == pytest.approx(1, abs=3 * error)
+    assert calibration_error(p[is_open].astype(np.float64), truth[is_open]) < 4 * error * truth[is_open].mean()
 
 
 def test_expected_revenue_is_what_is_then_spent(world: World) -> None:
@@ -207,43 +207,43 @@ def test_usual_spend_is_what_who_buys_of_a_group_spends_on_it(world: World) -> N
 
 
 def test_no_probability_is_zero_or_one(world: World) -> None:
-    told, owned = world.content.propensities, world.content.candidate_products
+    p, owned = world.content.propensities, world.content.candidate_products
     is_open = [~groups.is_owned(slice(None)) for groups in (world.content.lines, world.content.categories)]
     everything = (
-        told.candidates[owned != NO_ROW], told.rates, told.category_rates, told.lines[is_open[0]],
-        told.categories[is_open[1]], told.line_averages, told.category_averages,
+        p.candidates[owned != NO_ROW], p.rates, p.category_rates, p.lines[is_open[0]],
+        p.categories[is_open[1]], p.line_averages, p.category_averages,
     )  # fmt: skip
     for some in everything:
         assert len(some)
         assert (some > 0).all()
         assert (some < 1).all()
-    assert (told.factors > 0).all()
-    assert np.isnan(told.candidates[owned == NO_ROW]).all()
-    assert np.isnan(told.lines[~is_open[0]]).all()
-    assert np.isnan(told.categories[~is_open[1]]).all()
+    assert (p.factors > 0).all()
+    assert np.isnan(p.candidates[owned == NO_ROW]).all()
+    assert np.isnan(p.lines[~is_open[0]]).all()
+    assert np.isnan(p.categories[~is_open[1]]).all()
 
 
 def test_an_account_that_never_bought_is_taken_for_an_average_one(world: World) -> None:
-    told = world.content.propensities
+    propensities = world.content.propensities
     prospects = world.account >= ACCOUNTS
 
     assert prospects.sum() == PROSPECTS
-    assert (told.lines[prospects] == told.line_averages.astype(np.float16)).all()
-    assert (told.categories[prospects] == told.category_averages.astype(np.float16)).all()
-    assert (told.spend_factors[prospects] == 1).all()
-    assert told.factors[NEVER_BOUGHT] == 1
-    assert len(told.line_averages) == LINES
+    assert (propensities.lines[prospects] == propensities.line_averages.astype(np.float16)).all()
+    assert (propensities.categories[prospects] == propensities.category_averages.astype(np.float16)).all()
+    assert (propensities.spend_factors[prospects] == 1).all()
+    assert propensities.factors[NEVER_BOUGHT] == 1
+    assert len(propensities.line_averages) == LINES
 
 
 def test_the_targets_of_a_product_are_all_that_have_it_among_their_candidates_the_most_likely_first(
     world: World,
 ) -> None:
-    told, listed = world.content.propensities, world.content.candidate_products
+    propensities, listed = world.content.propensities, world.content.candidate_products
     for product in range(PRODUCTS):
-        accounts, p = told.targets_of(product)
+        accounts, p = propensities.targets_of(product)
 
         rows, places = np.nonzero(listed == product)
-        expected = sorted(zip(-told.candidates[rows, places], rows, strict=True))
+        expected = sorted(zip(-propensities.candidates[rows, places], rows, strict=True))
         assert list(zip(-p, accounts, strict=True)) == expected
 
 
@@ -252,7 +252,7 @@ def test_the_same_history_and_seed_give_the_same_bytes(world: World) -> None:
 
     for name, values in vars(world.content.propensities).items():
         assert values.tobytes() == getattr(again.propensities, name).tobytes(), name
-    assert json.loads(json.dumps(again.described)) == world.told
+    assert json.loads(json.dumps(again.described)) == world.described
 
 
 def test_where_the_gate_is_shut_bins_are_used_and_it_is_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,21 +260,21 @@ def test_where_the_gate_is_shut_bins_are_used_and_it_is_said(world: World, monke
 
     learned = learn_propensity(world.given, 0, lambda _: None)
 
-    told, truth = candidates_of(world, learned.propensities)
+    p, truth = candidates_of(world, learned.propensities)
     methods = [learned.described["method"], *(learned.described[name]["method"] for name in ("line", "category"))]
     assert methods == ["bins"] * 3
     assert "calibrated bins are used" in learned.described["note"]
-    assert truth.sum() / told.sum() == pytest.approx(1, abs=3 * 0.054)
-    assert ((told > 0) & (told < 1)).all()
+    assert truth.sum() / p.sum() == pytest.approx(1, abs=3 * 0.054)
+    assert ((p > 0) & (p < 1)).all()
 
 
 def test_a_level_that_changes_of_late_is_followed(tmp_path: Path) -> None:
     truth = Truth(level=1.6)
 
-    told, true = candidates_of(learn(truth, tmp_path))
+    p, true = candidates_of(learn(truth, tmp_path))
 
     # Without the novelty rate 1.6 times as much would be bought as was foretold.
-    assert true.sum() / told.sum() == pytest.approx(1, abs=3 * 0.054)
+    assert true.sum() / p.sum() == pytest.approx(1, abs=3 * 0.054)
 
 
 def test_the_next_training_tells_whether_what_was_foretold_has_held(world: World, tmp_path: Path) -> None:
@@ -286,11 +286,11 @@ def test_the_next_training_tells_whether_what_was_foretold_has_held(world: World
     options = TrainingOptions(horizon_days=HORIZON_DAYS)
     trained = train(TRUTH.history(DAYS + days), options, tmp_path, world.folder, lambda _: None)
 
-    told, live = world.content.propensities.candidates[row, place], trained.report.propensity["live"]
+    p, live = world.content.propensities.candidates[row, place], trained.report.propensity["live"]
     assert (live["version"], live["elapsed_days"]) == (world.folder.name, days)
     assert live["observed"] == (found_after < DAYS + days).sum()
-    expected = 1 - (1 - told.astype(np.float64)) ** (days / HORIZON_DAYS)
+    expected = 1 - (1 - p.astype(np.float64)) ** (days / HORIZON_DAYS)
     assert live["expected"] == pytest.approx(expected.sum(), rel=1e-4)
     assert live["observed_over_expected"]["value"] == pytest.approx(1, abs=3 * 0.06)
     assert live["stability"]["index"] < 0.1
-    assert "live" not in world.told
+    assert "live" not in world.described

@@ -12,7 +12,7 @@ from models.ranking.settings import RankingParameters
 from models.ranking.weights import strength_matrix
 from tests.models.ranking.samples import AS_OF, random_interactions
 
-PARAMETERS = RankingParameters(account_discount=0.7, product_discount=0.4, least_support=1.5)
+PARAMETERS = RankingParameters(account_discount=0.7, product_discount=0.4, min_support=1.5)
 STRENGTH = strength_matrix(random_interactions(seed=2), AS_OF, 100)
 
 
@@ -28,11 +28,11 @@ def written_out(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return B
 
 
-@pytest.mark.parametrize(("most_walked", "dense_from"), [(1_000, 0), (1_000, 2), (0, 0)])
+@pytest.mark.parametrize(("max_walked", "dense_from"), [(1_000, 0), (1_000, 2), (0, 0)])
 def test_scores_are_the_sum_over_what_the_account_owns(
-    most_walked: int, dense_from: float, monkeypatch: pytest.MonkeyPatch
+    max_walked: int, dense_from: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(affinity, "MAX_WALKED", most_walked)
+    monkeypatch.setattr(affinity, "MAX_WALKED", max_walked)
     monkeypatch.setattr(affinity, "DENSE_FROM", dense_from)
     x = np.minimum(STRENGTH.toarray().astype(np.float64), 1)
     rows = np.array([5, 0, 17], dtype=np.int32)
@@ -43,9 +43,9 @@ def test_scores_are_the_sum_over_what_the_account_owns(
     assert scores == pytest.approx(x[rows] @ written_out(x), abs=1e-5)
 
 
-@pytest.mark.parametrize("most_walked", [1_000, 0])
-def test_contributions_add_up_to_the_score(most_walked: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(affinity, "MAX_WALKED", most_walked)
+@pytest.mark.parametrize("max_walked", [1_000, 0])
+def test_contributions_add_up_to_the_score(max_walked: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(affinity, "MAX_WALKED", max_walked)
     scorer = fit_affinity(STRENGTH, PARAMETERS)
     candidates = np.arange(STRENGTH.shape[1], dtype=np.int32)
 
@@ -57,9 +57,9 @@ def test_contributions_add_up_to_the_score(most_walked: int, monkeypatch: pytest
         assert share.sum(axis=1) == pytest.approx(scorer.score(np.array([row]))[0], abs=1e-5)
 
 
-@pytest.mark.parametrize("most_walked", [1_000, 0])
-def test_contributions_of_many_accounts_are_those_of_each(most_walked: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(affinity, "MAX_WALKED", most_walked)
+@pytest.mark.parametrize("max_walked", [1_000, 0])
+def test_contributions_of_many_accounts_are_those_of_each(max_walked: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(affinity, "MAX_WALKED", max_walked)
     scorer = fit_affinity(STRENGTH, PARAMETERS)
     rows = np.flatnonzero(np.diff(STRENGTH.indptr)).astype(np.int32)
     candidates = np.random.default_rng(0).permuted(np.tile(np.arange(-1, 24), (len(rows), 1)), axis=1)[:, :6]

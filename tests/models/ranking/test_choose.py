@@ -80,13 +80,13 @@ def test_the_default_weights_stay_where_nothing_can_be_learnt() -> None:
 
 def test_tuning_keeps_what_gains_and_says_what_it_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tuning, "LADDER", {"half_life_days": (10.0, 100.0), "alpha": (3.0,)})
-    told: list[str] = []
+    messages: list[str] = []
 
-    best, weights = tune(LEARNED, VALIDATION, CUT, PARAMETERS, told.append)
+    best, weights = tune(LEARNED, VALIDATION, CUT, PARAMETERS, messages.append)
 
-    assert len(told) == 4
-    assert "the parameters given" in told[0]
-    assert "half_life_days 100" in told[2]
+    assert len(messages) == 4
+    assert "the parameters given" in messages[0]
+    assert "half_life_days 100" in messages[2]
     start = collect_pool(fit_rankers(LEARNED, CUT, PARAMETERS, lambda message: None), LEARNED, VALIDATION)
     end = collect_pool(fit_rankers(LEARNED, CUT, best, lambda message: None), LEARNED, VALIDATION)
     assert start is not None
