@@ -2,15 +2,15 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request, Response
 
 from service.auth.dependencies import admit
 from service.auth.keys import Principal, Scope
+from service.base.components import components_of
 from service.offers.facts import OfferRequest
-from service.offers.respond import answer, answer_many
+from service.offers.respond import Recommender, answer, answer_many
 from service.offers.schemas import (
     DEFAULT_LIMIT,
     MAX_IDENTIFIER,
@@ -20,13 +20,13 @@ from service.offers.schemas import (
     RecommendationAnswer,
     RecommendationRequest,
 )
-from service.web.decoding import decode_body, decode_parameters, read_body, refuse_other_than_json
-from service.web.fast_route import Call, FastRoute, JsonResponse, at_once
+from service.web.decoding import decode_body, decode_parameters, read_body
 from service.web.openapi_parts import MIN_SEQUENCE, decoded_body, decoded_parameters, problems
-from service.web.read_your_writes import wait_for_named_sequence
+from service.web.read_your_writes import wait_for_min_sequence
+from service.web.responses import JsonResponse
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
-LEDGER_WAIT_SECONDS = 0.005
+DECISION_LOG_WAIT_SECONDS = 0.005
 ACCOUNTS_IN_A_ROW = 50
 """A batch lets other requests in after so many accounts: about a millisecond."""
 
@@ -42,37 +42,17 @@ ANY_PROBLEMS = (
 )
 BODY_PROBLEMS = ("body-too-large", "media-type-unsupported")
 
-router = APIRouter(prefix="/v1/recommendations", tags=["recommendations"], route_class=FastRoute)
-
-
-def answer_for_account(call: Call) -> bytes:
-    """Answer for the account that the path names; raises RequestValidationError or NothingToOffer."""
-    # Most requests have no query, and need no validation.
-    if not call.query and 0 < len(call.rest) <= MAX_IDENTIFIER:
-        wanted = OfferRequest(call.rest, DEFAULT_LIMIT)
-    else:
-        asked = decode_parameters({"account_id": call.rest}, call.query, AccountQuery)
-        wanted = OfferRequest(asked.account_id, asked.limit, is_dry_run=asked.dry_run)
-    return answer(call.state, call.principal, wanted, b'{"limit":%d}' % wanted.limit)
-
-
-def answer_for_moment(call: Call) -> bytes:
-    """Answer for what the body tells; raises MediaTypeUnsupported, RequestValidationError or NothingToOffer."""
-    refuse_other_than_json(call.content_type)
-    asked = decode_body(call.body, RecommendationRequest)
-    wanted = OfferRequest(asked.account_id, asked.limit, asked.basket, asked.exclude, asked.dry_run, asked.placement)
-    return answer(call.state, call.principal, wanted, call.body)
+router = APIRouter(prefix="/v1/recommendations", tags=["recommendations"])
 
 
 @router.get(
-    "/{account_id:path}",
+    "/{account_id:identifier}",
     operation_id="get_recommendations",
     summary="Recommend for an account",
     response_model=RecommendationAnswer,
     openapi_extra=decoded_parameters(AccountQuery, Scope.RECOMMEND, MIN_SEQUENCE, in_path="account_id"),
     responses=problems(*ANY_PROBLEMS),
 )
-@at_once(answer_for_account, Scope.RECOMMEND)
 async def get_recommendations(request: Request) -> Response:
     """What to offer an account next: products that it does not own yet, best first, each with its reason.
 
@@ -81,8 +61,8 @@ async def get_recommendations(request: Request) -> Response:
     `source` `popular`. An account that objects to marketing gets none.
     """
     principal = await admit_caught_up(request)
-    account_id, query = request.path_params["account_id"], request.scope["query_string"]
-    return JsonResponse(answer_for_account(Call(request.app.state.nextoffer, principal, account_id, query)))
+    wanted = read_account_query(request.path_params["account_id"], request.scope["query_string"])
+    return JsonResponse(answer(recommender_of(request), principal, wanted, b'{"limit":%d}' % wanted.limit))
 
 
 @router.post(
@@ -93,7 +73,6 @@ async def get_recommendations(request: Request) -> Response:
     openapi_extra=decoded_body(RecommendationRequest, Scope.RECOMMEND, MIN_SEQUENCE),
     responses=problems(*ANY_PROBLEMS, *BODY_PROBLEMS),
 )
-@at_once(answer_for_moment, Scope.RECOMMEND)
 async def create_recommendations(request: Request) -> Response:
     """What to offer at this moment: by the basket first, then by the account's history, then by popularity.
 
@@ -104,7 +83,9 @@ async def create_recommendations(request: Request) -> Response:
     """
     principal = await admit_caught_up(request)
     body = await read_body(request, MAX_BODY_BYTES)
-    return JsonResponse(answer_for_moment(Call(request.app.state.nextoffer, principal, body=body)))
+    asked = decode_body(body, RecommendationRequest)
+    wanted = OfferRequest(asked.account_id, asked.limit, asked.basket, asked.exclude, asked.dry_run, asked.placement)
+    return JsonResponse(answer(recommender_of(request), principal, wanted, body))
 
 
 @router.post(
@@ -127,22 +108,38 @@ async def create_recommendations_batch(request: Request) -> Response:
         OfferRequest(account_id, asked.limit, (), asked.exclude, asked.dry_run, asked.placement)
         for account_id in asked.account_ids
     ]
-    return JsonResponse(await answer_all(request.app.state.nextoffer, principal, wanted, said))
+    return JsonResponse(await answer_all(recommender_of(request), principal, wanted, said))
 
 
-async def answer_all(state: Any, principal: Principal, wanted: Sequence[OfferRequest], said: bytes) -> bytes:
+async def answer_all(
+    recommender: Recommender, principal: Principal, wanted: Sequence[OfferRequest], said: bytes
+) -> bytes:
     """Answer a part at a time, and no faster than the ledger can write: a batch has time, and no decision is lost."""
     answers: list[bytes] = []
     for start in range(0, len(wanted), ACCOUNTS_IN_A_ROW):
         await asyncio.sleep(0)
-        while state.ledger.is_behind:
-            await asyncio.sleep(LEDGER_WAIT_SECONDS)
-        answers += answer_many(state, principal, wanted[start : start + ACCOUNTS_IN_A_ROW], said)
-    return b'{"answers":[' + b",".join(answers) + b"]}"
+        while recommender.decision_log.is_behind:
+            await asyncio.sleep(DECISION_LOG_WAIT_SECONDS)
+        answers += answer_many(recommender, principal, wanted[start : start + ACCOUNTS_IN_A_ROW], said)
+    return b'{"items":[' + b",".join(answers) + b"]}"
 
 
 async def admit_caught_up(request: Request) -> Principal:
     """Let in who may ask, once the change that the request names is applied."""
     principal = await admit(request, Scope.RECOMMEND)
-    await wait_for_named_sequence(request)
+    await wait_for_min_sequence(request)
     return principal
+
+
+def recommender_of(request: Request) -> Recommender:
+    """Return what answers are made with."""
+    return components_of(request.app).get(Recommender)
+
+
+def read_account_query(account_id: str, query: bytes) -> OfferRequest:
+    """Read what is asked for an account; raises RequestValidationError."""
+    # Most requests have no query, and need no validation.
+    if not query and 0 < len(account_id) <= MAX_IDENTIFIER:
+        return OfferRequest(account_id, DEFAULT_LIMIT)
+    asked = decode_parameters({"account_id": account_id}, query, AccountQuery)
+    return OfferRequest(asked.account_id, asked.limit, is_dry_run=asked.dry_run)

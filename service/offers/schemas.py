@@ -174,4 +174,4 @@ class RecommendationAnswer(BaseModel):
 class BatchAnswer(BaseModel):
     """One answer per account."""
 
-    answers: list[RecommendationAnswer] = Field(description="In the order in which the accounts were named.")
+    items: list[RecommendationAnswer] = Field(description="In the order in which the accounts were named.")

@@ -8,9 +8,10 @@ from typing import Any
 from models.artifact.measures import share_with_interval
 from service.accounts.value import number, whole
 from service.base.clock import as_date
-from service.base.pagination import encode_position, read_place
+from service.base.pagination import decode_row, encode_cursor
 from service.readmodel.ranked_accounts import SegmentMembers
 from service.readmodel.segment_catalog import RULE_FAMILY, Segment, SegmentCatalog
+from service.segments.errors import UnknownFamily
 
 SUMMARY = ("size", "share_of_accounts", "revenue_minor", "share_of_revenue", "churn_risk", "value_ahead")
 EXAMPLES = 10
@@ -23,14 +24,24 @@ SNAPSHOT = (*SUMMARY, "margin_minor", "orders", "average_order_value_minor", "re
 
 
 def describe_all(book: SegmentCatalog, family: str | None) -> dict[str, Any]:
-    """Describe every segment, or those of one family."""
+    """Describe every segment, or those of one family; raises UnknownFamily."""
+    segments = book.segments() if family is None else segments_of_family(book, family)
     return {
         "as_of": as_date(book.as_of_day),
         "artifact_version": book.version,
         **book.value_terms,
         "families": [{"family": one["id"], "name": one["name"]} for one in (*book.families, RULE_FAMILY)],
-        "segments": [summary_of(one) for one in book.segments() if family in (None, one.family)],
+        "items": [summary_of(segment) for segment in segments],
+        "next_cursor": None,
     }
+
+
+def segments_of_family(book: SegmentCatalog, family: str) -> list[Segment]:
+    """Return the segments of a family; raises UnknownFamily."""
+    known = [one["id"] for one in (*book.families, RULE_FAMILY)]
+    if family not in known:
+        raise UnknownFamily(family, known)
+    return [segment for segment in book.segments() if segment.family == family]
 
 
 def summary_of(segment: Segment) -> dict[str, Any]:
@@ -91,7 +102,7 @@ def page_of_accounts(book: SegmentCatalog, segment: Segment, cursor: str | None,
     A cursor holds within one artifact: in another, accounts stand elsewhere.
     """
     tag = ("segment", book.version, segment.id)
-    begin = book.place_of(segment, read_place(cursor, tag))
+    begin = book.place_of(segment, decode_row(cursor, tag))
     rows, n_known = book.accounts(segment, begin, begin + limit)
     since = book.content.segments.since[rows, segment.column].tolist() if segment.column >= 0 else [None] * len(rows)
     items = [describe_account(book, row, day) for row, day in zip(rows, since, strict=True)]
@@ -100,7 +111,7 @@ def page_of_accounts(book: SegmentCatalog, segment: Segment, cursor: str | None,
     items += [{**NEWCOMER, "account_id": of} for of in newcomers[first : first + limit - len(rows)]]
     end = begin + len(items)
     has_more = end < n_known + len(newcomers)
-    return {"items": items, "next_cursor": encode_position(tag, book.mark_of(segment, end)) if has_more else None}
+    return {"items": items, "next_cursor": encode_cursor(tag, book.mark_of(segment, end)) if has_more else None}
 
 
 def describe_account(book: SegmentCatalog, row: int, since: int | None) -> dict[str, Any]:

@@ -5,23 +5,23 @@ from datetime import date
 from typing import Annotated, Final
 
 import orjson
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from models.artifact.segments import slug
 from service.auth.dependencies import require
-from service.auth.keys import Principal
+from service.auth.keys import Principal, Scope
+from service.base.components import components_of
+from service.base.pagination import Page
 from service.readmodel.ranked_accounts import Definition
 from service.readmodel.rule_grammar import reads_attributes
 from service.readmodel.segment_catalog import SegmentCatalog
-from service.rows.field_types import NO_NUL
-from service.segments import answers
+from service.segments import answers, queries
 from service.segments.errors import BuiltInSegment, NothingLearned
-from service.segments.queries import add_segment, attributes_of, remove_segment, replace_segment
 from service.segments.schemas import (
     Interval,
     NewSegment,
     RuleIn,
-    SegmentAccounts,
+    SegmentAccount,
     SegmentDetail,
     SegmentIn,
     SegmentMetrics,
@@ -29,46 +29,30 @@ from service.segments.schemas import (
     SegmentPreview,
 )
 from service.storage.changes import ChangeKind
+from service.sync.artifact_holder import ArtifactHolder
 from service.web.dependencies import ReadSession
-from service.web.fast_route import JsonResponse
-from service.web.openapi_parts import NOT_MODIFIED, problems
-from service.web.read_your_writes import wait_for_min_sequence
+from service.web.parameters import DEFAULT_PAGE_ITEMS, Cursor, Limit, SegmentInPath
 from service.web.response_cache import cached_response
-from service.web.unit_of_work import WRITE_PROBLEM_CODES, WRITTEN_HEADERS, UnitOfWork, UnitOfWorkDep
+from service.web.responses import JsonResponse
+from service.web.routing import Router
+from service.web.unit_of_work import UnitOfWork, UnitOfWorkDep
 
-SegmentInPath = Annotated[str, Path(max_length=200, pattern=NO_NUL, examples=["rfm.champions"])]
-Cursor = Annotated[str | None, Query(max_length=2000, description="`next_cursor` of the page before.")]
-router = APIRouter(prefix="/v1/segments", tags=["segments"])
-Writer = Annotated[Principal, Depends(require("write"))]
-READ: Final = [Depends(require("read")), Depends(wait_for_min_sequence)]
-DEFINE_PROBLEM_CODES: Final = ("nothing-learned", "segment-exists", "too-many-segments")
-PROBLEM_CODES: Final = (
-    "key-missing",
-    "key-invalid",
-    "scope-missing",
-    "nothing-learned",
-    "request-invalid",
-    "sequence-not-reached",
-)
+router = Router("segments")
+SEGMENT_PATH: Final = "/segments/{segment_id}"
+SEGMENT_PROBLEM_CODES: Final = ("nothing-learned", "unknown-segment")
+Writer = Annotated[Principal, Depends(require(Scope.WRITE))]
 
 
 def book_in_use(request: Request) -> SegmentCatalog:
     """Return what is told of segments now; raises NothingLearned."""
-    live = request.app.state.nextoffer.holder.live
+    live = components_of(request.app).get(ArtifactHolder).live
     if live is None or live.is_fallback:
         raise NothingLearned
     book: SegmentCatalog = live.book
     return book
 
 
-@router.get(
-    "",
-    operation_id="list_segments",
-    summary="List segments",
-    response_model=SegmentPage,
-    dependencies=READ,
-    responses=NOT_MODIFIED | problems(*PROBLEM_CODES),
-)
+@router.live_route("/segments", "List segments", "nothing-learned", "unknown-family", model=SegmentPage)
 def list_segments(
     request: Request,
     family: Annotated[str | None, Query(max_length=200, description="Only segments of this family.")] = None,
@@ -82,14 +66,15 @@ def list_segments(
     return cached_response(request, lambda: answers.describe_all(book_in_use(request), family))
 
 
-@router.post(
-    "",
-    operation_id="create_segment",
-    summary="Define a segment",
+@router.write_route(
+    "POST",
+    "/segments",
+    "Define a segment",
+    "nothing-learned",
+    "segment-exists",
+    "too-many-segments",
+    model=SegmentDetail,
     status_code=201,
-    response_model=SegmentDetail,
-    dependencies=[Depends(require("write"))],
-    responses={201: {"headers": WRITTEN_HEADERS}, **problems(*WRITE_PROBLEM_CODES, *DEFINE_PROBLEM_CODES)},
 )
 def create_segment(segment: NewSegment, writing: UnitOfWorkDep, request: Request, by: Writer) -> Response:
     """Define a segment by a rule over the profile. Its id is `custom.` and the slug.
@@ -105,24 +90,22 @@ def create_segment(segment: NewSegment, writing: UnitOfWorkDep, request: Request
     book = book_in_use(request)
 
     def work(write: UnitOfWork) -> Response:
-        add_segment(write.connection, definition, by.key_id, write.now)
+        queries.add_segment(write.connection, definition, by.key_id, write.now)
         return defined(write, book, definition, 201)
 
     return writing.answer(work)
 
 
-@router.put(
-    "/{segment_id}",
-    operation_id="replace_segment",
-    summary="Define a segment anew",
-    response_model=SegmentDetail,
-    dependencies=[Depends(require("write"))],
-    responses={
-        200: {"headers": WRITTEN_HEADERS},
-        **problems(*WRITE_PROBLEM_CODES, "nothing-learned", "unknown-segment", "built-in-segment"),
-    },
+@router.write_route(
+    "PUT",
+    SEGMENT_PATH,
+    "Define a segment anew",
+    "nothing-learned",
+    "unknown-segment",
+    "built-in-segment",
+    model=SegmentDetail,
 )
-def replace_defined_segment(
+def replace_segment(
     segment_id: SegmentInPath, segment: SegmentIn, writing: UnitOfWorkDep, request: Request, by: Writer
 ) -> Response:
     """Change name, description and rule of a segment that people defined."""
@@ -131,47 +114,32 @@ def replace_defined_segment(
     book = book_in_use(request)
 
     def work(write: UnitOfWork) -> Response:
-        replace_segment(write.connection, definition, by.key_id, write.now)
+        queries.replace_segment(write.connection, definition, by.key_id, write.now)
         return defined(write, book, definition, 200)
 
     return writing.answer(work)
 
 
-@router.delete(
-    "/{segment_id}",
-    operation_id="delete_segment",
-    summary="Delete a segment",
-    status_code=204,
-    dependencies=[Depends(require("write"))],
-    responses={
-        204: {"headers": WRITTEN_HEADERS},
-        **problems(*WRITE_PROBLEM_CODES, "unknown-segment", "built-in-segment"),
-    },
-)
+@router.write_route("DELETE", SEGMENT_PATH, "Delete a segment", "unknown-segment", "built-in-segment", status_code=204)
 def delete_segment(segment_id: SegmentInPath, writing: UnitOfWorkDep) -> Response:
     """Delete a segment that people defined. Its snapshots stay in the artifacts."""
     refuse_built_in(segment_id)
 
     def work(write: UnitOfWork) -> Response:
-        remove_segment(write.connection, segment_id)
+        queries.remove_segment(write.connection, segment_id)
         write.changes.touch(ChangeKind.SEGMENTS, [segment_id])
         return Response(status_code=204)
 
     return writing.answer(work)
 
 
-@router.post(
-    "/preview",
-    operation_id="preview_segment",
-    summary="Try a rule out",
-    response_model=SegmentPreview,
-    dependencies=READ,
-    responses=problems(*PROBLEM_CODES, "body-too-large", "body-unreadable", "request-timeout"),
+@router.read_route(
+    "/segments/preview", "Try a rule out", "nothing-learned", model=SegmentPreview, method="POST", is_live=True
 )
 def preview_segment(asked: RuleIn, session: ReadSession, request: Request) -> Response:
     """Count who a rule is true of now, and name some of them; nothing is stored."""
     book = book_in_use(request)
-    attributes = attributes_of(session.connection(), None) if reads_attributes(asked.rule) else {}
+    attributes = queries.attributes_of(session.connection(), None) if reads_attributes(asked.rule) else {}
     definition = Definition("preview", "", None, asked.rule)
     members = book.membership.preview(definition, attributes)
     return JsonResponse(orjson.dumps(answers.describe_preview(book, members)))
@@ -187,21 +155,14 @@ def defined(write: UnitOfWork, book: SegmentCatalog, definition: Definition, sta
     """Answer with a segment as it will be measured once the write is felt."""
     write.changes.touch(ChangeKind.SEGMENTS, [definition.id])
     connection = write.connection
-    attributes = attributes_of(connection, None) if reads_attributes(definition.rule) else {}
+    attributes = queries.attributes_of(connection, None) if reads_attributes(definition.rule) else {}
     stored = replace(definition, updated_at=write.now)
     members = book.membership.preview(stored, attributes)
     body = answers.describe_segment(book, book.measure(members))
     return Response(orjson.dumps(body), status_code=status, media_type="application/json")
 
 
-@router.get(
-    "/{segment_id}",
-    operation_id="get_segment",
-    summary="Show a segment",
-    response_model=SegmentDetail,
-    dependencies=READ,
-    responses=NOT_MODIFIED | problems(*PROBLEM_CODES, "unknown-segment"),
-)
+@router.live_route(SEGMENT_PATH, "Show a segment", *SEGMENT_PROBLEM_CODES, model=SegmentDetail)
 def get_segment(request: Request, segment_id: SegmentInPath) -> Response:
     """One segment: size, revenue, margin where known, orders, retention, churn risk, value ahead, its share of each
     total, what share of it owns each product line, and who came and went since the training before.
@@ -214,19 +175,14 @@ def get_segment(request: Request, segment_id: SegmentInPath) -> Response:
     return cached_response(request, make)
 
 
-@router.get(
-    "/{segment_id}/accounts",
-    operation_id="list_segment_accounts",
-    summary="List a segment's accounts",
-    response_model=SegmentAccounts,
-    dependencies=READ,
-    responses=NOT_MODIFIED | problems(*PROBLEM_CODES, "unknown-segment", "invalid-cursor"),
+@router.live_route(
+    SEGMENT_PATH + "/accounts", "List a segment's accounts", *SEGMENT_PROBLEM_CODES, model=Page[SegmentAccount]
 )
 def list_segment_accounts(
     request: Request,
     segment_id: SegmentInPath,
     cursor: Cursor = None,
-    limit: Annotated[int, Query(ge=1, le=500, description="Most accounts to return.")] = 100,
+    limit: Limit = DEFAULT_PAGE_ITEMS,
 ) -> Response:
     """The accounts that are in the segment, those with the most value ahead first, a page at a time."""
 
@@ -237,14 +193,7 @@ def list_segment_accounts(
     return cached_response(request, make)
 
 
-@router.get(
-    "/{segment_id}/metrics",
-    operation_id="get_segment_metrics",
-    summary="Show a segment over time",
-    response_model=SegmentMetrics,
-    dependencies=READ,
-    responses=NOT_MODIFIED | problems(*PROBLEM_CODES, "unknown-segment"),
-)
+@router.live_route(SEGMENT_PATH + "/metrics", "Show a segment over time", *SEGMENT_PROBLEM_CODES, model=SegmentMetrics)
 def get_segment_metrics(
     request: Request,
     segment_id: SegmentInPath,

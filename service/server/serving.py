@@ -80,7 +80,7 @@ def serve(
     with listen(settings) as listener:
         if settings.workers == 1:
             prepare_process(settings)
-            uvicorn.Server(uvicorn.Config(make_app(settings), **server_options(settings))).run(sockets=[listener])
+            uvicorn.Server(uvicorn.Config(create_app(settings), **server_options(settings))).run(sockets=[listener])
         else:
             serve_with_workers(settings, listener, given)
 
@@ -136,20 +136,13 @@ def make_worker_app() -> FastAPI:
                 sys.exit(os.EX_TEMPFAIL)
             time.sleep(1)
         else:
-            return make_app(settings)
-
-
-def make_app(settings: Settings) -> FastAPI:
-    """Make the application of this process, and have its connections answer what is hot by themselves."""
-    app = create_app(settings)
-    DeadlineProtocol.desk = app.state.desk
-    return app
+            return create_app(settings)
 
 
 def prepare_process(settings: Settings) -> None:
     """Set what is set for a whole process."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    DeadlineProtocol.wait_for_headers(settings.header_timeout_seconds)
+    DeadlineProtocol.set_header_timeout(settings.header_timeout_seconds)
 
 
 def server_options(settings: Settings) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.base.clock import as_date
-from service.base.pagination import encode_position, read_place
+from service.base.pagination import decode_row, encode_cursor
 from service.readmodel.live_state import LiveState
 from service.readmodel.product_index import ProductIndex
 from service.readmodel.segment_catalog import Segment, SegmentCatalog
@@ -121,7 +121,7 @@ def page_of_targets(
     """List a product's targets from a cursor on; raises InvalidCursor."""
     book = targeting.book
     tag = ("targets", book.version, product.product_id, segment.id if segment else None)
-    begin = read_place(cursor, tag)
+    begin = decode_row(cursor, tag)
     ranking = targeting.ranked(product)
     is_in = np.ones(len(ranking.rows), dtype=np.bool_)
     if segment is not None:
@@ -147,7 +147,7 @@ def page_of_targets(
         "candidates": len(likely_of),
         "expected_buyers": round(float(np.sum(likely_of)), 2) if told.get("method") else None,
         "items": items,
-        "next_cursor": None if following is None else encode_position(tag, following),
+        "next_cursor": None if following is None else encode_cursor(tag, following),
     }
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.artifact import NO_NUMBER
 from models.artifact.measures import WINDOW_DAYS
 from service.base.clock import as_date
-from service.base.pagination import encode_position, read_position
+from service.base.pagination import ROW_OR_IDENTIFIER, decode_cursor, encode_cursor
 from service.readmodel.live_state import LiveState
 from service.readmodel.segment_catalog import SegmentCatalog
 from service.targets.schemas import ExclusionReason
@@ -80,7 +80,7 @@ def page_of_unpitched(
     book, declined = pitch.book, recently_declined(state, now)
     rows, newcomers = _listed(pitch, state, declined)
     tag = ("do-not-pitch", book.version, reason)
-    begin = read_position(cursor, tag)
+    begin = decode_cursor(cursor, tag, ROW_OR_IDENTIFIER) or 0
     texts = book.content.account_ids.texts
     named: list[tuple[int | None, str]] = []
     if not isinstance(begin, str):
@@ -101,7 +101,7 @@ def page_of_unpitched(
         "artifact_version": book.version,
         "counts": count_reasons(pitch, state, declined),
         "items": items,
-        "next_cursor": None if following is None else encode_position(tag, following),
+        "next_cursor": None if following is None else encode_cursor(tag, following),
     }
 
 

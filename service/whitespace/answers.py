@@ -9,11 +9,11 @@ from models.artifact import CellTotals
 from models.artifact.measures import NORMAL_95, WINDOW_DAYS, share_with_interval
 from service.accounts.value import whole
 from service.base.clock import as_date
-from service.base.pagination import encode_position, read_place
+from service.base.pagination import decode_row, encode_cursor
 from service.readmodel.live_state import LiveState
 from service.readmodel.segment_catalog import RULE_FAMILY, Segment, SegmentCatalog
 from service.readmodel.whitespace import WhitespaceDimension, WhitespaceIndex
-from service.whitespace.errors import UnknownFamily
+from service.segments.answers import segments_of_family
 
 MIN_COMPARABLE: Final = 30
 NOBODY: Final = np.empty(0, dtype=np.int32)
@@ -48,15 +48,6 @@ def describe_map(rooms: WhitespaceIndex, wing: WhitespaceDimension, family: str)
         "items": items,
         "totals": describe_totals(book, wing, everyone),
     }
-
-
-def segments_of_family(book: SegmentCatalog, family: str) -> list[Segment]:
-    """Return the segments of a family; raises UnknownFamily."""
-    found = [segment for segment in book.segments() if segment.family == family]
-    known = [one["id"] for one in (*book.families, RULE_FAMILY)]
-    if family not in known:
-        raise UnknownFamily(family, known)
-    return found
 
 
 def describe_row(
@@ -175,7 +166,7 @@ def page_of_cell(
     """List who is behind a cell, the most expected first; raises UnknownRow or InvalidCursor."""
     place = wing.place_of(row)
     tag = ("cell", rooms.book.version, wing.kind, row, segment.id)
-    begin = read_place(cursor, tag)
+    begin = decode_row(cursor, tag)
     ranked = wing.without(place) if wing.room.is_sold[place] else NOBODY
     places = np.flatnonzero(rooms.book.codes_of(segment)[ranked] == 0)
     items: list[dict[str, Any]] = []
@@ -190,7 +181,7 @@ def page_of_cell(
         "row": row,
         "segment_id": segment.id,
         "items": items,
-        "next_cursor": None if following is None else encode_position(tag, following),
+        "next_cursor": None if following is None else encode_cursor(tag, following),
     }
 
 

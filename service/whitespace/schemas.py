@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, Field
 
+from service.base.pagination import Page
 from service.readmodel.whitespace import RowKind
 from service.segments.schemas import ShareEstimate
 
@@ -105,13 +106,11 @@ class CellAccount(BaseModel):
     has_open_deal: bool
 
 
-class CellAccounts(WhitespaceBasis):
+class CellAccounts(WhitespaceBasis, Page[CellAccount]):
     """Who is behind a cell, best first. Who bought of it since, or objects to marketing, is left out."""
 
     row: str
     segment_id: str
-    items: list[CellAccount]
-    next_cursor: str | None = Field(description="Pass as `cursor` for the next page; null on the last.")
 
 
 class LineStatus(StrEnum):

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from starlette.testclient import TestClient
 
 from service.auth.queries import create_key
+from service.base.components import components_of
 from service.base.logging import Logs
 from service.base.settings import Settings
 from service.server.app import create_app
@@ -21,6 +23,7 @@ from tests.artifacts import World, coffee_world, write_world
 from tests.shop import AS_OF, Shop, open_shop
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
+Part = TypeVar("Part")
 
 
 @pytest.fixture
@@ -79,6 +82,11 @@ def running(
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     with TestClient(app, headers=headers) as client:
         yield client
+
+
+def part_of(client: TestClient, kind: type[Part]) -> Part:
+    """Return a part of the application that a client asks."""
+    return components_of(client.app).get(kind)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from service.storage.database import create_database_engine
 from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import World, write_world
 from tests.conftest import POSTGRES_URL
-from tests.service.conftest import NOON, make_key, make_settings, running, wait_until
+from tests.service.conftest import NOON, make_key, make_settings, part_of, running, wait_until
 from tests.service.processes import call, serving
 from tests.service.sync.conftest import URL
 
@@ -44,7 +44,7 @@ def client(settings: Settings) -> Iterator[TestClient]:
 
 
 def flush(client: TestClient) -> None:
-    client.app.state.nextoffer.ledger.write_queued()  # type: ignore[attr-defined]
+    part_of(client, DecisionLog).write_queued()
 
 
 def make_ledger(engine: Engine, **settings: Any) -> tuple[DecisionLog, Telemetry, io.BytesIO]:
@@ -118,7 +118,7 @@ def test_pages_hold_each_decision_once_although_new_ones_come(client: TestClient
     made = [client.get(f"{URL}/ann").json()["decision_id"] for _ in range(4)]
     flush(client)
     first = client.get("/v1/accounts/ann/decisions?limit=2").json()
-    client.app.state.nextoffer.ledger.record("ffffffff", "ann", NOON, None, b"{}", b"{}")  # type: ignore[attr-defined]
+    part_of(client, DecisionLog).record("ffffffff", "ann", NOON, None, b"{}", b"{}")
     flush(client)
 
     second = client.get(f"/v1/accounts/ann/decisions?limit=2&cursor={first['next_cursor']}").json()
@@ -129,7 +129,7 @@ def test_pages_hold_each_decision_once_although_new_ones_come(client: TestClient
 
 
 def test_a_batch_is_as_many_decisions_as_it_has_accounts(client: TestClient) -> None:
-    answers = client.post(f"{URL}/batch", json={"account_ids": ["ann", "bob", "ann"]}).json()["answers"]
+    answers = client.post(f"{URL}/batch", json={"account_ids": ["ann", "bob", "ann"]}).json()["items"]
     flush(client)
 
     shown = [client.get(f"/v1/decisions/{answer['decision_id']}").json()["answer"] for answer in answers]
@@ -139,7 +139,7 @@ def test_a_batch_is_as_many_decisions_as_it_has_accounts(client: TestClient) -> 
 def test_a_batch_waits_for_the_ledger_and_loses_no_decision(settings: Settings, engine: Engine) -> None:
     settings = settings.model_copy(update={"ledger_queue_rows": 200, "ledger_flush_seconds": 0.01})
     with running(settings, make_key(settings.database_url, "admin")) as client:
-        answers = client.post(f"{URL}/batch", json={"account_ids": ["ann"] * 1000}).json()["answers"]
+        answers = client.post(f"{URL}/batch", json={"account_ids": ["ann"] * 1000}).json()["items"]
 
     assert {answer["decision_id"] for answer in answers} == set(written(engine))
 
