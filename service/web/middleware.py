@@ -112,7 +112,8 @@ def guarded(scope: Scope, receive: Receive, max_bytes: int, timeout_seconds: flo
             return await receive()
         if read_bytes < 0:
             read_bytes = 0
-            await authenticate(scope)
+            if PRINCIPAL not in scope:
+                await authenticate(scope)
             if announced_bytes(scope) > max_bytes:
                 raise BodyTooLarge(max_bytes)
             deadline = asyncio.get_running_loop().time() + timeout_seconds
