@@ -66,7 +66,7 @@ class ResponseContext(NamedTuple):
 def answer(recommender: Recommender, principal: Principal, asked: OfferRequest, request: bytes) -> bytes:
     """Answer one request with a ``RecommendationAnswer``; raises NothingToOffer.
 
-    request: what was asked, as JSON, for the ledger. The ledger keeps the very bytes that are returned.
+    request: what was asked, as JSON, for the decision log. The decision log keeps the very bytes that are returned.
     """
     live = live_of(recommender)
     facts = gather(live.shelf, live.state, asked, is_up_sell_first=recommender.is_up_sell_first)

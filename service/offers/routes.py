@@ -114,7 +114,7 @@ async def create_recommendations_batch(request: Request) -> Response:
 async def answer_all(
     recommender: Recommender, principal: Principal, wanted: Sequence[OfferRequest], said: bytes
 ) -> bytes:
-    """Answer a part at a time, and no faster than the ledger can write: a batch has time, and no decision is lost."""
+    """Answer a part at a time, no faster than the decision log can write: a batch has time, and no decision is lost."""
     answers: list[bytes] = []
     for start in range(0, len(wanted), ACCOUNTS_IN_A_ROW):
         await asyncio.sleep(0)

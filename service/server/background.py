@@ -43,7 +43,7 @@ async def background_work(components: Components, log: FilteringBoundLogger) -> 
     """Do everything in the background while the application runs, and end it with the application."""
     candidates = (components.find(kind) for kind in THREADED)
     workers = [worker for worker in candidates if worker is not None]
-    max_stop_seconds = components.get(Settings).ledger_drain_seconds + MAX_STOP_SECONDS
+    max_stop_seconds = components.get(Settings).decision_log_drain_seconds + MAX_STOP_SECONDS
     async with loops(components, log), threads(workers, max_stop_seconds):
         yield
     await components.get(RateLimiter).close()
@@ -74,7 +74,7 @@ async def loops(components: Components, log: FilteringBoundLogger) -> AsyncItera
     works: dict[str, tuple[Callable[[], None], float]] = {
         "keys": (key_ring.load, settings.key_refresh_seconds),
         "artifact": (components.get(ArtifactHolder).poll, settings.artifact_poll_seconds),
-        "cleanup": (components.get(PeriodicCleanup).delete_expired, settings.housekeeping_seconds),
+        "cleanup": (components.get(PeriodicCleanup).delete_expired, settings.cleanup_seconds),
         "telemetry": (partial(set_gauges, components), GAUGE_SECONDS),
     }
     set_gauges(components)
@@ -99,7 +99,7 @@ def set_gauges(components: Components) -> None:
     telemetry, follower = components.get(Telemetry), components.get(ChangeFollower)
     live = components.get(ArtifactHolder).live
     telemetry.database_up.set(follower.is_database_up)
-    lag_seconds = follower.seconds_behind - 2 * components.get(Settings).tail_poll_seconds
+    lag_seconds = follower.seconds_behind - 2 * components.get(Settings).change_poll_seconds
     telemetry.live_lag.set(max(0.0, lag_seconds))
     telemetry.live_sequence.set(live.state.sequence if live else 0)
     telemetry.live_accounts.set(len(live.state.accounts) if live else 0)

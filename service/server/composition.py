@@ -41,7 +41,7 @@ def open_components(
         in_use = (holder.live, shadow.live if shadow else None)
         return [live.state for live in in_use if live]
 
-    follower = ChangeFollower(engine, states_in_use, settings.tail_poll_seconds, telemetry, log)
+    follower = ChangeFollower(engine, states_in_use, settings.change_poll_seconds, telemetry, log)
     store = ArtifactStore(settings.artifacts_dir)
     holder = open_holder(store, read_sessions, follower, telemetry, log)
     shadow = open_shadow(holder, settings, telemetry, log)

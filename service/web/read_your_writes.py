@@ -50,7 +50,7 @@ def parse_sequence(header: bytes) -> int:
 async def wait_for_sequence(components: Components, wanted: int) -> None:
     """Wait until a change is applied; raises SequenceNotReached after the bound that the settings give."""
     holder, follower = components.get(ArtifactHolder), components.get(ChangeFollower)
-    deadline = time.monotonic() + components.get(Settings).longest_sequence_wait_seconds
+    deadline = time.monotonic() + components.get(Settings).max_sequence_wait_seconds
     while (reached := applied_sequence(holder)) < wanted:
         if time.monotonic() >= deadline:
             raise SequenceNotReached(wanted, reached)

@@ -55,8 +55,8 @@ def make_settings(database_url: str, artifacts_dir: Path) -> Settings:
         artifacts_dir=artifacts_dir,
         key_refresh_seconds=0.1,
         artifact_poll_seconds=0.05,
-        tail_poll_seconds=0.05,
-        longest_sequence_wait_seconds=0.3,
+        change_poll_seconds=0.05,
+        max_sequence_wait_seconds=0.3,
     )
 
 

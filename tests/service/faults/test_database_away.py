@@ -150,7 +150,7 @@ def test_no_answer_fails_while_the_database_goes_and_comes(settings: Settings, m
     assert set(statuses) == {200}
 
 
-def test_decisions_made_meanwhile_are_in_the_ledger_afterwards(
+def test_decisions_made_meanwhile_are_in_the_decision_log_afterwards(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.server.app.BUSY_SECONDS", 0)

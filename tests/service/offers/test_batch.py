@@ -84,11 +84,11 @@ def test_a_change_that_does_not_come_is_waited_for_only_so_long(client: TestClie
 
     assert (answer.status_code, answer.json()["code"]) == (503, "sequence-not-reached")
     assert answer.headers["Retry-After"]
-    assert time.monotonic() - begun >= part_of(client, Settings).longest_sequence_wait_seconds
+    assert time.monotonic() - begun >= part_of(client, Settings).max_sequence_wait_seconds
 
 
 def test_an_answer_waits_for_the_write_that_it_names(settings: Settings, version: str) -> None:
-    settings = settings.model_copy(update={"longest_sequence_wait_seconds": 10.0, "tail_poll_seconds": 60.0})
+    settings = settings.model_copy(update={"max_sequence_wait_seconds": 10.0, "change_poll_seconds": 60.0})
     key = make_key(settings.database_url, "admin")
     order = {"order_id": "o-1", "account_id": "ann", "ordered_at": "2024-03-01", "lines": [{"product_id": "filter"}]}
     with running(settings, key) as reader, running(settings, key) as writer:
