@@ -20,6 +20,7 @@ class Job:
     server: Server
     requests: Sequence[bytes]
     connections: int = 16
+    is_in_one_write: bool = False
     full: list[Outcome] = field(default_factory=list)
     partial: list[Outcome] = field(default_factory=list)
 
@@ -27,12 +28,21 @@ class Job:
         """As fast as it goes, then at 60 % of that."""
         self.run_full()
         rate = LOAD_SHARE * self.full[-1].per_second
-        self.partial.append(load(self.server.port, self.requests, seconds=SECONDS, connections=64, rate=rate))
+        self.partial.append(self._load(connections=64, rate=rate))
 
     def run_full(self) -> None:
         """As fast as it goes."""
-        self.full.append(
-            load(self.server.port, self.requests, seconds=SECONDS, connections=self.connections, pids=self.server.pids)
+        self.full.append(self._load(connections=self.connections))
+
+    def _load(self, *, connections: int, rate: float | None = None) -> Outcome:
+        return load(
+            self.server.port,
+            self.requests,
+            seconds=SECONDS,
+            connections=connections,
+            rate=rate,
+            pids=self.server.pids,
+            is_in_one_write=self.is_in_one_write,
         )
 
 

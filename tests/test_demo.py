@@ -143,7 +143,7 @@ def test_probabilities_hold_in_a_later_period_and_rank_better_than_what_they_are
     prepared: tuple[Path, str], server: str
 ) -> None:
     key = key_of(prepared)
-    listed = ask(server, key, "/v1/artifacts")["artifacts"]
+    listed = ask(server, key, "/v1/artifacts")["items"]
     assert isinstance(listed, list)
 
     report = ask(server, key, f"/v1/artifacts/{listed[0]['version']}")["report"]

@@ -1,42 +1,30 @@
 """Accounts over HTTP."""
 
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import Request, Response
 from pydantic import TypeAdapter
 
 from service.accounts.live import ACCOUNTS_CHANGED, CONSENT_CHANGED
 from service.accounts.profile import profile_of
 from service.accounts.queries import find_account, find_consent, set_consent, upsert_accounts
 from service.accounts.schemas import AccountIn, AccountOut, ConsentIn, ConsentOut
-from service.auth.dependencies import require
-from service.base.examples import ACCOUNT_ID
-from service.rows.field_types import MAX_IDENTIFIER, NO_NUL, WHOLE_IDENTIFIER
-from service.storage.database import session_scope
-from service.web.bulk import RESPONSES, BulkRows, body_schema, bulk_response, validate_body
-from service.web.dependencies import ReadSession, refuse_while_away
+from service.base.components import components_of
+from service.sync.artifact_holder import ArtifactHolder
+from service.web.bulk import BulkRows, bulk_response, bulk_route, validate_body
+from service.web.dependencies import ReadSession, open_read_session
 from service.web.etag import etag_response
-from service.web.fast_route import JsonResponse
-from service.web.openapi_parts import NOT_MODIFIED, problems
-from service.web.read_your_writes import wait_for_min_sequence
-from service.web.unit_of_work import WRITE_PROBLEM_CODES, WRITTEN_HEADERS, UnitOfWork, UnitOfWorkDep
+from service.web.parameters import AccountInPath, NewAccountInPath
+from service.web.responses import JsonResponse
+from service.web.routing import Router
+from service.web.unit_of_work import UnitOfWork, UnitOfWorkDep
 
-AccountInPath = Annotated[str, Path(max_length=MAX_IDENTIFIER, pattern=NO_NUL, examples=[ACCOUNT_ID])]
-NewAccountInPath = Annotated[
-    str, Path(min_length=1, max_length=MAX_IDENTIFIER, pattern=WHOLE_IDENTIFIER, examples=[ACCOUNT_ID])
-]
-router = APIRouter(prefix="/v1", tags=["accounts"])
+ACCOUNT_PATH: Final = "/accounts/{account_id:identifier}"
+router = Router("accounts")
 _ACCOUNTS: Final = TypeAdapter(list[AccountIn])
 
 
-@router.post(
-    "/accounts",
-    operation_id="import_accounts",
-    summary="Create or update accounts",
-    dependencies=[Depends(require("write"))],
-    responses=RESPONSES,
-    openapi_extra=body_schema(AccountIn),
-)
+@bulk_route(router, "/accounts", "Create or update accounts", AccountIn)
 def import_accounts(rows: BulkRows, writing: UnitOfWorkDep) -> Response:
     """Create or update accounts, many at once: a JSON array, or one object per line as `application/x-ndjson`.
 
@@ -53,15 +41,8 @@ def import_accounts(rows: BulkRows, writing: UnitOfWorkDep) -> Response:
     return writing.answer(work)
 
 
-@router.put(
-    "/accounts/{account_id:path}/consent",
-    operation_id="set_consent",
-    summary="Note what an account says about marketing",
-    response_model=ConsentOut,
-    dependencies=[Depends(require("write"))],
-    responses={200: {"headers": WRITTEN_HEADERS}, **problems(*WRITE_PROBLEM_CODES)},
-)
-def set_account_consent(account_id: NewAccountInPath, consent: ConsentIn, writing: UnitOfWorkDep) -> Response:
+@router.write_route("PUT", ACCOUNT_PATH + "/consent", "Note what an account says about marketing", model=ConsentOut)
+def replace_consent(account_id: NewAccountInPath, consent: ConsentIn, writing: UnitOfWorkDep) -> Response:
     """Grant or object. After an objection nothing is offered to the account: not by this worker's next answer, and
     by the others' within a second, whatever artifact is in use. It holds until the account grants again.
     """
@@ -75,35 +56,13 @@ def set_account_consent(account_id: NewAccountInPath, consent: ConsentIn, writin
     return writing.answer(work)
 
 
-@router.get(
-    "/accounts/{account_id:path}/consent",
-    operation_id="get_consent",
-    summary="Show what an account said about marketing",
-    dependencies=[Depends(require("read"))],
-    responses=problems("key-missing", "key-invalid", "scope-missing", "request-invalid"),
-)
-def get_account_consent(account_id: AccountInPath, session: ReadSession) -> ConsentOut:
+@router.read_route(ACCOUNT_PATH + "/consent", "Show what an account said about marketing")
+def get_consent(account_id: AccountInPath, session: ReadSession) -> ConsentOut:
     """What the account said last; `not-asked` if it said nothing, or if nobody has named it yet."""
     return find_consent(session, account_id)
 
 
-@router.get(
-    "/accounts/{account_id:path}",
-    operation_id="get_account",
-    summary="Show an account",
-    response_model=AccountOut,
-    dependencies=[Depends(require("read")), Depends(wait_for_min_sequence)],
-    responses=NOT_MODIFIED
-    | problems(
-        "key-missing",
-        "key-invalid",
-        "scope-missing",
-        "unknown-account",
-        "request-invalid",
-        "database-unavailable",
-        "sequence-not-reached",
-    ),
-)
+@router.live_route(ACCOUNT_PATH, "Show an account", "unknown-account", model=AccountOut)
 def get_account(account_id: AccountInPath, request: Request) -> Response:
     """The profile: attributes, consent, its orders in numbers, what it owns and since when, open deals, segments, what
     it is worth, and which categories it buys above the average.
@@ -112,11 +71,10 @@ def get_account(account_id: AccountInPath, request: Request) -> Response:
     `value` and `interests` are as of the live artifact; everything else is as of now. It is answered from memory: the
     database is asked once, and again only after something about the account changed.
     """
-    state = request.app.state.nextoffer
 
     def read() -> AccountOut:
-        refuse_while_away(state)
-        with session_scope(request.app.state.read_sessions) as session:
+        with open_read_session(request.app) as session:
             return find_account(session, account_id)
 
-    return etag_response(request, profile_of(state.holder.current, account_id, read))
+    current = components_of(request.app).get(ArtifactHolder).current
+    return etag_response(request, profile_of(current, account_id, read))

@@ -6,8 +6,11 @@ from starlette.requests import Request
 from starlette.types import Scope as AsgiScope
 
 from service.auth.errors import KeyMissing, ScopeMissing
+from service.auth.key_ring import KeyRing
 from service.auth.keys import Principal
-from service.web.decoding import headers_of
+from service.auth.limits import RateLimiter
+from service.base.components import components_of
+from service.base.headers import headers_of
 
 PRINCIPAL = "nextoffer.principal"
 
@@ -39,10 +42,10 @@ async def authenticate(scope: AsgiScope) -> Principal:
     """Return who asks, and count it, once per request; raises KeyMissing, KeyInvalid or RateLimited."""
     principal: Principal | None = scope.get(PRINCIPAL)
     if principal is None:
-        state = scope["app"].state.nextoffer
-        principal = await state.key_ring.authenticate(presented_key(headers_of(scope)))
+        components = components_of(scope["app"])
+        principal = await components.get(KeyRing).authenticate(presented_key(headers_of(scope)))
         scope[PRINCIPAL] = principal
-        await state.limiter.check(principal)
+        await components.get(RateLimiter).check(principal)
     return principal
 
 

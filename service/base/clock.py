@@ -1,11 +1,20 @@
 """The clock of the service, and days as the artifact counts them."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 
 def utc_now() -> datetime:
     """The only clock of the service, unless a test injects another."""
     return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The clock as a part of the application. now: returns the current time, UTC."""
+
+    now: Callable[[], datetime]
 
 
 def as_date(since_epoch: int) -> date:

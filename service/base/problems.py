@@ -1,6 +1,6 @@
 """Problem details (RFC 9457): the one form of every error answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -136,7 +136,7 @@ def _sayable(text: str) -> str:
     return text.encode(errors="replace").decode()[:500]
 
 
-HANDLERS = {
+HANDLERS: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
     DomainError: answer_domain_error,
     HTTPException: answer_http_error,
     RequestValidationError: answer_invalid_request,
@@ -144,6 +144,14 @@ HANDLERS = {
     InterfaceError: answer_database_error,
     PoolTimeout: answer_database_error,
 }
+
+
+async def respond_to_error(request: Request, error: Exception) -> Response:
+    """Render an error by the handler of its type, as the framework does; raises it again where there is none."""
+    for kind in type(error).__mro__:
+        if kind in HANDLERS:
+            return await HANDLERS[kind](request, error)
+    raise error
 
 
 def install_problem_handlers(app: Starlette) -> None:

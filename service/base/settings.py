@@ -51,18 +51,20 @@ class Settings(BaseSettings):
         default="", description="A candidate artifact that answers a share of the traffic, unseen; telemetry compares."
     )
     shadow_share: float = Field(default=0.1, ge=0, le=1, description="Share of the answers that the shadow compares.")
-    tail_poll_seconds: float = Field(
+    change_poll_seconds: float = Field(
         default=0.2, gt=0, description="How often each worker looks for what other workers wrote."
     )
-    longest_sequence_wait_seconds: float = Field(
+    max_sequence_wait_seconds: float = Field(
         default=2.0, ge=0, description="How long a request waits for the change that its X-Min-Sequence names."
     )
-    ledger_queue_rows: int = Field(
+    decision_log_queue_rows: int = Field(
         default=20_000, gt=0, description="Most decisions that a worker keeps while they can't be written."
     )
-    ledger_batch_rows: int = Field(default=4_000, gt=0, description="Most decisions in one transaction.")
-    ledger_flush_seconds: float = Field(default=0.25, gt=0, description="How often a worker writes its decisions.")
-    ledger_drain_seconds: float = Field(
+    decision_log_batch_rows: int = Field(default=4_000, gt=0, description="Most decisions in one transaction.")
+    decision_log_flush_seconds: float = Field(
+        default=0.25, gt=0, description="How often a worker writes its decisions."
+    )
+    decision_log_drain_seconds: float = Field(
         default=5.0, ge=0, description="How long a stopping worker tries to write the rest of its decisions."
     )
     decision_retention_days: float = Field(default=90, gt=0, description="How long decisions are kept.")
@@ -72,7 +74,7 @@ class Settings(BaseSettings):
     change_retention_days: float = Field(
         default=7, ge=0, description="How long changes are kept that every artifact in reach has learned from."
     )
-    housekeeping_seconds: float = Field(
+    cleanup_seconds: float = Field(
         default=600, gt=0, description="How often decisions, answers and changes that had their time are deleted."
     )
     header_timeout_seconds: float = Field(

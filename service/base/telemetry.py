@@ -69,7 +69,7 @@ SERIES = (
     Series(
         "nextoffer_request_seconds",
         "histogram",
-        "Time from the request's first byte to the answer's last, whatever the status.",
+        "Time from a request's header to the last byte of its answer, whatever the route and status.",
         "p99 of a recommendation above its budget: add workers if the processors are busy; look for batches and "
         "imports at the same time; see /readyz for a database that is slow to fail.",
         ("route", "method"),
@@ -126,8 +126,8 @@ SERIES = (
         "nextoffer_background_failures",
         "counter",
         "Failures of a background loop.",
-        "`tail`, `keys`, `ledger`, `housekeeping`: the database does not answer. `artifact`: the folder of artifacts "
-        "can't be read. They go on by themselves when the cause is gone.",
+        "`changes`, `keys`, `decision-log`, `cleanup`: the database does not answer. `artifact`: the folder of "
+        "artifacts can't be read. They go on by themselves when the cause is gone.",
         ("loop",),
     ),
     Series(
@@ -157,23 +157,25 @@ SERIES = (
         mode="livemin",
     ),
     Series(
-        "nextoffer_ledger_queue_depth",
+        "nextoffer_decision_log_queue_depth",
         "gauge",
         "Decisions that wait to be written, over all workers.",
         "It grows: the database is away or too slow for the traffic. At its bound decisions are lost.",
         mode="livesum",
     ),
     Series(
-        "nextoffer_ledger_written_decisions",
+        "nextoffer_decision_log_written_decisions",
         "counter",
-        "Decisions written to the ledger.",
-        "It lags behind `nextoffer_answers`: see `nextoffer_ledger_queue_depth`; `dry_run` answers are not written.",
+        "Decisions written to the decision log.",
+        "It lags behind `nextoffer_answers`: see `nextoffer_decision_log_queue_depth`. Answers to `dry_run` are not "
+        "written.",
     ),
     Series(
-        "nextoffer_ledger_lost_decisions",
+        "nextoffer_decision_log_lost_decisions",
         "counter",
         "Decisions that were answered and could not be kept.",
-        "Their outcomes can't be joined. Mend the database; raise NEXTOFFER_LEDGER_QUEUE_ROWS for longer outages.",
+        "Their outcomes can't be joined. Mend the database; raise NEXTOFFER_DECISION_LOG_QUEUE_ROWS for longer "
+        "outages.",
     ),
     Series(
         "nextoffer_rate_limited_requests",
@@ -230,9 +232,9 @@ class Telemetry:
         self.live_lag: Gauge = made["live_lag_seconds"]
         self.live_accounts: Gauge = made["live_accounts"]
         self.database_up: Gauge = made["database_up"]
-        self.ledger_depth: Gauge = made["ledger_queue_depth"]
-        self.ledger_written: Counter = made["ledger_written_decisions"]
-        self.ledger_lost: Counter = made["ledger_lost_decisions"]
+        self.decision_log_depth: Gauge = made["decision_log_queue_depth"]
+        self.decision_log_written: Counter = made["decision_log_written_decisions"]
+        self.decision_log_lost: Counter = made["decision_log_lost_decisions"]
         self.rate_limited: Counter = made["rate_limited_requests"]
         self.rate_limit_storage_failures: Counter = made["rate_limit_storage_failures"]
         self.shadow_answers: Counter = made["shadow_answers"]

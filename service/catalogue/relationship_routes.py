@@ -2,67 +2,59 @@
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from service.auth.dependencies import require
-from service.auth.keys import Principal
-from service.base.errors import InvalidCursor
-from service.base.examples import PRODUCT_ID
-from service.base.pagination import decode_cursor, encode_cursor
+from service.auth.keys import Principal, Scope
+from service.base.components import components_of
+from service.base.pagination import Page, cut_page, decode_cursor
 from service.catalogue.curation import Curation
 from service.catalogue.errors import RelationshipRefused, UnknownRelationship
 from service.catalogue.export import as_csv, as_workbook
 from service.catalogue.learned import learned_from
 from service.catalogue.pairs import Pair, pair_of
 from service.catalogue.queries import find_product
-from service.catalogue.relationships import Entry, RelationshipCatalogue, RelationshipFilter, SortKey
+from service.catalogue.relationships import Entry, RelationshipCatalogue, RelationshipFilter
 from service.catalogue.schemas import (
     RelationName,
     RelationshipIn,
     RelationshipOut,
-    RelationshipPage,
     RelationshipPatch,
     RelationshipStatus,
 )
 from service.readmodel.catalogue_view import CatalogueView
 from service.rows.chunks import RowError
-from service.rows.field_types import MAX_IDENTIFIER, MAX_TEXT, NO_NUL
-from service.storage.database import session_scope
-from service.web.bulk import RESPONSES, BulkRows, body_schema, bulk_response, validate_body
+from service.rows.field_types import MAX_IDENTIFIER, NO_NUL
+from service.storage.sessions import ReadSessions
+from service.sync.artifact_holder import ArtifactHolder
+from service.web.bulk import BulkRows, bulk_response, bulk_route, validate_body
 from service.web.dependencies import ReadSession, refuse_while_away
-from service.web.openapi_parts import problems
+from service.web.parameters import DEFAULT_PAGE_ITEMS, Cursor, Limit, ProductInPath, text_filter
+from service.web.routing import Router
 from service.web.spreadsheets import CSV_TYPE, XLSX_TYPE
-from service.web.unit_of_work import WRITE_PROBLEM_CODES, WRITTEN_HEADERS, UnitOfWork, UnitOfWorkDep
+from service.web.unit_of_work import UnitOfWork, UnitOfWorkDep
 
-router = APIRouter(prefix="/v1", tags=["relationships"])
+router = Router("relationships")
+RELATIONSHIP_PATH: Final = "/relationships/{relationship_id}"
 _RELATIONSHIPS: Final = TypeAdapter(list[RelationshipIn])
-_CURSOR: Final = TypeAdapter(tuple[str, int, bool, float, str])
-_READ_PROBLEMS: Final = ("key-missing", "key-invalid", "scope-missing", "request-invalid")
-
-
-def _exactly(description: str, longest: int = MAX_TEXT) -> Any:
-    return Query(max_length=longest, pattern=NO_NUL, description=description)
-
-
-ProductInPath = Annotated[str, Path(max_length=MAX_IDENTIFIER, pattern=NO_NUL, examples=[PRODUCT_ID])]
+_POSITION: Final = TypeAdapter(tuple[Annotated[str, Field(pattern=NO_NUL)], int, bool, float, str])
+"""The source's identifier, and the parts of the sort key."""
 RelationshipInPath = Annotated[str, Path(max_length=4000, pattern=NO_NUL, description="`relationship_id` of the pair.")]
 Relation = Annotated[RelationName | None, Query(description="Only relationships of this kind.")]
 Status = Annotated[RelationshipStatus | None, Query(description="Only relationships that stand like this.")]
 MinimumStrength = Annotated[float, Query(ge=0, le=1, description="Only relationships at least this strong.")]
-Cursor = Annotated[str | None, Query(max_length=4000, description="`next_cursor` of the page before.")]
-Limit = Annotated[int, Query(ge=1, le=500, description="Most relationships to return.")]
-MayRead = Annotated[Principal, Depends(require("read"))]
-MayWrite = Annotated[Principal, Depends(require("write"))]
+Writer = Annotated[Principal, Depends(require(Scope.WRITE))]
 
 
 def _wanted(
-    product: Annotated[str | None, _exactly("Only what this product leads to.", MAX_IDENTIFIER)] = None,
-    line: Annotated[str | None, _exactly("Only what products of this line lead to.")] = None,
-    category: Annotated[str | None, _exactly("Only what products of this category lead to.")] = None,
+    product: Annotated[str | None, text_filter("Only what this product leads to.", MAX_IDENTIFIER)] = None,
+    line: Annotated[str | None, text_filter("Only what products of this line lead to.")] = None,
+    category: Annotated[str | None, text_filter("Only what products of this category lead to.")] = None,
     relation: Relation = None,
     status: Status = None,
     minimum_strength: MinimumStrength = 0,
@@ -73,15 +65,10 @@ def _wanted(
 Wanted = Annotated[RelationshipFilter, Depends(_wanted)]
 
 
-@router.get(
-    "/relationships",
-    operation_id="list_relationships",
-    summary="List relationships",
-    responses=problems(*_READ_PROBLEMS, "invalid-cursor"),
-)
+@router.read_route("/relationships", "List relationships")
 def list_relationships(
-    request: Request, _: MayRead, session: ReadSession, wanted: Wanted, cursor: Cursor = None, limit: Limit = 100
-) -> RelationshipPage:
+    request: Request, session: ReadSession, wanted: Wanted, cursor: Cursor = None, limit: Limit = DEFAULT_PAGE_ITEMS
+) -> Page[RelationshipOut]:
     """All relationships as they stand: what was learned, with what people say in its place.
 
     They come in the order of the source's identifier; of each source, upgrades first, then cross-sells, accessories
@@ -90,19 +77,14 @@ def list_relationships(
     return _page(RelationshipCatalogue(session.connection(), _view(request)), wanted, cursor, limit)
 
 
-@router.get(
+@router.read_route(
     "/relationships/export",
-    operation_id="export_relationships",
-    summary="Export the catalogue of relationships",
-    response_class=Response,
-    responses={
-        200: {"content": {CSV_TYPE: {}, XLSX_TYPE: {}}, "description": "The catalogue, one relationship per row."},
-        **problems(*_READ_PROBLEMS, "too-large-for-spreadsheet"),
-    },
+    "Export the catalogue of relationships",
+    "too-large-for-spreadsheet",
+    file_types=[CSV_TYPE, XLSX_TYPE],
 )
 def export_relationships(
     request: Request,
-    _: MayRead,
     wanted: Wanted,
     file_format: Annotated[Literal["csv", "xlsx"], Query(alias="format", description="CSV or a workbook.")] = "csv",
 ) -> Response:
@@ -111,23 +93,17 @@ def export_relationships(
 
     Whatever a spreadsheet would take for a formula begins with an apostrophe.
     """
-    refuse_while_away(request.app.state.nextoffer)
+    refuse_while_away(request.app)
     headers = {"Content-Disposition": f'attachment; filename="relationships.{file_format}"'}
     if file_format == "xlsx":
-        with session_scope(request.app.state.read_sessions) as session:
+        with components_of(request.app).get(ReadSessions).open() as session:
             book = as_workbook(RelationshipCatalogue(session.connection(), _view(request)), wanted)
         return Response(book, media_type=XLSX_TYPE, headers=headers)
     return StreamingResponse(_csv(request, wanted), media_type=CSV_TYPE, headers=headers)
 
 
-@router.post(
-    "/relationships",
-    operation_id="put_relationships",
-    summary="Approve, ban, add or annotate relationships",
-    responses=RESPONSES,
-    openapi_extra=body_schema(RelationshipIn),
-)
-def put_relationships(request: Request, principal: MayWrite, rows: BulkRows, writing: UnitOfWorkDep) -> Response:
+@bulk_route(router, "/relationships", "Approve, ban, add or annotate relationships", RelationshipIn)
+def import_relationships(request: Request, principal: Writer, rows: BulkRows, writing: UnitOfWorkDep) -> Response:
     """Say what stands, many pairs at once: a JSON array, or one object per line as `application/x-ndjson`.
 
     A row replaces all that people said of its pair before. It holds until people say otherwise, whatever is learned,
@@ -147,19 +123,17 @@ def put_relationships(request: Request, principal: MayWrite, rows: BulkRows, wri
     return writing.answer(work)
 
 
-@router.patch(
-    "/relationships/{relationship_id}",
-    operation_id="change_relationship",
-    summary="Approve, ban or annotate a relationship",
-    response_model=RelationshipOut,
-    responses={
-        200: {"headers": WRITTEN_HEADERS},
-        **problems(*WRITE_PROBLEM_CODES, "unknown-relationship", "relationship-refused"),
-    },
+@router.write_route(
+    "PATCH",
+    RELATIONSHIP_PATH,
+    "Approve, ban or annotate a relationship",
+    "unknown-relationship",
+    "relationship-refused",
+    model=RelationshipOut,
 )
-def change_relationship(
+def update_relationship(
     request: Request,
-    principal: MayWrite,
+    principal: Writer,
     relationship_id: RelationshipInPath,
     change: RelationshipPatch,
     writing: UnitOfWorkDep,
@@ -191,16 +165,8 @@ def change_relationship(
     return writing.answer(work)
 
 
-@router.delete(
-    "/relationships/{relationship_id}",
-    operation_id="forget_relationship",
-    summary="Take back what people said",
-    status_code=204,
-    responses={204: {"headers": WRITTEN_HEADERS}, **problems(*WRITE_PROBLEM_CODES, "unknown-relationship")},
-)
-def forget_relationship(
-    request: Request, _: MayWrite, relationship_id: RelationshipInPath, writing: UnitOfWorkDep
-) -> Response:
+@router.write_route("DELETE", RELATIONSHIP_PATH, "Take back what people said", "unknown-relationship", status_code=204)
+def delete_relationship(request: Request, relationship_id: RelationshipInPath, writing: UnitOfWorkDep) -> Response:
     """Take back what people said of a pair: what was learned of it, if anything, stands again."""
     pair = _pair(relationship_id)
 
@@ -212,23 +178,17 @@ def forget_relationship(
     return writing.answer(work)
 
 
-@router.get(
-    "/products/{product_id:path}/relationships",
-    operation_id="list_product_relationships",
-    summary="List what a product leads to",
-    responses=problems(*_READ_PROBLEMS, "unknown-product", "invalid-cursor"),
-)
+@router.read_route("/products/{product_id:identifier}/relationships", "List what a product leads to", "unknown-product")
 def list_product_relationships(
     request: Request,
-    _: MayRead,
     product_id: ProductInPath,
     session: ReadSession,
     relation: Relation = None,
     status: Status = None,
     minimum_strength: MinimumStrength = 0,
     cursor: Cursor = None,
-    limit: Limit = 100,
-) -> RelationshipPage:
+    limit: Limit = DEFAULT_PAGE_ITEMS,
+) -> Page[RelationshipOut]:
     """Upgrades of a product, what is sold together with it, and what stands in for it: how sure, from how many orders.
 
     Learned are at most 20 of each relation, to products that were sold at the training.
@@ -241,35 +201,27 @@ def list_product_relationships(
 
 
 def _csv(request: Request, wanted: RelationshipFilter) -> Iterator[bytes]:
-    with session_scope(request.app.state.read_sessions) as session:
+    with components_of(request.app).get(ReadSessions).open() as session:
         yield from as_csv(RelationshipCatalogue(session.connection(), _view(request)), wanted)
 
 
 def _page(
     catalogue: RelationshipCatalogue, wanted: RelationshipFilter, cursor: str | None, limit: int
-) -> RelationshipPage:
-    at_least, after = _read_cursor(cursor) if cursor is not None else ("", None)
-    found: list[Entry] = []
-    for entry in catalogue.walk(wanted, catalogue.source_ids(wanted, at_least)):
-        if after is None or entry.source["product_id"] != at_least or entry.key > after:
-            found.append(entry)
-            if len(found) > limit:
-                break
-    last = found[limit - 1] if len(found) > limit else None
-    return RelationshipPage(
-        items=[catalogue.show(entry) for entry in found[:limit]],
-        next_cursor=encode_cursor([last.source["product_id"], *last.key]) if last else None,
+) -> Page[RelationshipOut]:
+    list_name = ("relationships", wanted.product_id)
+    first_source, *after = decode_cursor(cursor, list_name, _POSITION) or ("",)
+    following = (
+        entry
+        for entry in catalogue.walk(wanted, catalogue.source_ids(wanted, first_source))
+        if not after or entry.source["product_id"] != first_source or entry.key > tuple(after)
     )
+    found = list(islice(following, limit + 1))
+    entries, next_cursor = cut_page(found, limit, list_name, _position_of)
+    return Page(items=[catalogue.show(entry) for entry in entries], next_cursor=next_cursor)
 
 
-def _read_cursor(cursor: str) -> tuple[str, SortKey]:
-    try:
-        source_id, relation, is_learned, weakness, target_id = _CURSOR.validate_python(decode_cursor(cursor))
-    except ValidationError as error:
-        raise InvalidCursor from error
-    if "\0" in source_id:
-        raise InvalidCursor
-    return source_id, SortKey(relation, is_learned, weakness, target_id)
+def _position_of(entry: Entry) -> object:
+    return entry.source["product_id"], *entry.key
 
 
 def _pair(relationship_id: str) -> Pair:
@@ -301,7 +253,7 @@ def _curation(request: Request, write: UnitOfWork) -> Curation:
 
 
 def _view(request: Request) -> CatalogueView | None:
-    current = request.app.state.nextoffer.holder.current
+    current = components_of(request.app).get(ArtifactHolder).current
     return current.catalogue if current else None
 
 

@@ -106,13 +106,6 @@ class ProductOut(BaseModel):
     updated_at: datetime
 
 
-class ProductPage(BaseModel):
-    """Some products, in the order of their identifiers."""
-
-    items: list[ProductOut]
-    next_cursor: str | None = Field(description="Pass as `cursor` to get the next page; null on the last.")
-
-
 RelationName = Literal["up_sell", "cross_sell", "accessory", "substitute"]
 
 
@@ -233,10 +226,3 @@ class RelationshipOut(BaseModel):
     created_by: str | None
     updated_at: datetime | None
     updated_by: str | None
-
-
-class RelationshipPage(BaseModel):
-    """Some relationships."""
-
-    items: list[RelationshipOut]
-    next_cursor: str | None = Field(description="Pass as `cursor` to get the next page; null on the last.")

@@ -2,45 +2,33 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import Query, Response
 from pydantic import TypeAdapter
 
-from service.auth.dependencies import require
-from service.base.examples import ACCOUNT_ID
-from service.base.pagination import decode_identifier, encode_cursor
+from service.base.pagination import IDENTIFIER, Page, cut_page, decode_cursor
 from service.deals.queries import DealFilter, page_of_deals, upsert_deals
 from service.deals.resolve import resolve_deals
-from service.deals.schemas import DealIn, DealOut, DealPage, DealStatus
+from service.deals.schemas import DealIn, DealOut, DealStatus
 from service.orders.queries import matcher_for
-from service.rows.field_types import MAX_IDENTIFIER, NO_NUL
+from service.rows.field_types import MAX_IDENTIFIER
 from service.web.bulk import (
-    RESPONSES,
     BulkRows,
     UnknownProductsInQuery,
-    body_schema,
     bulk_response,
+    bulk_route,
     validate_body,
 )
 from service.web.dependencies import ReadSession
-from service.web.openapi_parts import problems
+from service.web.parameters import DEFAULT_PAGE_ITEMS, Cursor, Limit, text_filter
+from service.web.routing import Router
 from service.web.unit_of_work import UnitOfWork, UnitOfWorkDep
 
-router = APIRouter(prefix="/v1", tags=["deals"])
+router = Router("deals")
+_LIST_NAME: Final = ("deals",)
 _DEALS: Final = TypeAdapter(list[DealIn])
-OfAccount = Annotated[
-    str | None,
-    Query(max_length=MAX_IDENTIFIER, pattern=NO_NUL, description="Only this account's deals.", examples=[ACCOUNT_ID]),
-]
 
 
-@router.post(
-    "/deals",
-    operation_id="import_deals",
-    summary="Create or update deals",
-    dependencies=[Depends(require("write"))],
-    responses=RESPONSES,
-    openapi_extra=body_schema(DealIn),
-)
+@bulk_route(router, "/deals", "Create or update deals", DealIn)
 def import_deals(
     rows: BulkRows, writing: UnitOfWorkDep, unknown_products: UnknownProductsInQuery = "match"
 ) -> Response:
@@ -64,22 +52,17 @@ def import_deals(
     return writing.answer(work)
 
 
-@router.get(
-    "/deals",
-    operation_id="list_deals",
-    summary="List deals",
-    dependencies=[Depends(require("read"))],
-    responses=problems("key-missing", "key-invalid", "scope-missing", "invalid-cursor", "request-invalid"),
-)
+@router.read_route("/deals", "List deals")
 def list_deals(
     session: ReadSession,
-    account_id: OfAccount = None,
+    account_id: Annotated[str | None, text_filter("Only this account's deals.", MAX_IDENTIFIER)] = None,
     status: Annotated[DealStatus | None, Query(description="Only deals that stand like this.")] = None,
-    cursor: Annotated[str | None, Query(max_length=2000, description="`next_cursor` of the page before.")] = None,
-    limit: Annotated[int, Query(ge=1, le=500, description="Most deals to return.")] = 100,
-) -> DealPage:
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_PAGE_ITEMS,
+) -> Page[DealOut]:
     """List deals in the order of their identifiers, a page at a time."""
-    after = decode_identifier(cursor) if cursor is not None else None
+    after = decode_cursor(cursor, _LIST_NAME, IDENTIFIER)
     found = page_of_deals(session, DealFilter(account_id, status), after, limit + 1)
-    items = [DealOut.model_validate(deal, from_attributes=True) for deal in found[:limit]]
-    return DealPage(items=items, next_cursor=encode_cursor(items[-1].deal_id) if len(found) > limit else None)
+    deals, next_cursor = cut_page(found, limit, _LIST_NAME, lambda deal: deal.deal_id)
+    items = [DealOut.model_validate(deal, from_attributes=True) for deal in deals]
+    return Page(items=items, next_cursor=next_cursor)

@@ -94,10 +94,3 @@ class DealOut(BaseModel):
     closed_at: datetime | None
     expected_close: date | None
     updated_at: datetime
-
-
-class DealPage(BaseModel):
-    """Some deals, in the order of their identifiers."""
-
-    items: list[DealOut]
-    next_cursor: str | None = Field(description="Pass as `cursor` to get the next page; null on the last.")

@@ -1,1 +1,1 @@
-"""The ledger: every decision, written in batches beside the requests, and read back."""
+"""The decision log: every decision, written in batches beside the requests, and read back."""

@@ -35,10 +35,10 @@ class DecisionLog:
         log: FilteringBoundLogger,
     ) -> None:
         self._engine = engine
-        self._longest = settings.ledger_queue_rows
-        self._batch_rows = settings.ledger_batch_rows
-        self._flush_seconds = settings.ledger_flush_seconds
-        self._drain_seconds = settings.ledger_drain_seconds
+        self._longest = settings.decision_log_queue_rows
+        self._batch_rows = settings.decision_log_batch_rows
+        self._flush_seconds = settings.decision_log_flush_seconds
+        self._drain_seconds = settings.decision_log_drain_seconds
         self._telemetry = telemetry
         self._log = log
         self._queue: deque[Row] = deque()
@@ -87,7 +87,7 @@ class DecisionLog:
                 pause = min(2 * max(pause, self._flush_seconds), MAX_PAUSE_SECONDS)
             else:
                 pause = 0.0 if self.depth >= self._batch_rows else self._flush_seconds
-            self._telemetry.ledger_depth.set(self.depth)
+            self._telemetry.decision_log_depth.set(self.depth)
         self._drain()
 
     def stop(self) -> None:
@@ -109,7 +109,7 @@ class DecisionLog:
             for _ in batch:
                 self._queue.popleft()
             self._written_bytes += sum(len(row[-1]) + len(row[-2]) for row in batch)
-        self._telemetry.ledger_written.inc(len(batch) - n_refused)
+        self._telemetry.decision_log_written.inc(len(batch) - n_refused)
         if n_refused:
             self._lose(n_refused)
         elif self.depth < self._longest:
@@ -165,22 +165,22 @@ class DecisionLog:
         if self._queue:
             self._is_losing = False
             self._lose(self.depth)
-        self._telemetry.ledger_depth.set(0)
+        self._telemetry.decision_log_depth.set(0)
 
     def _try(self, write: Callable[[], object]) -> bool:
         try:
             write()
         except Exception as error:  # The edge of a background loop: nothing may end it.
-            self._telemetry.loop_failures.labels("ledger").inc()
+            self._telemetry.loop_failures.labels("decision-log").inc()
             if not self._is_failing:
-                self._log.warning("background loop failing", loop="ledger", error=type(error).__name__)
+                self._log.warning("background loop failing", loop="decision-log", error=type(error).__name__)
             self._is_failing = True
             return False
         self._is_failing = False
         return True
 
     def _lose(self, n: int) -> None:
-        self._telemetry.ledger_lost.inc(n)
+        self._telemetry.decision_log_lost.inc(n)
         if not self._is_losing:
             self._is_losing = True
             self._log.error("decisions are lost", n=n, queued=self.depth, longest=self._longest)

@@ -4,7 +4,7 @@ from service.base.errors import DomainError
 
 
 class UnknownDecision(DomainError):
-    """No decision of that identifier is in the ledger."""
+    """No decision of that identifier is in the decision log."""
 
     code = "unknown-decision"
 

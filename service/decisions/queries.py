@@ -1,4 +1,4 @@
-"""Writes and reads the ledger."""
+"""Writes and reads the decision log."""
 
 import struct
 import time

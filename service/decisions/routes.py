@@ -1,66 +1,54 @@
-"""The ledger over HTTP."""
+"""Decisions over HTTP."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import orjson
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 
-from service.auth.dependencies import require
-from service.base.examples import ACCOUNT_ID
+from service.base.components import components_of
+from service.base.pagination import IDENTIFIER, Page, cut_page, decode_cursor
+from service.decisions.decision_log import DecisionLog
 from service.decisions.queries import Decided, decisions_of, find_decision
-from service.decisions.schemas import DecisionOut, DecisionPage
-from service.rows.field_types import MAX_IDENTIFIER, NO_NUL
-from service.server.state import State
+from service.decisions.schemas import DecisionOut
+from service.rows.field_types import NO_NUL
 from service.web.dependencies import ReadSession
-from service.web.fast_route import JsonResponse
-from service.web.openapi_parts import problems
+from service.web.parameters import DEFAULT_PAGE_ITEMS, AccountInPath, Cursor
+from service.web.responses import JsonResponse
+from service.web.routing import Router
 
-router = APIRouter(prefix="/v1", tags=["decisions"])
-read = Depends(require("read"))
-LENGTH_OF_ID = 36
-AccountInPath = Annotated[str, Path(max_length=MAX_IDENTIFIER, pattern=NO_NUL, examples=[ACCOUNT_ID])]
-DecisionInPath = Annotated[str, Path(max_length=LENGTH_OF_ID, pattern=NO_NUL)]
-Cursor = Annotated[
-    str | None, Query(max_length=LENGTH_OF_ID, pattern=NO_NUL, description="`next_cursor` of the page before.")
-]
+router = Router("decisions")
+MAX_DECISION_ID: Final = 36
+MAX_DECISIONS: Final = 200
+"""Fewer than other lists have: each may be in a block of its own, which is read and decompressed as a whole."""
+DecisionInPath = Annotated[str, Path(max_length=MAX_DECISION_ID, pattern=NO_NUL)]
 
 
-@router.get(
-    "/decisions/{decision_id}",
-    operation_id="get_decision",
-    summary="Show a decision",
-    response_model=DecisionOut,
-    dependencies=[read],
-    responses=problems("key-missing", "key-invalid", "scope-missing", "unknown-decision", "request-invalid"),
-)
+@router.read_route("/decisions/{decision_id}", "Show a decision", "unknown-decision", model=DecisionOut)
 def get_decision(request: Request, decision_id: DecisionInPath, session: ReadSession) -> Response:
     """One answer as it was given, with the request behind it.
 
     Decisions are written beside the requests: one that another worker made is found within about a second.
     """
-    state: State = request.app.state.nextoffer
-    return JsonResponse(render(state.ledger.find(decision_id) or find_decision(session, decision_id)))
+    decision_log = components_of(request.app).get(DecisionLog)
+    return JsonResponse(render(decision_log.find(decision_id) or find_decision(session, decision_id)))
 
 
-@router.get(
-    "/accounts/{account_id:path}/decisions",
-    operation_id="list_account_decisions",
-    summary="List an account's decisions",
-    response_model=DecisionPage,
-    dependencies=[read],
-    responses=problems("key-missing", "key-invalid", "scope-missing", "request-invalid"),
+@router.read_route(
+    "/accounts/{account_id:identifier}/decisions", "List an account's decisions", model=Page[DecisionOut]
 )
 def list_account_decisions(
     account_id: AccountInPath,
     session: ReadSession,
-    limit: Annotated[int, Query(ge=1, le=200, description="Most decisions to return.")] = 50,
     cursor: Cursor = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_DECISIONS, description="Most items to return.")] = DEFAULT_PAGE_ITEMS,
 ) -> Response:
     """What an account was offered, newest first, a page at a time. Decisions appear here within about a second."""
-    found = decisions_of(session, account_id, cursor, limit + 1)
-    following = f'"{found[limit - 1].decision_id}"'.encode() if len(found) > limit else b"null"
-    items = b",".join(map(render, found[:limit]))
-    return JsonResponse(b'{"items":[' + items + b'],"next_cursor":' + following + b"}")
+    list_name = ("decisions", account_id)
+    before = decode_cursor(cursor, list_name, IDENTIFIER)
+    found = decisions_of(session, account_id, before, limit + 1)
+    decisions, next_cursor = cut_page(found, limit, list_name, lambda decision: decision.decision_id)
+    items = [orjson.Fragment(render(decision)) for decision in decisions]
+    return JsonResponse(orjson.dumps({"items": items, "next_cursor": next_cursor}))
 
 
 def render(decision: Decided) -> bytes:

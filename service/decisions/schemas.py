@@ -18,10 +18,3 @@ class DecisionOut(BaseModel):
     key_id: str | None = Field(description="The API key that asked.")
     request: Any = Field(description="What was asked, beside the account.")
     answer: RecommendationAnswer = Field(description="What was answered, as it was sent.")
-
-
-class DecisionPage(BaseModel):
-    """Decisions, newest first."""
-
-    items: list[DecisionOut]
-    next_cursor: str | None = Field(description="Pass as `cursor` for the next page; null on the last.")

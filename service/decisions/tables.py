@@ -1,4 +1,4 @@
-"""The ledger of decisions."""
+"""The decision log of decisions."""
 
 from datetime import datetime
 

@@ -22,9 +22,9 @@ from service.offers.schemas import (
     RecommendationRequest,
 )
 from service.web.decoding import decode_body, decode_parameters, read_body
-from service.web.fast_route import FastRoute, JsonResponse
 from service.web.openapi_parts import MIN_SEQUENCE, decoded_body, decoded_parameters, problems
-from service.web.read_your_writes import wait_for_named_sequence
+from service.web.read_your_writes import wait_for_min_sequence
+from service.web.responses import JsonResponse
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 DECISION_LOG_WAIT_SECONDS = 0.005
@@ -43,11 +43,11 @@ ANY_PROBLEMS = (
 )
 BODY_PROBLEMS = ("body-too-large", "media-type-unsupported")
 
-router = APIRouter(prefix="/v1/recommendations", tags=["recommendations"], route_class=FastRoute)
+router = APIRouter(prefix="/v1/recommendations", tags=["recommendations"])
 
 
 @router.get(
-    "/{account_id:path}",
+    "/{account_id:identifier}",
     operation_id="get_recommendations",
     summary="Recommend for an account",
     response_model=RecommendationAnswer,
@@ -129,7 +129,7 @@ async def respond_in_parts(request: Request, principal: Principal, asked: BatchR
             if isinstance(answer, Exception):
                 raise answer
             answers.append(answer)
-    return b'{"answers":[' + b",".join(answers) + b"]}"
+    return b'{"items":[' + b",".join(answers) + b"]}"
 
 
 def read_account_request(account_id: str, query: bytes) -> OfferRequest:
@@ -144,5 +144,5 @@ def read_account_request(account_id: str, query: bytes) -> OfferRequest:
 async def admit_current(request: Request) -> Principal:
     """Let in who may ask, once the change that the request names is applied."""
     principal = await admit(request, Scope.RECOMMEND)
-    await wait_for_named_sequence(request)
+    await wait_for_min_sequence(request)
     return principal

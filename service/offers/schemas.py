@@ -138,7 +138,7 @@ class RecommendationAnswer(BaseModel):
     """Offers, and where they come from."""
 
     decision_id: str | None = Field(
-        description="Identifies this answer in the ledger: a version 7 UUID; null after `dry_run`.",
+        description="Identifies this answer in the decision log: a version 7 UUID; null after `dry_run`.",
         examples=["01932f0c-5d5e-7cc3-9c1a-3f6f2d1c0b9a"],
     )
     account_id: str | None = Field(description="As it was asked.", examples=[ACCOUNT_ID])
@@ -174,4 +174,4 @@ class RecommendationAnswer(BaseModel):
 class BatchAnswer(BaseModel):
     """One answer per account."""
 
-    answers: list[RecommendationAnswer] = Field(description="In the order in which the accounts were named.")
+    items: list[RecommendationAnswer] = Field(description="In the order in which the accounts were named.")

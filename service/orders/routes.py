@@ -2,35 +2,27 @@
 
 from typing import Final
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import Response
 from pydantic import TypeAdapter
 
-from service.auth.dependencies import require
 from service.orders.queries import matcher_for, replace_orders
 from service.orders.resolve import resolve_orders
 from service.orders.schemas import OrderIn
 from service.web.bulk import (
-    RESPONSES,
     BulkRows,
     UnknownProductsInQuery,
-    body_schema,
     bulk_response,
+    bulk_route,
     validate_body,
 )
+from service.web.routing import Router
 from service.web.unit_of_work import UnitOfWork, UnitOfWorkDep
 
-router = APIRouter(prefix="/v1", tags=["orders"])
+router = Router("orders")
 _ORDERS: Final = TypeAdapter(list[OrderIn])
 
 
-@router.post(
-    "/orders",
-    operation_id="import_orders",
-    summary="Create or replace orders",
-    dependencies=[Depends(require("write"))],
-    responses=RESPONSES,
-    openapi_extra=body_schema(OrderIn),
-)
+@bulk_route(router, "/orders", "Create or replace orders", OrderIn)
 def import_orders(
     rows: BulkRows, writing: UnitOfWorkDep, unknown_products: UnknownProductsInQuery = "match"
 ) -> Response:

@@ -2,68 +2,56 @@
 
 from contextlib import suppress
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import orjson
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from sqlalchemy.exc import SQLAlchemyError
 
 from models.artifact import Manifest
-from service.auth.dependencies import require
+from service.base.clock import Clock
+from service.base.components import Components, components_of
 from service.base.examples import ARTIFACT_VERSION
-from service.registry.schemas import ArtifactDetail, ArtifactOut, ArtifactPage, ArtifactState
-from service.server.state import State
-from service.sync.artifact_store import Listed
+from service.base.pagination import IDENTIFIER, Page, cut_page, decode_cursor
+from service.registry.schemas import ArtifactDetail, ArtifactOut, ArtifactState
+from service.sync.artifact_holder import ArtifactHolder
+from service.sync.artifact_store import ArtifactStore, Listed
 from service.sync.errors import RegistryUnreadable
 from service.web.etag import etag_response
-from service.web.fast_route import JsonResponse
-from service.web.openapi_parts import NOT_MODIFIED, problems
+from service.web.parameters import DEFAULT_PAGE_ITEMS, Cursor, Limit
+from service.web.responses import JsonResponse
+from service.web.routing import Router
 
-router = APIRouter(prefix="/v1/artifacts", tags=["artifacts"])
-read = Depends(require("read"))
-admin = Depends(require("admin"))
-
+router = Router("artifacts")
+_LIST_NAME: Final = ("artifacts",)
 VersionInPath = Annotated[str, Path(min_length=1, max_length=200, examples=[ARTIFACT_VERSION])]
 
 
-@router.get(
-    "",
-    operation_id="list_artifacts",
-    summary="List trained artifacts",
-    response_model=ArtifactPage,
-    dependencies=[read],
-    responses=NOT_MODIFIED | problems("key-missing", "key-invalid", "scope-missing", "request-invalid"),
-)
-def list_artifacts(
-    request: Request,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")] = None,
-) -> Response:
+@router.read_route("/artifacts", "List trained artifacts", model=Page[ArtifactOut], has_etag=True)
+def list_artifacts(request: Request, cursor: Cursor = None, limit: Limit = DEFAULT_PAGE_ITEMS) -> Response:
     """Every artifact in the folder, newest data first, with the gate's verdict and the metrics behind it."""
-    state: State = request.app.state.nextoffer
-    following = (listed for listed in state.store.listed() if cursor is None or listed.version < cursor)
-    page = list(islice(following, limit + 1))
-    artifacts = [_artifact(listed, state) for listed in page[:limit]]
-    next_cursor = page[limit - 1].version if len(page) > limit else None
-    return etag_response(request, {"artifacts": artifacts, "next_cursor": next_cursor})
+    components = components_of(request.app)
+    stored = components.get(ArtifactStore).listed()
+    before = decode_cursor(cursor, _LIST_NAME, IDENTIFIER)
+    found = list(islice((listed for listed in stored if before is None or listed.version < before), limit + 1))
+    listed, next_cursor = cut_page(found, limit, _LIST_NAME, lambda artifact: artifact.version)
+    items = [_artifact(artifact, components) for artifact in listed]
+    return etag_response(request, {"items": items, "next_cursor": next_cursor})
 
 
-@router.get(
-    "/{version}",
-    operation_id="get_artifact",
-    summary="Show an artifact",
-    response_model=ArtifactDetail,
-    dependencies=[read],
-    responses=NOT_MODIFIED
-    | problems(
-        "key-missing", "key-invalid", "scope-missing", "artifact-not-found", "artifact-corrupt", "request-invalid"
-    ),
+@router.read_route(
+    "/artifacts/{version}",
+    "Show an artifact",
+    "artifact-not-found",
+    "artifact-corrupt",
+    model=ArtifactDetail,
+    has_etag=True,
 )
 def get_artifact(request: Request, version: VersionInPath) -> Response:
     """One artifact with its parameters, the fingerprint of its data and the full evaluation report."""
-    state: State = request.app.state.nextoffer
-    manifest, report = state.store.show(version)
-    body = _artifact(Listed(version, manifest, None), state) | {
+    components = components_of(request.app)
+    manifest, report = components.get(ArtifactStore).show(version)
+    body = _artifact(Listed(version, manifest, None), components) | {
         "parameters": manifest.parameters,
         "data_fingerprint": manifest.data_fingerprint,
         "library_versions": manifest.library_versions,
@@ -72,35 +60,26 @@ def get_artifact(request: Request, version: VersionInPath) -> Response:
     return etag_response(request, body)
 
 
-@router.post(
-    "/rollback",
-    operation_id="roll_back_artifact",
-    summary="Go back to the artifact before",
-    response_model=ArtifactOut,
-    dependencies=[admin],
-    responses=problems("key-missing", "key-invalid", "scope-missing", "nothing-to-roll-back", "registry-unreadable"),
+@router.admin_route(
+    "/artifacts/rollback",
+    "Go back to the artifact before",
+    "nothing-to-roll-back",
+    "registry-unreadable",
+    model=ArtifactOut,
 )
 def roll_back_artifact(request: Request) -> Response:
     """Activate the good artifact that was active before. Every worker serves from it within seconds."""
-    state: State = request.app.state.nextoffer
-    return _activated(state, state.store.rollback(now=state.now()))
+    components = components_of(request.app)
+    return _activated(components, components.get(ArtifactStore).rollback(now=components.get(Clock).now()))
 
 
-@router.post(
-    "/{version}/activate",
-    operation_id="activate_artifact",
-    summary="Activate an artifact",
-    response_model=ArtifactOut,
-    dependencies=[admin],
-    responses=problems(
-        "key-missing",
-        "key-invalid",
-        "scope-missing",
-        "artifact-not-found",
-        "artifact-corrupt",
-        "artifact-rejected",
-        "request-invalid",
-    ),
+@router.admin_route(
+    "/artifacts/{version}/activate",
+    "Activate an artifact",
+    "artifact-not-found",
+    "artifact-corrupt",
+    "artifact-rejected",
+    model=ArtifactOut,
 )
 def activate_artifact(
     request: Request,
@@ -111,27 +90,27 @@ def activate_artifact(
 
     One that is corrupt, partial or foreign is refused, and the one in use stays.
     """
-    state: State = request.app.state.nextoffer
-    state.store.activate(version, force=force, now=state.now())
-    return _activated(state, version)
+    components = components_of(request.app)
+    components.get(ArtifactStore).activate(version, force=force, now=components.get(Clock).now())
+    return _activated(components, version)
 
 
-def _activated(state: State, version: str) -> Response:
+def _activated(components: Components, version: str) -> Response:
     # So that this worker serves from it before the answer; while the database is away it waits, as the others do.
     with suppress(SQLAlchemyError):
-        state.holder.poll()
-    manifest, _ = state.store.show(version)
-    return JsonResponse(orjson.dumps(_artifact(Listed(version, manifest, None), state)))
+        components.get(ArtifactHolder).poll()
+    manifest, _ = components.get(ArtifactStore).show(version)
+    return JsonResponse(orjson.dumps(_artifact(Listed(version, manifest, None), components)))
 
 
-def _artifact(listed: Listed, state: State) -> dict[str, Any]:
+def _artifact(listed: Listed, components: Components) -> dict[str, Any]:
     manifest = listed.manifest
-    current = state.holder.current
+    current = components.get(ArtifactHolder).current
     return {
         "version": listed.version,
         "state": _state(manifest),
         "reason": manifest.verdict.reason if manifest else listed.problem,
-        "is_active": listed.version == _active_version(state),
+        "is_active": listed.version == _active_version(components),
         "is_live": current is not None and current.version == listed.version,
         "as_of": manifest.as_of if manifest else None,
         "counts": manifest.counts if manifest else {},
@@ -145,8 +124,8 @@ def _state(manifest: Manifest | None) -> ArtifactState:
     return ArtifactState.APPROVED if manifest.verdict.is_approved else ArtifactState.REJECTED
 
 
-def _active_version(state: State) -> str | None:
+def _active_version(components: Components) -> str | None:
     try:
-        return state.store.active_version()
+        return components.get(ArtifactStore).active_version()
     except RegistryUnreadable:
         return None

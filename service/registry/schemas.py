@@ -31,13 +31,6 @@ class ArtifactOut(BaseModel):
     metrics: dict[str, Any] = Field(description="What the evaluation measured on the held-out period.")
 
 
-class ArtifactPage(BaseModel):
-    """Artifacts, newest data first."""
-
-    artifacts: list[ArtifactOut]
-    next_cursor: str | None = Field(description="Pass as `cursor` for the next page; null on the last.")
-
-
 class ArtifactDetail(ArtifactOut):
     """One artifact with all that is known of it."""
 

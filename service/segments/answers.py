@@ -8,7 +8,7 @@ from typing import Any
 from models.artifact.measures import share_with_interval
 from service.accounts.value import number, whole
 from service.base.clock import as_date
-from service.base.pagination import encode_position, read_place
+from service.base.pagination import decode_row, encode_cursor
 from service.readmodel.ranked_accounts import SegmentMembers
 from service.readmodel.segment_catalog import RULE_FAMILY, Segment, SegmentCatalog
 
@@ -30,7 +30,8 @@ def describe_all(segments: SegmentCatalog, family: str | None) -> dict[str, Any]
         "artifact_version": segments.version,
         **segments.value_terms,
         "families": [{"family": entry["id"], "name": entry["name"]} for entry in (*segments.families, RULE_FAMILY)],
-        "segments": [summary_of(segment) for segment in listed],
+        "items": [summary_of(segment) for segment in listed],
+        "next_cursor": None,
     }
 
 
@@ -94,7 +95,7 @@ def page_of_accounts(segments: SegmentCatalog, segment: Segment, cursor: str | N
     A cursor holds within one artifact: in another, accounts stand elsewhere.
     """
     tag = ("segment", segments.version, segment.id)
-    begin = segments.index_at(segment, read_place(cursor, tag))
+    begin = segments.index_at(segment, decode_row(cursor, tag))
     rows, n_known = segments.accounts(segment, begin, begin + limit)
     is_learned = segment.column >= 0
     since = segments.content.segments.since[rows, segment.column].tolist() if is_learned else [None] * len(rows)
@@ -104,7 +105,7 @@ def page_of_accounts(segments: SegmentCatalog, segment: Segment, cursor: str | N
     items += [{**NEWCOMER, "account_id": account_id} for account_id in newcomers[first : first + limit - len(rows)]]
     end = begin + len(items)
     has_more = end < n_known + len(newcomers)
-    next_cursor = encode_position(tag, segments.stable_position(segment, end)) if has_more else None
+    next_cursor = encode_cursor(tag, segments.stable_position(segment, end)) if has_more else None
     return {"items": items, "next_cursor": next_cursor}
 
 

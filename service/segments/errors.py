@@ -37,3 +37,12 @@ class BuiltInSegment(DomainError):
 
     def __init__(self, segment_id: str) -> None:
         super().__init__(f"{segment_id!r} is no segment of a rule: it can't be changed or deleted.")
+
+
+class UnknownFamily(DomainError):
+    """No family of segments has this id."""
+
+    code = "unknown-family"
+
+    def __init__(self, family_id: str, known: list[str]) -> None:
+        super().__init__(f"There is no family of segments {family_id!r}. There are: {', '.join(known)}.")

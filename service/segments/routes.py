@@ -6,58 +6,48 @@ from datetime import date
 from typing import Annotated, Final
 
 import orjson
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 
 from models.artifact.segments import slug
 from service.auth.dependencies import require
-from service.auth.keys import Principal
+from service.auth.keys import Principal, Scope
+from service.base.components import components_of
+from service.base.pagination import Page
 from service.readmodel.ranked_accounts import Definition, SegmentMembers
 from service.readmodel.rule_grammar import reads_attributes
 from service.readmodel.segment_catalog import SegmentCatalog
 from service.readmodel.segment_membership import Attributes
-from service.rows.field_types import NO_NUL
-from service.segments import answers
+from service.segments import answers, queries
 from service.segments.errors import BuiltInSegment, NothingLearned
 from service.segments.live import SEGMENTS_CHANGED
-from service.segments.queries import add_segment, read_attributes, remove_segment, replace_segment
 from service.segments.schemas import (
     Interval,
     NewSegment,
     RuleIn,
-    SegmentAccounts,
+    SegmentAccount,
     SegmentDetail,
     SegmentIn,
     SegmentMetrics,
     SegmentPage,
     SegmentPreview,
 )
-from service.storage.database import session_scope
-from service.web.dependencies import ReadSession, refuse_while_away
-from service.web.fast_route import JsonResponse
-from service.web.openapi_parts import NOT_MODIFIED, problems
-from service.web.read_your_writes import wait_for_min_sequence
+from service.sync.artifact_holder import ArtifactHolder
+from service.web.dependencies import ReadSession, open_read_session
+from service.web.parameters import DEFAULT_PAGE_ITEMS, Cursor, Limit, SegmentInPath
 from service.web.response_cache import cached_response
-from service.web.unit_of_work import WRITE_PROBLEM_CODES, WRITTEN_HEADERS, UnitOfWork, UnitOfWorkDep
+from service.web.responses import JsonResponse
+from service.web.routing import Router
+from service.web.unit_of_work import UnitOfWork, UnitOfWorkDep
 
-SegmentInPath = Annotated[str, Path(max_length=200, pattern=NO_NUL, examples=["rfm.champions"])]
-Cursor = Annotated[str | None, Query(max_length=2000, description="`next_cursor` of the page before.")]
-router = APIRouter(prefix="/v1/segments", tags=["segments"])
-Writer = Annotated[Principal, Depends(require("write"))]
-READ: Final = [Depends(require("read")), Depends(wait_for_min_sequence)]
-DEFINE_PROBLEM_CODES: Final = ("nothing-learned", "segment-exists", "too-many-segments")
-PROBLEM_CODES: Final = (
-    "key-missing",
-    "key-invalid",
-    "scope-missing",
-    "nothing-learned",
-    "request-invalid",
-    "sequence-not-reached",
-)
+router = Router("segments")
+SEGMENT_PATH: Final = "/segments/{segment_id}"
+SEGMENT_PROBLEM_CODES: Final = ("nothing-learned", "unknown-segment")
+Writer = Annotated[Principal, Depends(require(Scope.WRITE))]
 
 
 def segments_in_use(request: Request) -> SegmentCatalog:
     """Return the segments of the current artifact; raises NothingLearned."""
-    current = request.app.state.nextoffer.holder.current
+    current = components_of(request.app).get(ArtifactHolder).current
     if current is None or current.is_fallback:
         raise NothingLearned
     segments: SegmentCatalog = current.segments
@@ -80,9 +70,8 @@ def draft_segment(request: Request, segment_id: str, segment: SegmentIn) -> Iter
     """Evaluate a definition before the write transaction, and keep the result until its change is applied."""
 
     def read() -> Attributes:
-        refuse_while_away(request.app.state.nextoffer)
-        with session_scope(request.app.state.read_sessions) as session:
-            return read_attributes(session.connection())
+        with open_read_session(request.app) as session:
+            return queries.read_attributes(session.connection())
 
     definition = Definition(segment_id, segment.name, segment.description, segment.rule)
     with segments_in_use(request).membership.draft(definition, read) as members:
@@ -94,14 +83,7 @@ NewDraft = Annotated[SegmentMembers, Depends(draft_new_segment, scope="function"
 ReplacementDraft = Annotated[SegmentMembers, Depends(draft_replacement, scope="function")]
 
 
-@router.get(
-    "",
-    operation_id="list_segments",
-    summary="List segments",
-    response_model=SegmentPage,
-    dependencies=READ,
-    responses=NOT_MODIFIED | problems(*PROBLEM_CODES, "unknown-family"),
-)
+@router.live_route("/segments", "List segments", "nothing-learned", "unknown-family", model=SegmentPage)
 def list_segments(
     request: Request,
     family: Annotated[str | None, Query(max_length=200, description="Only segments of this family.")] = None,
@@ -115,14 +97,15 @@ def list_segments(
     return cached_response(request, lambda: answers.describe_all(segments_in_use(request), family))
 
 
-@router.post(
-    "",
-    operation_id="create_segment",
-    summary="Define a segment",
+@router.write_route(
+    "POST",
+    "/segments",
+    "Define a segment",
+    "nothing-learned",
+    "segment-exists",
+    "too-many-segments",
+    model=SegmentDetail,
     status_code=201,
-    response_model=SegmentDetail,
-    dependencies=[Depends(require("write"))],
-    responses={201: {"headers": WRITTEN_HEADERS}, **problems(*WRITE_PROBLEM_CODES, *DEFINE_PROBLEM_CODES)},
 )
 def create_segment(draft: NewDraft, writing: UnitOfWorkDep, request: Request, by: Writer) -> Response:
     """Define a segment by a rule over the profile. Its id is `custom.` and the slug.
@@ -136,69 +119,52 @@ def create_segment(draft: NewDraft, writing: UnitOfWorkDep, request: Request, by
     segments = segments_in_use(request)
 
     def work(write: UnitOfWork) -> Response:
-        add_segment(write.connection, draft.definition, by.key_id, write.now)
+        queries.add_segment(write.connection, draft.definition, by.key_id, write.now)
         return describe_defined(write, segments, draft, 201)
 
     return writing.answer(work)
 
 
-@router.put(
-    "/{segment_id}",
-    operation_id="replace_segment",
-    summary="Define a segment anew",
-    response_model=SegmentDetail,
-    dependencies=[Depends(require("write"))],
-    responses={
-        200: {"headers": WRITTEN_HEADERS},
-        **problems(*WRITE_PROBLEM_CODES, "nothing-learned", "unknown-segment", "built-in-segment"),
-    },
+@router.write_route(
+    "PUT",
+    SEGMENT_PATH,
+    "Define a segment anew",
+    "nothing-learned",
+    "unknown-segment",
+    "built-in-segment",
+    model=SegmentDetail,
 )
-def replace_defined_segment(draft: ReplacementDraft, writing: UnitOfWorkDep, request: Request, by: Writer) -> Response:
+def replace_segment(draft: ReplacementDraft, writing: UnitOfWorkDep, request: Request, by: Writer) -> Response:
     """Change name, description and rule of a segment that users defined."""
     segments = segments_in_use(request)
 
     def work(write: UnitOfWork) -> Response:
-        replace_segment(write.connection, draft.definition, by.key_id, write.now)
+        queries.replace_segment(write.connection, draft.definition, by.key_id, write.now)
         return describe_defined(write, segments, draft, 200)
 
     return writing.answer(work)
 
 
-@router.delete(
-    "/{segment_id}",
-    operation_id="delete_segment",
-    summary="Delete a segment",
-    status_code=204,
-    dependencies=[Depends(require("write"))],
-    responses={
-        204: {"headers": WRITTEN_HEADERS},
-        **problems(*WRITE_PROBLEM_CODES, "unknown-segment", "built-in-segment"),
-    },
-)
+@router.write_route("DELETE", SEGMENT_PATH, "Delete a segment", "unknown-segment", "built-in-segment", status_code=204)
 def delete_segment(segment_id: SegmentInPath, writing: UnitOfWorkDep) -> Response:
     """Delete a segment that users defined. Its snapshots stay in the artifacts."""
     refuse_built_in(segment_id)
 
     def work(write: UnitOfWork) -> Response:
-        remove_segment(write.connection, segment_id)
+        queries.remove_segment(write.connection, segment_id)
         write.changes.touch(SEGMENTS_CHANGED, [segment_id])
         return Response(status_code=204)
 
     return writing.answer(work)
 
 
-@router.post(
-    "/preview",
-    operation_id="preview_segment",
-    summary="Try a rule out",
-    response_model=SegmentPreview,
-    dependencies=READ,
-    responses=problems(*PROBLEM_CODES, "body-too-large", "body-unreadable", "request-timeout"),
+@router.read_route(
+    "/segments/preview", "Try a rule out", "nothing-learned", model=SegmentPreview, method="POST", is_live=True
 )
 def preview_segment(asked: RuleIn, session: ReadSession, request: Request) -> Response:
     """Count who a rule is true of now, and name some of them; nothing is stored."""
     segments = segments_in_use(request)
-    attributes = read_attributes(session.connection()) if reads_attributes(asked.rule) else {}
+    attributes = queries.read_attributes(session.connection()) if reads_attributes(asked.rule) else {}
     members = segments.membership.preview(Definition("preview", "", None, asked.rule), attributes)
     return JsonResponse(orjson.dumps(answers.describe_preview(segments, members)))
 
@@ -217,14 +183,7 @@ def describe_defined(write: UnitOfWork, segments: SegmentCatalog, draft: Segment
     return Response(orjson.dumps(body), status_code=status, media_type="application/json")
 
 
-@router.get(
-    "/{segment_id}",
-    operation_id="get_segment",
-    summary="Show a segment",
-    response_model=SegmentDetail,
-    dependencies=READ,
-    responses=NOT_MODIFIED | problems(*PROBLEM_CODES, "unknown-segment"),
-)
+@router.live_route(SEGMENT_PATH, "Show a segment", *SEGMENT_PROBLEM_CODES, model=SegmentDetail)
 def get_segment(request: Request, segment_id: SegmentInPath) -> Response:
     """One segment: size, revenue, margin where known, orders, retention, churn risk, value ahead, its share of each
     total, what share of it owns each product line, and who came and went since the training before.
@@ -237,19 +196,14 @@ def get_segment(request: Request, segment_id: SegmentInPath) -> Response:
     return cached_response(request, make)
 
 
-@router.get(
-    "/{segment_id}/accounts",
-    operation_id="list_segment_accounts",
-    summary="List a segment's accounts",
-    response_model=SegmentAccounts,
-    dependencies=READ,
-    responses=NOT_MODIFIED | problems(*PROBLEM_CODES, "unknown-segment", "invalid-cursor"),
+@router.live_route(
+    SEGMENT_PATH + "/accounts", "List a segment's accounts", *SEGMENT_PROBLEM_CODES, model=Page[SegmentAccount]
 )
 def list_segment_accounts(
     request: Request,
     segment_id: SegmentInPath,
     cursor: Cursor = None,
-    limit: Annotated[int, Query(ge=1, le=500, description="Most accounts to return.")] = 100,
+    limit: Limit = DEFAULT_PAGE_ITEMS,
 ) -> Response:
     """The accounts that are in the segment, those with the most value ahead first, a page at a time."""
 
@@ -260,14 +214,7 @@ def list_segment_accounts(
     return cached_response(request, make)
 
 
-@router.get(
-    "/{segment_id}/metrics",
-    operation_id="get_segment_metrics",
-    summary="Show a segment over time",
-    response_model=SegmentMetrics,
-    dependencies=READ,
-    responses=NOT_MODIFIED | problems(*PROBLEM_CODES, "unknown-segment"),
-)
+@router.live_route(SEGMENT_PATH + "/metrics", "Show a segment over time", *SEGMENT_PROBLEM_CODES, model=SegmentMetrics)
 def get_segment_metrics(
     request: Request,
     segment_id: SegmentInPath,

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.base.pagination import Page
 from service.readmodel.rule_grammar import BoundedRule
 from service.readmodel.segment_catalog import SegmentKind
 from service.rows.field_types import NO_NUL
@@ -98,11 +99,10 @@ class Measured(BaseModel):
     annual_rate: float | None = Field(description="The annual rate at which value ahead is discounted.")
 
 
-class SegmentPage(Measured):
-    """Every segment."""
+class SegmentPage(Measured, Page[SegmentSummary]):
+    """Every segment, on one page."""
 
     families: list[FamilyOut]
-    segments: list[SegmentSummary]
 
 
 class LinePenetration(BaseModel):
@@ -218,13 +218,6 @@ class SegmentAccount(BaseModel):
     last_purchase_on: date | None
     is_alive: float | None = Field(description="P(still buying).")
     value_ahead_minor: int | None
-
-
-class SegmentAccounts(BaseModel):
-    """A page of accounts, the most valuable first."""
-
-    items: list[SegmentAccount]
-    next_cursor: str | None = Field(description="Pass as `cursor` for the next page; null on the last.")
 
 
 class Period(BaseModel):

@@ -2,23 +2,34 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Protocol
 
 from structlog.typing import FilteringBoundLogger
 
+from service.auth.key_ring import KeyRing
+from service.auth.limits import RateLimiter
+from service.base.clock import Clock
+from service.base.components import Components
 from service.base.settings import Settings
 from service.base.telemetry import Telemetry
+from service.decisions.decision_log import DecisionLog
+from service.offers.shadow import Shadow
 from service.readmodel.ownership import Ownership
-from service.server.state import State
+from service.server.periodic_cleanup import PeriodicCleanup
+from service.sync.artifact_holder import ArtifactHolder
+from service.sync.follower import ChangeFollower
+from service.sync.listener import NotificationListener
 
 MAX_STOP_SECONDS = 5.0
 GAUGE_SECONDS = 1.0
+THREADED: tuple[type["ThreadedWork"], ...] = (ChangeFollower, NotificationListener, Shadow, DecisionLog)
+"""Parts that work in a thread of their own; the application may run without some."""
 
 
-class Follower(Protocol):
+class ThreadedWork(Protocol):
     """Work that has a thread of its own."""
 
     def run(self) -> None:
@@ -29,48 +40,49 @@ class Follower(Protocol):
 
 
 @asynccontextmanager
-async def background_work(state: State, settings: Settings, log: FilteringBoundLogger) -> AsyncIterator[None]:
+async def background_work(components: Components, log: FilteringBoundLogger) -> AsyncIterator[None]:
     """Do everything in the background while the application runs, and end it with the application."""
-    async with loops(state, settings, log):
-        everyone = (state.tail, state.listener, state.shadow, state.ledger)
-        followers: list[Follower] = [one for one in everyone if one is not None]
-        async with threads(followers, settings.ledger_drain_seconds + MAX_STOP_SECONDS):
-            yield
-    await state.limiter.close()
+    candidates = (components.find(kind) for kind in THREADED)
+    workers = [worker for worker in candidates if worker is not None]
+    max_stop_seconds = components.get(Settings).decision_log_drain_seconds + MAX_STOP_SECONDS
+    async with loops(components, log), threads(workers, max_stop_seconds):
+        yield
+    await components.get(RateLimiter).close()
 
 
 @asynccontextmanager
-async def threads(followers: list[Follower], longest_stop_seconds: float) -> AsyncIterator[None]:
-    """Run each follower in a thread."""
-    names = [type(follower).__name__.lower() for follower in followers]
+async def threads(workers: Sequence[ThreadedWork], max_stop_seconds: float) -> AsyncIterator[None]:
+    """Run each worker in a thread."""
     started = [
-        threading.Thread(target=follower.run, name=f"nextoffer-{name}", daemon=True)
-        for follower, name in zip(followers, names, strict=True)
+        threading.Thread(target=worker.run, name=f"nextoffer-{type(worker).__name__.lower()}", daemon=True)
+        for worker in workers
     ]
     for thread in started:
         thread.start()
     try:
         yield
     finally:
-        for follower in followers:
-            follower.stop()
+        for worker in workers:
+            worker.stop()
         for thread in started:
-            await asyncio.to_thread(thread.join, longest_stop_seconds)
+            await asyncio.to_thread(thread.join, max_stop_seconds)
 
 
 @asynccontextmanager
-async def loops(state: State, settings: Settings, log: FilteringBoundLogger) -> AsyncIterator[None]:
-    """Keep keys and artifact current."""
+async def loops(components: Components, log: FilteringBoundLogger) -> AsyncIterator[None]:
+    """Keep keys, artifact and gauges current, and delete what has expired."""
+    settings, key_ring = components.get(Settings), components.get(KeyRing)
     works: dict[str, tuple[Callable[[], None], float]] = {
-        "keys": (state.key_ring.load, settings.key_refresh_seconds),
-        "artifact": (state.holder.poll, settings.artifact_poll_seconds),
-        "housekeeping": (state.housekeeping.tidy, settings.housekeeping_seconds),
-        "telemetry": (partial(show_state, state, settings), GAUGE_SECONDS),
+        "keys": (key_ring.load, settings.key_refresh_seconds),
+        "artifact": (components.get(ArtifactHolder).poll, settings.artifact_poll_seconds),
+        "cleanup": (components.get(PeriodicCleanup).delete_expired, settings.cleanup_seconds),
+        "telemetry": (partial(set_gauges, components), GAUGE_SECONDS),
     }
-    show_state(state, settings)
+    set_gauges(components)
     stop = asyncio.Event()
+    telemetry = components.get(Telemetry)
     tasks = [
-        asyncio.create_task(repeat(name, work, seconds, stop, state.telemetry, log), name=f"nextoffer-{name}")
+        asyncio.create_task(repeat(name, work, seconds, stop, telemetry, log), name=f"nextoffer-{name}")
         for name, (work, seconds) in works.items()
     ]
     try:
@@ -78,19 +90,21 @@ async def loops(state: State, settings: Settings, log: FilteringBoundLogger) -> 
     finally:
         stop.set()
         # What a thread does can't be cancelled: it is waited for, so that no connection outlives the engine.
-        _, late = await asyncio.wait([*tasks, *state.key_ring.pending()], timeout=MAX_STOP_SECONDS)
+        _, late = await asyncio.wait([*tasks, *key_ring.pending()], timeout=MAX_STOP_SECONDS)
         for task in late:
             task.cancel()
 
 
-def show_state(state: State, settings: Settings) -> None:
+def set_gauges(components: Components) -> None:
     """Set the gauges that nothing else sets."""
-    telemetry, current = state.telemetry, state.holder.current
-    telemetry.database_up.set(state.database_is_up())
-    telemetry.live_lag.set(max(0.0, state.tail.seconds_behind - 2 * settings.tail_poll_seconds))
-    telemetry.live_sequence.set(current.state.sequence if current else 0)
-    telemetry.live_accounts.set(len(current.state.part(Ownership).by_account) if current else 0)
-    telemetry.show_age(state.now().timestamp())
+    telemetry, follower = components.get(Telemetry), components.get(ChangeFollower)
+    loaded = components.get(ArtifactHolder).current
+    telemetry.database_up.set(follower.is_database_up)
+    lag_seconds = follower.seconds_behind - 2 * components.get(Settings).change_poll_seconds
+    telemetry.live_lag.set(max(0.0, lag_seconds))
+    telemetry.live_sequence.set(loaded.state.sequence if loaded else 0)
+    telemetry.live_accounts.set(len(loaded.state.part(Ownership).by_account) if loaded else 0)
+    telemetry.show_age(components.get(Clock).now().timestamp())
 
 
 async def repeat(

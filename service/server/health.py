@@ -3,20 +3,20 @@
 from enum import StrEnum
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 
-from service.auth.dependencies import require
+from service.base.clock import Clock
+from service.base.components import Components, components_of
 from service.base.problems import problem_response, request_id_of
-from service.server.state import State
+from service.base.telemetry import Telemetry
+from service.sync.artifact_holder import ArtifactHolder
+from service.sync.follower import ChangeFollower
 from service.web.openapi_parts import problems
+from service.web.routing import Router
 
-router = APIRouter(tags=["operation"])
-
-METRICS_TEXT: dict[int | str, dict[str, Any]] = {
-    200: {"description": "Prometheus' text format.", "content": {"text/plain": {"schema": {"type": "string"}}}}
-}
+router = Router("operation", prefix="")
 
 
 class CheckState(StrEnum):
@@ -68,7 +68,7 @@ async def get_readiness(request: Request) -> Readiness | Response:
     database that does not answer makes the service `degraded`, not unready: recommendations go on from memory, and
     taking every replica out of the load balancer would end them.
     """
-    checks = run_checks(request.app.state.nextoffer)
+    checks = run_checks(components_of(request.app))
     if any(check.name == "artifact" and check.state is CheckState.FAILING for check in checks):
         failing = ", ".join(check.name for check in checks if check.state is not CheckState.OK)
         members: dict[str, Any] = {"checks": [check.model_dump(mode="json") for check in checks]}
@@ -77,19 +77,19 @@ async def get_readiness(request: Request) -> Readiness | Response:
     return Readiness(status=CheckState.OK if is_ok else CheckState.DEGRADED, checks=checks)
 
 
-def run_checks(state: State) -> list[Check]:
+def run_checks(components: Components) -> list[Check]:
     """Look at everything that the service needs."""
-    return [_check_database(state), _check_artifact(state), _check_offers(state)]
+    holder = components.get(ArtifactHolder)
+    return [_check_database(components.get(ChangeFollower)), _check_artifact(holder), _check_offers(holder)]
 
 
-def _check_database(state: State) -> Check:
-    if state.database_is_up():
+def _check_database(follower: ChangeFollower) -> Check:
+    if follower.is_database_up:
         return Check(name="database", state=CheckState.OK, detail="It answers, and its schema is current.")
     return Check(name="database", state=CheckState.FAILING, detail="It does not answer.")
 
 
-def _check_artifact(state: State) -> Check:
-    holder = state.holder
+def _check_artifact(holder: ArtifactHolder) -> Check:
     if not holder.has_artifact:
         return Check(name="artifact", state=CheckState.FAILING, detail=holder.problem or "None is loaded.")
     if holder.problem:
@@ -99,23 +99,17 @@ def _check_artifact(state: State) -> Check:
     )
 
 
-def _check_offers(state: State) -> Check:
-    if state.holder.current is None:
+def _check_offers(holder: ArtifactHolder) -> Check:
+    if holder.current is None:
         return Check(name="offers", state=CheckState.FAILING, detail="The catalogue is empty: import products, orders.")
-    if state.holder.current.is_fallback:
+    if holder.current.is_fallback:
         return Check(name="offers", state=CheckState.DEGRADED, detail="Answers come from popular products.")
     return Check(name="offers", state=CheckState.OK, detail="Answers come from the artifact.")
 
 
-@router.get(
-    "/metrics",
-    operation_id="get_metrics",
-    summary="Telemetry for Prometheus",
-    dependencies=[Depends(require("read"))],
-    response_class=Response,
-    responses=METRICS_TEXT | problems("key-missing", "key-invalid", "scope-missing"),
-)
+@router.read_route("/metrics", "Telemetry for Prometheus", file_types=["text/plain"])
 async def get_metrics(request: Request) -> Response:
     """Counts and latencies of this process, in Prometheus' text format."""
-    state: State = request.app.state.nextoffer
-    return Response(state.telemetry.render(state.now().timestamp()), media_type=CONTENT_TYPE_LATEST)
+    components = components_of(request.app)
+    now = components.get(Clock).now()
+    return Response(components.get(Telemetry).render(now.timestamp()), media_type=CONTENT_TYPE_LATEST)

@@ -81,7 +81,7 @@ def serve(
     with listen(settings) as listener:
         if settings.workers == 1:
             prepare_process(settings)
-            uvicorn.Server(uvicorn.Config(make_app(settings), **server_options(settings))).run(sockets=[listener])
+            uvicorn.Server(uvicorn.Config(create_app(settings), **server_options(settings))).run(sockets=[listener])
         else:
             serve_with_workers(settings, listener, given)
 
@@ -137,20 +137,13 @@ def make_worker_app() -> FastAPI:
                 sys.exit(os.EX_TEMPFAIL)
             time.sleep(1)
         else:
-            return make_app(settings)
-
-
-def make_app(settings: Settings) -> FastAPI:
-    """Make the application of this process, and have its connections answer what is hot by themselves."""
-    app = create_app(settings)
-    DeadlineProtocol.desk = app.state.desk
-    return app
+            return create_app(settings)
 
 
 def prepare_process(settings: Settings) -> None:
     """Set what is set for a whole process."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    DeadlineProtocol.wait_for_headers(settings.header_timeout_seconds)
+    DeadlineProtocol.set_header_timeout(settings.header_timeout_seconds)
 
 
 def server_options(settings: Settings) -> dict[str, Any]:
@@ -161,6 +154,7 @@ def server_options(settings: Settings) -> dict[str, Any]:
         "log_config": server_log_config(settings.log_level),
         "access_log": False,  # the application logs requests itself, without personal data
         "server_header": False,
+        "proxy_headers": False,  # nothing here asks for the client's address or scheme
         "timeout_keep_alive": IDLE_SECONDS,
         "timeout_graceful_shutdown": DRAIN_SECONDS,
         "backlog": 2048,

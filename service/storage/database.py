@@ -81,7 +81,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     # The driver must not open transactions by itself: a deferred one fails at its first write under load.
     connection.isolation_level = None
     # FULL: what was acknowledged is on the disk, should the power fail. With 32 MiB of cache, and the log copied every
-    # 16 MiB, the index of a large ledger is written about a third faster.
+    # 16 MiB, the index of a large decision log is written about a third faster.
     settings = (
         "journal_mode=WAL",
         "synchronous=FULL",

@@ -120,9 +120,9 @@ class ChangeFollower:
             try:
                 self.catch_up()
             except Exception as error:  # The edge of a background loop: nothing may end it.
-                self._telemetry.loop_failures.labels("tail").inc()
+                self._telemetry.loop_failures.labels("changes").inc()
                 if not self._is_failing:
-                    self._log.warning("background loop failing", loop="tail", error=type(error).__name__)
+                    self._log.warning("background loop failing", loop="changes", error=type(error).__name__)
                 self._is_failing = True
             self._wake_up.wait(self._poll_seconds)
             self._wake_up.clear()

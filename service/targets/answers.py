@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from service.base.clock import as_date
-from service.base.pagination import encode_position, read_place
+from service.base.pagination import decode_row, encode_cursor
 from service.readmodel.deals import OpenDeals
 from service.readmodel.live_state import LiveState
 from service.readmodel.objections import Objections
@@ -27,7 +27,7 @@ def page_of_targets(
     """List a product's targets from a cursor on; raises InvalidCursor."""
     segments = rankings.segments
     tag = ("targets", segments.version, product.product_id, segment.id if segment else None)
-    begin, ranking = read_place(cursor, tag), rankings.rank(product)
+    begin, ranking = decode_row(cursor, tag), rankings.rank(product)
     items: list[dict[str, Any]] = []
     next_rank = None
     for block, place in walk_accounts(ranking, segments, segment, begin) if product.is_active else ():
@@ -38,7 +38,7 @@ def page_of_targets(
         items += [target] if target else []
     return describe_product(segments, product, ranking) | {
         "items": items,
-        "next_cursor": None if next_rank is None else encode_position(tag, next_rank),
+        "next_cursor": None if next_rank is None else encode_cursor(tag, next_rank),
     }
 
 

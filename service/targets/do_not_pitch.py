@@ -7,7 +7,7 @@ from typing import Any
 
 from models.artifact.measures import WINDOW_DAYS
 from service.base.clock import as_date
-from service.base.pagination import encode_position, read_position
+from service.base.pagination import ROW_OR_IDENTIFIER, decode_cursor, encode_cursor
 from service.readmodel.live_state import LiveState
 from service.targets.exclusions import MIN_ALIVE, CurrentExclusions, ExcludedAccounts, Exclusions
 from service.targets.schemas import ExclusionReason
@@ -24,7 +24,7 @@ def page_of_excluded(
     """List the accounts with a reason, or with any, from a cursor on; raises InvalidCursor."""
     segments, current = exclusions.segments, CurrentExclusions(exclusions, state, now)
     tag = ("do-not-pitch", segments.version, reason)
-    positions = accounts_from(current.accounts_with(reason), read_position(cursor, tag))
+    positions = accounts_from(current.accounts_with(reason), decode_cursor(cursor, tag, ROW_OR_IDENTIFIER) or 0)
     page = list(islice(positions, limit + 1))
     items = [describe_excluded(current, position) for position in page[:limit]]
     # An objection may have been withdrawn since it was listed.
@@ -34,7 +34,7 @@ def page_of_excluded(
         "artifact_version": segments.version,
         "counts": current.counts(),
         "items": items,
-        "next_cursor": encode_position(tag, page[limit]) if len(page) > limit else None,
+        "next_cursor": encode_cursor(tag, page[limit]) if len(page) > limit else None,
     }
 
 

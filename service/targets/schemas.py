@@ -5,6 +5,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, Field
 
+from service.base.pagination import Page
+
 
 class Basis(StrEnum):
     """What a propensity rests on."""
@@ -27,7 +29,7 @@ class Target(BaseModel):
     has_open_deal: bool = Field(description="A deal on the product is open with the account.")
 
 
-class ProductTargets(BaseModel):
+class ProductTargets(Page[Target]):
     """The accounts most likely to buy a product, the most likely first."""
 
     product_id: str
@@ -43,8 +45,6 @@ class ProductTargets(BaseModel):
     calibrated_on: int | None = Field(description="Pairs of account and product that probabilities were calibrated on.")
     candidates: int = Field(description="Accounts that have the product among their candidates, all segments.")
     expected_buyers: float | None = Field(description="How many of those are expected to buy it within the horizon.")
-    items: list[Target]
-    next_cursor: str | None = Field(description="Pass as `cursor` for the next page; null on the last.")
 
 
 class ExclusionReason(StrEnum):
@@ -70,11 +70,9 @@ class ExcludedAccount(BaseModel):
     reasons: list[ExclusionReasonOut]
 
 
-class DoNotPitch(BaseModel):
+class DoNotPitch(Page[ExcludedAccount]):
     """Accounts that should not be asked, in the order of the artifact; those that it does not know come last."""
 
     as_of: date
     artifact_version: str
     counts: dict[ExclusionReason, int] = Field(description="Accounts by reason; one may have several.")
-    items: list[ExcludedAccount]
-    next_cursor: str | None = Field(description="Pass as `cursor` for the next page; null on the last.")

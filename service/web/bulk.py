@@ -8,15 +8,16 @@ import orjson
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel, Field, TypeAdapter
 
+from service.base.components import components_of
 from service.base.errors import MediaTypeUnsupported
+from service.base.settings import Settings
 from service.rows.chunks import RowError
 from service.rows.errors import RowsUnreadable, TooManyRows
 from service.rows.options import UnknownProducts
 from service.rows.readers.ndjson import numbered, parse_object
 from service.rows.validation import RowErrors, validate_rows
 from service.storage.bulk import RowStatus
-from service.web.openapi_parts import Responses, problems
-from service.web.unit_of_work import WRITE_PROBLEM_CODES, WRITTEN_HEADERS
+from service.web.routing import Decorator, Router
 
 Row = TypeVar("Row", bound=BaseModel)
 _NDJSON: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl")
@@ -54,16 +55,20 @@ EXAMPLE: Final = {
         {"index": 1, "status": "rejected", "id": None, "errors": [{"field": "account_id", "reason": "is empty"}]},
     ],
 }
-RESPONSES: Final[Responses] = {
-    200: {"model": BulkAnswer, "content": {"application/json": {"example": EXAMPLE}}, "headers": WRITTEN_HEADERS},
-    **problems(
-        *WRITE_PROBLEM_CODES,
+
+
+def bulk_route(router: Router, path: str, summary: str, row: type[BaseModel]) -> Decorator:
+    """Declare a POST of many rows, each of which is accepted or rejected by itself."""
+    return router.write_route(
+        "POST",
+        path,
+        summary,
         "rows-unreadable",
         "too-many-rows",
         "media-type-unsupported",
-    ),
-}
-"""What every bulk route answers."""
+        response={"model": BulkAnswer, "content": {"application/json": {"example": EXAMPLE}}},
+        openapi_extra=body_schema(row),
+    )
 
 
 async def _read_rows(request: Request) -> list[Any]:
@@ -72,7 +77,7 @@ async def _read_rows(request: Request) -> list[Any]:
         raise MediaTypeUnsupported("application/json", "application/x-ndjson")
     body = await request.body()
     rows = _parse_lines(body) if media_type in _NDJSON else _parse_array(body)
-    limit = request.app.state.settings.max_rows_per_request
+    limit = components_of(request.app).get(Settings).max_rows_per_request
     if len(rows) > limit:
         raise TooManyRows(limit)
     return rows

@@ -7,22 +7,11 @@ from urllib.parse import parse_qsl
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
-from starlette.types import Scope
 
 from service.base.errors import BodyTooLarge, MediaTypeUnsupported
+from service.base.headers import headers_of
 
 Model = TypeVar("Model", bound=BaseModel)
-HEADERS = "nextoffer.headers"
-BODY_IS_HERE = "nextoffer.body_is_here"
-"""In the scope of a request whose body is in memory: reading it takes no time, and so needs no bound on it."""
-
-
-def headers_of(scope: Scope) -> dict[bytes, bytes]:
-    """Return the headers by name, laid out once per request."""
-    headers: dict[bytes, bytes] | None = scope.get(HEADERS)
-    if headers is None:
-        headers = scope[HEADERS] = dict(scope["headers"])
-    return headers
 
 
 def decode_parameters(path: dict[str, Any], query: bytes, model: type[Model]) -> Model:

@@ -1,136 +1,83 @@
-"""Answers a hot request from its bare HTTP message, with all that is done around every other request."""
+"""Answers the routes that are requested most, and cached responses, in front of FastAPI's routing.
 
-import time
-from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
-from urllib.parse import unquote
+It calls the same endpoints and renders errors by the same functions; it leaves out what FastAPI does around them.
+"""
 
-from fastapi import FastAPI
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.auth.dependencies import presented_key
-from service.auth.keys import Principal, Scope
-from service.base.logging import Logs
-from service.base.telemetry import Telemetry
-from service.server.state import State
-from service.web.fast_route import Call, FastRoute
-from service.web.middleware import request_id_for
-from service.web.read_your_writes import HEADER as MIN_SEQUENCE
-from service.web.read_your_writes import is_reached
-from service.web.response_cache import CACHE_CONTROL, CachedResponse, ResponseCache
+from service.base.problems import respond_to_error
+from service.web.response_cache import respond_from_cache
 
-MAX_BODY_BYTES: Final = 64 * 1024
-"""A basket takes a hundredth of this. What is larger may take long, and gets a task of its own."""
-REST_OF_PATH: Final = "/{%s:path}"
-HEAD: Final = b"content-type: application/json\r\ncontent-length: %d\r\nx-request-id: %b\r\n\r\n"
-KEPT_HEAD: Final = b"etag: %b\r\ncache-control: %b\r\n"
-UNCHANGED: Final = b"x-request-id: %b\r\n\r\n"
-OK: Final = b"HTTP/1.1 200 OK\r\n"
-NOT_MODIFIED: Final = b"HTTP/1.1 304 Not Modified\r\n"
+Endpoint = Callable[[Request], Awaitable[Response | None]]
+_REST_OF_PATH: Final = "/{%s}"
 
 
-class Found(NamedTuple):
-    """A hot route, and what the request line told beside it."""
+class PrefixRoute(NamedTuple):
+    """A route whose path ends with one parameter, which may hold slashes."""
 
-    route: FastRoute
-    method: str
-    rest: str
-    query: bytes
-
-
-class Message(NamedTuple):
-    """An answer: its status line, its own headers, and its body. The server's headers go between."""
-
-    status_line: bytes
-    rest: bytes
+    prefix: str
+    parameter: str
+    route: APIRoute
 
 
 class FastPath:
-    """Finds the hot route of a request and answers it at once, or leaves it to the application.
+    """Pure ASGI, the innermost middleware.
 
-    What dashboards poll is hot, too, once the application has answered it: see ``service.web.response_cache``.
-
-    Two dictionaries stand for the router: one of whole paths, one of paths up to a last parameter that may hold
-    slashes. Whatever is unusual is left: another origin, a key that has a rate limit or is not known yet, a change that
-    must be waited for, and all that ends in an error. The application then answers as if nobody had looked before it.
+    Two dictionaries stand for the router: whole paths, and, by method, paths that end with a parameter. All else goes
+    to ``app``, other methods of the same paths too.
+    routes: their endpoints take the request alone, and return the response.
     """
 
-    def __init__(
-        self, app: FastAPI, routes: Sequence[BaseRoute], telemetry: Telemetry, logs: Logs, max_body_bytes: int
-    ) -> None:
-        self._app = app
-        self._polled: ResponseCache = app.state.polled
-        self._telemetry = telemetry
-        self._logs = logs
-        self.max_body_bytes = min(max_body_bytes, MAX_BODY_BYTES)
-        self._whole: dict[tuple[bytes, bytes], FastRoute] = {}
-        self._begun: dict[tuple[bytes, bytes], FastRoute] = {}
+    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
+        self.app = app
+        self._whole: dict[tuple[str, str], APIRoute] = {}
+        self._prefixed: dict[str, list[PrefixRoute]] = {}
         for route in routes:
-            if isinstance(route, FastRoute) and route.at_once:
-                self._add(route)
+            assert isinstance(route, APIRoute)  # noqa: S101
+            self._add(route)
 
-    def _add(self, route: FastRoute) -> None:
-        begin, places = route.path, self._whole
-        if route.param_convertors:
-            (name,) = route.param_convertors
-            begin, places = route.path.removesuffix(REST_OF_PATH % name) + "/", self._begun
-            assert "{" not in begin, "a hot route has no parameter but the rest of its path"  # noqa: S101
+    def _add(self, route: APIRoute) -> None:
         for method in route.methods or ():
-            places[method.encode(), begin.encode()] = route
+            if not route.param_convertors:
+                self._whole[method, route.path] = route
+                continue
+            (name,) = route.param_convertors
+            prefix = route.path_format.removesuffix(_REST_OF_PATH % name) + "/"
+            assert "{" not in prefix, "the one parameter of a fast route is the rest of its path"  # noqa: S101
+            self._prefixed.setdefault(method, []).append(PrefixRoute(prefix, name, route))
 
-    def find(self, method: bytes, url: bytes) -> Found | CachedResponse | None:
-        """Return the hot route of a request line. An address that is in no plain path and query is left alone."""
-        if method == b"GET" and (kept := self._polled.find(url)) is not None:
-            return kept
-        path, _, query = url.partition(b"?")
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self.find(scope) if scope["type"] == "http" else None
+        response = None
+        if endpoint is not None:
+            request = Request(scope, receive, send)
+            try:
+                response = await endpoint(request)
+            except Exception as error:  # Rendered by the function for its type, or raised again.
+                response = await respond_to_error(request, error)
+        await (self.app if response is None else response)(scope, receive, send)
+
+    def find(self, scope: Scope) -> Endpoint | None:
+        """Return the endpoint of a request, and note its route in the scope; None for what FastAPI answers."""
+        method, path = scope["method"], scope["path"]
         route = self._whole.get((method, path))
         if route is not None:
-            return Found(route, method.decode(), "", query) if b"#" not in query else None
-        for (its_method, begin), one in self._begun.items():
-            if method == its_method and path.startswith(begin) and url.isascii() and b"#" not in url:
-                return Found(one, method.decode(), unquote(path[len(begin) :].decode()), query)
-        return None
-
-    def answer(self, found: Found | CachedResponse, headers: list[tuple[bytes, bytes]], body: bytes) -> Message:
-        """Return the answer; raises whatever speaks against answering here."""
-        begun = time.perf_counter()
-        named = dict(headers)
-        request_id = request_id_for(named)
-        if isinstance(found, CachedResponse):
-            principal = self._admit(named, Scope.READ)
-            message, status = _kept_message(found, named.get(b"if-none-match"), request_id)
-            method, route = "GET", found.route
-        else:
-            at_once = found.route.at_once
-            assert at_once is not None  # noqa: S101 - only such routes are found
-            principal = self._admit(named, at_once.scope)
-            state: State = self._app.state.nextoffer
-            content = at_once.answer(Call(state, principal, found.rest, found.query, named.get(b"content-type"), body))
-            message, status = Message(OK, HEAD % (len(content), request_id.encode()) + content), 200
-            method, route = found.method, found.route.path_format
-        seconds = time.perf_counter() - begun
-        self._telemetry.observe_request(route, method, status, seconds)
-        self._logs.access(method, route, status, seconds, request_id, principal.key_id)
-        return message
-
-    def _admit(self, named: Mapping[bytes, bytes], scope: str) -> Principal:
-        """Return who asks, if that can be told here; raises LeftToApplication."""
-        state: State = self._app.state.nextoffer
-        principal = state.key_ring.known(presented_key(named))
-        if principal is None or not principal.may(scope) or state.limiter.limits(principal):
-            raise LeftToApplication
-        if b"origin" in named or (MIN_SEQUENCE in named and not is_reached(state, named[MIN_SEQUENCE])):
-            raise LeftToApplication
-        return principal
+            return _chosen(scope, route, {})
+        for prefix, parameter, prefixed in self._prefixed.get(method, ()):
+            if path.startswith(prefix):
+                return _chosen(scope, prefixed, {parameter: path[len(prefix) :]})
+        return respond_from_cache if method == "GET" else None
 
 
-def _kept_message(kept: CachedResponse, if_none_match: bytes | None, request_id: str) -> tuple[Message, int]:
-    named = None if if_none_match is None else str(if_none_match, "latin-1")
-    head = KEPT_HEAD % (kept.etag.encode(), CACHE_CONTROL.encode())
-    if kept.is_known_to(named):
-        return Message(NOT_MODIFIED, head + UNCHANGED % request_id.encode()), 304
-    return Message(OK, head + HEAD % (len(kept.body), request_id.encode()) + kept.body), 200
-
-
-class LeftToApplication(Exception):
-    """The request is not one that is answered at once."""
+def _chosen(scope: Scope, route: APIRoute, path_params: dict[str, Any]) -> Endpoint:
+    scope["route"] = route
+    scope["path_params"] = path_params
+    endpoint: Endpoint = route.endpoint
+    return endpoint

@@ -15,10 +15,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.auth.dependencies import PRINCIPAL, authenticate
 from service.base.errors import BodyTooLarge, RequestTimeout
+from service.base.headers import headers_of
 from service.base.logging import Logs
 from service.base.problems import problem_response
 from service.base.telemetry import KNOWN_METHODS, Telemetry
-from service.web.decoding import BODY_IS_HERE, headers_of
 
 REQUEST_ID_PATTERN = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 REQUEST_ID = "nextoffer.request_id"
@@ -67,9 +67,15 @@ class RequestEdge:
                 answer = problem_response(request_id, "internal-error", "The failure was logged under this request id.")
                 await answer(scope, receive, send_with_id)
         finally:
-            self._record(scope, status or CLIENT_LEFT, time.perf_counter() - begun)
+            self._observe(scope, status or CLIENT_LEFT, time.perf_counter() - begun)
 
-    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+    def _observe(self, scope: Scope, status: int, seconds: float) -> None:
+        try:
+            self._count_and_log(scope, status, seconds)
+        except Exception:  # The last edge: the request is answered, and a failure here must not undo that.
+            self.logs.log.exception("telemetry failed", request_id=scope[REQUEST_ID])
+
+    def _count_and_log(self, scope: Scope, status: int, seconds: float) -> None:
         route, method = route_of(scope), scope["method"]
         self.telemetry.observe_request(route, method, status, seconds)
         principal = scope.get(PRINCIPAL)
@@ -106,18 +112,16 @@ def guarded(scope: Scope, receive: Receive, max_bytes: int, timeout_seconds: flo
             return await receive()
         if read_bytes < 0:
             read_bytes = 0
-            await authenticate(scope)
+            if PRINCIPAL not in scope:
+                await authenticate(scope)
             if announced_bytes(scope) > max_bytes:
                 raise BodyTooLarge(max_bytes)
             deadline = asyncio.get_running_loop().time() + timeout_seconds
-        if BODY_IS_HERE in scope:
-            message = await receive()
-        else:
-            try:
-                async with asyncio.timeout_at(deadline):
-                    message = await receive()
-            except TimeoutError:
-                raise RequestTimeout(timeout_seconds) from None
+        try:
+            async with asyncio.timeout_at(deadline):
+                message = await receive()
+        except TimeoutError:
+            raise RequestTimeout(timeout_seconds) from None
         is_whole = not message.get("more_body", False)
         read_bytes += len(message.get("body", b""))
         if read_bytes > max_bytes:

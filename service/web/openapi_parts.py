@@ -1,7 +1,7 @@
 """What routes put into the OpenAPI document: problem answers, and requests that they decode themselves."""
 
 from collections import defaultdict
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel
 
@@ -28,9 +28,31 @@ def _response(codes: list[str]) -> dict[str, Any]:
     return {"description": f"{text}.", "content": {MEDIA_TYPE: {"schema": {"$ref": REF_PREFIX + Problem.__name__}}}}
 
 
-NOT_MODIFIED: Responses = {304: {"description": "Nothing changed since the ETag in If-None-Match."}}
+ETAG_HEADERS: Final[dict[str, Any]] = {
+    "ETag": {"description": "Send it as `If-None-Match` next time.", "schema": {"type": "string"}}
+}
+NOT_MODIFIED: Final[Responses] = {
+    304: {"description": "Nothing changed since the ETag in If-None-Match.", "headers": ETAG_HEADERS}
+}
+IF_NONE_MATCH: Final[Parameter] = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "The `ETag` of the answer that you have: 304 if it is still the same.",
+    "schema": {"type": "string"},
+}
+WRITTEN_HEADERS: Final[dict[str, Any]] = {
+    "X-Sequence": {
+        "description": "Requests that name it in `X-Min-Sequence` see this write.",
+        "schema": {"type": "integer"},
+    },
+    "Idempotency-Replayed": {
+        "description": "`true` if this is the answer to an earlier request with the same key.",
+        "schema": {"type": "string"},
+    },
+}
 
-MIN_SEQUENCE: Parameter = {
+MIN_SEQUENCE: Final[Parameter] = {
     "name": "X-Min-Sequence",
     "in": "header",
     "required": False,

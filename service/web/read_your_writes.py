@@ -1,20 +1,22 @@
-"""A request may name a change that it must see: it waits until this worker has applied it, up to a bound."""
+"""A request may name a change that its answer must reflect: it waits, up to a bound, until that is applied here."""
 
 import asyncio
 import time
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import Header
 from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 
+from service.base.components import Components, components_of
 from service.base.errors import DomainError
-from service.server.state import State
-from service.web.decoding import headers_of
+from service.base.headers import headers_of
+from service.base.settings import Settings
+from service.sync.artifact_holder import ArtifactHolder
+from service.sync.follower import ChangeFollower
 
 HEADER: Final = b"x-min-sequence"
-LOOK_SECONDS: Final = 0.005
-LARGEST: Final = 2**63 - 1
+POLL_SECONDS: Final = 0.005
+MAX_SEQUENCE: Final = 2**63 - 1
 
 
 class SequenceNotReached(DomainError):
@@ -27,61 +29,35 @@ class SequenceNotReached(DomainError):
         super().__init__(f"Change {wanted} is not applied here yet; the newest is {reached}. Try again.")
 
 
-async def wait_for_named_sequence(request: Request) -> None:
-    """Wait for the change that the request's X-Min-Sequence names, if it names one.
+async def wait_for_min_sequence(request: Request) -> None:
+    """Wait for the change that the request's X-Min-Sequence names, if it names one. A dependency of reading routes.
 
-    Raises SequenceNotReached, or RequestValidationError for what is no sequence number.
+    Raises SequenceNotReached, or RequestValidationError for what is not a sequence number.
     """
-    named = headers_of(request.scope).get(HEADER)
-    if named is not None:
-        app_state = request.app.state
-        await wait_for_sequence(
-            app_state.nextoffer, parse_sequence(named), app_state.settings.longest_sequence_wait_seconds
-        )
+    header = headers_of(request.scope).get(HEADER)
+    if header is not None:
+        await wait_for_sequence(components_of(request.app), parse_sequence(header))
 
 
-async def wait_for_min_sequence(
-    request: Request,
-    min_sequence: Annotated[
-        int | None,
-        Header(
-            alias="X-Min-Sequence",
-            ge=0,
-            le=LARGEST,
-            description="`X-Sequence` of a write that the answer must reflect.",
-        ),
-    ] = None,
-) -> None:
-    """Wait for the change that the request names, where FastAPI reads the header; raises SequenceNotReached."""
-    if min_sequence is not None:
-        app_state = request.app.state
-        await wait_for_sequence(app_state.nextoffer, min_sequence, app_state.settings.longest_sequence_wait_seconds)
-
-
-def is_reached(state: State, named: bytes) -> bool:
-    """Tell whether the change that an X-Min-Sequence names is applied; raises RequestValidationError."""
-    return parse_sequence(named) <= sequence_of(state)
-
-
-def parse_sequence(named: bytes) -> int:
+def parse_sequence(header: bytes) -> int:
     """Read a sequence number; raises RequestValidationError."""
-    if not (named.isdigit() and len(named) < 20 and int(named) <= LARGEST):
+    if not (header.isdigit() and len(header) < 20 and int(header) <= MAX_SEQUENCE):
         message = "Input should be a whole number, as X-Sequence gave it"
         raise RequestValidationError([{"loc": ("header", "X-Min-Sequence"), "msg": message, "type": "int_parsing"}])
-    return int(named)
+    return int(header)
 
 
-async def wait_for_sequence(state: State, wanted: int, longest_seconds: float) -> None:
-    """Wait until a change is applied; raises SequenceNotReached after the bound."""
-    deadline = time.monotonic() + longest_seconds
-    while (reached := sequence_of(state)) < wanted:
+async def wait_for_sequence(components: Components, wanted: int) -> None:
+    """Wait until a change is applied; raises SequenceNotReached after the bound that the settings give."""
+    holder, follower = components.get(ArtifactHolder), components.get(ChangeFollower)
+    deadline = time.monotonic() + components.get(Settings).max_sequence_wait_seconds
+    while (reached := applied_sequence(holder)) < wanted:
         if time.monotonic() >= deadline:
             raise SequenceNotReached(wanted, reached)
-        state.tail.nudge()
-        await asyncio.sleep(LOOK_SECONDS)
+        follower.nudge()
+        await asyncio.sleep(POLL_SECONDS)
 
 
-def sequence_of(state: State) -> int:
-    """The newest change that answers reflect."""
-    current = state.holder.current
-    return current.state.sequence if current else 0
+def applied_sequence(holder: ArtifactHolder) -> int:
+    """Return the newest change that answers reflect."""
+    return holder.current.state.sequence if holder.current else 0

@@ -1,4 +1,4 @@
-"""What a writing route works with: one transaction, the changes that it makes, one answer per idempotency key."""
+"""The one transaction of a writing request: the changes that it makes, and one answer per idempotency key."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -6,33 +6,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import Depends, Header, Request, Response
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.auth.dependencies import authenticate
-from service.server.state import State
+from service.base.clock import Clock
+from service.base.components import components_of
 from service.storage.changes import ChangeLog
-from service.storage.database import session_scope
+from service.storage.sessions import WriteSessions
+from service.sync.follower import ChangeFollower
 from service.web.dependencies import refuse_while_away
 from service.web.idempotency.queries import Claim, claim, keep_answer
 
 SEQUENCE_HEADER: Final = "X-Sequence"
-_INTEGER: Final = {"schema": {"type": "integer"}}
-WRITTEN_HEADERS: Final[dict[str, Any]] = {
-    SEQUENCE_HEADER: {"description": "Requests that name it in `X-Min-Sequence` see this write.", **_INTEGER},
-    "Idempotency-Replayed": {
-        "description": "`true` if this is the answer to an earlier request with the same key.",
-        "schema": {"type": "string"},
-    },
-}
-WRITE_PROBLEM_CODES: Final = (
-    "key-missing", "key-invalid", "scope-missing", "body-too-large", "request-invalid", "idempotency-key-reused",
-    "request-timeout", "rate-limited", "database-unavailable", "body-unreadable",
-)  # fmt: skip
-"""What every writing route may answer."""
 
 
 @dataclass(frozen=True)
@@ -100,14 +89,14 @@ def _make_claim(request: Request, key_id: str, idempotency_key: str, body: bytes
 def _open_write(
     request: Request, make_claim: Annotated[Callable[[], Claim] | None, Depends(_read_claim)]
 ) -> Iterator[UnitOfWork]:
-    state: State = request.app.state.nextoffer
-    refuse_while_away(state)
+    components = components_of(request.app)
+    refuse_while_away(request.app)
     claimed = make_claim() if make_claim else None
-    with session_scope(request.app.state.write_sessions) as session:
-        yield UnitOfWork(session.connection(), state.now(), claimed)
+    with components.get(WriteSessions).open() as session:
+        yield UnitOfWork(session.connection(), components.get(Clock).now(), claimed)
     # It is committed. This worker feels it before the caller has the answer; a failure here must not deny the write.
     with suppress(SQLAlchemyError):
-        state.tail.catch_up()
+        components.get(ChangeFollower).catch_up()
 
 
 # With the default scope ("request") the commit would come after the answer, and a failing one still say 201.

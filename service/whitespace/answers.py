@@ -9,7 +9,7 @@ from models.artifact import CellTotals
 from models.artifact.measures import NORMAL_95, WINDOW_DAYS, share_with_interval
 from service.accounts.value import whole
 from service.base.clock import as_date
-from service.base.pagination import encode_position, read_place
+from service.base.pagination import decode_row, encode_cursor
 from service.readmodel.deals import OpenDeal, OpenDeals
 from service.readmodel.live_state import LiveState
 from service.readmodel.objections import Objections
@@ -173,7 +173,7 @@ def page_of_cell(
     """List who is behind a cell, the most expected first; raises UnknownRow or InvalidCursor."""
     position = dimension.position_of(row)
     tag = ("cell", index.segments.version, dimension.kind, row, segment.id)
-    begin = read_place(cursor, tag)
+    begin = decode_row(cursor, tag)
     ranked = dimension.accounts_without(position) if dimension.demand.is_sold[position] else NO_ACCOUNTS
     ranks = np.flatnonzero(index.segments.is_member(segment)[ranked])
     items: list[dict[str, Any]] = []
@@ -188,7 +188,7 @@ def page_of_cell(
         "row": row,
         "segment_id": segment.id,
         "items": items,
-        "next_cursor": None if following is None else encode_position(tag, following),
+        "next_cursor": None if following is None else encode_cursor(tag, following),
     }
 
 

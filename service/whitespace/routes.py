@@ -1,57 +1,40 @@
 """White space over HTTP, answered from memory."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from service.auth.dependencies import require
+from service.base.components import components_of
 from service.readmodel.whitespace import RowKind, WhitespaceIndex
 from service.rows.field_types import MAX_TEXT, NO_NUL
 from service.segments.errors import NothingLearned
-from service.segments.routes import Cursor, SegmentInPath
+from service.sync.artifact_holder import ArtifactHolder
 from service.sync.loaded_artifact import LoadedArtifact
 from service.web.etag import etag_response
-from service.web.openapi_parts import NOT_MODIFIED, problems
-from service.web.read_your_writes import wait_for_min_sequence
+from service.web.parameters import DEFAULT_PAGE_ITEMS, AccountInPath, Cursor, Limit, SegmentInPath
 from service.web.response_cache import cached_response
+from service.web.routing import Router
 from service.web.spreadsheets import CSV_TYPE, XLSX_TYPE, csv_of, workbook_of
 from service.whitespace import account, answers
 from service.whitespace.export import COLUMNS, rows_of
 from service.whitespace.schemas import AccountWhiteSpace, CellAccounts, WhiteSpace
 
-router = APIRouter(prefix="/v1", tags=["white space"])
-READ: Final = [Depends(require("read")), Depends(wait_for_min_sequence)]
-PROBLEM_CODES: Final = (
-    "key-missing",
-    "key-invalid",
-    "scope-missing",
-    "nothing-learned",
-    "request-invalid",
-    "sequence-not-reached",
-)
+router = Router("white space")
 Rows = Annotated[RowKind, Query(description="Product lines, or categories.")]
 Family = Annotated[str, Query(max_length=200, description="The family of segments that makes the columns.")]
 RowInPath = Annotated[str, Path(max_length=MAX_TEXT, pattern=NO_NUL, examples=["DELI"])]
-AccountInPath = Annotated[str, Path(max_length=200, pattern=NO_NUL, examples=["1"])]
 
 
 def in_use(request: Request) -> LoadedArtifact:
     """Return the artifact in use and what happened since; raises NothingLearned."""
-    live: LoadedArtifact | None = request.app.state.nextoffer.holder.current
+    live = components_of(request.app).get(ArtifactHolder).current
     if live is None or live.is_fallback:
         raise NothingLearned
     return live
 
 
-@router.get(
-    "/whitespace",
-    operation_id="get_whitespace",
-    summary="Show where there is room",
-    response_model=WhiteSpace,
-    dependencies=READ,
-    responses=NOT_MODIFIED | problems(*PROBLEM_CODES, "unknown-family"),
-)
+@router.live_route("/whitespace", "Show where there is room", "nothing-learned", "unknown-family", model=WhiteSpace)
 def get_whitespace(request: Request, rows: Rows = RowKind.LINE, columns: Family = "rfm") -> Response:
     """Product lines, or categories, by the segments of a family: who owns something of it, what the accounts without it
     are expected to spend on it within the horizon, and how far the segment is from the one that owns it most.
@@ -68,16 +51,14 @@ def get_whitespace(request: Request, rows: Rows = RowKind.LINE, columns: Family 
     return cached_response(request, make)
 
 
-@router.get(
+@router.read_route(
     "/whitespace/export",
-    operation_id="export_whitespace",
-    summary="Export where there is room",
-    response_class=Response,
-    dependencies=READ,
-    responses={
-        200: {"content": {CSV_TYPE: {}, XLSX_TYPE: {}}, "description": "The map, one cell per row."},
-        **problems(*PROBLEM_CODES, "unknown-family", "too-large-for-spreadsheet"),
-    },
+    "Export where there is room",
+    "nothing-learned",
+    "unknown-family",
+    "too-large-for-spreadsheet",
+    is_live=True,
+    file_types=[CSV_TYPE, XLSX_TYPE],
 )
 def export_whitespace(
     request: Request,
@@ -94,13 +75,13 @@ def export_whitespace(
     return StreamingResponse(csv_of(COLUMNS, rows_of(described)), media_type=CSV_TYPE, headers=headers)
 
 
-@router.get(
-    "/whitespace/cells/{row:path}/{segment_id}/accounts",
-    operation_id="list_whitespace_accounts",
-    summary="List who is behind a cell",
-    response_model=CellAccounts,
-    dependencies=READ,
-    responses=NOT_MODIFIED | problems(*PROBLEM_CODES, "unknown-row", "unknown-segment", "invalid-cursor"),
+@router.live_route(
+    "/whitespace/cells/{row:identifier}/{segment_id}/accounts",
+    "List who is behind a cell",
+    "nothing-learned",
+    "unknown-row",
+    "unknown-segment",
+    model=CellAccounts,
 )
 def list_whitespace_accounts(
     request: Request,
@@ -108,7 +89,7 @@ def list_whitespace_accounts(
     segment_id: SegmentInPath,
     rows: Rows = RowKind.LINE,
     cursor: Cursor = None,
-    limit: Annotated[int, Query(ge=1, le=500, description="Most accounts to return.")] = 100,
+    limit: Limit = DEFAULT_PAGE_ITEMS,
 ) -> Response:
     """The segment's accounts that own nothing of a line or category, those that are expected to spend most on it first.
 
@@ -120,13 +101,12 @@ def list_whitespace_accounts(
     return etag_response(request, page)
 
 
-@router.get(
-    "/accounts/{account_id:path}/whitespace",
-    operation_id="get_account_whitespace",
-    summary="Show where an account has room",
-    response_model=AccountWhiteSpace,
-    dependencies=READ,
-    responses=NOT_MODIFIED | problems(*PROBLEM_CODES, "unknown-account"),
+@router.live_route(
+    "/accounts/{account_id:identifier}/whitespace",
+    "Show where an account has room",
+    "nothing-learned",
+    "unknown-account",
+    model=AccountWhiteSpace,
 )
 def get_account_whitespace(request: Request, account_id: AccountInPath, rows: Rows = RowKind.LINE) -> Response:
     """Each line, or category, once: `owned`, in the `pipeline` (a deal is open), a `gap`, or `not_eligible`, with the

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, Field
 
+from service.base.pagination import Page
 from service.readmodel.whitespace import RowKind
 from service.segments.schemas import ShareEstimate
 
@@ -111,7 +112,7 @@ class CellAccount(BaseModel):
     has_open_deal: bool
 
 
-class CellAccounts(WhitespaceBasis):
+class CellAccounts(WhitespaceBasis, Page[CellAccount]):
     """The accounts behind a cell, the highest expected spend first.
 
     Accounts that bought of it since, or object to marketing, are left out.
@@ -119,8 +120,6 @@ class CellAccounts(WhitespaceBasis):
 
     row: str
     segment_id: str
-    items: list[CellAccount]
-    next_cursor: str | None = Field(description="Pass as `cursor` for the next page; null on the last.")
 
 
 class LineStatus(StrEnum):

@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from starlette.testclient import TestClient
 
 from service.auth.queries import create_key
+from service.base.components import components_of
 from service.base.logging import Logs
 from service.base.settings import Settings
 from service.offers.smoke import smoke_test
@@ -22,6 +24,7 @@ from tests.artifacts import World, coffee_world, write_world
 from tests.shop import AS_OF, Shop, open_shop
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
+Part = TypeVar("Part")
 
 
 @pytest.fixture
@@ -53,8 +56,8 @@ def make_settings(database_url: str, artifacts_dir: Path) -> Settings:
         artifacts_dir=artifacts_dir,
         key_refresh_seconds=0.1,
         artifact_poll_seconds=0.05,
-        tail_poll_seconds=0.05,
-        longest_sequence_wait_seconds=0.3,
+        change_poll_seconds=0.05,
+        max_sequence_wait_seconds=0.3,
     )
 
 
@@ -80,6 +83,11 @@ def running(
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     with TestClient(app, headers=headers) as client:
         yield client
+
+
+def part_of(client: TestClient, kind: type[Part]) -> Part:
+    """Return a part of the application that a client asks."""
+    return components_of(client.app).get(kind)
 
 
 @pytest.fixture

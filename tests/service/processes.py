@@ -58,7 +58,7 @@ def serving(
 ) -> Iterator[Server]:
     """Start the service, wait until it answers, and make sure that it is gone at the end.
 
-    settings: by the names of ``Settings``, such as ``tail_poll_seconds=0.05``.
+    settings: by the names of ``Settings``, such as ``change_poll_seconds=0.05``.
     """
     options = {"database_url": database_url, "artifacts_dir": artifacts_dir, "workers": workers, **settings}
     server = _start(options, port or free_port(), artifacts_dir.parent)

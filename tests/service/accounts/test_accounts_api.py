@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from service.base.settings import Settings
+from tests.service.conftest import part_of
 from tests.service.imports.support import results
 
 
@@ -142,8 +144,7 @@ def test_another_media_type_is_refused(api: TestClient) -> None:
 
 
 def test_too_many_rows_are_refused(api: TestClient) -> None:
-    app: Any = api.app
-    limit = app.state.settings.max_rows_per_request
+    limit = part_of(api, Settings).max_rows_per_request
 
     answer = api.post("/v1/accounts", content=b"{}\n" * (limit + 1), headers={"Content-Type": "application/x-ndjson"})
 

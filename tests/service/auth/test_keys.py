@@ -15,11 +15,11 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from service.auth import command, keys
-from service.auth.key_ring import LoadKeys
+from service.auth.key_ring import KeyRing, LoadKeys
 from service.auth.keys import KEY_PATTERN, Scope, StoredKey
 from service.base.settings import Settings
 from service.storage.database import create_database_engine
-from tests.service.conftest import NOON, make_key, make_settings, running, wait_until
+from tests.service.conftest import NOON, make_key, make_settings, part_of, running, wait_until
 
 URL = "/v1/recommendations/ann"
 ROUTE_OF_SCOPE = {"recommend": URL, "read": "/v1/artifacts"}
@@ -180,7 +180,7 @@ def test_a_flood_of_unknown_keys_reaches_the_database_five_times_a_second_at_mos
 ) -> None:
     slow = settings.model_copy(update={"key_refresh_seconds": 3600.0})
     with running(slow) as client:
-        ring = client.app.state.nextoffer.key_ring  # type: ignore[attr-defined]
+        ring = part_of(client, KeyRing)
         loads: list[float] = []
         real: LoadKeys = ring._load
 
@@ -206,7 +206,7 @@ def test_an_unknown_key_is_not_called_invalid_while_the_database_can_not_tell(
     def fail() -> dict[str, StoredKey]:
         raise OperationalError("SELECT", {}, Exception("gone"))
 
-    monkeypatch.setattr(keyless.app.state.nextoffer.key_ring, "_load", fail)  # type: ignore[attr-defined]
+    monkeypatch.setattr(part_of(keyless, KeyRing), "_load", fail)
     unknown = keyless.get(URL, headers=bearer(keys.new_key()[2]))
 
     assert (unknown.status_code, unknown.json()["code"]) == (503, "database-unavailable")

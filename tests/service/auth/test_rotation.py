@@ -8,11 +8,12 @@ from typer.testing import CliRunner
 
 from service.auth.command import app
 from service.auth.errors import KeyNotFound
+from service.auth.key_ring import KeyRing
 from service.auth.keys import parse_key
 from service.auth.queries import create_key, load_keys, revoke_key, rotate_key
 from service.base.settings import Settings
 from service.storage.database import create_database_engine, session_factory, session_scope
-from tests.service.conftest import NOON, make_key, running, wait_until
+from tests.service.conftest import NOON, make_key, part_of, running, wait_until
 
 URL = "/v1/recommendations/ann"
 OVERLAP = timedelta(minutes=30)
@@ -77,7 +78,7 @@ def test_both_keys_open_until_the_overlap_ends(settings: Settings, version: str)
         with session_scope(session_factory(engine)) as session:
             new = rotate_key(session, key_id_of(old), NOON, OVERLAP)
         assert (status(new), status(old)) == (200, 200)
-        wait_until(lambda: client.app.state.nextoffer.key_ring._keys[key_id_of(old)].expires_at is not None)  # type: ignore[attr-defined]
+        wait_until(lambda: part_of(client, KeyRing)._keys[key_id_of(old)].expires_at is not None)
         clock[0] = NOON + OVERLAP
         assert (status(new), status(old)) == (200, 401)
     engine.dispose()

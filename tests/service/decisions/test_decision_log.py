@@ -1,4 +1,4 @@
-"""Every answer is in the ledger as it was sent; the request path neither waits for it nor fails with it."""
+"""Every answer is in the decision log as it was sent; the request path neither waits for it nor fails with it."""
 
 import io
 import json
@@ -25,7 +25,7 @@ from service.storage.database import create_database_engine
 from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import World, write_world
 from tests.conftest import POSTGRES_URL
-from tests.service.conftest import NOON, make_key, make_settings, running, wait_until
+from tests.service.conftest import NOON, make_key, make_settings, part_of, running, wait_until
 from tests.service.processes import call, serving
 from tests.service.sync.conftest import URL
 
@@ -45,20 +45,24 @@ def client(settings: Settings) -> Iterator[TestClient]:
 
 
 def flush(client: TestClient) -> None:
-    client.app.state.nextoffer.ledger.write_queued()  # type: ignore[attr-defined]
+    part_of(client, DecisionLog).write_queued()
 
 
-def make_ledger(engine: Engine, **settings: Any) -> tuple[DecisionLog, Telemetry, io.BytesIO]:
+def make_decision_log(engine: Engine, **settings: Any) -> tuple[DecisionLog, Telemetry, io.BytesIO]:
     telemetry, log = Telemetry(), io.BytesIO()
     options = Settings(database_url=str(engine.url)).model_copy(update=settings)
     return DecisionLog(engine, options, telemetry, Logs("info", log).log), telemetry, log
 
 
 def record(
-    ledger: DecisionLog, *numbers: int, account_id: str | None = "ann", request: bytes = b"{}", answer: bytes = b"{}"
+    decision_log: DecisionLog,
+    *numbers: int,
+    account_id: str | None = "ann",
+    request: bytes = b"{}",
+    answer: bytes = b"{}",
 ) -> None:
     for number in numbers:
-        ledger.record(f"d-{number:04}", account_id, NOON, "key", request, answer)
+        decision_log.record(f"d-{number:04}", account_id, NOON, "key", request, answer)
 
 
 def written(engine: Engine) -> list[str]:
@@ -67,7 +71,7 @@ def written(engine: Engine) -> list[str]:
 
 
 def value(telemetry: Telemetry, name: str) -> float:
-    return telemetry.registry.get_sample_value(f"nextoffer_ledger_{name}") or 0.0
+    return telemetry.registry.get_sample_value(f"nextoffer_decision_log_{name}") or 0.0
 
 
 def test_what_was_answered_is_what_is_stored(client: TestClient, engine: Engine) -> None:
@@ -119,7 +123,7 @@ def test_pages_hold_each_decision_once_although_new_ones_come(client: TestClient
     made = [client.get(f"{URL}/ann").json()["decision_id"] for _ in range(4)]
     flush(client)
     first = client.get("/v1/accounts/ann/decisions?limit=2").json()
-    client.app.state.nextoffer.ledger.record("ffffffff", "ann", NOON, None, b"{}", b"{}")  # type: ignore[attr-defined]
+    part_of(client, DecisionLog).record("ffffffff", "ann", NOON, None, b"{}", b"{}")
     flush(client)
 
     second = client.get(f"/v1/accounts/ann/decisions?limit=2&cursor={first['next_cursor']}").json()
@@ -130,32 +134,32 @@ def test_pages_hold_each_decision_once_although_new_ones_come(client: TestClient
 
 
 def test_a_batch_is_as_many_decisions_as_it_has_accounts(client: TestClient) -> None:
-    answers = client.post(f"{URL}/batch", json={"account_ids": ["ann", "bob", "ann"]}).json()["answers"]
+    answers = client.post(f"{URL}/batch", json={"account_ids": ["ann", "bob", "ann"]}).json()["items"]
     flush(client)
 
     shown = [client.get(f"/v1/decisions/{answer['decision_id']}").json()["answer"] for answer in answers]
     assert shown == answers
 
 
-def test_a_batch_waits_for_the_ledger_and_loses_no_decision(settings: Settings, engine: Engine) -> None:
-    settings = settings.model_copy(update={"ledger_queue_rows": 200, "ledger_flush_seconds": 0.01})
+def test_a_batch_waits_for_the_decision_log_and_loses_no_decision(settings: Settings, engine: Engine) -> None:
+    settings = settings.model_copy(update={"decision_log_queue_rows": 200, "decision_log_flush_seconds": 0.01})
     with running(settings, make_key(settings.database_url, "admin")) as client:
-        answers = client.post(f"{URL}/batch", json={"account_ids": ["ann"] * 1000}).json()["answers"]
+        answers = client.post(f"{URL}/batch", json={"account_ids": ["ann"] * 1000}).json()["items"]
 
     assert {answer["decision_id"] for answer in answers} == set(written(engine))
 
 
-def test_nobody_waits_for_a_ledger_that_can_t_write(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger, _, _ = make_ledger(engine, ledger_queue_rows=10)
-    record(ledger, *range(5))
-    half_full = ledger.is_behind
-    record(ledger, 5)
-    fuller = ledger.is_behind
-    monkeypatch.setattr(ledger, "_transact", lambda *_: 1 / 0)
+def test_nobody_waits_for_a_decision_log_that_can_t_write(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    decision_log, _, _ = make_decision_log(engine, decision_log_queue_rows=10)
+    record(decision_log, *range(5))
+    half_full = decision_log.is_behind
+    record(decision_log, 5)
+    fuller = decision_log.is_behind
+    monkeypatch.setattr(decision_log, "_transact", lambda *_: 1 / 0)
 
-    ledger._try(ledger.write_queued)
+    decision_log._try(decision_log.write_queued)
 
-    assert (half_full, fuller, ledger.is_behind) == (False, True, False)
+    assert (half_full, fuller, decision_log.is_behind) == (False, True, False)
 
 
 def test_an_unknown_decision_is_said_to_be_unknown(client: TestClient) -> None:
@@ -168,10 +172,10 @@ def test_an_unknown_decision_is_said_to_be_unknown(client: TestClient) -> None:
     "account_id", ["a\0b", "\ud800".encode("utf-16", "surrogatepass").decode("utf-16", "replace"), "ä"]
 )
 def test_odd_identifiers_are_written_too(engine: Engine, account_id: str) -> None:
-    ledger, telemetry, _ = make_ledger(engine)
-    record(ledger, 1, account_id=account_id)
+    decision_log, telemetry, _ = make_decision_log(engine)
+    record(decision_log, 1, account_id=account_id)
 
-    ledger.write_queued()
+    decision_log.write_queued()
 
     assert written(engine) == ["d-0001"]
     assert value(telemetry, "written_decisions_total") == 1
@@ -185,12 +189,12 @@ def test_one_that_the_database_refuses_does_not_keep_back_the_others(engine: Eng
     }
     with engine.begin() as connection:
         connection.execute(text(refuse[engine.dialect.name]))
-    ledger, telemetry, _ = make_ledger(engine)
-    record(ledger, 1, 2)
-    record(ledger, 3, account_id="bad")
-    record(ledger, 4)
+    decision_log, telemetry, _ = make_decision_log(engine)
+    record(decision_log, 1, 2)
+    record(decision_log, 3, account_id="bad")
+    record(decision_log, 4)
 
-    ledger.write_queued()
+    decision_log.write_queued()
 
     assert written(engine) == ["d-0001", "d-0002", "d-0004"]
     assert (value(telemetry, "written_decisions_total"), value(telemetry, "lost_decisions_total")) == (3, 1)
@@ -199,10 +203,10 @@ def test_one_that_the_database_refuses_does_not_keep_back_the_others(engine: Eng
 
 
 def test_what_exceeds_the_queue_is_counted_and_said_once(engine: Engine) -> None:
-    ledger, telemetry, log = make_ledger(engine, ledger_queue_rows=10)
+    decision_log, telemetry, log = make_decision_log(engine, decision_log_queue_rows=10)
 
-    record(ledger, *range(25))
-    ledger.write_queued()
+    record(decision_log, *range(25))
+    decision_log.write_queued()
 
     assert len(written(engine)) == 10
     assert value(telemetry, "lost_decisions_total") == 15
@@ -210,23 +214,23 @@ def test_what_exceeds_the_queue_is_counted_and_said_once(engine: Engine) -> None
 
 
 def test_a_batch_that_was_written_but_not_acknowledged_is_not_written_twice(engine: Engine) -> None:
-    ledger, _, _ = make_ledger(engine, ledger_batch_rows=3)
-    record(ledger, 1, 2)
-    ledger.write_queued()
+    decision_log, _, _ = make_decision_log(engine, decision_log_batch_rows=3)
+    record(decision_log, 1, 2)
+    decision_log.write_queued()
 
-    record(ledger, 1, 2, 3, 4)
-    ledger.write_queued()
+    record(decision_log, 1, 2, 3, 4)
+    decision_log.write_queued()
 
     assert written(engine) == ["d-0001", "d-0002", "d-0003", "d-0004"]
 
 
 def test_every_byte_is_stored_as_it_is_and_what_is_missing_stays_missing(engine: Engine) -> None:
-    ledger, _, _ = make_ledger(engine)
+    decision_log, _, _ = make_decision_log(engine)
     request = '{"ä\\u0000":\r\n\t"\\\\N \\"€\U0001f600, \'%s ?"}'.encode()
     moment = NOON.replace(year=1999, microsecond=123_456)
-    ledger.record("d-1", None, moment, None, request, b'{"a": "\\\\."}')
+    decision_log.record("d-1", None, moment, None, request, b'{"a": "\\\\."}')
 
-    ledger.write_queued()
+    decision_log.write_queued()
 
     with Session(engine) as session:
         found = find_decision(session, "d-1")
@@ -235,35 +239,35 @@ def test_every_byte_is_stored_as_it_is_and_what_is_missing_stays_missing(engine:
 
 
 def test_what_comes_while_a_batch_is_written_waits_for_the_next_round(engine: Engine) -> None:
-    ledger, _, _ = make_ledger(engine, ledger_batch_rows=2)
+    decision_log, _, _ = make_decision_log(engine, decision_log_batch_rows=2)
     numbers = iter(range(100, 200))
-    event.listen(engine, "commit", lambda _: record(ledger, next(numbers)))
-    record(ledger, 1, 2, 3)
+    event.listen(engine, "commit", lambda _: record(decision_log, next(numbers)))
+    record(decision_log, 1, 2, 3)
 
-    ledger.write_queued()
+    decision_log.write_queued()
 
     assert written(engine) == ["d-0001", "d-0002", "d-0003", "d-0100"]
-    assert ledger.depth == 1
+    assert decision_log.depth == 1
 
 
 def test_a_decision_is_found_while_it_is_being_written(engine: Engine) -> None:
-    ledger, _, _ = make_ledger(engine)
+    decision_log, _, _ = make_decision_log(engine)
     found: list[Any] = []
-    event.listen(engine, "commit", lambda _: found.append(ledger.find("d-0002")))
-    record(ledger, 1, 2)
+    event.listen(engine, "commit", lambda _: found.append(decision_log.find("d-0002")))
+    record(decision_log, 1, 2)
 
-    ledger.write_queued()
+    decision_log.write_queued()
 
     assert found[0].decision_id == "d-0002"
-    assert ledger.find("d-0002") is None
+    assert decision_log.find("d-0002") is None
 
 
 def test_many_batches_and_pieces_lose_nothing(engine: Engine) -> None:
-    ledger, telemetry, _ = make_ledger(engine, ledger_batch_rows=330)
+    decision_log, telemetry, _ = make_decision_log(engine, decision_log_batch_rows=330)
     for number in range(1001):
-        record(ledger, number, request=b"%d" % number, answer=b"{}" * (number % 7))
+        record(decision_log, number, request=b"%d" % number, answer=b"{}" * (number % 7))
 
-    ledger.write_queued()
+    decision_log.write_queued()
 
     assert written(engine) == [f"d-{number:04}" for number in range(1001)]
     assert value(telemetry, "written_decisions_total") == 1001
@@ -277,17 +281,17 @@ def test_many_batches_and_pieces_lose_nothing(engine: Engine) -> None:
 def test_large_requests_are_bounded_by_their_bytes(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.decisions.decision_log.MAX_QUEUED_BYTES", 10_000)
     monkeypatch.setattr("service.decisions.decision_log.MAX_BATCH_BYTES", 2_000)
-    ledger, telemetry, _ = make_ledger(engine)
+    decision_log, telemetry, _ = make_decision_log(engine)
     large = b'{"a": "' + b"x" * 991 + b'"}'
 
-    record(ledger, *range(15), request=large, answer=b"")
-    full = ledger.depth
-    ledger.write_queued()
-    record(ledger, 99, request=large, answer=b"")
+    record(decision_log, *range(15), request=large, answer=b"")
+    full = decision_log.depth
+    decision_log.write_queued()
+    record(decision_log, 99, request=large, answer=b"")
 
     assert full == 10
     assert value(telemetry, "lost_decisions_total") == 5
-    assert ledger.depth == 1
+    assert decision_log.depth == 1
 
 
 @contextmanager
@@ -300,13 +304,13 @@ def locked(engine: Engine) -> Iterator[None]:
 
 
 def test_recording_waits_for_nobody_and_what_fits_is_written_afterwards(engine: Engine) -> None:
-    ledger, telemetry, _ = make_ledger(engine, ledger_queue_rows=20, ledger_flush_seconds=0.01)
-    thread = threading.Thread(target=ledger.run)
+    decision_log, telemetry, _ = make_decision_log(engine, decision_log_queue_rows=20, decision_log_flush_seconds=0.01)
+    thread = threading.Thread(target=decision_log.run)
     with locked(engine):
         thread.start()
-        record(ledger, *range(30))
+        record(decision_log, *range(30))
         lost = value(telemetry, "lost_decisions_total")
-    ledger.stop()
+    decision_log.stop()
     thread.join()
 
     assert lost == 10
@@ -330,14 +334,14 @@ def read_only(url: str) -> Iterator[None]:
 @pytest.mark.postgres
 def test_a_database_that_takes_no_writes_is_waited_for(postgres_url: str) -> None:
     engine = create_database_engine(postgres_url)
-    ledger, telemetry, _ = make_ledger(engine)
-    record(ledger, 1, 2, 3)
+    decision_log, telemetry, _ = make_decision_log(engine)
+    record(decision_log, 1, 2, 3)
 
     with read_only(postgres_url), pytest.raises(Exception, match="read-only"):
-        ledger.write_queued()
-    waiting = ledger.depth
+        decision_log.write_queued()
+    waiting = decision_log.depth
     engine.dispose()
-    ledger.write_queued()
+    decision_log.write_queued()
 
     assert waiting == 3
     assert written(engine) == ["d-0001", "d-0002", "d-0003"]
@@ -346,12 +350,12 @@ def test_a_database_that_takes_no_writes_is_waited_for(postgres_url: str) -> Non
 
 
 def test_stopping_writes_the_rest(engine: Engine) -> None:
-    ledger, _, _ = make_ledger(engine, ledger_flush_seconds=60.0)
-    thread = threading.Thread(target=ledger.run)
+    decision_log, _, _ = make_decision_log(engine, decision_log_flush_seconds=60.0)
+    thread = threading.Thread(target=decision_log.run)
     thread.start()
-    record(ledger, *range(50))
+    record(decision_log, *range(50))
 
-    ledger.stop()
+    decision_log.stop()
     thread.join()
 
     assert len(written(engine)) == 50

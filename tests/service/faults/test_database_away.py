@@ -14,11 +14,12 @@ from sqlalchemy import create_engine, make_url, text
 from starlette.testclient import TestClient
 
 from service.base.settings import Settings
+from service.decisions.decision_log import DecisionLog
 from service.offers.smoke import smoke_test
 from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import World, write_world
 from tests.conftest import POSTGRES_URL
-from tests.service.conftest import make_key, make_settings, running, wait_until
+from tests.service.conftest import make_key, make_settings, part_of, running, wait_until
 from tests.service.sync.conftest import URL, offered, order, post
 
 TAKEN = ("changes", "orders", "decisions", "consents", "accounts")
@@ -150,7 +151,7 @@ def test_no_answer_fails_while_the_database_goes_and_comes(settings: Settings, m
     assert set(statuses) == {200}
 
 
-def test_decisions_made_meanwhile_are_in_the_ledger_afterwards(
+def test_decisions_made_meanwhile_are_in_the_decision_log_afterwards(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("service.server.app.BUSY_SECONDS", 0)
@@ -159,7 +160,7 @@ def test_decisions_made_meanwhile_are_in_the_ledger_afterwards(
             wait_until(lambda: is_degraded(client))
             made = [client.get(f"{URL}/dee").json()["decision_id"] for _ in range(20)]
         wait_until(lambda: not is_degraded(client))
-        wait_until(lambda: client.app.state.nextoffer.ledger.depth == 0)  # type: ignore[attr-defined]
+        wait_until(lambda: part_of(client, DecisionLog).depth == 0)
         page = client.get("/v1/accounts/dee/decisions?limit=200").json()
 
     assert sorted(made, reverse=True) == [item["decision_id"] for item in page["items"]]

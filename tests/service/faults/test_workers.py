@@ -102,7 +102,7 @@ def test_a_worker_that_dies_is_replaced_and_leaves_no_gauge_behind(server: Serve
     wait_until(lambda: call(server, "GET", f"{URL}/ann", x_api_key=key)[0] == 200)
     text = metrics(server, key)
     assert metric(text, "nextoffer_artifact_info") == 1
-    assert metric(text, "nextoffer_ledger_queue_depth") < 100
+    assert metric(text, "nextoffer_decision_log_queue_depth") < 100
 
 
 def test_sigterm_ends_all_of_them_without_a_failed_answer(server: Server, key: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.base.settings import Settings
-from tests.service.conftest import make_key, running
+from tests.service.conftest import make_key, part_of, running
 
 URL = "/v1/recommendations"
 OF_THE_MOMENT = ("decision_id", "generated_at")
@@ -22,7 +22,7 @@ def test_a_batch_answers_each_account_as_a_single_call_does(client: TestClient) 
     accounts = ["ann", "nobody", "bob", "ann", "dee"]
     single = [client.get(f"{URL}/{account}?limit=2").json() for account in accounts]
 
-    answers = client.post(f"{URL}/batch", json={"account_ids": accounts, "limit": 2}).json()["answers"]
+    answers = client.post(f"{URL}/batch", json={"account_ids": accounts, "limit": 2}).json()["items"]
 
     assert [lasting(answer) for answer in answers] == [lasting(answer) for answer in single]
     assert len({answer["decision_id"] for answer in answers}) == len(accounts)
@@ -31,7 +31,7 @@ def test_a_batch_answers_each_account_as_a_single_call_does(client: TestClient) 
 def test_a_batch_excludes_products_for_every_account(client: TestClient) -> None:
     body = {"account_ids": ["ann", "bob"], "exclude": ["filter"], "limit": 50}
 
-    answers = client.post(f"{URL}/batch", json=body).json()["answers"]
+    answers = client.post(f"{URL}/batch", json=body).json()["items"]
 
     assert all("filter" not in {offer["product_id"] for offer in answer["offers"]} for answer in answers)
     assert all(answer["withheld"]["excluded"] == 1 for answer in answers)
@@ -41,7 +41,7 @@ def test_the_largest_batch_is_answered_and_a_larger_one_refused(client: TestClie
     largest = client.post(f"{URL}/batch", json={"account_ids": ["ann"] * 1000})
     larger = client.post(f"{URL}/batch", json={"account_ids": ["ann"] * 1001})
 
-    assert len(largest.json()["answers"]) == 1000
+    assert len(largest.json()["items"]) == 1000
     assert (larger.status_code, larger.json()["errors"][0]["loc"]) == (422, ["body", "account_ids"])
 
 
@@ -62,7 +62,7 @@ def test_a_dry_run_has_no_identifier_and_differs_in_nothing_else(client: TestCli
     real = client.get(f"{URL}/ann").json()
     by_get = client.get(f"{URL}/ann?dry_run=true").json()
     by_post = client.post(URL, json={"account_id": "ann", "dry_run": True}).json()
-    by_batch = client.post(f"{URL}/batch", json={"account_ids": ["ann"], "dry_run": True}).json()["answers"][0]
+    by_batch = client.post(f"{URL}/batch", json={"account_ids": ["ann"], "dry_run": True}).json()["items"][0]
 
     assert real["decision_id"] is not None
     for dry in (by_get, by_post, by_batch):
@@ -84,11 +84,11 @@ def test_a_change_that_does_not_come_is_waited_for_only_so_long(client: TestClie
 
     assert (answer.status_code, answer.json()["code"]) == (503, "sequence-not-reached")
     assert answer.headers["Retry-After"]
-    assert time.monotonic() - begun >= client.app.state.settings.longest_sequence_wait_seconds  # type: ignore[attr-defined]
+    assert time.monotonic() - begun >= part_of(client, Settings).max_sequence_wait_seconds
 
 
 def test_an_answer_waits_for_the_write_that_it_names(settings: Settings, version: str) -> None:
-    settings = settings.model_copy(update={"longest_sequence_wait_seconds": 10.0, "tail_poll_seconds": 60.0})
+    settings = settings.model_copy(update={"max_sequence_wait_seconds": 10.0, "change_poll_seconds": 60.0})
     key = make_key(settings.database_url, "admin")
     order = {"order_id": "o-1", "account_id": "ann", "ordered_at": "2024-03-01", "lines": [{"product_id": "filter"}]}
     with running(settings, key) as reader, running(settings, key) as writer:

@@ -13,15 +13,17 @@ from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from service.accounts.tables import Account
+from service.auth.key_ring import KeyRing
 from service.base.settings import Settings
 from service.catalogue.tables import Product
 from service.offers.schemas import RecommendationAnswer
 from service.offers.smoke import smoke_test
 from service.orders.tables import Order, OrderLine
 from service.storage.database import create_database_engine
+from service.storage.sessions import ReadSessions
 from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import coffee_world, write_world
-from tests.service.conftest import NOON, make_key, make_settings, running, wait_until
+from tests.service.conftest import NOON, make_key, make_settings, part_of, running, wait_until
 
 URL = "/v1/recommendations"
 
@@ -319,9 +321,8 @@ def test_with_the_database_gone_recommendations_go_on_and_say_degraded(
 ) -> None:
     key = make_key(settings.database_url, "admin")
     with running(settings, key) as client:
-        state = client.app.state.nextoffer  # type: ignore[attr-defined]
-        monkeypatch.setattr(state.key_ring, "_stale_after_seconds", 0.3)
-        client.app.state.read_sessions.kw["bind"].dispose()  # type: ignore[attr-defined]
+        monkeypatch.setattr(part_of(client, KeyRing), "_stale_after_seconds", 0.3)
+        part_of(client, ReadSessions).factory.kw["bind"].dispose()
         Path(settings.database_url.removeprefix("sqlite:///")).write_bytes(b"no database any more")
 
         wait_until(lambda: client.get("/readyz").json()["status"] == "degraded")
@@ -334,7 +335,7 @@ def test_with_the_database_gone_recommendations_go_on_and_say_degraded(
 
 def test_no_request_touches_the_database(client: TestClient) -> None:
     statements: list[str] = []
-    engine = client.app.state.read_sessions.kw["bind"]  # type: ignore[attr-defined]
+    engine = part_of(client, ReadSessions).factory.kw["bind"]
     event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
     client.get(f"{URL}/ann")
     client.post(URL, json={"basket": ["beans"]})

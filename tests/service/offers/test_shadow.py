@@ -3,20 +3,20 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from service.base.settings import Settings
+from service.base.telemetry import Telemetry
 from service.cli import app as command
-from service.offers.shadow import overlap
+from service.offers.shadow import Shadow, overlap
 from service.offers.smoke import smoke_test
 from service.readmodel.ownership import Ownership
 from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import World, write_world
-from tests.service.conftest import make_key, make_settings, running, wait_until
+from tests.service.conftest import make_key, make_settings, part_of, running, wait_until
 from tests.service.sync.conftest import order, post
 
 URL = "/v1/recommendations"
@@ -41,7 +41,7 @@ def client(sqlite_url: str, artifacts_dir: Path, world: World, candidate: str) -
 
 
 def value(client: TestClient, name: str, **labels: str) -> float:
-    telemetry: Any = client.app.state.nextoffer.telemetry  # type: ignore[attr-defined]
+    telemetry = part_of(client, Telemetry)
     found: float | None = telemetry.registry.get_sample_value(f"nextoffer_shadow_{name}", labels)
     return found or 0.0
 
@@ -59,14 +59,14 @@ def test_differences_are_counted_and_never_shown(client: TestClient, version: st
 
 def test_the_shadow_feels_what_was_written_too(client: TestClient) -> None:
     post(client, order("o-1", "ann", "beans", "scale"))
-    shadow = client.app.state.nextoffer.shadow  # type: ignore[attr-defined]
+    shadow = part_of(client, Shadow)
 
     assert len(shadow.live.state.part(Ownership).by_account["ann"].owned) == 2
 
 
 def test_a_candidate_that_fails_is_counted_and_harms_nobody(client: TestClient) -> None:
-    shadow = client.app.state.nextoffer.shadow  # type: ignore[attr-defined]
-    shadow.live = replace(shadow.live, state=None)
+    shadow = part_of(client, Shadow)
+    shadow.live = replace(shadow.live, state=None)  # type: ignore[arg-type]
 
     statuses = {client.get(f"{URL}/ann").status_code for _ in range(5)}
 
@@ -81,7 +81,7 @@ def test_without_a_share_nothing_is_compared(
     settings = settings.model_copy(update={"shadow_version": candidate, "shadow_share": 0.0})
     with running(settings, make_key(sqlite_url, "admin")) as client:
         client.get(f"{URL}/ann")
-        assert not client.app.state.nextoffer.shadow._queue  # type: ignore[attr-defined]
+        assert not part_of(client, Shadow)._queue
 
 
 def test_a_bad_candidate_does_not_keep_the_service_from_starting(

@@ -288,7 +288,7 @@ def test_activation_over_http_answers_once_it_is_served_here(
     unknown = client.post("/v1/artifacts/rollback/activate")
     nothing = client.post("/v1/artifacts/rollback")
     forced = client.post(f"/v1/artifacts/{newer}/activate?force=true")
-    listed = client.get("/v1/artifacts").json()["artifacts"]
+    listed = client.get("/v1/artifacts").json()["items"]
 
     assert (rejected.status_code, rejected.json()["code"]) == (409, "artifact-rejected")
     assert (unknown.status_code, unknown.json()["code"]) == (404, "artifact-not-found")
@@ -331,14 +331,14 @@ def test_artifacts_are_listed_with_verdict_and_metrics(
 
     body = client.get("/v1/artifacts").json()
 
-    states = [(one["version"], one["state"], one["is_active"], one["is_live"]) for one in body["artifacts"]]
+    states = [(one["version"], one["state"], one["is_active"], one["is_live"]) for one in body["items"]]
     assert states == [
         ("rubbish", "invalid", False, False),
         (rejected, "rejected", False, False),
         (version, "approved", True, True),
     ]
-    assert body["artifacts"][2]["metrics"] == {"recall_at_10": 0.25}
-    assert "missing" in body["artifacts"][0]["reason"]
+    assert body["items"][2]["metrics"] == {"recall_at_10": 0.25}
+    assert "missing" in body["items"][0]["reason"]
 
 
 def test_artifacts_are_paged(client: TestClient, store: ArtifactStore, version: str, world: World) -> None:
@@ -347,7 +347,7 @@ def test_artifacts_are_paged(client: TestClient, store: ArtifactStore, version: 
     first = client.get("/v1/artifacts?limit=1").json()
     second = client.get("/v1/artifacts", params={"limit": 1, "cursor": first["next_cursor"]}).json()
 
-    assert [one["version"] for one in first["artifacts"] + second["artifacts"]] == [newer, version]
+    assert [one["version"] for one in first["items"] + second["items"]] == [newer, version]
     assert second["next_cursor"] is None
 
 

@@ -50,7 +50,7 @@ def test_a_segment_of_a_rule_is_measured_as_any_other(client: TestClient) -> Non
     series = [client.get(f"{URL}/{of}/metrics").json()["periods"] for of in ("custom.our-largest", "revenue-tier.a")]
     assert series[0] == series[1]
     assert accounts_of(client, "custom.our-largest") == accounts_of(client, "revenue-tier.a")
-    assert "custom.our-largest" in [one["segment_id"] for one in client.get(URL).json()["segments"]]
+    assert "custom.our-largest" in [one["segment_id"] for one in client.get(URL).json()["items"]]
 
 
 def test_an_account_is_placed_anew_when_its_facts_change(client: TestClient) -> None:

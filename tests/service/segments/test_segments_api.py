@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from service.base.pagination import Page
 from service.base.settings import Settings
 from service.offers.smoke import smoke_test
 from service.segments.answers import next_start
-from service.segments.schemas import SegmentAccounts, SegmentDetail, SegmentMetrics, SegmentPage
+from service.segments.schemas import SegmentAccount, SegmentDetail, SegmentMetrics, SegmentPage
 from service.sync.artifact_store import ArtifactStore
 from tests.service.conftest import make_key, running, wait_until
 from tests.sold import AS_OF_DAY, N_ACCOUNTS, sold_content, write_sold
@@ -27,13 +28,13 @@ def test_every_segment_is_listed_with_its_figures(client: TestClient, version: s
     assert page.as_of == date(2024, 2, 29)
     assert (page.value_days, page.annual_rate) == (1095, 0.1)
     assert [one.family for one in page.families][:3] == ["all", "rfm", "revenue-tier"]
-    sizes = {one.segment_id: one.size for one in page.segments}
+    sizes = {one.segment_id: one.size for one in page.items}
     assert sizes["all.accounts"] == N_ACCOUNTS
     assert sum(size for name, size in sizes.items() if name.startswith("rfm.")) == 50
 
 
 def test_one_family_can_be_asked_for(client: TestClient) -> None:
-    segments = client.get(URL, params={"family": "trend"}).json()["segments"]
+    segments = client.get(URL, params={"family": "trend"}).json()["items"]
 
     assert [one["segment_id"] for one in segments] == ["trend.growing", "trend.steady", "trend.falling"]
 
@@ -62,7 +63,7 @@ def test_accounts_come_page_by_page_and_all_of_them(client: TestClient) -> None:
     cursor: str | None = None
     while True:
         parameters = {"limit": "7"} | ({"cursor": cursor} if cursor else {})
-        page = SegmentAccounts.model_validate(client.get(f"{URL}/all.accounts/accounts", params=parameters).json())
+        page = Page[SegmentAccount].model_validate(client.get(f"{URL}/all.accounts/accounts", params=parameters).json())
         found += [one.account_id for one in page.items]
         ahead += [one.value_ahead_minor or 0 for one in page.items]
         cursor = page.next_cursor

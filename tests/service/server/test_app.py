@@ -13,9 +13,10 @@ from starlette.testclient import TestClient
 
 from service.base.errors import SchemaOutdated
 from service.base.settings import Settings
+from service.offers.respond import Recommender
 from service.server.app import create_app
 from service.storage.database import create_database_engine
-from tests.service.conftest import make_key, make_settings, running
+from tests.service.conftest import make_key, make_settings, part_of, running
 
 ROOT = Path(__file__).parents[3]
 URL = "/v1/recommendations/ann"
@@ -149,7 +150,7 @@ def test_logs_are_json_and_tell_neither_keys_nor_personal_data(settings: Setting
 def test_a_crash_is_logged_with_its_trace_under_the_request_id(settings: Settings, version: str) -> None:
     stream = io.BytesIO()
     with running(settings, make_key(settings.database_url, "admin"), log_stream=stream) as client:
-        object.__setattr__(client.app.state.nextoffer, "holder", None)  # type: ignore[attr-defined]
+        object.__setattr__(part_of(client, Recommender), "holder", None)
         answer = client.get(URL)
 
     crash = next(line for line in map(json.loads, stream.getvalue().splitlines()) if line["level"] == "error")

@@ -24,7 +24,7 @@ from service.server.app import create_app
 from service.server.openapi import document, main, render
 from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import coffee_world, write_world
-from tests.service.conftest import NOON, make_key, make_settings, wait_until
+from tests.service.conftest import NOON, make_key, make_settings, part_of, wait_until
 
 PATH = Path(__file__).parents[3] / "openapi.yaml"
 OPEN_ROUTES = {"/healthz", "/readyz"}
@@ -76,7 +76,7 @@ def test_every_route_but_health_and_readiness_needs_a_key_with_its_scope(
     client: TestClient, path: str, method: str
 ) -> None:
     scopes = {"recommend", "read", "write"} - {DOCUMENT["paths"][path][method].get("x-required-scope")}
-    wrong = make_key(client.app.state.settings.database_url, ",".join(sorted(scopes)))  # type: ignore[attr-defined]
+    wrong = make_key(part_of(client, Settings).database_url, ",".join(sorted(scopes)))
 
     without = client.request(method, path, headers={"Authorization": ""})
     with_wrong = client.request(method, path, headers={"Authorization": f"Bearer {wrong}"})

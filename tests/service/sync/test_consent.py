@@ -27,7 +27,7 @@ def test_after_an_objection_there_are_no_offers_by_any_route(client: TestClient)
 
     by_get = client.get(f"{URL}/ann?limit=4").json()
     by_basket = client.post(URL, json={"account_id": "ann", "basket": ["beans"]}).json()
-    by_batch = client.post(f"{URL}/batch", json={"account_ids": ["ann", "bob"]}).json()["answers"]
+    by_batch = client.post(f"{URL}/batch", json={"account_ids": ["ann", "bob"]}).json()["items"]
     assert (by_get["offers"], by_get["source"]) == ([], "none")
     assert by_get["withheld"] == {"objected-to-marketing": 4}
     assert by_basket["offers"] == by_batch[0]["offers"] == []

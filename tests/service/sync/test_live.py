@@ -12,9 +12,10 @@ from service.offers.smoke import smoke_test
 from service.readmodel.ownership import Ownership
 from service.rows.options import ImportOptions
 from service.storage.database import create_database_engine
+from service.sync.artifact_holder import ArtifactHolder
 from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import World, write_world
-from tests.service.conftest import wait_until
+from tests.service.conftest import part_of, wait_until
 from tests.service.sync.conftest import URL, is_current, offered, order, post
 
 Another = Callable[[], Any]
@@ -161,7 +162,7 @@ def test_a_new_artifact_prunes_what_it_has_learned_and_rolling_back_brings_it_ba
     client: TestClient, artifacts_dir: Path, world: World
 ) -> None:
     store = ArtifactStore(artifacts_dir, smoke_test)
-    holder = client.app.state.nextoffer.holder  # type: ignore[attr-defined]
+    holder: Any = part_of(client, ArtifactHolder)
     first = post(client, order("o-1", "ann", "filter"))
     second = post(client, order("o-2", "bob", "scale"))
     newer = write_world(artifacts_dir, world, as_of="2024-03-01T00:00:00Z", sequence=first)
@@ -189,4 +190,6 @@ def test_an_artifact_of_a_part_of_the_history_knows_who_ordered_since(
 
     with another() as restarted:
         assert "filter" not in offered(restarted, "ann")
-        assert set(restarted.app.state.nextoffer.holder.current.state.part(Ownership).by_account) == {"ann"}
+        restarted_live = part_of(restarted, ArtifactHolder).current
+        assert restarted_live is not None
+        assert set(restarted_live.state.part(Ownership).by_account) == {"ann"}

@@ -10,7 +10,8 @@ from starlette.testclient import TestClient
 
 from service.imports.importer import import_file
 from service.readmodel.deals import OpenDeal, OpenDeals
-from tests.service.conftest import wait_until
+from service.sync.artifact_holder import ArtifactHolder
+from tests.service.conftest import part_of, wait_until
 from tests.service.sync.conftest import URL, is_current, offered
 
 Another = Callable[[], Any]
@@ -31,8 +32,9 @@ def post(client: TestClient, *deals: dict[str, Any]) -> int:
 
 def pipeline(client: TestClient) -> Pipeline:
     """What an application holds in memory."""
-    held: Pipeline = client.app.state.nextoffer.holder.current.state.part(OpenDeals).by_account  # type: ignore[attr-defined]
-    return held
+    live = part_of(client, ArtifactHolder).current
+    assert live is not None
+    return live.state.part(OpenDeals).by_account
 
 
 def ids(client: TestClient) -> dict[str, list[str]]:

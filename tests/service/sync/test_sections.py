@@ -23,11 +23,12 @@ from service.readmodel.product_index import ProductRow
 from service.readmodel.segment_membership import SegmentMembership
 from service.server.live_sections import LIVE_SECTIONS
 from service.storage.changes import ChangeKind, ChangeLog
+from service.sync.artifact_holder import ArtifactHolder
 from service.sync.artifact_store import ArtifactStore
 from service.sync.follower import ChangeFollower
 from service.sync.sections import ChangeSet, LiveSection, LiveSections
 from tests.artifacts import World, content_of, write_world
-from tests.service.conftest import NOON
+from tests.service.conftest import NOON, part_of
 from tests.sold import sold_content, sold_world
 
 # --- a kind of change that is new: its section, and the line that composes it -----------------------------------------
@@ -216,7 +217,9 @@ def test_applied_one_by_one_changes_leave_what_a_state_from_scratch_holds(
     changes = RandomChanges(client, seed)
     for account_id in ACCOUNTS:
         client.get(f"/v1/accounts/{account_id}")
-    live = client.app.state.nextoffer.holder.current.state  # type: ignore[attr-defined]
+    current = part_of(client, ArtifactHolder).current
+    assert current is not None
+    live = current.state
     follower = make_follower(engine, LIVE_SECTIONS)
 
     for _ in range(4):

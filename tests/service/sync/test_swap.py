@@ -23,11 +23,12 @@ from service.readmodel.live_state import LiveState
 from service.readmodel.objections import Objections
 from service.server.live_sections import LIVE_SECTIONS
 from service.storage.changes import ChangeLog
+from service.sync.artifact_holder import ArtifactHolder
 from service.sync.artifact_store import ArtifactStore
 from service.sync.follower import ChangeFollower
 from service.sync.sections import LiveSections
 from tests.artifacts import World, content_of, write_world
-from tests.service.conftest import NOON, make_settings, running, wait_until
+from tests.service.conftest import NOON, make_settings, part_of, running, wait_until
 from tests.service.sync.conftest import URL, offered, order, post
 
 
@@ -74,7 +75,7 @@ def held_load(monkeypatch: pytest.MonkeyPatch) -> Iterator[HeldLoad]:
 
 def holder_of(client: TestClient) -> Any:
     """The holder of an application."""
-    return client.app.state.nextoffer.holder  # type: ignore[attr-defined]
+    return part_of(client, ArtifactHolder)
 
 
 def object_to_marketing(client: TestClient, account_id: str) -> int:

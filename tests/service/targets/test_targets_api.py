@@ -132,7 +132,7 @@ def test_the_worth_of_a_target_is_its_propensity_times_price_and_margin(shop_cli
 def test_targets_of_a_segment_are_its_accounts(shop_client: TestClient) -> None:
     listed = shop_client.get("/v1/segments/value-tier.a/accounts", params={"limit": 500}).json()["items"]
 
-    found = shop_client.get("/v1/products/p-7/targets", params={"segment": "value-tier.a", "limit": 1000}).json()
+    found = shop_client.get("/v1/products/p-7/targets", params={"segment": "value-tier.a", "limit": 500}).json()
 
     assert {one["account_id"] for one in found["items"]} <= {one["account_id"] for one in listed}
     assert found["items"]
@@ -177,7 +177,7 @@ def test_a_product_that_is_new_since_the_training_has_the_rate_of_its_category(
     }
     shop_client.post("/v1/products", json=[product])
 
-    told = shop_client.get("/v1/products/brand-new/targets", params={"limit": 1000}).json()
+    told = shop_client.get("/v1/products/brand-new/targets", params={"limit": 500}).json()
 
     rate = float(content.propensities.category_rates[list(content.categories.names).index(category)])
     factors = content.propensities.factors_of(content.customers)

@@ -20,7 +20,7 @@ def test_an_answer_is_found_while_what_it_was_made_from_stays() -> None:
     found = answers.find(b"/a")
 
     assert found is not None
-    assert found.body == b"1"
+    assert found.content == b"1"
     assert answers.find(b"/b") is None
 
 

@@ -16,12 +16,13 @@ from service.decisions.queries import find_decision, write_new_decisions
 from service.decisions.tables import DecisionBlock, DecisionRow
 from service.offers.smoke import smoke_test
 from service.readmodel.ownership import Ownership
-from service.server.housekeeping import PeriodicCleanup
+from service.server.periodic_cleanup import PeriodicCleanup
 from service.storage.tables import Change
+from service.sync.artifact_holder import ArtifactHolder
 from service.sync.artifact_store import ArtifactStore
 from service.web.idempotency.tables import IdempotentAnswer
 from tests.artifacts import World, write_world
-from tests.service.conftest import NOON, make_key, make_settings, running
+from tests.service.conftest import NOON, make_key, make_settings, part_of, running
 
 LONG_AGO = NOON - timedelta(days=365)
 
@@ -32,8 +33,8 @@ def store(artifacts_dir: Path) -> ArtifactStore:
     return ArtifactStore(artifacts_dir, smoke_test)
 
 
-def tidy(engine: Engine, store: ArtifactStore, **settings: Any) -> None:
-    PeriodicCleanup(engine, store, Settings().model_copy(update=settings), lambda: NOON).tidy()
+def delete_expired(engine: Engine, store: ArtifactStore, **settings: Any) -> None:
+    PeriodicCleanup(engine, store, Settings().model_copy(update=settings), lambda: NOON).delete_expired()
 
 
 def add_changes(engine: Engine, n: int, moment: datetime = LONG_AGO) -> None:
@@ -62,7 +63,7 @@ def test_old_decisions_and_answers_go_and_young_ones_stay(engine: Engine, store:
         write_new_decisions(connection, decisions)
         connection.execute(insert(IdempotentAnswer), answers)
 
-    tidy(engine, store, decision_retention_days=90, idempotency_hours=48)
+    delete_expired(engine, store, decision_retention_days=90, idempotency_hours=48)
 
     assert (count(engine, DecisionRow), count(engine, IdempotentAnswer)) == (3, 2)
     # The last 100 of the decisions share a block or two.
@@ -78,7 +79,7 @@ def test_changes_that_an_artifact_in_reach_needs_are_kept(engine: Engine, store:
     for day, sequence in ((27, first + 3), (28, first + 6)):
         store.activate(write_world(store.root, world, as_of=f"2024-02-{day}T00:00:00Z", sequence=sequence))
 
-    tidy(engine, store)
+    delete_expired(engine, store)
     in_reach = sequences(engine)
 
     assert in_reach == list(range(first + 4, first + 10))
@@ -90,9 +91,9 @@ def test_young_changes_and_the_newest_one_are_kept(engine: Engine, store: Artifa
     newest = sequences(engine)[-1]
     store.activate(write_world(store.root, world, sequence=newest))
 
-    tidy(engine, store)
+    delete_expired(engine, store)
     young = sequences(engine)
-    tidy(engine, store, change_retention_days=-1)
+    delete_expired(engine, store, change_retention_days=-1)
 
     assert young == [newest - 1, newest]
     assert sequences(engine) == [newest]
@@ -102,11 +103,11 @@ def test_without_an_artifact_or_with_one_from_files_every_change_is_kept(
     engine: Engine, store: ArtifactStore, world: World
 ) -> None:
     add_changes(engine, 5)
-    tidy(engine, store)
+    delete_expired(engine, store)
     without = len(sequences(engine))
     store.activate(write_world(store.root, world, sequence=None))
 
-    tidy(engine, store)
+    delete_expired(engine, store)
 
     assert (without, len(sequences(engine))) == (5, 5)
 
@@ -125,7 +126,9 @@ def test_where_changes_are_missing_whoever_ordered_since_is_read(
                                    else "DELETE FROM changes WHERE ids::text NOT LIKE '%%bob%%'")  # fmt: skip
 
     with running(settings, key) as client:
-        known = set(client.app.state.nextoffer.holder.current.state.part(Ownership).by_account)  # type: ignore[attr-defined]
+        live = part_of(client, ArtifactHolder).current
+        assert live is not None
+        known = set(live.state.part(Ownership).by_account)
 
     assert known == {"ann", "bob"}
     assert count(engine, Account) == 2

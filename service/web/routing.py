@@ -1,0 +1,161 @@
+"""The router of every domain: its decorators carry what all reading, or all writing, routes have in common."""
+
+from collections.abc import Callable, Sequence
+from inspect import signature
+from typing import Any, Final, Protocol, TypeVar
+
+from fastapi import APIRouter, Depends, Response
+from starlette.convertors import PathConvertor, register_url_convertor
+
+from service.auth.dependencies import require
+from service.auth.keys import Scope
+from service.web.openapi_parts import (
+    ETAG_HEADERS,
+    IF_NONE_MATCH,
+    MIN_SEQUENCE,
+    NOT_MODIFIED,
+    WRITTEN_HEADERS,
+    Responses,
+    problems,
+)
+from service.web.read_your_writes import wait_for_min_sequence
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+
+class Decorator(Protocol):
+    """Declares a route, and returns its function as it is."""
+
+    def __call__(self, endpoint: Endpoint, /) -> Endpoint: ...
+
+
+PROBLEM_CODES: Final = (
+    "key-missing", "key-invalid", "scope-missing", "rate-limited", "request-invalid", "database-unavailable",
+)  # fmt: skip
+"""What every route with a key may answer."""
+BODY_PROBLEM_CODES: Final = ("body-too-large", "body-unreadable", "request-timeout")
+"""What every route with a body may answer, too."""
+
+
+class IdentifierConvertor(PathConvertor):
+    """``{account_id:identifier}``: one or more segments of a path. Unlike ``path`` it matches line breaks, too."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("identifier", IdentifierConvertor())
+
+
+class Router(APIRouter):
+    """A router of ``/v1``. A route's operation id is the name of its function.
+
+    problem_codes: what a route may answer beside what every route of its kind may. With a parameter ``cursor`` that
+                   includes ``invalid-cursor``.
+    model:         of the response, where the function's annotation does not say it.
+    """
+
+    def __init__(self, tag: str, prefix: str = "/v1") -> None:
+        super().__init__(prefix=prefix, tags=[tag])
+
+    def read_route(
+        self,
+        path: str,
+        summary: str,
+        *problem_codes: str,
+        model: Any = None,
+        method: str = "GET",
+        is_live: bool = False,
+        has_etag: bool = False,
+        file_types: Sequence[str] = (),
+    ) -> Decorator:
+        """Declare a route that needs the scope ``read``.
+
+        is_live:    it is answered from memory, and waits for the change that X-Min-Sequence names.
+        has_etag:   it answers with an ETag, and 304 to one who has the answer.
+        file_types: media types of the file that it answers with.
+        """
+        codes = [*problem_codes, *["sequence-not-reached"] * is_live, *([] if method == "GET" else BODY_PROBLEM_CODES)]
+        responses: Responses = {}
+        if has_etag:
+            responses = {200: {"headers": ETAG_HEADERS}, **NOT_MODIFIED}
+        if file_types:
+            responses[200] = {"description": "The file.", "content": {media_type: {} for media_type in file_types}}
+        return self._declare(
+            path,
+            method,
+            Scope.READ,
+            codes,
+            *[Depends(wait_for_min_sequence)] * is_live,
+            summary=summary,
+            responses=responses,
+            openapi_extra={"parameters": [MIN_SEQUENCE] * is_live + [IF_NONE_MATCH] * has_etag},
+            **_typed(model),
+            **({"response_class": Response} if file_types else {}),
+        )
+
+    def live_route(self, path: str, summary: str, *problem_codes: str, model: Any) -> Decorator:
+        """Declare a GET of what dashboards poll: answered from memory, with an ETag."""
+        return self.read_route(path, summary, *problem_codes, model=model, is_live=True, has_etag=True)
+
+    def write_route(
+        self,
+        method: str,
+        path: str,
+        summary: str,
+        *problem_codes: str,
+        model: Any = None,
+        status_code: int = 200,
+        response: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> Decorator:
+        """Declare a route that needs the scope ``write``, and whose work is one ``UnitOfWork``.
+
+        response: what to document of the good response beside its headers.
+        """
+        good = {"headers": WRITTEN_HEADERS, **(response or {})}
+        return self._declare(
+            path,
+            method,
+            Scope.WRITE,
+            [*BODY_PROBLEM_CODES, "idempotency-key-reused", *problem_codes],
+            summary=summary,
+            status_code=status_code,
+            responses={status_code: good},
+            **_typed(model),
+            **options,
+        )
+
+    def admin_route(self, path: str, summary: str, *problem_codes: str, model: Any) -> Decorator:
+        """Declare a POST that needs the scope ``admin``, and changes what is beside the database."""
+        return self._declare(path, "POST", Scope.ADMIN, problem_codes, summary=summary, **_typed(model))
+
+    def _declare(
+        self,
+        path: str,
+        method: str,
+        scope: Scope,
+        problem_codes: Sequence[str],
+        *dependencies: Any,
+        responses: Responses | None = None,
+        **options: Any,
+    ) -> Decorator:
+        def declare(endpoint: Endpoint) -> Endpoint:
+            is_paged = "cursor" in signature(endpoint).parameters
+            codes = [*PROBLEM_CODES, *problem_codes, *["invalid-cursor"] * is_paged]
+            self.add_api_route(
+                path,
+                endpoint,
+                methods=[method],
+                operation_id=endpoint.__name__,
+                dependencies=[Depends(require(scope)), *dependencies],
+                responses={**problems(*codes), **(responses or {})},
+                **options,
+            )
+            return endpoint
+
+        return declare
+
+
+def _typed(model: Any) -> dict[str, Any]:
+    # None would say that there is no model, even where the function's annotation names one.
+    return {} if model is None else {"response_model": model}
