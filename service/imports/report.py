@@ -2,14 +2,14 @@
 
 from typing import Final
 
-from service.rows.options import Counts, ImportSummary
+from service.rows.summary import Counts, ImportSummary
 
 _MAX_PAIRS: Final = 20
 
 
 def summary_lines(summary: ImportSummary) -> list[str]:
     """What happened, a line each; warnings last."""
-    noun = "order lines" if summary.kind == "orders" else summary.kind
+    noun = summary.row_noun or summary.kind
     lines = [f"Read {summary.read:,} rows in {summary.seconds:.1f} s."]
     if summary.kind == "orders":
         lines.append(f"orders: {_counts(summary.orders)}")

@@ -12,9 +12,9 @@ from service.rows.validation import RowErrors
 
 
 def resolve_orders(orders: Mapping[int, OrderIn], matcher: ProductMatcher) -> tuple[dict[int, WholeOrder], RowErrors]:
-    """Resolve products and amounts; return the good orders and the faults of the others, by index."""
+    """Resolve products and amounts; return the good orders and the row_errors of the others, by index."""
     good: dict[int, WholeOrder] = {}
-    faults: RowErrors = {}
+    row_errors: RowErrors = {}
     for index, order in orders.items():
         lines: list[Line] = []
         found: list[RowError] = []
@@ -28,10 +28,10 @@ def resolve_orders(orders: Mapping[int, OrderIn], matcher: ProductMatcher) -> tu
             lines.append((product_id, ordinals[product_id], line.quantity, amount_minor))
             ordinals[product_id] += 1
         if found:
-            faults[index] = tuple(found)
+            row_errors[index] = tuple(found)
         else:
             good[index] = _whole(order, lines)
-    return good, faults
+    return good, row_errors
 
 
 def _whole(order: OrderIn, lines: list[Line]) -> WholeOrder:

@@ -20,7 +20,7 @@ class Reject:
     """A row that was refused, and why."""
 
     line: int
-    faults: tuple[RowError, ...]
+    row_errors: tuple[RowError, ...]
     row: dict[str, Any] | str
 
 

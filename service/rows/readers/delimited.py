@@ -43,7 +43,7 @@ class DelimitedSource:
         except READ_ERRORS as error:
             raise UnreadableFile(self.path, reason_of(error)) from error
         if isinstance(header, Reject):
-            raise UnreadableFile(self.path, f"its first line is not a header: {header.faults[0].reason}")
+            raise UnreadableFile(self.path, f"its first line is not a header: {header.row_errors[0].reason}")
         names = [name.strip() or f"column {number}" for number, name in enumerate(header, start=1)]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise UnreadableFile(self.path, f"columns are named more than once: {', '.join(repeated)}")

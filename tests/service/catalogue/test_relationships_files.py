@@ -23,7 +23,8 @@ from service.imports.importer import import_file
 from service.readmodel.product_index import ProductIndex
 from service.rows.errors import UnreadableFile
 from service.rows.formulas import harmless, plain
-from service.rows.options import ImportOptions, ImportSummary
+from service.rows.options import ImportOptions
+from service.rows.summary import ImportSummary
 from service.storage.changes import ChangeLog
 from service.web import spreadsheets
 from service.web.spreadsheets import TooLargeForSpreadsheet

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from service.imports.command import app
 from service.imports.importer import import_file
 from service.rows.errors import MissingColumn
-from service.rows.options import Counts, ImportOptions
+from service.rows.options import ImportOptions
+from service.rows.summary import Counts
 from service.storage.changes import newest_sequence
 from service.sync.queries import open_deals
 from tests.service.deals.conftest import SUMMER, deal

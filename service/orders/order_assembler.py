@@ -1,4 +1,4 @@
-"""From a chunk of a file to validated order lines, and from those to what is written."""
+"""From validated order lines to orders that can be written."""
 
 from collections import Counter
 from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
@@ -6,88 +6,16 @@ from dataclasses import dataclass
 from dataclasses import fields as fields_of
 from datetime import datetime
 from itertools import compress, repeat
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from service.base.money import AMOUNT_FIELDS, line_amount
 from service.orders.bulk import OrderBatch
-from service.orders.schemas import LINE_FIELDS
-from service.rows.chunks import Chunk, RowError
+from service.orders.line_parser import ParsedLines
+from service.rows.chunks import RowError
 from service.rows.duplicate_index import DuplicateIndex
 from service.rows.product_matching import ProductMatcher, UnknownProductRejected
-from service.rows.validation import ColumnReader, RowErrors
-
-_DEFAULTS: Final[dict[str, Any]] = {"quantity": 1.0, "status": "placed"}
-
-
-@dataclass(frozen=True)
-class ParsedLines:
-    """A chunk's lines by our own fields, valid but for the rows that have faults."""
-
-    fields: dict[str, list[Any]]
-    amounts: list[int | None]
-    faults: RowErrors
-
-
-class LineParser:
-    """Validates the lines of one file and works out their amounts."""
-
-    def __init__(self, columns: Mapping[str, str], default_currency: str | None) -> None:
-        self._columns = columns
-        self._default_currency = default_currency
-        self._readers = {name: ColumnReader(kind, name) for name, kind in LINE_FIELDS.items() if name in columns}
-
-    def parse(self, chunk: Chunk) -> ParsedLines:
-        """Parse one chunk."""
-        empty = [None] * len(chunk.lines)
-        fields: dict[str, list[Any]] = {name: [_DEFAULTS.get(name)] * len(chunk.lines) for name in LINE_FIELDS}
-        faults: RowErrors = {}
-        for name, reader in self._readers.items():
-            fields[name], found = reader.read(chunk.columns.get(self._columns[name]) or empty)
-            for index, reasons in found.items():
-                faults[index] = (*faults.get(index, ()), *reasons)
-        if self._default_currency:
-            fields["currency"] = [currency or self._default_currency for currency in fields["currency"]]
-        given: dict[str, list[Any]] = {name: fields[name] for name in AMOUNT_FIELDS if name in self._readers}
-        return ParsedLines(fields, _amounts(given, fields["quantity"], fields["currency"], faults), faults)
-
-
-def _amounts(
-    given: dict[str, list[Any]], quantities: list[float], currencies: list[str | None], faults: RowErrors
-) -> list[int | None]:
-    amounts: list[int | None] = [None] * len(quantities)
-    for name, values in given.items():
-        # A file repeats its prices: each combination is worked out once.
-        keys = list(zip(values, quantities, currencies, strict=True))
-        known = {key: _amount_of(name, *key) for key in set(keys)}
-        found = list(map(known.__getitem__, keys))
-        if len(given) > 1 or any(isinstance(amount, RowError) for amount in known.values()):
-            found = _without_faults(name, found, amounts, faults)
-        amounts = found  # type: ignore[assignment]  # what was a RowError is None by now
-    return amounts
-
-
-def _amount_of(name: str, value: Any, quantity: float | None, currency: str | None) -> int | RowError | None:
-    if value is None or quantity is None:
-        return None
-    try:
-        return line_amount(name, value, quantity, currency)
-    except ValueError as error:
-        return RowError(name, str(error))
-
-
-def _without_faults(
-    name: str, found: list[int | RowError | None], before: list[int | None], faults: RowErrors
-) -> list[int | RowError | None]:
-    """Move faults to their rows, and keep the amounts that other columns gave."""
-    for index, amount in enumerate(found):
-        if isinstance(amount, int) and before[index] is not None:
-            amount = RowError(name, "is given beside another amount; give one of them")
-        if isinstance(amount, RowError):
-            faults[index] = (*faults.get(index, ()), amount)
-        found[index] = amount if isinstance(amount, int) else before[index]
-    return found
+from service.rows.validation import RowErrors
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +28,7 @@ class _Lines:
     account_ids: list[str | None]
     currencies: list[str | None]
     statuses: list[str]
-    moments: list[datetime]
+    times: list[datetime]
     quantities: list[float]
     amounts: list[int | None]
     names: list[str | None]
@@ -125,14 +53,14 @@ def _good_lines(parsed: ParsedLines, product_ids: list[str]) -> _Lines:
         parsed.amounts,
         own["product_name"],
     )
-    return lines.without(parsed.faults) if parsed.faults else lines
+    return lines.without(parsed.row_errors) if parsed.row_errors else lines
 
 
 _Kind = tuple[str | None, str]
 """Currency and status: what all lines of an order have in common beside the account."""
 
 
-class LineAssembler:
+class OrderAssembler:
     """Turns the lines of one file into batches to write, remembering what earlier batches held.
 
     An order's header is that of its first good row. A later row may leave its account out, but not contradict it.
@@ -146,7 +74,7 @@ class LineAssembler:
         self.product_names: dict[str, str] = {}
 
     def assemble(self, parsed: ParsedLines) -> tuple[OrderBatch, Counter[tuple[str, str]]]:
-        """Make the batch; rows that contradict the ones before are added to ``parsed.faults``.
+        """Make the batch; rows that contradict the ones before are added to ``parsed.row_errors``.
 
         Also counts the lines whose product was read as another.
         """
@@ -154,7 +82,7 @@ class LineAssembler:
         lines = _good_lines(parsed, product_ids)
         earlier = self._orders.look_up(list(set(lines.order_ids)))
         if refused := self._contradictions(lines, earlier):
-            parsed.faults.update(refused)
+            parsed.row_errors.update(refused)
             lines = lines.without(refused)
         batch = OrderBatch()
         self._add_orders(lines, earlier, batch)
@@ -174,7 +102,7 @@ class LineAssembler:
                 unknown[product_id] = RowError("product_id", str(error))
         for index, product_id in enumerate(written) if unknown else ():
             if product_id in unknown:
-                parsed.faults[index] = (*parsed.faults.get(index, ()), unknown[product_id])
+                parsed.row_errors[index] = (*parsed.row_errors.get(index, ()), unknown[product_id])
         is_as_written = all(product_id == meant for product_id, meant in meaning.items())
         return written if is_as_written else [meaning.get(product_id, product_id) for product_id in written]
 
@@ -186,17 +114,17 @@ class LineAssembler:
         if len(distinct) == len(orders) and not earlier:
             return {}
         headers: dict[str, tuple[str | None, _Kind]] = {}
-        faults: RowErrors = {}
+        row_errors: RowErrors = {}
         for row, (order_id, account_id, *rest) in zip(lines.rows, kinds, strict=True):
             kind: _Kind = (rest[0], rest[1])  # type: ignore[assignment]
             if order_id in earlier:
-                fault = self._against_earlier(earlier[order_id], account_id, kind)
+                row_error = self._against_earlier(earlier[order_id], account_id, kind)
             else:
                 header = headers.setdefault(order_id, (account_id, kind))
-                fault = _other_account(account_id, header[0]) or _other_kind(kind, header[1])
-            if fault:
-                faults[row] = (fault,)
-        return faults
+                row_error = _other_account(account_id, header[0]) or _other_kind(kind, header[1])
+            if row_error:
+                row_errors[row] = (row_error,)
+        return row_errors
 
     def _against_earlier(self, packed: int, account_id: str | None, kind: _Kind) -> RowError | None:
         if account_id is not None and _account_part(account_id) != packed & _ACCOUNT_BITS:
@@ -210,7 +138,7 @@ class LineAssembler:
         new = {order_id: index for order_id, index in first.items() if order_id not in earlier}
         for order_id, i in new.items():
             is_cancelled = lines.statuses[i] == "cancelled"
-            batch.orders.append((order_id, lines.account_ids[i], lines.moments[i], lines.currencies[i], is_cancelled))
+            batch.orders.append((order_id, lines.account_ids[i], lines.times[i], lines.currencies[i], is_cancelled))
         batch.account_ids = {account_id for _, account_id, *_ in batch.orders if account_id is not None}
         kinds = [self._kind_number((lines.currencies[i], lines.statuses[i])) for i in new.values()]
         # 48 bits of the account's hash, 15 for currency and status, and one that is always set.

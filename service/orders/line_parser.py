@@ -1,0 +1,86 @@
+"""From a chunk of a file to validated order lines with their amounts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from service.base.money import AMOUNT_FIELDS, line_amount
+from service.orders.schemas import LINE_FIELDS
+from service.rows.chunks import Chunk, RowError
+from service.rows.validation import ColumnReader, RowErrors
+
+_DEFAULTS: Final[dict[str, Any]] = {"quantity": 1.0, "status": "placed"}
+
+
+@dataclass(frozen=True)
+class ParsedLines:
+    """A chunk's lines by our own fields, valid but for the rows that have errors."""
+
+    fields: dict[str, list[Any]]
+    amounts: list[int | None]
+    row_errors: RowErrors
+
+
+class LineParser:
+    """Validates the lines of one file and works out their amounts."""
+
+    def __init__(self, columns: Mapping[str, str], default_currency: str | None) -> None:
+        self._columns = columns
+        self._default_currency = default_currency
+        self._readers = {name: ColumnReader(kind, name) for name, kind in LINE_FIELDS.items() if name in columns}
+
+    def parse(self, chunk: Chunk) -> ParsedLines:
+        """Parse one chunk."""
+        empty = [None] * len(chunk.lines)
+        fields: dict[str, list[Any]] = {name: [_DEFAULTS.get(name)] * len(chunk.lines) for name in LINE_FIELDS}
+        row_errors: RowErrors = {}
+        for name, reader in self._readers.items():
+            fields[name], column_errors = reader.read(chunk.columns.get(self._columns[name]) or empty)
+            for index, errors in column_errors.items():
+                row_errors[index] = (*row_errors.get(index, ()), *errors)
+        if self._default_currency:
+            fields["currency"] = [currency or self._default_currency for currency in fields["currency"]]
+        amount_columns: dict[str, list[Any]] = {name: fields[name] for name in AMOUNT_FIELDS if name in self._readers}
+        amounts = _amounts(amount_columns, fields["quantity"], fields["currency"], row_errors)
+        return ParsedLines(fields, amounts, row_errors)
+
+
+def _amounts(
+    amount_columns: dict[str, list[Any]],
+    quantities: list[float],
+    currencies: list[str | None],
+    row_errors: RowErrors,
+) -> list[int | None]:
+    """The lines' amounts in minor units; adds the errors of those that have none."""
+    amounts: list[int | None] = [None] * len(quantities)
+    for name, values in amount_columns.items():
+        # A file repeats its prices: each combination is worked out once.
+        keys = list(zip(values, quantities, currencies, strict=True))
+        amount_of = {key: _amount_of(name, *key) for key in set(keys)}
+        results = list(map(amount_of.__getitem__, keys))
+        if len(amount_columns) > 1 or any(isinstance(amount, RowError) for amount in amount_of.values()):
+            results = _without_row_errors(name, results, amounts, row_errors)
+        amounts = results  # type: ignore[assignment]  # what was a RowError is None by now
+    return amounts
+
+
+def _amount_of(name: str, value: Any, quantity: float | None, currency: str | None) -> int | RowError | None:
+    if value is None or quantity is None:
+        return None
+    try:
+        return line_amount(name, value, quantity, currency)
+    except ValueError as error:
+        return RowError(name, str(error))
+
+
+def _without_row_errors(
+    name: str, results: list[int | RowError | None], before: list[int | None], row_errors: RowErrors
+) -> list[int | RowError | None]:
+    """Move errors to their rows, and keep the amounts that other columns gave."""
+    for index, result in enumerate(results):
+        if isinstance(result, int) and before[index] is not None:
+            result = RowError(name, "is given beside another amount; give one of them")
+        if isinstance(result, RowError):
+            row_errors[index] = (*row_errors.get(index, ()), result)
+        results[index] = result if isinstance(result, int) else before[index]
+    return results
