@@ -7,8 +7,10 @@ from typing import Any, Final
 from service.base.money import AMOUNT_FIELDS, line_amount
 from service.orders.schemas import LINE_FIELDS
 from service.rows.chunks import Chunk, RowError
+from service.rows.plain_values import plain_identifiers, plain_times
 from service.rows.validation import ColumnReader, RowErrors
 
+_IDENTIFIERS: Final = frozenset({"order_id", "account_id", "product_id"})
 _DEFAULTS: Final[dict[str, Any]] = {"quantity": 1.0, "status": "placed"}
 
 
@@ -27,7 +29,11 @@ class LineParser:
     def __init__(self, columns: Mapping[str, str], default_currency: str | None) -> None:
         self._columns = columns
         self._default_currency = default_currency
-        self._readers = {name: ColumnReader(kind, name) for name, kind in LINE_FIELDS.items() if name in columns}
+        self._readers = {
+            name: ColumnReader(field_type, name, plain_times if name == "ordered_at" else lambda _: None)
+            for name, field_type in LINE_FIELDS.items()
+            if name in columns
+        }
 
     def parse(self, chunk: Chunk) -> ParsedLines:
         """Parse one chunk."""
@@ -35,7 +41,11 @@ class LineParser:
         fields: dict[str, list[Any]] = {name: [_DEFAULTS.get(name)] * len(chunk.lines) for name in LINE_FIELDS}
         row_errors: RowErrors = {}
         for name, reader in self._readers.items():
-            fields[name], column_errors = reader.read(chunk.columns.get(self._columns[name]) or empty)
+            values = chunk.columns.get(self._columns[name]) or empty
+            if name in _IDENTIFIERS and (plain := plain_identifiers(values)) is not None:
+                fields[name] = plain
+                continue
+            fields[name], column_errors = reader.read(values)
             for index, errors in column_errors.items():
                 row_errors[index] = (*row_errors.get(index, ()), *errors)
         if self._default_currency:
@@ -52,6 +62,8 @@ def _amounts(
     row_errors: RowErrors,
 ) -> list[int | None]:
     """The lines' amounts in minor units; adds the errors of those that have none."""
+    if len(amount_columns) == 1 and _are_final(values := amount_columns.get("amount_minor", [None]), quantities):
+        return values
     amounts: list[int | None] = [None] * len(quantities)
     for name, values in amount_columns.items():
         # A file repeats its prices: each combination is worked out once.
@@ -62,6 +74,13 @@ def _amounts(
             results = _without_row_errors(name, results, amounts, row_errors)
         amounts = results  # type: ignore[assignment]  # what was a RowError is None by now
     return amounts
+
+
+def _are_final(amounts_minor: list[int | None], quantities: list[float | None]) -> bool:
+    """Whether amounts are those of sales, and in minor units already: nothing is left to work out."""
+    if None in amounts_minor or None in quantities:
+        return False
+    return min(amounts_minor, default=0) >= 0 and min(quantities, default=1) > 0  # type: ignore[type-var,operator]
 
 
 def _amount_of(name: str, value: Any, quantity: float | None, currency: str | None) -> int | RowError | None:

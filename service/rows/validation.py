@@ -1,6 +1,6 @@
 """Run pydantic over many rows or a whole column, and sort the good from the bad."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final, TypeVar
@@ -32,11 +32,20 @@ def validate_rows(adapter: TypeAdapter[list[Value]], rows: Sequence[object]) -> 
 
 
 class ColumnReader:
-    """Validates one column of a file, chunk by chunk: each distinct value once, since files repeat theirs."""
+    """Validates one column of a file, chunk by chunk: each distinct value once, since files repeat theirs.
 
-    def __init__(self, adapter: TypeAdapter[list[Any]], name: str) -> None:
+    read_plain: reads distinct values at once, or returns None; see ``plain_values``.
+    """
+
+    def __init__(
+        self,
+        adapter: TypeAdapter[list[Any]],
+        name: str,
+        read_plain: Callable[[list[Any]], list[Any] | None] = lambda _: None,
+    ) -> None:
         self._adapter = adapter
         self._name = name
+        self._read_plain = read_plain
         self._type: type | None = None
         self._parsed: dict[Any, Any] = {}
 
@@ -49,7 +58,8 @@ class ColumnReader:
         if value_type is not self._type or len(self._parsed) > _MAX_REMEMBERED:
             self._type, self._parsed = value_type, {}
         new = list(set(values) - self._parsed.keys())
-        parsed, new_errors = _validate_each(self._adapter, self._name, new)
+        plain = self._read_plain(new)
+        parsed, new_errors = _validate_each(self._adapter, self._name, new) if plain is None else (plain, {})
         self._parsed.update(zip(new, parsed, strict=True))
         column = list(map(self._parsed.__getitem__, values))
         if not new_errors:
