@@ -13,6 +13,7 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from service.base.settings import Settings
+from service.imports.arguments import DefaultCurrency, Mapping, Unknown, Where
 from service.imports.importer import import_file
 from service.imports.registry import IMPORT_KINDS
 from service.imports.report import summary_lines
@@ -21,7 +22,6 @@ from service.rows.errors import TooManyRejects, UnreadableFile
 from service.rows.import_kind import ImportKind
 from service.rows.options import (
     ImportOptions,
-    UnknownProducts,
     parse_condition,
     parse_default_currency,
     parse_mapping,
@@ -37,29 +37,10 @@ app = typer.Typer(
 )
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV, gzipped CSV, NDJSON, Parquet or XLSX.")]
-Mapping = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--map", metavar="THEIRS=OURS", help="Which column fills which field; also attributes.NAME. Repeatable."
-    ),
-]
-Where = Annotated[
-    list[str] | None,
-    typer.Option(metavar="CONDITION", help="COLUMN=VALUE, !=VALUE, ~REGEX or !~REGEX: skip other rows. Repeatable."),
-]
 RejectsPath = Annotated[
     Path | None, typer.Option(dir_okay=False, help="Where rejected rows go; by default FILE.rejects.csv here.")
 ]
 MaxRejects = Annotated[int | None, typer.Option(min=0, help="Stop with code 2 once more rows than this are rejected.")]
-DefaultCurrency = Annotated[
-    str | None, typer.Option(metavar="CODE", help="Currency of rows that name none, such as EUR.")
-]
-Unknown = Annotated[
-    UnknownProducts,
-    typer.Option(
-        help="An unknown product is matched by its spelling or else added; always added; or its row rejected."
-    ),
-]
 
 
 def make_command(kind: ImportKind) -> Callable[..., None]:

@@ -1,6 +1,6 @@
 """From a chunk of a file to validated order lines with their amounts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -76,7 +76,7 @@ def _amounts(
     return amounts
 
 
-def _are_final(amounts_minor: list[int | None], quantities: list[float | None]) -> bool:
+def _are_final(amounts_minor: Sequence[int | None], quantities: Sequence[float | None]) -> bool:
     """Whether amounts are those of sales, and in minor units already: nothing is left to work out."""
     if None in amounts_minor or None in quantities:
         return False

@@ -1,19 +1,19 @@
 """From validated order lines to orders that can be written."""
 
 from collections import Counter
-from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import fields as fields_of
 from datetime import datetime
-from itertools import compress, repeat
-from typing import Final
+from itertools import compress
 
 import numpy as np
 
-from service.orders.bulk import OrderBatch
+from service.orders.bulk import LineColumns, OrderBatch, OrderColumns
 from service.orders.line_parser import ParsedLines
+from service.orders.order_headers import Header, HeaderIndex, find_contradictions
 from service.rows.chunks import RowError
-from service.rows.duplicate_index import DuplicateIndex
+from service.rows.duplicate_index import DuplicateIndex, Hashes, count_repeats, hash_keys, hash_pairs
 from service.rows.product_matching import ProductMatcher, UnknownProductRejected
 from service.rows.validation import RowErrors
 
@@ -38,39 +38,44 @@ class _Lines:
         flags = [row not in refused for row in self.rows]
         return _Lines(*(list(compress(getattr(self, each.name), flags)) for each in fields_of(self)))
 
-
-def _good_lines(parsed: ParsedLines, product_ids: list[str]) -> _Lines:
-    own = parsed.fields
-    lines = _Lines(
-        range(len(parsed.amounts)),
-        own["order_id"],
-        product_ids,
-        own["account_id"],
-        own["currency"],
-        own["status"],
-        own["ordered_at"],
-        own["quantity"],
-        parsed.amounts,
-        own["product_name"],
-    )
-    return lines.without(parsed.row_errors) if parsed.row_errors else lines
+    def header(self, index: int) -> Header:
+        """What a line says of its order."""
+        return Header(self.account_ids[index], self.currencies[index], self.statuses[index])
 
 
-_Kind = tuple[str | None, str]
-"""Currency and status: what all lines of an order have in common beside the account."""
+@dataclass(frozen=True, slots=True)
+class _Orders:
+    """The distinct orders of a batch.
+
+    first:   the first line of each order.
+    of_line: the first line of each line's order.
+    hashes:  shape (n_orders,), in the order of ``first``.
+    """
+
+    first: dict[str, int]
+    of_line: list[int]
+    hashes: Hashes
+
+    @classmethod
+    def of(cls, order_ids: list[str]) -> "_Orders":
+        first: dict[str, int] = {}
+        of_line = [first.setdefault(order_id, index) for index, order_id in enumerate(order_ids)]
+        return cls(first, of_line, hash_keys(first))
+
+    def line_hashes(self) -> Hashes:
+        """The hash of each line's order, shape (n_lines,)."""
+        at_first = np.zeros(len(self.of_line), dtype=np.uint64)
+        at_first[list(self.first.values())] = self.hashes
+        return at_first[self.of_line]
 
 
 class OrderAssembler:
-    """Turns the lines of one file into batches to write, remembering what earlier batches held.
-
-    An order's header is that of its first good row. A later row may leave its account out, but not contradict it.
-    """
+    """Turns the lines of one file into batches to write, remembering what earlier batches held."""
 
     def __init__(self, matcher: ProductMatcher) -> None:
         self._matcher = matcher
-        self._orders = DuplicateIndex(np.uint64)
+        self._headers = HeaderIndex()
         self._lines = DuplicateIndex(np.uint32)
-        self._kinds: list[_Kind] = []
         self.product_names: dict[str, str] = {}
 
     def assemble(self, parsed: ParsedLines) -> tuple[OrderBatch, Counter[tuple[str, str]]]:
@@ -80,133 +85,94 @@ class OrderAssembler:
         """
         product_ids = self._resolve(parsed)
         lines = _good_lines(parsed, product_ids)
-        earlier = self._orders.look_up(list(set(lines.order_ids)))
-        if refused := self._contradictions(lines, earlier):
+        orders = _Orders.of(lines.order_ids)
+        earlier = self._headers.look_up(list(orders.first), orders.hashes)
+        if refused := self._contradictions(lines, orders, earlier):
             parsed.row_errors.update(refused)
             lines = lines.without(refused)
+            orders = _Orders.of(lines.order_ids)
         batch = OrderBatch()
-        self._add_orders(lines, earlier, batch)
-        self._add_lines(lines, earlier, batch)
+        self._add_orders(lines, orders, earlier, batch)
+        self._add_lines(lines, orders, batch)
         self._add_products(lines, batch)
         return batch, _matched(lines, parsed.fields["product_id"], product_ids)
 
     def _resolve(self, parsed: ParsedLines) -> list[str]:
         """The product that each line means."""
         written: list[str] = parsed.fields["product_id"]
-        meaning: dict[str, str] = {}
+        resolved: dict[str, str] = {}
         unknown: dict[str, RowError] = {}
         for product_id in set(written) - {None} - self._matcher.known:
             try:
-                meaning[product_id] = self._matcher.resolve(product_id)
+                resolved[product_id] = self._matcher.resolve(product_id)
             except UnknownProductRejected as error:
                 unknown[product_id] = RowError("product_id", str(error))
         for index, product_id in enumerate(written) if unknown else ():
             if product_id in unknown:
                 parsed.row_errors[index] = (*parsed.row_errors.get(index, ()), unknown[product_id])
-        is_as_written = all(product_id == meant for product_id, meant in meaning.items())
-        return written if is_as_written else [meaning.get(product_id, product_id) for product_id in written]
+        is_as_written = all(product_id == known for product_id, known in resolved.items())
+        return written if is_as_written else [resolved.get(product_id, product_id) for product_id in written]
 
-    def _contradictions(self, lines: _Lines, earlier: Mapping[Hashable, int]) -> RowErrors:
-        """Rows that contradict their order's header, in this batch or an earlier one."""
-        kinds = list(zip(lines.order_ids, lines.account_ids, lines.currencies, lines.statuses, strict=True))
-        distinct = set(kinds)
-        orders = {order_id for order_id, *_ in distinct}
-        if len(distinct) == len(orders) and not earlier:
+    def _contradictions(self, lines: _Lines, orders: _Orders, earlier: Mapping[str, int]) -> RowErrors:
+        """The errors of rows that contradict their order's header, in this batch or an earlier one."""
+        columns: tuple[list[str | None] | list[str], ...] = (lines.account_ids, lines.currencies, lines.statuses)
+        if not earlier and all(list(map(column.__getitem__, orders.of_line)) == column for column in columns):
             return {}
-        headers: dict[str, tuple[str | None, _Kind]] = {}
-        row_errors: RowErrors = {}
-        for row, (order_id, account_id, *rest) in zip(lines.rows, kinds, strict=True):
-            kind: _Kind = (rest[0], rest[1])  # type: ignore[assignment]
-            if order_id in earlier:
-                row_error = self._against_earlier(earlier[order_id], account_id, kind)
-            else:
-                header = headers.setdefault(order_id, (account_id, kind))
-                row_error = _other_account(account_id, header[0]) or _other_kind(kind, header[1])
-            if row_error:
-                row_errors[row] = (row_error,)
-        return row_errors
+        headers = [lines.header(index) for index in range(len(lines.order_ids))]
+        return find_contradictions(lines.rows, lines.order_ids, headers, earlier, self._headers)
 
-    def _against_earlier(self, packed: int, account_id: str | None, kind: _Kind) -> RowError | None:
-        if account_id is not None and _account_part(account_id) != packed & _ACCOUNT_BITS:
-            return RowError("account_id", f"is {account_id!r}, but an earlier row of the same order names another")
-        return _other_kind(kind, self._kinds[(packed & ~_ACCOUNT_BITS) >> 1])
-
-    def _add_orders(self, lines: _Lines, earlier: Mapping[Hashable, int], batch: OrderBatch) -> None:
+    def _add_orders(self, lines: _Lines, orders: _Orders, earlier: Mapping[str, int], batch: OrderBatch) -> None:
         """Add the orders that begin in this batch, each with the header of its first row."""
-        count = len(lines.order_ids)
-        first = dict(zip(reversed(lines.order_ids), range(count - 1, -1, -1), strict=True))
-        new = {order_id: index for order_id, index in first.items() if order_id not in earlier}
-        for order_id, i in new.items():
-            is_cancelled = lines.statuses[i] == "cancelled"
-            batch.orders.append((order_id, lines.account_ids[i], lines.times[i], lines.currencies[i], is_cancelled))
-        batch.account_ids = {account_id for _, account_id, *_ in batch.orders if account_id is not None}
-        kinds = [self._kind_number((lines.currencies[i], lines.statuses[i])) for i in new.values()]
-        # 48 bits of the account's hash, 15 for currency and status, and one that is always set.
-        packed = [_account_part(order[1]) | kind << 1 | 1 for order, kind in zip(batch.orders, kinds, strict=True)]
-        self._orders.add(list(new), packed)
+        is_new = [order_id not in earlier for order_id in orders.first]
+        order_ids = list(compress(orders.first, is_new))
+        first = list(compress(orders.first.values(), is_new))
+        account_ids = list(map(lines.account_ids.__getitem__, first))
+        currencies = list(map(lines.currencies.__getitem__, first))
+        statuses = list(map(lines.statuses.__getitem__, first))
+        self._headers.add(orders.hashes[np.array(is_new, dtype=np.bool_)], account_ids, currencies, statuses)
+        times = list(map(lines.times.__getitem__, first))
+        are_cancelled = [status == "cancelled" for status in statuses]
+        batch.orders = OrderColumns(order_ids, account_ids, times, currencies, are_cancelled)
+        batch.account_ids = {account_id for account_id in account_ids if account_id is not None}
 
-    def _kind_number(self, kind: _Kind) -> int:
-        if kind not in self._kinds:
-            self._kinds.append(kind)
-        return self._kinds.index(kind)
-
-    def _add_lines(self, lines: _Lines, earlier: Mapping[Hashable, int], batch: OrderBatch) -> None:
+    def _add_lines(self, lines: _Lines, orders: _Orders, batch: OrderBatch) -> None:
         """Give each line its ordinal: how many lines before it in the file have the same order and product."""
-        keys = list(zip(lines.order_ids, lines.product_ids, strict=True))
-        counts = dict.fromkeys(keys, 1)
-        ordinals: Iterable[int] = repeat(0, len(keys))
-        if earlier or len(counts) < len(keys):
-            # Only a line of an order that was seen before can have been seen before.
-            begun = self._lines.look_up([key for key in counts if key[0] in earlier])
-            counts, ordinals = _count_repeats(keys, begun)
-        batch.lines = list(
-            zip(lines.order_ids, lines.product_ids, ordinals, lines.quantities, lines.amounts, strict=True)
-        )
-        self._lines.add(list(counts), list(counts.values()))
+        hashes = hash_pairs(orders.line_hashes(), hash_keys(lines.product_ids))
+        repeats, distinct, counts = count_repeats(hashes)
+        before = self._lines.look_up(distinct)
+        if before.any():
+            repeats += before[np.searchsorted(distinct, hashes)]
+        self._lines.add(distinct, counts)
+        batch.lines = LineColumns(lines.order_ids, lines.product_ids, repeats.tolist(), lines.quantities, lines.amounts)
 
     def _add_products(self, lines: _Lines, batch: OrderBatch) -> None:
         """Note the products to add, and the latest name of each product that any line names."""
         unknown = set(lines.product_ids) - self._matcher.known
         batch.product_names = {product_id: product_id for product_id in unknown}
         self._matcher.known |= unknown
-        self.product_names.update((key, name) for key, name in zip(lines.product_ids, lines.names, strict=True) if name)
+        if any(lines.names):
+            names = zip(lines.product_ids, lines.names, strict=True)
+            self.product_names.update((product_id, name) for product_id, name in names if name)
 
 
-_ACCOUNT_BITS: Final = 0xFFFF_FFFF_FFFF_0000
+def _good_lines(parsed: ParsedLines, product_ids: list[str]) -> _Lines:
+    fields = parsed.fields
+    lines = _Lines(
+        range(len(parsed.amounts)),
+        fields["order_id"],
+        product_ids,
+        fields["account_id"],
+        fields["currency"],
+        fields["status"],
+        fields["ordered_at"],
+        fields["quantity"],
+        parsed.amounts,
+        fields["product_name"],
+    )
+    return lines.without(parsed.row_errors) if parsed.row_errors else lines
 
 
-def _account_part(account_id: str | None) -> int:
-    return hash(account_id) & _ACCOUNT_BITS
-
-
-def _other_account(account_id: str | None, first: str | None) -> RowError | None:
-    if account_id is None or account_id == first:
-        return None
-    return RowError("account_id", f"is {account_id!r}, but {first or 'empty'!r} in an earlier row of the same order")
-
-
-def _other_kind(found: _Kind, first: _Kind) -> RowError | None:
-    if found == first:
-        return None
-    field, position = ("currency", 0) if found[0] != first[0] else ("status", 1)
-    here, there = found[position] or "empty", first[position] or "empty"
-    return RowError(field, f"is {here}, but {there} in an earlier row of the same order")
-
-
-def _count_repeats(
-    keys: Sequence[tuple[str, str]], begun: Mapping[Hashable, int]
-) -> tuple[dict[tuple[str, str], int], list[int]]:
-    """How often each key is there, and how often it was before each place, ``begun`` included."""
-    counts: dict[tuple[str, str], int] = {}
-    ordinals: list[int] = []
-    for key in keys:
-        repeats = counts.get(key, 0)
-        counts[key] = repeats + 1
-        ordinals.append(repeats + begun.get(key, 0))
-    return counts, ordinals
-
-
-def _matched(lines: _Lines, written: list[str], meant: list[str]) -> Counter[tuple[str, str]]:
-    if written is meant:
+def _matched(lines: _Lines, written: list[str], resolved: list[str]) -> Counter[tuple[str, str]]:
+    if written is resolved:
         return Counter()
-    return Counter((written[row], meant[row]) for row in lines.rows if written[row] != meant[row])
+    return Counter((written[row], resolved[row]) for row in lines.rows if written[row] != resolved[row])

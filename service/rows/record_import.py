@@ -26,7 +26,7 @@ Resolve = Callable[[Mapping[int, Any]], tuple[dict[int, dict[str, Any]], RowErro
 """From valid rows to the columns that each sets, and the errors of the others, by index."""
 
 
-def resolve_as_given(_engine: Engine, import_run: ImportRun) -> Resolve:
+def resolve_as_given(import_run: ImportRun) -> Resolve:
     """Take each row's own columns: ``row.record(default_currency)``."""
     currency = import_run.options.default_currency
     return lambda rows: ({index: row.record(currency) for index, row in rows.items()}, {})
@@ -37,14 +37,14 @@ class RecordImport:
     """How records of one kind are validated, resolved and written.
 
     key:      the column that identifies a record.
-    resolver: called once for each file.
+    resolver: called once for each file; by default rows are taken as they are given.
     times:    parsers of the columns that JSON has no type for.
     """
 
     row: type[BaseModel]
     key: str
     upsert: Callable[[Connection, Sequence[dict[str, Any]], datetime, ChangeLog], Upserted]
-    resolver: Callable[[Engine, ImportRun], Resolve] = resolve_as_given
+    resolver: Callable[[Engine, ImportRun], Resolve] = lambda _, import_run: resolve_as_given(import_run)
     times: Mapping[str, Callable[[str], date]] = field(default_factory=dict)
 
     def import_rows(self, engine: Engine, import_run: ImportRun, now: datetime) -> None:

@@ -27,7 +27,9 @@ class Rejects:
 
     def write(self, source: Path, rejects: Sequence[Reject]) -> Path | None:
         """Append rejected rows and return where; raises InvalidImportOption if they can't be written."""
-        rows = [(source, reject.line, reject.row_errors[0].field, _reason(reject), _row(reject)) for reject in rejects]
+        rows = [
+            (source, reject.line, reject.row_errors[0].field, reason_of(reject), _row(reject)) for reject in rejects
+        ]
         if not rows:
             return None
         path = self._path or Path(f"{source.name}.rejects.csv")
@@ -52,7 +54,8 @@ class Rejects:
         return file
 
 
-def _reason(reject: Reject) -> str:
+def reason_of(reject: Reject) -> str:
+    """Why a row was rejected; the first error's field goes without saying, the other fields are named."""
     first, *others = reject.row_errors
     return "; ".join([first.reason, *(f"{other.field} {other.reason}".strip() for other in others)])
 
