@@ -20,9 +20,9 @@ def resolve_deals(
         currency = deal.currency or default_currency
         status = deal.status or status_of(deal.stage)
         product_id, value_minor = _product_of(deal, matcher), _value_of(deal, currency)
-        found = (product_id, value_minor, _missing_end(deal, status))
-        if refused := tuple(row_error for row_error in found if isinstance(row_error, RowError)):
-            row_errors[index] = refused
+        results = (product_id, value_minor, _missing_end(deal, status))
+        if deal_errors := tuple(result for result in results if isinstance(result, RowError)):
+            row_errors[index] = deal_errors
             continue
         columns = deal.model_dump(exclude_unset=True, exclude={"value"})
         if {"value", "value_minor"} & deal.model_fields_set:

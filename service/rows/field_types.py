@@ -48,7 +48,7 @@ __all__ = [
     "optional_number",
 ]
 NO_NUL: Final = r"^[^\x00]*$"
-"""Pattern of what may be looked up: PostgreSQL refuses a NUL even in a question."""
+"""Pattern of what may be looked up: PostgreSQL refuses a NUL even in a query parameter."""
 WHOLE_IDENTIFIER: Final = r"^[^\s\x00]([^\x00]*[^\s\x00])?$"
 """Pattern of an identifier in a path that may be stored: without white space around it, as ``read_text`` leaves it."""
 

@@ -26,7 +26,7 @@ class DelimitedSource:
             self.names = self._header(records)
 
     def chunks(self, wanted: Sequence[str], rows: int, progress: Callable[[Progress], None]) -> Iterator[Chunk]:
-        """Read the rows. A row that is no row is rejected by itself."""
+        """Read the rows. A malformed row is rejected by itself."""
         with measured_stream(self.path) as stream, closing(_Records(stream)) as records:
             self._header(records)
             line = 0
