@@ -62,13 +62,17 @@ def _amounts(
     row_errors: RowErrors,
 ) -> list[int | None]:
     """The lines' amounts in minor units; adds the errors of those that have none."""
-    if len(amount_columns) == 1 and _are_final(values := amount_columns.get("amount_minor", [None]), quantities):
-        return values
+    smallest = -1.0 if None in quantities else min(quantities, default=0.0)
+    if smallest >= 0 and list(amount_columns) == ["amount_minor"] and _are_amounts(amount_columns["amount_minor"]):
+        return amount_columns["amount_minor"]
     amounts: list[int | None] = [None] * len(quantities)
     for name, values in amount_columns.items():
-        # A file repeats its prices: each combination is worked out once.
-        keys = list(zip(values, quantities, currencies, strict=True))
-        amount_of = {key: _amount_of(name, *key) for key in set(keys)}
+        # A file repeats its prices: each combination of what the amount depends on is worked out once.
+        if smallest > 0 and not name.startswith("unit_price") and len(set(currencies)) == 1:
+            keys, amount_of = values, {value: _amount_of(name, value, 1.0, currencies[0]) for value in set(values)}
+        else:
+            keys = list(zip(values, quantities, currencies, strict=True))
+            amount_of = {key: _amount_of(name, *key) for key in set(keys)}
         results = list(map(amount_of.__getitem__, keys))
         if len(amount_columns) > 1 or any(isinstance(amount, RowError) for amount in amount_of.values()):
             results = _without_row_errors(name, results, amounts, row_errors)
@@ -76,11 +80,9 @@ def _amounts(
     return amounts
 
 
-def _are_final(amounts_minor: Sequence[int | None], quantities: Sequence[float | None]) -> bool:
-    """Whether amounts are those of sales, and in minor units already: nothing is left to work out."""
-    if None in amounts_minor or None in quantities:
-        return False
-    return min(amounts_minor, default=0) >= 0 and min(quantities, default=1) > 0  # type: ignore[type-var,operator]
+def _are_amounts(values: Sequence[int | None]) -> bool:
+    """Whether values in minor units are the amounts of sales as they stand: given, and not negative."""
+    return None not in values and min(values, default=0) >= 0  # type: ignore[type-var,operator]
 
 
 def _amount_of(name: str, value: Any, quantity: float | None, currency: str | None) -> int | RowError | None:

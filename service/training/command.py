@@ -1,7 +1,6 @@
 """The commands of the offline side: ``nextoffer train`` and ``nextoffer score``."""
 
 import importlib
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -12,7 +11,7 @@ from rich.progress import Progress
 from rich.table import Column, Table
 from sqlalchemy import make_url
 
-from service.base.progress import console, show_steps
+from service.base.progress import Steps, console, show_steps
 from service.base.settings import Settings
 from service.imports.arguments import DefaultCurrency, Mapping, Where
 from service.rows.chunks import Progress as FileProgress
@@ -23,6 +22,7 @@ from service.sync.queries import objecting_accounts
 from service.training.errors import OptionInvalid, TrainingNotInstalled
 
 if TYPE_CHECKING:
+    from models.data.history import History
     from models.train import Trained, TrainingOptions
 
 EXIT_REJECTED = 3
@@ -89,18 +89,36 @@ def train(
     with show_steps() as step:
         step("read the sales history")
         if orders is None:
-            refuse_outdated_schema(settings.database_url)
-            history = offline_module("models.data.sources.local").history_from_database(settings.database_url)
+            history = read_database(settings.database_url)
         else:
-            reading = offline_module("service.training.file_history")
-            files = reading.HistoryFiles(orders, products, accounts)
-            history = reading.history_from_files(files, file_options, _progress_of(step), _print_note)
+            history = read_files(orders, products, accounts, file_options, step)
         trained = train_and_publish(history, options, ArtifactStore(out or settings.artifacts_dir), step)
     show_report(trained)
     if not trained.manifest.verdict.is_approved:
         console.print(f"[bold red]Rejected:[/] {trained.manifest.verdict.reason}", highlight=False)
         raise typer.Exit(EXIT_REJECTED)
     console.print(f"[bold green]Published[/] {trained.folder}", highlight=False)
+
+
+def read_database(url: str) -> "History":
+    """Read the history that is stored; raises SchemaOutdated."""
+    refuse_outdated_schema(url)
+    history: History = offline_module("models.data.sources.local").history_from_database(url)
+    return history
+
+
+def read_files(
+    orders: list[Path], products: Path | None, accounts: Path | None, options: ImportOptions, step: Steps
+) -> "History":
+    """Read a history from files, and print what is worth knowing about them."""
+    offline = offline_module("service.training.file_history")
+
+    def show(progress: FileProgress) -> None:
+        step(f"read {progress.path.name}", progress.done / max(progress.total, 1))
+
+    files = offline.HistoryFiles(orders, products, accounts)
+    history: History = offline.history_from_files(files, options, show, _print_note)
+    return history
 
 
 def train_and_publish(history: Any, options: "TrainingOptions", store: ArtifactStore, step: Any) -> "Trained":
@@ -216,10 +234,6 @@ def _parse_as_of(text: str | None) -> int | None:
     except ValueError:
         raise OptionInvalid(f"--as-of {text}: not a date such as 2026-01-31") from None
     return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())
-
-
-def _progress_of(step: Callable[[str, float | None], None]) -> Callable[[FileProgress], None]:
-    return lambda progress: step(f"read {progress.path.name}", progress.done / max(progress.total, 1))
 
 
 def _print_note(text: str) -> None:
