@@ -57,8 +57,8 @@ RELATIONSHIP_IMPORT: Final = ImportKind(
     name="relationships",
     help="""Import curated relationships: source_product_id, target_product_id, relation, status, note, author.
 
-    Reads what GET /v1/relationships/export gives. A row replaces all that people said of its pair; status is added if
-    left out, and mined takes back what people said. A file goes in whole, or not at all.
+    Reads what GET /v1/relationships/export gives. A row replaces all that was curated of its pair; status is added if
+    left out, and mined withdraws the curation. A file goes in whole, or not at all.
     """,
     fields=tuple(RelationshipIn.model_fields),
     mandatory=("source_product_id", "target_product_id", "relation"),
