@@ -5,6 +5,7 @@ Run: python -m benchmarks.bench_import [--rounds 3] [--postgres URL]
 Each round empties a database, lets the plain driver insert the parsed rows in the fastest plain way it has (sqlite3's
 executemany in one transaction, psycopg's COPY) into the same tables with the same keys and settings, empties it
 again, and imports the Parquet file with ``import_file`` in a process of its own, whose peak memory is printed.
+Then the same lines are read for training from CSV, beside pyarrow parsing that CSV with no checks at all.
 """
 
 import argparse
@@ -25,9 +26,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow.csv
+import pyarrow.parquet
 from alembic import command
 from sqlalchemy import create_engine, make_url, text
 
+from benchmarks.data import demo_lines
 from service.storage.database import alembic_config, create_database_engine
 
 POSTGRES_URL = os.environ.get("NEXTOFFER_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/test")
@@ -55,6 +59,21 @@ seconds = time.perf_counter() - loaded
 peak_mb = int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
 print(json.dumps({"seconds": seconds, "peak_mb": peak_mb, "lines": summary.rows.new, "rejected": summary.rejected}))
 """
+READ = """
+import json, re, sys, time
+from pathlib import Path
+import pyarrow.csv
+from service.training.file_history import HistoryFiles, history_from_files
+path = Path(sys.argv[1])
+begun = time.perf_counter()
+if sys.argv[2] == "plain":
+    lines = pyarrow.csv.read_csv(path).num_rows
+else:
+    lines = history_from_files(HistoryFiles([path])).interactions.n_lines
+seconds = time.perf_counter() - begun
+peak_mb = int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
+print(json.dumps({"seconds": seconds, "peak_mb": peak_mb, "lines": lines}))
+"""
 Rows = list[tuple[Any, ...]]
 
 
@@ -78,8 +97,6 @@ def transactions() -> Path:
 
 def parse(path: Path) -> Parsed:
     """Parse the file beforehand, with no regard to time and memory."""
-    import pyarrow.parquet
-
     names = ("household_id", "basket_id", "product_id", "quantity", "sales_value")
     table = pyarrow.parquet.read_table(path)
     moments = table["transaction_timestamp"].cast("timestamp[us]").to_pylist()
@@ -149,6 +166,23 @@ def import_whole(url: str, path: Path, folder: Path) -> dict[str, float]:
     return found
 
 
+def measure_reading(folder: Path, rounds: int) -> None:
+    """Read the lines for training from CSV, and print the medians."""
+    path = folder / "lines.csv"
+    pyarrow.csv.write_csv(pyarrow.parquet.read_table(demo_lines(folder / "lines.parquet")), path)
+    found: dict[str, list[dict[str, float]]] = {"plain": [], "history": []}
+    for _ in range(rounds):
+        for way, runs in found.items():
+            arguments = [sys.executable, "-c", READ, str(path), way]
+            runs.append(json.loads(subprocess.run(arguments, check=True, capture_output=True, text=True).stdout))
+    plain, whole = (statistics.median(run["seconds"] for run in runs) for runs in found.values())
+    peaks = [max(run["peak_mb"] for run in runs) for runs in found.values()]
+    print(
+        f"reading for training: pyarrow {plain:.1f} s and {peaks[0]:.0f} MB, checked history {whole:.1f} s and "
+        f"{peaks[1]:.0f} MB (medians, n={rounds}, {found['history'][0]['lines']:,} lines of CSV)"
+    )
+
+
 @contextmanager
 def sqlite_database(folder: Path) -> Iterator[str]:
     """A fresh migrated SQLite file."""
@@ -210,6 +244,7 @@ def main(arguments: Sequence[str] = ()) -> None:
         measure("sqlite", lambda: sqlite_database(folder), parsed, path, folder, given.rounds)
         if given.postgres != "none":
             measure("postgres", lambda: postgres_database(given.postgres), parsed, path, folder, given.rounds)
+        measure_reading(folder, given.rounds)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,11 @@ from scipy.sparse import csr_matrix
 from benchmarks.data import demo_lines
 from benchmarks.measure import peak_memory_mib, show, time_in_turn
 from models.data.interactions import GUEST, Interactions
-from models.data.sources.local import history_from_files
 from models.products.measures import confidence, cosine, lift, log_likelihood_ratio, support
 from models.products.pairs import Baskets, baskets_of, count_pairs
 from models.products.parameters import RelationshipParameters
 from models.products.relationships import gate, mine_relationships
+from service.training.file_history import HistoryFiles, history_from_files
 
 ROUNDS = 5
 COPIES = (1, 3, 10)
@@ -53,13 +53,13 @@ def judge_file(path: Path, copies: int) -> None:
 
 def mine(path: Path, copies: int) -> None:
     """Mine every relationship in a process of its own."""
-    history = history_from_files([path], None, None, {})
+    history = history_from_files(HistoryFiles([path]))
     mine_relationships(repeated(path, copies), history.products)
 
 
 def repeated(path: Path, copies: int) -> Interactions:
     """The demo's history several times over, each time by other accounts: as many times the baskets, the same pairs."""
-    one = history_from_files([path], None, None, {}).interactions
+    one = history_from_files(HistoryFiles([path])).interactions
     copy = np.repeat(np.arange(copies), one.n_lines)
     account = np.tile(one.account, copies)
     return replace(

@@ -8,9 +8,9 @@ import numpy as np
 from benchmarks.data import SYNTHETIC_SIZES, demo_lines, synthetic_lines
 from benchmarks.measure import show, time_in_turn
 from models.artifact import open_artifact
-from models.data.sources.local import history_from_files
 from models.score import write_scores
 from models.train import TrainingOptions, train
+from service.training.file_history import HistoryFiles, history_from_files
 
 RUNS = 3
 LIMIT = 20
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def _measure(name: str, path: Path, root: Path) -> tuple[str, list[float], list[float], str]:
-    history = history_from_files([path], None, None, {})
+    history = history_from_files(HistoryFiles([path]))
     trained = train(history, TrainingOptions(), root / name, None, lambda *_: None)
     artifact = open_artifact(trained.folder)
     accounts, products = history.interactions.n_accounts, history.interactions.n_products

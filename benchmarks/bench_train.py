@@ -13,9 +13,9 @@ from threadpoolctl import threadpool_limits
 from benchmarks.data import SYNTHETIC_SIZES, demo_lines, synthetic_lines
 from benchmarks.measure import peak_memory_mib, show, time_in_turn
 from models.data.interactions import owned_matrix
-from models.data.sources.local import history_from_files
 from models.ranking.settings import RankingParameters
 from models.train import TrainingOptions, train
+from service.training.file_history import HistoryFiles, history_from_files
 
 GOWALLA = Path(__file__).parent.parent.parent / "shared" / "data" / "gowalla_train_valid.parquet"
 
@@ -46,11 +46,11 @@ def gowalla_lines(target: Path) -> Path:
 
 def train_file(path: Path, root: Path) -> None:
     """Everything that the command does after it has parsed its options; run in a process of its own."""
-    train(history_from_files([path], None, None, {}), TrainingOptions(), root / "artifacts", None, lambda _: None)
+    train(history_from_files(HistoryFiles([path])), TrainingOptions(), root / "artifacts", None, lambda _: None)
 
 
 def _measure(name: str, path: Path, root: Path) -> tuple[str, list[float], list[float], str]:
-    owned = owned_matrix(history_from_files([path], None, None, {}).interactions)
+    owned = owned_matrix(history_from_files(HistoryFiles([path])).interactions)
     peaks: list[float] = []
     seconds = time_in_turn(
         3 if owned.nnz < 1_000_000 else 1,

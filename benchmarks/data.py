@@ -29,6 +29,7 @@ def synthetic_lines(target: Path, accounts: int, products: int, lines: int, seed
     """Write a year of orders by accounts of 50 tastes: products are drawn by a Zipf law within the account's taste."""
     rng = np.random.default_rng(seed)
     account = np.sort((rng.random(lines) ** 1.5 * accounts).astype(np.int64))
+    account = np.repeat(account[::4], 4)[:lines]  # an order belongs to one account
     taste = (account * 7919) % 50
     rank = np.minimum((rng.pareto(1.1, lines) * 8).astype(np.int64), products - 1)
     product = np.where(rng.random(lines) < 0.7, (rank * 50 + taste) % products, rank)

@@ -65,8 +65,9 @@ def postgres_url(migrated_postgres: URL) -> Iterator[str]:
     yield migrated_postgres.render_as_string(hide_password=False)
     engine = create_database_engine(migrated_postgres.render_as_string(hide_password=False))
     with engine.begin() as connection:
+        # CASCADE: a test may have imported the accounts, say, but no table that refers to them.
         names = ", ".join(table.name for table in Base.metadata.sorted_tables)
-        connection.execute(text(f"TRUNCATE {names}"))
+        connection.execute(text(f"TRUNCATE {names} CASCADE"))
     engine.dispose()
 
 

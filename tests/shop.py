@@ -103,7 +103,7 @@ def open_shop(folder: Path) -> Shop:
     for kind, rows in (("accounts", accounts()), ("products", products()), ("orders", orders())):
         path = folder / f"{kind}.csv"
         pyarrow.csv.write_csv(pa.Table.from_pylist(list(rows)), path)
-        import_file(engine, kind, [path], ImportOptions())  # type: ignore[arg-type]
+        import_file(engine, kind, [path], ImportOptions())
     engine.dispose()
     shop.artifacts.mkdir()
     options = TrainingOptions(as_of=int(AS_OF.timestamp()), horizon_days=HORIZON_DAYS, is_forced=True)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from models.artifact import NO_NUMBER, IdIndex, Products, TextColumn, in_hash_order
 from models.data.accounts import AccountFacts, account_facts
+from models.data.errors import HistoryInvalid
 from models.data.fingerprint import fingerprint_of
 from models.data.interactions import GUEST, Interactions
 
@@ -35,12 +36,15 @@ class History:
 def build_history(lines: pa.Table, products: pa.Table | None, accounts: pa.Table | None) -> History:
     """Assign rows to accounts and products, and sort the lines canonically.
 
-    lines:       validated columns account_id (string, null for a guest), order_id, product_id (string),
-                 ordered_at (int64 epoch seconds), quantity (float32), amount_minor (int64).
+    lines:       valid order lines: account_id (string, null or empty for a guest), order_id, product_id (string),
+                 ordered_at (epoch seconds), quantity (finite), amount_minor (null where unknown).
     products:    product_id, and any of the product facts; None if only the lines are known.
-    accounts:    account_id and facts; accounts may have bought nothing yet.
-    The result does not depend on the order in which the rows arrive.
+    accounts:    account_id and what is known of them; they may have bought nothing yet.
+    The result does not depend on the order in which the rows arrive. Raises HistoryInvalid if there are no lines.
     """
+    if not lines.num_rows:
+        raise HistoryInvalid("the sales history", ["no order lines: there is nothing to learn from"])
+    lines = _as_learned(lines)
     account_ids, account = _rows(
         lines["account_id"], accounts["account_id"].to_pylist() if accounts is not None else []
     )
@@ -65,6 +69,20 @@ def build_history(lines: pa.Table, products: pa.Table | None, accounts: pa.Table
     facts = _product_facts(product_ids, products)
     known = account_facts(account_ids, accounts)
     return History(interactions, facts, known, fingerprint_of(interactions, facts, known))
+
+
+def _as_learned(lines: pa.Table) -> pa.Table:
+    account_id = pc.if_else(pc.equal(lines["account_id"], ""), pa.scalar(None, pa.string()), lines["account_id"])
+    return pa.table(
+        {
+            "account_id": account_id,
+            "order_id": lines["order_id"],
+            "product_id": lines["product_id"],
+            "ordered_at": pc.cast(lines["ordered_at"], pa.int64()),
+            "quantity": pc.cast(lines["quantity"], pa.float32(), safe=False),
+            "amount_minor": pc.fill_null(pc.cast(lines["amount_minor"], pa.int64()), 0),
+        }
+    )
 
 
 def _flat(column: Any) -> Any:

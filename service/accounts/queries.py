@@ -24,9 +24,9 @@ def upsert_accounts(
     connection: Connection, records: Sequence[dict[str, Any]], now: datetime, changes: ChangeLog
 ) -> Upserted:
     """Create or update described accounts."""
-    done = upsert_records(connection, cast(Table, Account.__table__), _blank_account, records, now)
-    changes.touch(ACCOUNTS_CHANGED, done.changed)
-    return done
+    upserted = upsert_records(connection, cast(Table, Account.__table__), _blank_account, records, now)
+    changes.touch(ACCOUNTS_CHANGED, upserted.changed)
+    return upserted
 
 
 def _blank_account(account_id: str) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def _blank_account(account_id: str) -> dict[str, Any]:
 
 
 def find_account(session: Session, account_id: str) -> AccountOut:
-    """All that is known of an account; raises UnknownAccount."""
+    """An account with its orders in numbers and what it owns; raises UnknownAccount."""
     account = session.get(Account, account_id)
     if account is None:
         raise UnknownAccount(account_id)
@@ -59,7 +59,7 @@ def find_account(session: Session, account_id: str) -> AccountOut:
 
 
 def set_consent(connection: Connection, account_id: str, consent: ConsentIn, now: datetime) -> ConsentOut:
-    """Note what an account says about marketing. One that nobody has named yet is added, so that its word counts."""
+    """Store an account's choice about marketing; an account that is not stored yet is added as a stub."""
     is_objecting = consent.marketing == Marketing.OBJECTED.value
     stub = {"account_id": account_id, "attributes": {}, "is_stub": True, "updated_at": now}
     add_stubs(connection, cast(Table, Account.__table__), [stub])
@@ -69,11 +69,11 @@ def set_consent(connection: Connection, account_id: str, consent: ConsentIn, now
 
 
 def find_consent(session: Session, account_id: str) -> ConsentOut:
-    """What an account said about marketing last; ``not-asked`` for one that nobody knows, too."""
-    found = session.get(Consent, account_id)
-    if found is None:
+    """An account's latest choice about marketing; ``not-asked`` also for an unknown account."""
+    stored = session.get(Consent, account_id)
+    if stored is None:
         return ConsentOut(account_id=account_id, marketing=Marketing.NOT_ASKED, origin=None, updated_at=None)
-    return _consent_out(account_id, found.is_objecting, found.origin, found.updated_at)
+    return _consent_out(account_id, stored.is_objecting, stored.origin, stored.updated_at)
 
 
 def _consent_out(account_id: str, is_objecting: bool, origin: str | None, updated_at: datetime) -> ConsentOut:
@@ -82,7 +82,7 @@ def _consent_out(account_id: str, is_objecting: bool, origin: str | None, update
 
 
 def _is_kept(account_id: str) -> ColumnElement[bool]:
-    """Orders of an account that were not cancelled."""
+    """The condition for an account's orders that were not cancelled."""
     return (Order.account_id == account_id) & ~Order.is_cancelled
 
 

@@ -24,7 +24,7 @@ class Account(Base):
 
 
 class Consent(Base):
-    """What an account said about marketing. Without a row it said nothing, and may be offered to."""
+    """An account's choice about marketing. Without a row it was not asked, and may get offers."""
 
     __tablename__ = "consents"
 

@@ -1,6 +1,6 @@
 """``nextoffer keys``: make, list, rotate and revoke API keys."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -8,12 +8,19 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Column, Table
-from sqlalchemy.orm import Session
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session, sessionmaker
 
 from service.auth.queries import create_key, list_keys, revoke_key, rotate_key
 from service.auth.tables import ApiKey
 from service.base.settings import Settings
-from service.storage.database import check_schema, create_database_engine, session_factory, session_scope
+from service.storage.database import (
+    check_schema,
+    create_database_engine,
+    read_session_factory,
+    session_factory,
+    session_scope,
+)
 
 app = typer.Typer(help="Make, list, rotate and revoke API keys.", no_args_is_help=True)
 
@@ -38,7 +45,7 @@ def create(
 @app.command("list")
 def show_all() -> None:
     """List the keys, without their secrets."""
-    with _database() as session:
+    with _database(read_session_factory) as session:
         keys = list_keys(session)
     table = Table(Column("key id", no_wrap=True), "label", "scopes", "limit", "created", "expires", "state")
     for key in keys:
@@ -73,11 +80,11 @@ def revoke(key_id: str) -> None:
 
 
 @contextmanager
-def _database() -> Iterator[Session]:
+def _database(factory: Callable[[Engine], sessionmaker[Session]] = session_factory) -> Iterator[Session]:
     engine = create_database_engine(Settings().database_url)
     try:
         check_schema(engine)
-        with session_scope(session_factory(engine)) as session:
+        with session_scope(factory(engine)) as session:
             yield session
     finally:
         engine.dispose()

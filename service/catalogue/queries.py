@@ -28,14 +28,14 @@ def upsert_products(
     connection: Connection, records: Sequence[dict[str, Any]], now: datetime, changes: ChangeLog
 ) -> Upserted:
     """Create or update described products."""
-    done = upsert_records(connection, cast(Table, Product.__table__), _blank_product, records, now)
-    changes.touch(PRODUCTS_CHANGED, done.changed)
-    return done
+    upserted = upsert_records(connection, cast(Table, Product.__table__), _blank_product, records, now)
+    changes.touch(PRODUCTS_CHANGED, upserted.changed)
+    return upserted
 
 
 def _blank_product(product_id: str) -> dict[str, Any]:
-    nothing = dict.fromkeys(("line", "category", "family", "tier", "price_minor", "currency", "margin_minor"))
-    return {"product_id": product_id, "name": product_id, **nothing, "is_active": True, "attributes": {}}
+    unset = dict.fromkeys(("line", "category", "family", "tier", "price_minor", "currency", "margin_minor"))
+    return {"product_id": product_id, "name": product_id, **unset, "is_active": True, "attributes": {}}
 
 
 def find_product(session: Session, product_id: str) -> Product:

@@ -17,8 +17,8 @@ from service.rows.field_types import (
     OptionalMoney,
     OptionalText,
     OptionalTier,
-    is_blank,
 )
+from service.rows.text_fields import is_blank
 
 
 class ProductIn(BaseModel):

@@ -12,7 +12,8 @@ from service.accounts.live import ACCOUNTS_CHANGED
 from service.deals.live import DEALS_CHANGED
 from service.deals.schemas import DealStatus
 from service.deals.tables import Deal
-from service.orders.queries import WholeOrder, add_named, replace_orders, stored_orders
+from service.orders.queries import WholeOrder, replace_orders, stored_orders
+from service.orders.stubs import add_named
 from service.storage.changes import ChangeLog
 from service.storage.records import Upserted, upsert_records
 
@@ -29,16 +30,17 @@ class DealFilter:
 
 
 def upsert_deals(connection: Connection, records: Sequence[_Row], now: datetime, changes: ChangeLog) -> Upserted:
-    """Create or update deals, with stubs for what they name, and have the orders say what was won."""
+    """Create or update deals, add stubs for what they name, and keep the orders of won deals in step."""
     accounts = {record["account_id"] for record in records if record.get("account_id") is not None}
     stubs = add_named(connection, accounts, {record["product_id"] for record in records}, now)
-    done = upsert_records(connection, _DEALS, _blank_deal, records, now)
-    changed = [row for deal_id in done.changed for row in (done.before.get(deal_id), done.after[deal_id]) if row]
+    upserted = upsert_records(connection, _DEALS, _blank_deal, records, now)
+    versions = [(upserted.before.get(deal_id), upserted.after[deal_id]) for deal_id in upserted.changed]
+    changed = [row for before_and_after in versions for row in before_and_after if row]
     owners = {row["account_id"] for row in changed if row["status"] != "won"}
     changes.touch(DEALS_CHANGED, owners - {None})
     changes.touch(ACCOUNTS_CHANGED, {row["account_id"] for row in changed} - {None})  # they may be new
-    _feed_orders(connection, done.after.values(), now, changes)
-    return replace(done, stubs=stubs)
+    _update_orders(connection, upserted.after.values(), now, changes)
+    return replace(upserted, stubs=stubs)
 
 
 def _blank_deal(deal_id: str) -> _Row:
@@ -46,8 +48,8 @@ def _blank_deal(deal_id: str) -> _Row:
     return {"deal_id": deal_id, **dict.fromkeys(optional)}
 
 
-def _feed_orders(connection: Connection, deals: Collection[_Row], now: datetime, changes: ChangeLog) -> None:
-    """Have each won deal's order stand as the deal does, and cancel the order of a deal that is won no more."""
+def _update_orders(connection: Connection, deals: Collection[_Row], now: datetime, changes: ChangeLog) -> None:
+    """Store the order of each won deal, and cancel the order of a deal that is no longer won."""
     won = [_order_of(deal) for deal in deals if deal["status"] == "won"]
     others = {order_id_of(deal["deal_id"]) for deal in deals if deal["status"] != "won"}
     cancelled = [replace(order, is_cancelled=True) for order in stored_orders(connection, others).values()]

@@ -13,22 +13,22 @@ from service.rows.validation import RowErrors
 def resolve_deals(
     deals: Mapping[int, DealIn], matcher: ProductMatcher, default_currency: str | None = None
 ) -> tuple[dict[int, dict[str, Any]], RowErrors]:
-    """Resolve products, statuses and values; return the good records and the faults of the others, by index."""
+    """Resolve products, statuses and values; return the good records and the row_errors of the others, by index."""
     good: dict[int, dict[str, Any]] = {}
-    faults: RowErrors = {}
+    row_errors: RowErrors = {}
     for index, deal in deals.items():
         currency = deal.currency or default_currency
         status = deal.status or status_of(deal.stage)
         product_id, value_minor = _product_of(deal, matcher), _value_of(deal, currency)
-        found = (product_id, value_minor, _missing_end(deal, status))
-        if refused := tuple(fault for fault in found if isinstance(fault, RowError)):
-            faults[index] = refused
+        results = (product_id, value_minor, _missing_end(deal, status))
+        if deal_errors := tuple(result for result in results if isinstance(result, RowError)):
+            row_errors[index] = deal_errors
             continue
         columns = deal.model_dump(exclude_unset=True, exclude={"value"})
         if {"value", "value_minor"} & deal.model_fields_set:
             columns |= {"value_minor": value_minor, "currency": currency}
         good[index] = {**columns, "product_id": product_id, "status": status}
-    return good, faults
+    return good, row_errors
 
 
 def _product_of(deal: DealIn, matcher: ProductMatcher) -> str | RowError:

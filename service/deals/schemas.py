@@ -13,10 +13,9 @@ from service.rows.field_types import (
     OptionalMinor,
     OptionalMoney,
     OptionalTimestamp,
-    is_blank,
-    shown,
 )
 from service.rows.product_matching import squeeze
+from service.rows.text_fields import is_blank, shown
 
 DealStatus = Literal["open", "won", "lost"]
 _STATUSES: Final[dict[str, DealStatus]] = {"open": "open", "won": "won", "lost": "lost"}

@@ -20,7 +20,13 @@ from service.offers.smoke import smoke_test
 from service.orders.tables import OrderLine
 from service.rows.options import ImportOptions
 from service.server.serving import serve
-from service.storage.database import alembic_config, create_database_engine, session_factory, session_scope
+from service.storage.database import (
+    alembic_config,
+    create_database_engine,
+    read_session_factory,
+    session_factory,
+    session_scope,
+)
 from service.sync.artifact_store import ArtifactStore
 from service.training.command import offline_module, show_report, train_and_publish
 
@@ -47,7 +53,7 @@ def demo(
     settings = Settings()
     alembic_command.upgrade(alembic_config(settings.database_url), "head")
     engine = create_database_engine(settings.database_url)
-    with session_scope(session_factory(engine)) as session:
+    with session_scope(read_session_factory(engine)) as session:
         is_imported = count_lines(session) >= LINE_COUNT
     if not is_imported:
         import_everything()

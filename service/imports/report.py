@@ -2,25 +2,34 @@
 
 from typing import Final
 
-from service.rows.options import Counts, ImportSummary
+from service.rows.summary import Counts, ImportSummary
 
 _MAX_PAIRS: Final = 20
 
 
 def summary_lines(summary: ImportSummary) -> list[str]:
     """What happened, a line each; warnings last."""
-    noun = "order lines" if summary.kind == "orders" else summary.kind
+    noun = summary.row_noun or summary.kind
     lines = [f"Read {summary.read:,} rows in {summary.seconds:.1f} s."]
     if summary.kind == "orders":
         lines.append(f"orders: {_counts(summary.orders)}")
     lines.append(f"{noun}: {_counts(summary.rows)}")
-    notes = (
-        (summary.account_stubs, "accounts added that nobody has described yet"),
-        (summary.product_stubs, "products added that nobody has described yet"),
+    stubs = ((summary.account_stubs, "accounts"), (summary.product_stubs, "products"))
+    lines += [f"{count:,} {named} added that nobody has described yet" for count, named in stubs if count]
+    lines += note_lines(summary)
+    if summary.rejected:
+        lines.append(f"WARNING: {summary.rejected:,} rows rejected; see {', '.join(map(str, summary.rejects_files))}")
+    return lines
+
+
+def note_lines(summary: ImportSummary) -> list[str]:
+    """What was not read as it stands in the files."""
+    noun = summary.row_noun or summary.kind
+    counts = (
         (summary.repeated, f"rows repeated one of the {noun}: the last row counts"),
         (summary.skipped, "rows skipped by --where"),
     )
-    lines += [f"{count:,} {what}" for count, what in notes if count]
+    lines = [f"{count:,} {what}" for count, what in counts if count]
     lines += [
         f"{path.name}: ignored columns {', '.join(names)}" for path, names in summary.ignored_columns.items() if names
     ]
@@ -30,8 +39,6 @@ def summary_lines(summary: ImportSummary) -> list[str]:
     ]
     if (more := len(summary.matched) - _MAX_PAIRS) > 0:
         lines.append(f"... and {more:,} more products read as others")
-    if summary.rejected:
-        lines.append(f"WARNING: {summary.rejected:,} rows rejected; see {', '.join(map(str, summary.rejects_files))}")
     return lines
 
 

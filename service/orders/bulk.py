@@ -17,6 +17,44 @@ LineRow = tuple[str, str, int, float, int | None]
 """order_id, product_id, ordinal, quantity, amount_minor"""
 
 
+@dataclass(frozen=True, slots=True)
+class OrderColumns:
+    """Orders without their lines, by column: a million tuples would keep the garbage collector busy."""
+
+    order_ids: list[str] = field(default_factory=list)
+    account_ids: list[str | None] = field(default_factory=list)
+    times: list[datetime] = field(default_factory=list)
+    currencies: list[str | None] = field(default_factory=list)
+    are_cancelled: list[bool] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.order_ids)
+
+    def rows(self) -> list[OrderRow]:
+        """The orders as the table holds them."""
+        columns = (self.order_ids, self.account_ids, self.times, self.currencies, self.are_cancelled)
+        return list(zip(*columns, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class LineColumns:
+    """Order lines, by column."""
+
+    order_ids: list[str] = field(default_factory=list)
+    product_ids: list[str] = field(default_factory=list)
+    ordinals: list[int] = field(default_factory=list)
+    quantities: list[float] = field(default_factory=list)
+    amounts_minor: list[int | None] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.order_ids)
+
+    def rows(self) -> list[LineRow]:
+        """The lines as the table holds them."""
+        columns = (self.order_ids, self.product_ids, self.ordinals, self.quantities, self.amounts_minor)
+        return list(zip(*columns, strict=True))
+
+
 @dataclass
 class OrderBatch:
     """Orders and lines that are written together, or not at all."""
@@ -24,8 +62,8 @@ class OrderBatch:
     account_ids: set[str] = field(default_factory=set)
     product_names: dict[str, str] = field(default_factory=dict)
     """Names of products that are not stored yet."""
-    orders: list[OrderRow] = field(default_factory=list)
-    lines: list[LineRow] = field(default_factory=list)
+    orders: OrderColumns = field(default_factory=OrderColumns)
+    lines: LineColumns = field(default_factory=LineColumns)
 
 
 @dataclass(frozen=True)
@@ -53,9 +91,9 @@ _IMPORT_LOCK: Final = 0x6E786F696D70
 def write_orders(connection: Connection, batch: OrderBatch, now: datetime, changes: ChangeLog) -> Written:
     """Write one batch with what it names. Rows that are stored as they are given are not written again.
 
-    changes: is told which accounts the batch touched, those included that an order belonged to before.
+    changes: gets the accounts that the batch touched, including those that an order belonged to before.
     """
-    stored_owners = _owners_of(connection, [order[0] for order in batch.orders])
+    stored_owners = _owners_of(connection, batch.orders.order_ids)
     written = _write_batch(connection, batch, now)
     if any(written.orders) or any(written.lines):
         changes.touch(ORDERS_CHANGED, batch.account_ids | stored_owners)
@@ -67,19 +105,19 @@ def _owners_of(connection: Connection, order_ids: Sequence[str]) -> set[str]:
     orders = table("orders", column("order_id"), column("account_id"))
     return {
         owner
-        for some in in_chunks(sorted(order_ids))
-        for owner in connection.scalars(select(orders.c.account_id).where(orders.c.order_id.in_(some)))
+        for some_ids in in_chunks(sorted(order_ids))
+        for owner in connection.scalars(select(orders.c.account_id).where(orders.c.order_id.in_(some_ids)))
         if owner is not None
     }
 
 
 def _write_batch(connection: Connection, batch: OrderBatch, now: datetime) -> Written:
-    orders: Sequence[tuple[Any, ...]] = batch.orders
+    orders: Sequence[tuple[Any, ...]] = batch.orders.rows()
     written_at: datetime | str = now
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_IMPORT_LOCK,))
     else:
-        orders = [(order_id, account, sqlite_time(moment), *rest) for order_id, account, moment, *rest in batch.orders]
+        orders = [(order_id, account, sqlite_time(time), *rest) for order_id, account, time, *rest in orders]
         written_at = sqlite_time(now)
     accounts = [(account_id, "{}", True, written_at) for account_id in sorted(batch.account_ids)]
     products = [
@@ -89,7 +127,7 @@ def _write_batch(connection: Connection, batch: OrderBatch, now: datetime) -> Wr
         insert_new(connection, _ACCOUNTS, accounts),
         insert_new(connection, _PRODUCTS, products),
         upsert_changed(connection, _ORDERS, orders),
-        upsert_changed(connection, _LINES, batch.lines),
+        upsert_changed(connection, _LINES, batch.lines.rows()),
     )
 
 
@@ -99,15 +137,15 @@ def rename_stubs(connection: Connection, names: dict[str, str], now: datetime) -
     stored = select(products.c.product_id, products.c.name).where(products.c.is_stub)
     renamed = [
         product_id
-        for some in in_chunks(sorted(names))
-        for product_id, name in connection.execute(stored.where(products.c.product_id.in_(some)))
+        for product_ids in in_chunks(sorted(names))
+        for product_id, name in connection.execute(stored.where(products.c.product_id.in_(product_ids)))
         if name != names[product_id]
     ]
     statement = text(
         "UPDATE products SET name = :name, updated_at = :now "
         "WHERE product_id = :product_id AND is_stub AND name <> :name"
     )
-    at = sqlite_time(now) if connection.dialect.name == "sqlite" else now
+    written_at = sqlite_time(now) if connection.dialect.name == "sqlite" else now
     if renamed:
-        connection.execute(statement, [{"product_id": key, "name": names[key], "now": at} for key in renamed])
+        connection.execute(statement, [{"product_id": key, "name": names[key], "now": written_at} for key in renamed])
     return renamed

@@ -1,82 +1,56 @@
-"""Import a file of order lines, batch by batch.
+"""Import order lines from files, batch by batch.
 
-Each batch is one transaction. Adjacent lines of an order are never parted, so a killed import leaves whole orders
-behind (or, where a file scatters an order's lines, some of its lines); importing the file again completes it.
+Each batch is one transaction, so a killed import leaves whole orders behind (or, where a file scatters an order's
+lines, some of its lines); importing the file again completes it.
 """
 
-from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from service.catalogue.live import PRODUCTS_CHANGED
-from service.catalogue.tables import Product
 from service.orders.bulk import rename_stubs, write_orders
-from service.orders.order_lines import LineAssembler, LineParser
-from service.orders.schemas import LINE_FIELDS, MANDATORY_LINE_FIELDS
-from service.rows.chunks import Chunk
+from service.orders.order_reader import OrderReader
+from service.orders.queries import matcher_of_all_products
+from service.orders.schemas import LINE_FIELDS
+from service.rows.import_kind import ImportKind
 from service.rows.import_run import ImportRun
-from service.rows.product_matching import ProductMatcher
 from service.storage.changes import ChangeLog
-
-ORDER_FIELDS: Final = tuple(LINE_FIELDS)
-MANDATORY_ORDER_FIELDS: Final = MANDATORY_LINE_FIELDS
+from service.storage.database import read_connection
 
 
-def import_orders(engine: Engine, intake: ImportRun, now: datetime) -> None:
+def import_orders(engine: Engine, import_run: ImportRun, now: datetime) -> None:
     """Import the lines of one file."""
-    matcher = product_matcher(engine, intake)
-    parser = LineParser(intake.columns, intake.options.default_currency)
-    assembler = LineAssembler(matcher)
-    for chunk in whole_orders(intake.chunks(), intake.columns["order_id"], intake.options.batch_rows):
-        parsed = parser.parse(chunk)
-        batch, matched = assembler.assemble(parsed)
-        intake.refuse(chunk, parsed.faults)
+    with read_connection(engine) as connection:
+        matcher = matcher_of_all_products(connection, import_run.options.unknown_products)
+    reader, summary = OrderReader(import_run, matcher), import_run.summary
+    for batch in reader.batches():
         with engine.begin() as connection:
             changes = ChangeLog()
             written = write_orders(connection, batch, now, changes)
             changes.write(connection, now)
-        summary = intake.summary
-        summary.matched += matched
         summary.account_stubs += written.account_stubs
         summary.product_stubs += written.product_stubs
         summary.orders.add(*written.orders, given=len(batch.orders))
         summary.rows.add(*written.lines, given=len(batch.lines))
     with engine.begin() as connection:
         changes = ChangeLog()
-        changes.touch(PRODUCTS_CHANGED, rename_stubs(connection, assembler.product_names, now))
+        changes.touch(PRODUCTS_CHANGED, rename_stubs(connection, reader.product_names, now))
         changes.write(connection, now)
 
 
-def product_matcher(engine: Engine, intake: ImportRun) -> ProductMatcher:
-    """A matcher that knows all products that are stored."""
-    with engine.connect().execution_options(sqlite_begin="DEFERRED") as connection:
-        rows = connection.execute(select(Product.product_id, Product.is_stub))
-        stubs = {product_id: is_stub for product_id, is_stub in rows}  # noqa: C416  a Row is no pair to mypy
-    described = [product_id for product_id, is_stub in stubs.items() if not is_stub]
-    return ProductMatcher(set(stubs), lambda: described, intake.options.unknown_products)
+ORDER_IMPORT: Final = ImportKind(
+    name="orders",
+    help="""Import order lines: order_id, account_id, product_id, ordered_at, quantity, currency, status, product_name.
 
-
-def whole_orders(chunks: Iterable[Chunk], column: str, batch_rows: int) -> Iterator[Chunk]:
-    """Cut the chunks anew, between orders. The last order waits until it is known to be complete.
-
-    An order so long that it fills four batches is parted after all: memory is bounded.
-    """
-    waiting = Chunk([], {})
-    for chunk in chunks:
-        held = waiting.followed_by(chunk) if waiting.lines else chunk
-        cut = _start_of_last_order(held.columns.get(column, []))
-        if cut == 0 and len(held.lines) >= 4 * batch_rows:
-            cut = len(held.lines)
-        ready, waiting = held.split(cut)
-        yield ready
-    if waiting.lines:
-        yield waiting
-
-
-def _start_of_last_order(order_ids: list[object]) -> int:
-    start = len(order_ids)
-    while start and order_ids[start - 1] == order_ids[-1]:
-        start -= 1
-    return start
+    Their money is one of amount, amount_minor, unit_price and unit_price_minor. Without an account a line is a guest's;
+    a negative quantity is a return. Importing a file again changes nothing, and completes an import that was cut off.
+    """,
+    fields=tuple(LINE_FIELDS),
+    mandatory=("order_id", "product_id", "ordered_at"),
+    import_rows=import_orders,
+    row_noun="order lines",
+    takes_default_currency=True,
+    takes_unknown_products=True,
+)

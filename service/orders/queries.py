@@ -1,4 +1,4 @@
-"""The SQL of whole orders, as HTTP posts them. Files take the bulk path in ``service.storage.bulk``."""
+"""The SQL of whole orders, as HTTP posts them. Files take the bulk path in ``service.orders.bulk``."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -8,21 +8,18 @@ from typing import Any, Final, cast
 
 from sqlalchemy import Connection, Table, delete, select
 
-from service.accounts.tables import Account
 from service.catalogue.tables import Product
 from service.orders.live import ORDERS_CHANGED
+from service.orders.stubs import add_named
 from service.orders.tables import Order, OrderLine
 from service.rows.options import UnknownProducts
 from service.rows.product_matching import ProductMatcher
-from service.storage.bulk import RowStatus, add_stubs, stored_ids, stored_rows, upsert_rows
+from service.storage.bulk import RowStatus, in_chunks, stored_ids, stored_rows, upsert_rows
 from service.storage.changes import ChangeLog
-from service.storage.records import Stubs
 
-_ACCOUNTS: Final = cast(Table, Account.__table__)
 _PRODUCTS: Final = cast(Table, Product.__table__)
 _ORDERS: Final = cast(Table, Order.__table__)
 _LINES: Final = cast(Table, OrderLine.__table__)
-_IDS_PER_QUERY: Final = 1000
 Line = tuple[str, int, float, int | None]
 """product_id, ordinal, quantity, amount_minor"""
 
@@ -44,15 +41,23 @@ class WholeOrder:
 
 
 def matcher_for(connection: Connection, product_ids: Iterable[str], mode: UnknownProducts) -> ProductMatcher:
-    """A matcher that knows of some products whether they are stored, and reads the others only if one is not."""
+    """A matcher for these products; the others are read only if one of these is not stored."""
     described = select(Product.product_id).where(~Product.is_stub)
     return ProductMatcher(stored_ids(connection, _PRODUCTS, product_ids), lambda: connection.scalars(described), mode)
+
+
+def matcher_of_all_products(connection: Connection, mode: UnknownProducts) -> ProductMatcher:
+    """A matcher that knows every stored product."""
+    rows = connection.execute(select(Product.product_id, Product.is_stub))
+    stubs = {product_id: is_stub for product_id, is_stub in rows}  # noqa: C416  a Row is no pair to mypy
+    described = [product_id for product_id, is_stub in stubs.items() if not is_stub]
+    return ProductMatcher(set(stubs), lambda: described, mode)
 
 
 def replace_orders(
     connection: Connection, orders: Sequence[WholeOrder], now: datetime, changes: ChangeLog
 ) -> list[RowStatus]:
-    """Store orders, each in place of what was stored of it, and tell what became of each."""
+    """Store orders, each in place of what was stored of it; return the status of each."""
     stored = stored_orders(connection, {order.order_id for order in orders})
     current = dict(stored)
     statuses: list[RowStatus] = []
@@ -67,37 +72,23 @@ def replace_orders(
     return statuses
 
 
-def add_named(connection: Connection, account_ids: set[str], product_ids: set[str], now: datetime) -> Stubs:
-    """Add those of some accounts and products that are not stored yet, and tell how many that were."""
-    accounts = account_ids - stored_ids(connection, _ACCOUNTS, account_ids)
-    products = product_ids - stored_ids(connection, _PRODUCTS, product_ids)
-    stub = {"attributes": {}, "is_stub": True, "updated_at": now}
-    add_stubs(connection, _ACCOUNTS, [{"account_id": account_id, **stub} for account_id in accounts])
-    add_stubs(connection, _PRODUCTS, [{"product_id": key, "name": key, "is_active": True, **stub} for key in products])
-    return Stubs(len(accounts), len(products))
-
-
 def _write(connection: Connection, orders: Sequence[WholeOrder], now: datetime) -> None:
     accounts = {order.account_id for order in orders if order.account_id is not None}
     add_named(connection, accounts, {line[0] for order in orders for line in order.lines}, now)
-    # The orders come before their lines: on PostgreSQL this waits for whoever else writes the same order.
+    # Orders before their lines: on PostgreSQL this waits for other writers of the same order.
     upsert_rows(connection, _ORDERS, [order.header() for order in orders])
-    for some in _some(sorted(order.order_id for order in orders)):
-        connection.execute(delete(OrderLine).where(OrderLine.order_id.in_(some)))
+    for order_ids in in_chunks(sorted(order.order_id for order in orders)):
+        connection.execute(delete(OrderLine).where(OrderLine.order_id.in_(order_ids)))
     columns = ("order_id", "product_id", "ordinal", "quantity", "amount_minor")
     lines = [dict(zip(columns, (order.order_id, *line), strict=True)) for order in orders for line in order.lines]
     upsert_rows(connection, _LINES, lines)
 
 
 def stored_orders(connection: Connection, order_ids: Iterable[str]) -> dict[str, WholeOrder]:
-    """Those of some orders that are stored."""
+    """Those of these orders that are stored, by identifier."""
     headers = stored_rows(connection, _ORDERS, order_ids, for_update=True)
     lines: dict[str, set[Line]] = defaultdict(set)
-    for some in _some(sorted(headers)):
-        for order_id, *line in connection.execute(select(_LINES).where(_LINES.c.order_id.in_(some))):
+    for known_ids in in_chunks(sorted(headers)):
+        for order_id, *line in connection.execute(select(_LINES).where(_LINES.c.order_id.in_(known_ids))):
             lines[order_id].add(cast(Line, tuple(line)))
     return {key: WholeOrder(**header, lines=frozenset(lines[key])) for key, header in headers.items()}
-
-
-def _some(ids: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (ids[start : start + _IDS_PER_QUERY] for start in range(0, len(ids), _IDS_PER_QUERY))

@@ -12,29 +12,29 @@ from service.rows.validation import RowErrors
 
 
 def resolve_orders(orders: Mapping[int, OrderIn], matcher: ProductMatcher) -> tuple[dict[int, WholeOrder], RowErrors]:
-    """Resolve products and amounts; return the good orders and the faults of the others, by index."""
+    """Resolve products and amounts; return the good orders and the errors of the others, by index."""
     good: dict[int, WholeOrder] = {}
-    faults: RowErrors = {}
+    row_errors: RowErrors = {}
     for index, order in orders.items():
         lines: list[Line] = []
-        found: list[RowError] = []
+        line_errors: list[RowError] = []
         ordinals: Counter[str] = Counter()
         for place, line in enumerate(order.lines):
             resolved = _resolve_line(line, order.currency, matcher)
             if isinstance(resolved, RowError):
-                found.append(RowError(f"lines.{place}.{resolved.field}", resolved.reason))
+                line_errors.append(RowError(f"lines.{place}.{resolved.field}", resolved.reason))
                 continue
             product_id, amount_minor = resolved
             lines.append((product_id, ordinals[product_id], line.quantity, amount_minor))
             ordinals[product_id] += 1
-        if found:
-            faults[index] = tuple(found)
+        if line_errors:
+            row_errors[index] = tuple(line_errors)
         else:
-            good[index] = _whole(order, lines)
-    return good, faults
+            good[index] = _whole_order(order, lines)
+    return good, row_errors
 
 
-def _whole(order: OrderIn, lines: list[Line]) -> WholeOrder:
+def _whole_order(order: OrderIn, lines: list[Line]) -> WholeOrder:
     is_cancelled = order.status == "cancelled"
     return WholeOrder(
         order.order_id, order.account_id, order.ordered_at, order.currency, is_cancelled, frozenset(lines)
@@ -46,10 +46,10 @@ def _resolve_line(line: LineIn, currency: str | None, matcher: ProductMatcher) -
         product_id = matcher.resolve(line.product_id)
     except UnknownProductRejected as error:
         return RowError("product_id", str(error))
-    given = {name: value for name in AMOUNT_FIELDS if (value := getattr(line, name)) is not None}
-    if len(given) > 1:
-        return RowError(list(given)[1], "is given beside another amount; give one of them")
-    for name, value in given.items():
+    amounts = {name: value for name in AMOUNT_FIELDS if (value := getattr(line, name)) is not None}
+    if len(amounts) > 1:
+        return RowError(list(amounts)[1], "is given beside another amount; give one of them")
+    for name, value in amounts.items():
         try:
             return product_id, line_amount(name, value, line.quantity, currency)
         except ValueError as error:

@@ -72,4 +72,3 @@ LINE_FIELDS: Final[dict[str, TypeAdapter[list[object]]]] = {
         "product_name": OptionalText,
     }.items()
 }
-MANDATORY_LINE_FIELDS: Final = ("order_id", "product_id", "ordered_at")

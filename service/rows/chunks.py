@@ -1,4 +1,4 @@
-"""Rows on their way from a file to the database, by column: a table of some consecutive rows."""
+"""Chunks of a file's rows, by column, and the rows that were rejected."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """What is wrong with one field of one row."""
+    """Why one field of one row is invalid."""
 
     field: str
     reason: str
@@ -20,13 +20,13 @@ class Reject:
     """A row that was refused, and why."""
 
     line: int
-    faults: tuple[RowError, ...]
+    row_errors: tuple[RowError, ...]
     row: dict[str, Any] | str
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Consecutive rows: the line of each, its values by the file's own column names, and rows that were unreadable."""
+    """Consecutive rows: the line of each, the values by the file's own column names, and rows that were unreadable."""
 
     lines: list[int]
     columns: dict[str, list[Any]]
@@ -56,8 +56,8 @@ class Chunk:
         return Chunk(self.lines + other.lines, columns, unreadable, self.rows_read + other.rows_read)
 
     def _values(self, name: str) -> list[Any]:
-        found = self.columns.get(name)
-        return [None] * len(self.lines) if found is None else found
+        values = self.columns.get(name)
+        return [None] * len(self.lines) if values is None else values
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Source(Protocol):
     names: list[str]
 
     def chunks(self, wanted: Sequence[str], rows: int, progress: Callable[[Progress], None]) -> Iterable[Chunk]:
-        """Read the rows, some at a time; only the wanted columns are needed.
+        """Read the rows, at most ``rows`` at a time; only the wanted columns are needed.
 
         Raises UnreadableFile after the last good rows were yielded.
         """

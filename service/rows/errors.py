@@ -1,14 +1,11 @@
-"""What can be wrong with a whole file or a whole request body. What is wrong with one row is a fault, not an error."""
+"""Errors of a whole file or a whole request body. Those of a single row are a ``RowError``."""
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from service.base.errors import DomainError
-
-if TYPE_CHECKING:
-    from service.rows.options import ImportSummary
+from service.rows.summary import ImportSummary
 
 
 class UnreadableFile(DomainError):
@@ -38,16 +35,16 @@ class MissingColumn(DomainError):
 
     code = "missing-column"
 
-    def __init__(self, path: Path, fields: Sequence[str], found: Sequence[str]) -> None:
-        hints = [f"--map {column}={field}" for field in fields for column in close_columns(field, found)]
+    def __init__(self, path: Path, fields: Sequence[str], columns: Sequence[str]) -> None:
+        hints = [f"--map {column}={field}" for field in fields for column in close_columns(field, columns)]
         advice = f" Perhaps: {' '.join(hints)}" if hints else " Name them with --map theirs=ours."
         super().__init__(
-            f"{path}: there is no column for {', '.join(fields)}. The columns are: {', '.join(found)}.{advice}"
+            f"{path}: there is no column for {', '.join(fields)}. The columns are: {', '.join(columns)}.{advice}"
         )
 
 
 class InvalidImportOption(DomainError):
-    """An option of the import that makes no sense, by itself or for this file."""
+    """An option of the import that is invalid, by itself or for this file."""
 
     code = "invalid-import-option"
 
@@ -57,7 +54,7 @@ class TooManyRejects(DomainError):
 
     code = "too-many-rejects"
 
-    def __init__(self, limit: int, summary: "ImportSummary") -> None:
+    def __init__(self, limit: int, summary: ImportSummary) -> None:
         self.summary = summary
         super().__init__(
             f"More than {limit} rows were rejected, so the import stopped. The batch in hand was not written; "
@@ -83,5 +80,5 @@ class TooManyRows(DomainError):
 def close_columns(name: str, among: Iterable[str]) -> list[str]:
     """The column that was probably meant by a name, if any."""
     lowered = {column.casefold(): column for column in among}
-    words = get_close_matches(name.casefold(), lowered, n=1, cutoff=0.55)
-    return [lowered[word] for word in words]
+    matches = get_close_matches(name.casefold(), lowered, n=1, cutoff=0.55)
+    return [lowered[match] for match in matches]

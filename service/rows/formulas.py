@@ -10,11 +10,11 @@ _SIGNS: Final = frozenset("=+-@\t\r\n'\uff1d\uff0b\uff0d\uff20")
 
 
 def harmless(text: str) -> str:
-    """Put an apostrophe before what a spreadsheet would run."""
+    """Put an apostrophe before text that a spreadsheet would run as a formula."""
     return f"'{text}" if text[:1] in _SIGNS else text
 
 
 def plain(cell: object) -> object:
-    """Undo ``harmless``; what is no text stays as it is."""
+    """Undo ``harmless``; other values than text stay as they are."""
     is_quoted = isinstance(cell, str) and cell[:1] == "'" and cell[1:2] in _SIGNS
     return cell[1:] if is_quoted and isinstance(cell, str) else cell

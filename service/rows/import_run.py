@@ -1,25 +1,34 @@
-"""Where the rows of one file pass: wanted ones go on, rejected ones are written down and counted."""
+"""One file on its way through an import: unwanted rows are skipped, bad ones refused and counted."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from service.rows.chunks import Chunk, Progress, Reject, Source
-from service.rows.errors import MissingColumn, TooManyRejects
-from service.rows.options import ImportOptions, ImportSummary, map_columns
-from service.rows.rejects import Rejects
+from service.rows.errors import TooManyRejects
+from service.rows.options import ImportOptions
+from service.rows.summary import ImportSummary
 from service.rows.validation import RowErrors
+
+
+class RejectWriter(Protocol):
+    """Takes the rows that were refused."""
+
+    def write(self, source: Path, rejects: Sequence[Reject]) -> Path | None:
+        """Take rejected rows of one file; return where they were written, if anywhere."""
+        ...
 
 
 @dataclass(frozen=True)
 class ImportRun:
-    """One file to import: its rows, which column fills which field, and what becomes of those that are refused."""
+    """One file to import: its rows, which column fills which field, and what becomes of the refused rows."""
 
     source: Source
     columns: Mapping[str, str]
     options: ImportOptions
     summary: ImportSummary
-    rejects: Rejects
+    rejects: RejectWriter
     progress: Callable[[Progress], None]
 
     def wanted_columns(self) -> list[str]:
@@ -27,16 +36,16 @@ class ImportRun:
         return [*dict.fromkeys((*self.columns.values(), *(condition.column for condition in self.options.where)))]
 
     def ignored_columns(self) -> list[str]:
-        """The file's columns that mean nothing to us."""
+        """The file's columns that are not read."""
         return [name for name in self.source.names if name not in self.wanted_columns()]
 
     def chunks(self) -> Iterator[Chunk]:
-        """The rows that ``--where`` wants."""
+        """The rows that meet every ``--where``."""
         for chunk in self.source.chunks(self.wanted_columns(), self.options.batch_rows, self.progress):
             flags = [True] * len(chunk.lines)
             for condition in self.options.where:
-                found = condition.flags(chunk.columns.get(condition.column) or [None] * len(chunk.lines))
-                flags = [before and now for before, now in zip(flags, found, strict=True)]
+                is_met = condition.flags(chunk.columns.get(condition.column) or [None] * len(chunk.lines))
+                flags = [before and now for before, now in zip(flags, is_met, strict=True)]
             self.summary.read += chunk.rows_read
             self.summary.skipped += len(flags) - sum(flags)
             yield chunk if all(flags) else chunk.keep(flags)
@@ -47,10 +56,10 @@ class ImportRun:
         values = {ours: chunk.columns.get(theirs) or empty for ours, theirs in self.columns.items()}
         return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
 
-    def refuse(self, chunk: Chunk, faults: RowErrors) -> None:
-        """Write down a chunk's unreadable and faulty rows; raises TooManyRejects before anything else is written."""
-        faulty = [Reject(chunk.lines[index], faults[index], chunk.row(index)) for index in sorted(faults)]
-        rejected = sorted(chunk.unreadable + faulty, key=lambda reject: reject.line)
+    def refuse(self, chunk: Chunk, row_errors: RowErrors) -> None:
+        """Write a chunk's unreadable and invalid rows to the rejects; raises TooManyRejects above the limit."""
+        invalid = [Reject(chunk.lines[index], row_errors[index], chunk.row(index)) for index in sorted(row_errors)]
+        rejected = sorted(chunk.unreadable + invalid, key=lambda reject: reject.line)
         path = self.rejects.write(self.source.path, rejected)
         if path and path not in self.summary.rejects_files:
             self.summary.rejects_files.append(path)
@@ -58,13 +67,3 @@ class ImportRun:
         limit = self.options.max_rejects
         if limit is not None and self.summary.rejected > limit:
             raise TooManyRejects(limit, self.summary)
-
-
-def check_columns(
-    source: Source, fields: Sequence[str], mandatory: Sequence[str], options: ImportOptions
-) -> dict[str, str]:
-    """Find the column of each field; raises MissingColumn if a mandatory one has none."""
-    columns = map_columns(source.path, source.names, fields, options)
-    if missing := [field for field in mandatory if field not in columns]:
-        raise MissingColumn(source.path, missing, source.names)
-    return columns

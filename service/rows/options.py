@@ -1,16 +1,15 @@
-"""What an import is told, and what it tells."""
+"""The options of an import, and how the columns of a file are mapped to fields."""
 
 import re
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from service.rows.errors import InvalidImportOption, close_columns
+from service.rows.text_fields import read_currency
 
-Kind = Literal["accounts", "products", "orders", "relationships", "deals"]
 UnknownProducts = Literal["match", "add", "reject"]
 _CONDITION: Final = re.compile(r"(.+?)(!=|!~|=|~)(.*)", re.DOTALL)
 
@@ -29,10 +28,10 @@ class Condition:
 
 def parse_condition(text: str) -> Condition:
     """Parse ``COLUMN=VALUE``, ``COLUMN!=VALUE``, ``COLUMN~REGEX`` or ``COLUMN!~REGEX``."""
-    found = _CONDITION.fullmatch(text)
-    if not found:
+    parts = _CONDITION.fullmatch(text)
+    if not parts:
         raise InvalidImportOption(f"--where {text}: write COLUMN=VALUE, COLUMN!=VALUE, COLUMN~REGEX or COLUMN!~REGEX.")
-    column, operator, value = found[1].strip(), found[2], found[3]
+    column, operator, value = parts[1].strip(), parts[2], parts[3]
     if operator in ("=", "!="):
         return Condition(column, (lambda given: given == value) if operator == "=" else (lambda given: given != value))
     try:
@@ -53,6 +52,25 @@ def as_text(value: object) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
+def parse_mapping(texts: Sequence[str]) -> list[tuple[str, str]]:
+    """Parse ``THEIRS=OURS`` pairs: the file's column and our field."""
+    pairs = []
+    for text in texts:
+        theirs, sign, ours = text.rpartition("=")
+        if not sign or not theirs.strip() or not ours.strip():
+            raise InvalidImportOption(f"--map {text}: write THEIRS=OURS.")
+        pairs.append((theirs.strip(), ours.strip()))
+    return pairs
+
+
+def parse_default_currency(code: str | None) -> str | None:
+    """Parse the currency of rows that name none."""
+    try:
+        return read_currency(code) if code else None
+    except ValueError as error:
+        raise InvalidImportOption(f"--default-currency {error}.") from error
+
+
 @dataclass(frozen=True)
 class ImportOptions:
     """How to import."""
@@ -64,54 +82,26 @@ class ImportOptions:
     default_currency: str | None = None
     max_rejects: int | None = None
     rejects: Path | None = None
-    """Where rejected rows go; by default beside nothing: ``<file's name>.rejects.csv`` in the current folder."""
+    """Where rejected rows are written; by default ``<file's name>.rejects.csv`` in the current folder."""
     batch_rows: int = 50_000
 
 
-@dataclass
-class Counts:
-    """What became of rows in one table."""
+def map_columns(
+    path: Path,
+    names: Sequence[str],
+    fields: Sequence[str],
+    options: ImportOptions,
+    aliases: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Return the file's column for each field that has one: those mapped, then those of the same name or an alias.
 
-    new: int = 0
-    changed: int = 0
-    unchanged: int = 0
-
-    def add(self, new: int, changed: int, given: int) -> None:
-        """Count some rows, of which those neither new nor changed were there already."""
-        self.new += new
-        self.changed += changed
-        self.unchanged += given - new - changed
-
-
-@dataclass
-class ImportSummary:
-    """What an import did, in numbers."""
-
-    kind: Kind
-    read: int = 0
-    skipped: int = 0
-    rejected: int = 0
-    rows: Counts = field(default_factory=Counts)
-    """Accounts, products, relationships, deals or order lines."""
-    orders: Counts = field(default_factory=Counts)
-    account_stubs: int = 0
-    product_stubs: int = 0
-    matched: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Rows whose product was read as another: (as written, as known)."""
-    repeated: int = 0
-    """Rows that a later row of the same file for the same identifier completed or replaced."""
-    ignored_columns: dict[Path, list[str]] = field(default_factory=dict)
-    rejects_files: list[Path] = field(default_factory=list)
-    seconds: float = 0.0
-
-
-def map_columns(path: Path, names: Sequence[str], fields: Sequence[str], options: ImportOptions) -> dict[str, str]:
-    """Find which of the file's columns fills each field: those mapped, then those of the same name."""
+    aliases: another name of a field that a file may use, and the field.
+    """
     mapped: dict[str, str] = {}
     for theirs, ours in options.mapping:
         if theirs not in names:
             raise InvalidImportOption(f"{path}: --map {theirs}={ours}: {_no_column(theirs, names)}")
-        if not _is_field(ours, fields):
+        if not is_field(ours, fields):
             raise InvalidImportOption(
                 f"--map {theirs}={ours}: there is no field {ours}; the fields are {', '.join(fields)}."
             )
@@ -120,12 +110,14 @@ def map_columns(path: Path, names: Sequence[str], fields: Sequence[str], options
     for condition in options.where:
         if condition.column not in names:
             raise InvalidImportOption(f"{path}: --where: {_no_column(condition.column, names)}")
-    spoken_for = set(mapped.values())
-    same = {name: name for name in names if _is_field(name, fields) and name not in mapped and name not in spoken_for}
-    return mapped | same
+    unmapped = [name for name in names if name not in mapped.values()]
+    same_name = {name: name for name in unmapped if is_field(name, fields)}
+    by_alias = {aliases[name]: name for name in unmapped if name in aliases} if aliases else {}
+    return by_alias | same_name | mapped
 
 
-def _is_field(name: str, fields: Sequence[str]) -> bool:
+def is_field(name: str, fields: Sequence[str]) -> bool:
+    """Whether a kind of row with these fields has a field of this name; ``attributes.NAME`` is one of attributes."""
     return name in fields or (name.startswith("attributes.") and "attributes" in fields)
 
 

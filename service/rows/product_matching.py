@@ -1,8 +1,9 @@
-"""Which product an order line means, when its identifier is not known."""
+"""Resolve product identifiers that are not stored to the product that is probably meant."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from itertools import chain
 from typing import Final
 
 from service.rows.options import UnknownProducts
@@ -15,14 +16,14 @@ class UnknownProductRejected(ValueError):
 
 
 def squeeze(text: str) -> str:
-    """A name without what people misspell: case, spaces and punctuation."""
+    """A name without case, spaces and punctuation, in which spellings differ."""
     return "".join(letter for letter in text.casefold() if letter.isalnum())
 
 
 class ProductMatcher:
     """Resolves product identifiers.
 
-    Only described products are matched, never stubs: what one line means must not depend on the lines before it.
+    Only described products are matched, never stubs: the result for one line must not depend on the lines before it.
     """
 
     def __init__(self, known: set[str], described: Callable[[], Iterable[str]], mode: UnknownProducts) -> None:
@@ -45,14 +46,14 @@ class ProductMatcher:
 
     def _alike(self, product_id: str) -> list[str]:
         if self._by_squeezed is None:
-            found = defaultdict(list)
+            by_squeezed = defaultdict(list)
             for described in self._read_described():
-                found[squeeze(described)].append(described)
-            found.pop("", None)
-            self._by_squeezed = dict(found)
+                by_squeezed[squeeze(described)].append(described)
+            by_squeezed.pop("", None)
+            self._by_squeezed = dict(by_squeezed)
         return self._by_squeezed.get(squeeze(product_id), []) if self._by_squeezed else []
 
     def _hint(self, product_id: str, alike: list[str]) -> str:
-        described = [known for some in (self._by_squeezed or {}).values() for known in some]
+        described = list(chain.from_iterable((self._by_squeezed or {}).values()))
         close = alike or (get_close_matches(product_id, described, 1) if len(described) <= _MAX_TO_COMPARE else [])
         return f"; did you mean {close[0]!r}?" if close else ""

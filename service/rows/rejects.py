@@ -1,7 +1,7 @@
-"""Rejected rows, written where somebody can mend them."""
+"""Files of rejected rows, for correction."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -25,9 +25,11 @@ class Rejects:
         self._inputs = list(inputs)
         self._files: dict[Path, TextIO] = {}
 
-    def write(self, source: Path, rejects: Iterable[Reject]) -> Path | None:
+    def write(self, source: Path, rejects: Sequence[Reject]) -> Path | None:
         """Append rejected rows and return where; raises InvalidImportOption if they can't be written."""
-        rows = [(source, reject.line, reject.faults[0].field, _reason(reject), _row(reject)) for reject in rejects]
+        rows = [
+            (source, reject.line, reject.row_errors[0].field, reason_of(reject), _row(reject)) for reject in rejects
+        ]
         if not rows:
             return None
         path = self._path or Path(f"{source.name}.rejects.csv")
@@ -45,16 +47,17 @@ class Rejects:
             file.close()
 
     def _create(self, path: Path) -> TextIO:
-        if path.exists() and any(path.samefile(given) for given in self._inputs):
+        if path.exists() and any(path.samefile(name) for name in self._inputs):
             raise InvalidImportOption(f"Rejected rows can't be written to {path}: it is a file to import.")
         file = self._files[path] = path.open("w", encoding="utf-8", newline="")
         csv.writer(file).writerow(HEADER)
         return file
 
 
-def _reason(reject: Reject) -> str:
-    first, *others = reject.faults
-    return "; ".join([first.reason, *(f"{fault.field} {fault.reason}".strip() for fault in others)])
+def reason_of(reject: Reject) -> str:
+    """Why a row was rejected; the first error's field goes without saying, the other fields are named."""
+    first, *others = reject.row_errors
+    return "; ".join([first.reason, *(f"{other.field} {other.reason}".strip() for other in others)])
 
 
 def _row(reject: Reject) -> str:

@@ -1,6 +1,6 @@
 """Run pydantic over many rows or a whole column, and sort the good from the bad."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final, TypeVar
@@ -23,50 +23,60 @@ def validate_rows(adapter: TypeAdapter[list[Value]], rows: Sequence[object]) -> 
     try:
         return dict(enumerate(adapter.validate_python(rows))), {}
     except ValidationError as error:
-        faults: RowErrors = {}
+        row_errors: RowErrors = {}
         for detail in error.errors(include_url=False, include_input=False):
             index = int(detail["loc"][0])
-            faults[index] = (*faults.get(index, ()), _fault(detail))
-    good = [index for index in range(len(rows)) if index not in faults]
-    return dict(zip(good, adapter.validate_python([rows[index] for index in good]), strict=True)), faults
+            row_errors[index] = (*row_errors.get(index, ()), _row_error(detail))
+    good = [index for index in range(len(rows)) if index not in row_errors]
+    return dict(zip(good, adapter.validate_python([rows[index] for index in good]), strict=True)), row_errors
 
 
 class ColumnReader:
-    """Validates one column of a file, chunk by chunk: each distinct value once, since files repeat theirs."""
+    """Validates one column of a file, chunk by chunk: each distinct value once, since files repeat theirs.
 
-    def __init__(self, adapter: TypeAdapter[list[Any]], name: str) -> None:
+    read_plain: reads distinct values at once, or returns None; see ``plain_values``.
+    """
+
+    def __init__(
+        self,
+        adapter: TypeAdapter[list[Any]],
+        name: str,
+        read_plain: Callable[[list[Any]], list[Any] | None] = lambda _: None,
+    ) -> None:
         self._adapter = adapter
         self._name = name
-        self._kind: type | None = None
-        self._meaning: dict[Any, Any] = {}
+        self._read_plain = read_plain
+        self._type: type | None = None
+        self._parsed: dict[Any, Any] = {}
 
     def read(self, values: Sequence[Any]) -> tuple[list[Any], RowErrors]:
-        """Validate some values. A bad one becomes None, and a fault of its row."""
-        kinds = set(map(type, values)) - {type(None)}
-        if len(kinds) > 1 or not kinds <= _REPEATABLE:
+        """Validate values. An invalid one becomes None, with an error by its index."""
+        types = set(map(type, values)) - {type(None)}
+        if len(types) > 1 or not types <= _REPEATABLE:
             return _validate_each(self._adapter, self._name, values)
-        kind = next(iter(kinds), None)
-        if kind is not self._kind or len(self._meaning) > _MAX_REMEMBERED:
-            self._kind, self._meaning = kind, {}
-        fresh = list(set(values) - self._meaning.keys())
-        good, faults = _validate_each(self._adapter, self._name, fresh)
-        self._meaning.update(zip(fresh, good, strict=True))
-        column = list(map(self._meaning.__getitem__, values))
-        if not faults:
+        value_type = next(iter(types), None)
+        if value_type is not self._type or len(self._parsed) > _MAX_REMEMBERED:
+            self._type, self._parsed = value_type, {}
+        new = list(set(values) - self._parsed.keys())
+        plain = self._read_plain(new)
+        parsed, new_errors = _validate_each(self._adapter, self._name, new) if plain is None else (plain, {})
+        self._parsed.update(zip(new, parsed, strict=True))
+        column = list(map(self._parsed.__getitem__, values))
+        if not new_errors:
             return column, {}
-        wrong = {fresh[index]: found for index, found in faults.items()}
-        for value in wrong:
-            del self._meaning[value]
-        return column, {index: wrong[value] for index, value in enumerate(values) if value in wrong}
+        error_of = {new[index]: row_errors for index, row_errors in new_errors.items()}
+        for value in error_of:
+            del self._parsed[value]
+        return column, {index: error_of[value] for index, value in enumerate(values) if value in error_of}
 
 
 def _validate_each(adapter: TypeAdapter[list[Any]], name: str, values: Sequence[Any]) -> tuple[list[Any], RowErrors]:
-    good, faults = validate_rows(adapter, list(values))
-    named = {index: tuple(RowError(name, fault.reason) for fault in found) for index, found in faults.items()}
-    return list(good.values()) if not faults else [good.get(index) for index in range(len(values))], named
+    good, row_errors = validate_rows(adapter, list(values))
+    named = {index: tuple(RowError(name, each.reason) for each in errors) for index, errors in row_errors.items()}
+    return list(good.values()) if not row_errors else [good.get(index) for index in range(len(values))], named
 
 
-def _fault(detail: ErrorDetails) -> RowError:
+def _row_error(detail: ErrorDetails) -> RowError:
     field = ".".join(str(part) for part in detail["loc"][1:])
     # A reader's own words come without pydantic's "Value error, " before them.
     cause = detail.get("ctx", {}).get("error")

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Delete, Engine, delete, func, select, text, t
 from service.base.ids import first_decision_id
 from service.base.settings import Settings
 from service.decisions.tables import DecisionBlock, DecisionRow
+from service.storage.database import read_connection
 from service.storage.tables import Change
 from service.sync.artifact_store import ArtifactStore
 from service.sync.errors import RegistryUnreadable
@@ -68,7 +69,7 @@ class PeriodicCleanup:
         sequences = [manifest.sequence for version in versions if (manifest := manifests.get(version))]
         if not sequences or None in sequences:
             return None
-        with self._engine.connect().execution_options(sqlite_begin="DEFERRED") as connection:
+        with read_connection(self._engine) as connection:
             newest = connection.scalar(select(func.max(Change.sequence))) or 0
         return min(newest - 1, *(sequence for sequence in sequences if sequence is not None))
 

@@ -19,22 +19,21 @@ IDS_PER_QUERY: Final = 1000
 def stored_rows(
     connection: Connection, table: Table, ids: Iterable[str], *, for_update: bool = False
 ) -> dict[str, dict[str, Any]]:
-    """The stored rows of some identifiers."""
+    """The stored rows of these identifiers, by identifier."""
     key = table.primary_key.columns[0]
-    found: dict[str, dict[str, Any]] = {}
-    for some in in_chunks(sorted(set(ids))):
-        query = select(table).where(key.in_(some)).order_by(key)
+    rows: dict[str, dict[str, Any]] = {}
+    for chunk in in_chunks(sorted(set(ids))):
+        query = select(table).where(key.in_(chunk)).order_by(key)
         for row in connection.execute(query.with_for_update() if for_update else query).mappings():
-            found[row[key.name]] = dict(row)
-    return found
+            rows[row[key.name]] = dict(row)
+    return rows
 
 
 def stored_ids(connection: Connection, table: Table, ids: Iterable[str]) -> set[str]:
-    """Which of some identifiers are stored."""
+    """Those of these identifiers that are stored."""
     key = table.primary_key.columns[0]
-    return {
-        found for some in in_chunks(sorted(set(ids))) for found in connection.scalars(select(key).where(key.in_(some)))
-    }
+    chunks = in_chunks(sorted(set(ids)))
+    return {stored for chunk in chunks for stored in connection.scalars(select(key).where(key.in_(chunk)))}
 
 
 def add_stubs(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
@@ -53,24 +52,24 @@ def upsert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, A
 
 
 def insert_into(connection: Connection, table: Table) -> Any:
-    """An INSERT that knows the database's ON CONFLICT."""
+    """An INSERT with the database's own ON CONFLICT."""
     return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
 
 
 def sorted_rows(table: Table, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows in the order of their keys: writers that lock rows in one order can't wait for each other in a ring."""
+    """Rows in the order of their keys: writers that lock rows in the same order can't deadlock."""
     keys = table.primary_key.columns.keys()
     return sorted(rows, key=lambda row: tuple(row[key] for key in keys))
 
 
 def in_chunks(ids: Sequence[str], size: int = IDS_PER_QUERY) -> Iterator[Sequence[str]]:
-    """Cut identifiers into runs that fit into one query."""
+    """Split identifiers into chunks that fit into one query."""
     return (ids[start : start + size] for start in range(0, len(ids), size))
 
 
-def sqlite_time(moment: datetime) -> str:
+def sqlite_time(time: datetime) -> str:
     """As ``UtcDateTime`` stores it."""
-    return moment.replace(tzinfo=None).isoformat(" ", "microseconds")
+    return time.replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 def _sqlite_insert(connection: Connection, target: BulkTarget, rows: Sequence[tuple[Any, ...]]) -> int:
@@ -97,7 +96,7 @@ def _sqlite_upsert(connection: Connection, target: BulkTarget, rows: Sequence[tu
 
 
 def _copy(connection: Connection, target: BulkTarget, rows: Sequence[tuple[Any, ...]]) -> int:
-    """COPY into a temporary table, and from there whatever is not stored yet."""
+    """COPY into a temporary table, and insert from there the rows that are not stored yet."""
     table, keys, values = target
     if not rows:
         return 0
@@ -111,7 +110,7 @@ def _copy(connection: Connection, target: BulkTarget, rows: Sequence[tuple[Any, 
     with driver.cursor() as cursor, cursor.copy(f"COPY staged_{table} ({columns}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
-    # Sorted: concurrent writers that lock rows in one order can't wait for each other in a ring.
+    # Sorted: concurrent writers that lock rows in the same order can't deadlock.
     statement = (
         f"INSERT INTO {table} ({columns}) SELECT {columns} FROM staged_{table} "  # noqa: S608
         f"ORDER BY {order} ON CONFLICT DO NOTHING"
@@ -124,7 +123,7 @@ def _copy_upsert(connection: Connection, target: BulkTarget, rows: Sequence[tupl
     if new == len(rows):
         return new, 0
     table, keys, values = target
-    # The planner knows nothing of a temporary table until it is told.
+    # The planner has no statistics of a temporary table until it is analysed.
     connection.exec_driver_sql(f"ANALYZE staged_{table}")
     assign = ", ".join(f"{name} = staged.{name}" for name in values)
     same_key = " AND ".join(f"stored.{name} = staged.{name}" for name in keys)

@@ -98,6 +98,13 @@ def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql(f"BEGIN {mode}")
 
 
+@contextmanager
+def read_connection(engine: Engine) -> Iterator[Connection]:
+    """A connection that only reads: on SQLite it neither waits for a writer nor makes one wait."""
+    with engine.connect().execution_options(sqlite_begin="DEFERRED") as connection:
+        yield connection
+
+
 def session_factory(engine: Engine) -> sessionmaker[Session]:
     """Sessions that write."""
     return sessionmaker(engine, expire_on_commit=False)
@@ -146,7 +153,7 @@ def refuse_outdated_schema(url: str) -> None:
 def check_schema(engine: Engine) -> None:
     """Raise SchemaOutdated unless the database is at the newest migration."""
     wanted = ScriptDirectory.from_config(alembic_config(engine.url)).get_current_head()
-    with engine.connect().execution_options(sqlite_begin="DEFERRED") as connection:
+    with read_connection(engine) as connection:
         found = MigrationContext.configure(connection).get_current_revision()
     if found != wanted:
         raise SchemaOutdated(found, wanted)

@@ -21,7 +21,7 @@ class Stubs:
 
 @dataclass(frozen=True)
 class Upserted:
-    """What became of each record, in order; the rows as they were stored before and are now, by identifier."""
+    """The status of each record, in order; the rows as they were stored before and are now, by identifier."""
 
     statuses: list[RowStatus]
     before: dict[str, dict[str, Any]]
@@ -41,9 +41,9 @@ def upsert_records(
     records: Sequence[dict[str, Any]],
     now: datetime,
 ) -> Upserted:
-    """Create or update records in order. A stub that a record describes is none any more.
+    """Create or update records in order. A record that describes a stub makes it a described row.
 
-    blank: makes a new record of an identifier, for the columns that nothing sets.
+    blank: makes a new row of an identifier, with defaults for the columns that no record sets.
     A record changes only the columns that it sets, and ``updated_at`` only if any of them differs.
     """
     key = table.primary_key.columns.keys()[0]
@@ -58,13 +58,13 @@ def upsert_records(
         statuses.append("unchanged" if is_same else "updated" if before else "created")
         if not is_same:
             current[record[key]] = {**after, "updated_at": now}
-    done = Upserted(statuses, stored, current)
-    upsert_rows(connection, table, [current[row_id] for row_id in done.changed])
-    return done
+    upserted = Upserted(statuses, stored, current)
+    upsert_rows(connection, table, [current[row_id] for row_id in upserted.changed])
+    return upserted
 
 
 def _content(row: dict[str, Any]) -> bytes:
-    # As JSON, since Python holds 1, 1.0 and True for equal.
+    # As JSON, since 1, 1.0 and True are equal in Python.
     return orjson.dumps(
         {name: value for name, value in row.items() if name != "updated_at"}, option=orjson.OPT_SORT_KEYS
     )

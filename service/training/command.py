@@ -12,14 +12,18 @@ from rich.table import Column, Table
 from sqlalchemy import make_url
 
 from service.accounts.live import objecting_accounts
-from service.base.errors import DomainError
-from service.base.progress import console, show_steps
+from service.base.progress import Steps, console, show_steps
 from service.base.settings import Settings
+from service.imports.arguments import DefaultCurrency, Mapping, Where
 from service.offers.smoke import smoke_test
-from service.storage.database import check_schema, create_database_engine, refuse_outdated_schema
+from service.rows.chunks import Progress as FileProgress
+from service.rows.options import ImportOptions, parse_condition, parse_default_currency, parse_mapping
+from service.storage.database import check_schema, create_database_engine, read_connection, refuse_outdated_schema
 from service.sync.artifact_store import ArtifactStore
+from service.training.errors import OptionInvalid, TrainingNotInstalled
 
 if TYPE_CHECKING:
+    from models.data.history import History
     from models.train import Trained, TrainingOptions
 
 EXIT_REJECTED = 3
@@ -40,28 +44,21 @@ MAX_COLUMNS = 5
 FileOption = Annotated[Path | None, typer.Option(exists=True, dir_okay=False)]
 
 
-class TrainingNotInstalled(DomainError):
-    """A library that only training needs is missing."""
-
-    code = "training-not-installed"
-
-    def __init__(self, missing: str | None) -> None:
-        super().__init__(f"{missing} is not installed. Run: pip install 'nextoffer[train]'")
-
-
-class OptionInvalid(DomainError):
-    """An option of a command that makes no sense."""
-
-    code = "option-invalid"
-
-
 def train(
     orders: Annotated[
         list[Path] | None, typer.Option(exists=True, dir_okay=False, help="Order lines; repeatable.")
     ] = None,
     products: FileOption = None,
     accounts: FileOption = None,
-    renames: Annotated[list[str] | None, typer.Option("--map", metavar="THEIRS=OURS", help="Rename a column.")] = None,
+    mapping: Mapping = None,
+    where: Where = None,
+    default_currency: DefaultCurrency = None,
+    rejects: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Where invalid rows of the files are written.")
+    ] = None,
+    max_rejects: Annotated[
+        int, typer.Option(min=0, help="Leave out up to so many invalid rows of the files; above, nothing is learned.")
+    ] = 0,
     as_of: Annotated[str | None, typer.Option(metavar="DATE", help="Learn from what happened before; UTC.")] = None,
     horizon_days: Annotated[int, typer.Option(min=1, max=3650, help="Length of the held-out period.")] = 90,
     tune: Annotated[bool, typer.Option("--tune", help="Search hyperparameters on the validation window.")] = False,
@@ -71,31 +68,58 @@ def train(
 ) -> None:
     """Learn from the sales history and publish an artifact if it is good enough.
 
-    Reads the database, or the files given by --orders (CSV, NDJSON or Parquet: account_id, order_id, product_id,
-    ordered_at, quantity, amount_minor), with --products and --accounts if there are any.
+    Reads the database, or the files given by --orders, with --products and --accounts if there are any. They are read
+    as nextoffer import reads them: the same formats, columns and checks, and cancelled orders are left out. --map,
+    --where (order lines only), --default-currency, --rejects and --max-rejects are about files.
     Exit code 3: the artifact was written but the gate rejected it, so it was not published.
     """
     if orders is None and (products or accounts):
         raise OptionInvalid("--products and --accounts describe what is in --orders: name those files too.")
+    file_options = ImportOptions(
+        mapping=parse_mapping(mapping or ()),
+        where=[parse_condition(text) for text in where or ()],
+        default_currency=parse_default_currency(default_currency),
+        rejects=rejects,
+        max_rejects=max_rejects,
+    )
     offline = offline_module("models.train")
     options = offline.TrainingOptions(
         as_of=_parse_as_of(as_of), horizon_days=horizon_days, is_tuned=tune, seed=seed, is_forced=force
     )
     settings = Settings()
-    sources = offline_module("models.data.sources.local")
     with show_steps() as step:
         step("read the sales history")
         if orders is None:
-            refuse_outdated_schema(settings.database_url)
-            history = sources.history_from_database(settings.database_url)
+            history = read_database(settings.database_url)
         else:
-            history = sources.history_from_files(orders, products, accounts, _parse_renames(renames or []))
+            history = read_files(orders, products, accounts, file_options, step)
         trained = train_and_publish(history, options, ArtifactStore(out or settings.artifacts_dir, smoke_test), step)
     show_report(trained)
     if not trained.manifest.verdict.is_approved:
         console.print(f"[bold red]Rejected:[/] {trained.manifest.verdict.reason}", highlight=False)
         raise typer.Exit(EXIT_REJECTED)
     console.print(f"[bold green]Published[/] {trained.folder}", highlight=False)
+
+
+def read_database(url: str) -> "History":
+    """Read the history that is stored; raises SchemaOutdated."""
+    refuse_outdated_schema(url)
+    history: History = offline_module("models.data.sources.local").history_from_database(url)
+    return history
+
+
+def read_files(
+    orders: list[Path], products: Path | None, accounts: Path | None, options: ImportOptions, step: Steps
+) -> "History":
+    """Read a history from files, and print what is worth knowing about them."""
+    offline = offline_module("service.training.file_history")
+
+    def show(progress: FileProgress) -> None:
+        step(f"read {progress.path.name}", progress.done / max(progress.total, 1))
+
+    files = offline.HistoryFiles(orders, products, accounts)
+    history: History = offline.history_from_files(files, options, show, _print_note)
+    return history
 
 
 def train_and_publish(history: Any, options: "TrainingOptions", store: ArtifactStore, step: Any) -> "Trained":
@@ -154,7 +178,7 @@ def objecting_now(url: str) -> set[str] | None:
     engine = create_database_engine(url)
     try:
         check_schema(engine)
-        with engine.connect() as connection:
+        with read_connection(engine) as connection:
             return objecting_accounts(connection)
     finally:
         engine.dispose()
@@ -207,14 +231,11 @@ def _parse_as_of(text: str | None) -> int | None:
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
         raise OptionInvalid(f"--as-of {text}: not a date such as 2026-01-31") from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())
 
 
-def _parse_renames(pairs: list[str]) -> dict[str, str]:
-    renames = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
-    if len(renames) != len(pairs):
-        raise OptionInvalid("--map takes theirs=ours, for example --map customer=account_id")
-    return renames
+def _print_note(text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

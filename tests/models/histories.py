@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from models.data.columns import to_lines
 from models.data.history import History, build_history
 
 DAY = 86_400
@@ -29,4 +28,4 @@ def make_history(lines: Sequence[Line], account_ids: Sequence[str] = ()) -> Hist
         }
     )
     accounts = pa.table({"account_id": pa.array(account_ids, type=pa.string())})
-    return build_history(to_lines(table, "test", {}), None, accounts)
+    return build_history(table, None, accounts)

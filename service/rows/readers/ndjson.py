@@ -15,7 +15,7 @@ _LINES_TO_LEARN_NAMES: Final = 1000
 
 
 class NdjsonSource:
-    """An NDJSON file. Its columns are the names in the first thousand objects; later ones may have more."""
+    """An NDJSON file. Its columns are the names in the first thousand objects; later objects may have more."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -41,7 +41,7 @@ class NdjsonSource:
 
 
 def numbered(content: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Number the lines that hold anything from 1."""
+    """Number the lines from 1, and skip blank ones."""
     for number, line in enumerate(content, start=1):
         text = (line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line).strip()
         if text:
@@ -49,7 +49,7 @@ def numbered(content: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 
 def parse_object(line: bytes) -> dict[str, Any] | RowError:
-    """Parse one line, or say what is wrong with it."""
+    """Parse one line; a RowError if it is not a JSON object."""
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError as error:
@@ -70,6 +70,6 @@ def _read(lines: Iterator[tuple[int, bytes]], rows: int, wanted: Sequence[str]) 
             objects.append(parsed)
     if not numbers and not rejects:
         return None
-    names = dict.fromkeys((*wanted, *(name for found in objects for name in found)))
-    columns = {name: [found.get(name) for found in objects] for name in names}
+    names = dict.fromkeys((*wanted, *(name for each in objects for name in each)))
+    columns = {name: [each.get(name) for each in objects] for name in names}
     return Chunk(numbers, columns, rejects, len(numbers) + len(rejects))

@@ -45,7 +45,7 @@ def measured_stream(path: Path) -> Iterator[Stream]:
 
 
 def reason_of(error: BaseException) -> str:
-    """Why a read failed, in words."""
+    """Why a read failed, for an error message."""
     if isinstance(error, EOFError):
         return "the compressed file is cut off before its end"
     if isinstance(error, gzip.BadGzipFile | zlib.error):

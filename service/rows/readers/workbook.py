@@ -16,7 +16,7 @@ Row = tuple[Any, ...]
 
 
 class WorkbookSource:
-    """An XLSX file. Values are as the sheet has them; of formulas, the value that was last worked out."""
+    """An XLSX file. Values are those of the sheet; of formulas, the last computed value."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -30,14 +30,14 @@ class WorkbookSource:
         self.names = names
 
     def chunks(self, wanted: Sequence[str], rows: int, progress: Callable[[Progress], None]) -> Iterator[Chunk]:
-        """Read the rows; those that are wholly empty are passed over."""
+        """Read the rows; empty ones are skipped."""
         done, places = 0, [self.names.index(name) for name in wanted]
-        with self._opened() as found:
-            numbered = enumerate(found, 1)
+        with self._opened() as sheet_rows:
+            numbered = enumerate(sheet_rows, 1)
             next(numbered)
-            while some := list(islice(numbered, rows)):
-                filled = [(line, row) for line, row in some if any(value is not None for value in row)]
-                done += len(some)
+            while batch := list(islice(numbered, rows)):
+                filled = [(line, row) for line, row in batch if any(value is not None for value in row)]
+                done += len(batch)
                 columns = {
                     name: [row[place] if place < len(row) else None for _, row in filled]
                     for name, place in zip(wanted, places, strict=True)
@@ -51,7 +51,7 @@ class WorkbookSource:
 
         try:
             with self.path.open("rb") as file:
-                book = load_workbook(file, read_only=True, data_only=True)
-                yield iter(book.worksheets[0].iter_rows(values_only=True))
+                workbook = load_workbook(file, read_only=True, data_only=True)
+                yield iter(workbook.worksheets[0].iter_rows(values_only=True))
         except _BROKEN as error:
-            raise UnreadableFile(self.path, f"it is no workbook that can be read: {error}") from error
+            raise UnreadableFile(self.path, f"the workbook can't be read: {error}") from error

@@ -6,7 +6,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from models.data.columns import to_lines
 from models.data.history import build_history
 
 Rows = list[dict[str, Any]]
@@ -33,7 +32,7 @@ ACCOUNTS: Rows = [
 def fingerprint(lines: Rows = LINES, products: Rows = PRODUCTS, accounts: Rows = ACCOUNTS) -> str:
     tables = (pa.Table.from_pylist(rows) for rows in (lines, products, accounts))
     line_table, product_table, account_table = tables
-    return build_history(to_lines(line_table, "test", {}), product_table, account_table).fingerprint
+    return build_history(line_table, product_table, account_table).fingerprint
 
 
 def changed(rows: Rows, change: dict[str, Any]) -> Rows:

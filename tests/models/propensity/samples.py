@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from models.data.columns import to_lines
 from models.data.history import History, build_history
 from models.propensity.snapshot import Snapshot
 
@@ -53,7 +52,7 @@ class Shop:
         names = sorted({name for attributes in self.accounts.values() for name in attributes})
         accounts = {name: pa.array([of.get(name) for of in self.accounts.values()]) for name in names}
         return build_history(
-            to_lines(lines, "test", {}),
+            lines,
             pa.table(described | {"price_minor": prices}),
             pa.table({"account_id": pa.array(list(self.accounts), type=pa.string())} | accounts),
         )

@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from models.data.columns import to_lines
 from models.data.history import History, build_history
 
 DAY = 86_400
@@ -74,4 +73,4 @@ class Truth:
             }
         )
         accounts = pa.table({"account_id": [f"a{row}" for row in range(ACCOUNTS + PROSPECTS)]})
-        return build_history(to_lines(lines, "test", {}), products, accounts)
+        return build_history(lines, products, accounts)

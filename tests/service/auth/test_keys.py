@@ -259,6 +259,17 @@ def test_the_command_makes_lists_and_revokes_keys(settings: Settings) -> None:
     assert "revoked" in revoked
 
 
+def test_the_command_lists_keys_while_another_process_writes(settings: Settings) -> None:
+    engine = create_database_engine(settings.database_url)
+
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM api_keys"))
+        listed = run_command(settings, "list")
+
+    assert "key id" in listed
+    engine.dispose()
+
+
 def test_a_key_of_the_command_opens(settings: Settings) -> None:
     key = run_command(settings, "create", "--scopes", " read , recommend ").strip()
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.base.money import MAX_MINOR, line_amount, to_minor
-from service.rows.field_types import read_decimal, read_timestamp
+from service.rows.number_fields import read_decimal
+from service.rows.time_fields import read_timestamp
 
 
 @given(

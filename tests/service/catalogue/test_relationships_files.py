@@ -26,7 +26,8 @@ from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.live_state import LiveState
 from service.rows.errors import UnreadableFile
 from service.rows.formulas import harmless, plain
-from service.rows.options import ImportOptions, ImportSummary
+from service.rows.options import ImportOptions
+from service.rows.summary import ImportSummary
 from service.storage.changes import ChangeLog
 from service.web import spreadsheets
 from service.web.spreadsheets import TooLargeForSpreadsheet
@@ -254,7 +255,7 @@ def test_a_file_again_changes_nothing_and_mined_takes_back(engine: Engine, tmp_p
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"PK\x03\x04rubbish", "it is no workbook that can be read"), (b"", "the file is empty")],
+    [(b"PK\x03\x04rubbish", "the workbook can't be read"), (b"", "the file is empty")],
 )
 def test_rubbish_is_refused(engine: Engine, tmp_path: Path, content: bytes, reason: str) -> None:
     with pytest.raises(UnreadableFile, match=reason):

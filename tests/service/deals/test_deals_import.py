@@ -15,7 +15,8 @@ from service.deals.live import open_deals
 from service.imports.command import app
 from service.imports.importer import import_file
 from service.rows.errors import MissingColumn
-from service.rows.options import Counts, ImportOptions
+from service.rows.options import ImportOptions
+from service.rows.summary import Counts
 from service.storage.changes import newest_sequence
 from tests.service.deals.conftest import SUMMER, deal
 from tests.service.imports.support import database_state, read_rejects, write_csv

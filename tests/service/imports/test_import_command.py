@@ -7,6 +7,8 @@ from typer.testing import CliRunner, Result
 
 from service.base.errors import DomainError
 from service.imports.command import app
+from service.imports.registry import IMPORT_KINDS
+from service.rows.import_kind import ImportKind
 from tests.service.imports.support import read_rejects, write_csv
 
 LINE = {"order_id": "1", "product_id": "p", "ordered_at": "2024-01-01"}
@@ -92,3 +94,13 @@ def test_what_makes_no_sense_is_an_error_that_the_command_line_can_tell(argument
     write_csv(Path("lines.csv"), [LINE])
 
     assert isinstance(run(*arguments).exception, DomainError)
+
+
+@pytest.mark.parametrize("kind", IMPORT_KINDS.values(), ids=lambda kind: kind.name)
+def test_each_kind_of_import_has_a_command_with_its_help_and_its_own_options(kind: ImportKind) -> None:
+    shown = run(kind.name, "--help").output
+
+    assert " ".join(kind.help.split()[:4]) in " ".join(shown.split())
+    assert "--map" in shown
+    assert ("--default-currency" in shown) == kind.takes_default_currency
+    assert ("--unknown-products" in shown) == kind.takes_unknown_products

@@ -9,7 +9,8 @@ from sqlalchemy import Engine
 
 from service.imports.importer import import_file
 from service.rows.errors import InvalidImportOption, MissingColumn, TooManyRejects, UnreadableFile
-from service.rows.options import Counts, ImportOptions, parse_condition
+from service.rows.options import ImportOptions, parse_condition
+from service.rows.summary import Counts
 from tests.service.imports.support import State, database_state, read_rejects, write_csv, write_ndjson
 
 NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)

@@ -8,7 +8,8 @@ from sqlalchemy import Engine, func, select
 
 from service.imports.importer import import_file
 from service.orders.tables import Order, OrderLine
-from service.rows.options import Counts, ImportOptions, parse_condition
+from service.rows.options import ImportOptions, parse_condition
+from service.rows.summary import Counts
 from tests.service.imports.support import database_state, read_rejects
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]

@@ -10,7 +10,8 @@ from sqlalchemy import Engine
 
 from service.imports.importer import import_file
 from service.rows.errors import MissingColumn, TooManyRejects, UnreadableFile
-from service.rows.options import Counts, ImportOptions, Kind
+from service.rows.options import ImportOptions
+from service.rows.summary import Counts
 from tests.service.imports.support import (
     State,
     database_state,
@@ -23,7 +24,7 @@ from tests.service.imports.support import (
 MONDAY, TUESDAY = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=UTC)
 
 
-def import_rows(engine: Engine, kind: Kind, rows: list[dict[str, Any]], **options: Any) -> State:
+def import_rows(engine: Engine, kind: str, rows: list[dict[str, Any]], **options: Any) -> State:
     import_file(engine, kind, [write_csv(Path("rows.csv"), rows)], ImportOptions(**options))
     return database_state(engine)
 

@@ -22,7 +22,7 @@ def read(content: bytes, name: str = "file.csv", rows: int = 100) -> Chunk:
 
 
 def rejected(chunk: Chunk) -> list[tuple[int, str]]:
-    return [(reject.line, reject.faults[0].reason) for reject in chunk.unreadable]
+    return [(reject.line, reject.row_errors[0].reason) for reject in chunk.unreadable]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
@@ -78,7 +78,7 @@ def test_undecodable_bytes_are_rejected_with_their_place() -> None:
 
     assert chunk.lines == [2, 4]
     assert rejected(chunk) == [(3, "holds byte 0xE9, its number 4, that is not UTF-8")]
-    assert chunk.unreadable[0].faults[0].field == "a"
+    assert chunk.unreadable[0].row_errors[0].field == "a"
 
 
 def test_ndjson_lines_that_are_no_objects_are_rejected_alone() -> None:

@@ -13,7 +13,7 @@ from service.accounts.tables import Account
 from service.base.errors import SchemaOutdated
 from service.catalogue.tables import Product
 from service.orders.tables import Order, OrderLine
-from service.storage.database import Base, check_schema, create_database_engine
+from service.storage.database import Base, check_schema, create_database_engine, read_connection
 
 NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
 
@@ -52,3 +52,13 @@ def test_training_lines_leave_out_cancelled_orders_and_count_time_in_utc_seconds
         rows = connection.execute(text("SELECT * FROM training_order_lines")).all()
 
     assert [tuple(row) for row in rows] == [("a", "kept", "p", int(NOON.timestamp()), 2.0, 500)]
+
+
+def test_a_read_connection_does_not_wait_for_a_writer_on_sqlite(sqlite_url: str) -> None:
+    engine = create_database_engine(sqlite_url, busy_seconds=0)
+
+    with engine.begin(), read_connection(engine) as reading:
+        count = reading.scalar(text("SELECT count(*) FROM accounts"))
+
+    assert count == 0
+    engine.dispose()

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -9,19 +10,17 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
-from alembic import command
-from sqlalchemy import text
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 from typer.testing import CliRunner, Result
 
 from models.data.errors import HistoryInvalid
-from models.data.sources.local import history_from_database, history_from_files
+from service.accounts.tables import Account, Consent
 from service.base.errors import DomainError, SchemaOutdated
 from service.cli import app
-from service.imports.importer import import_file
 from service.offers.smoke import smoke_test
-from service.rows.options import ImportOptions
-from service.storage.database import alembic_config, create_database_engine
 from service.sync.artifact_store import ArtifactStore
+from service.training.command import objecting_now
 
 RUNNER = CliRunner()
 
@@ -106,7 +105,7 @@ def test_force_publishes_what_the_gate_rejected(artifacts: Path, tmp_path: Path)
     ("arguments", "message"),
     [
         (("train", "--as-of", "soon", "--orders", "{lines}"), "--as-of soon: not a date"),
-        (("train", "--map", "customer", "--orders", "{lines}"), "--map takes theirs=ours"),
+        (("train", "--map", "customer", "--orders", "{lines}"), "--map customer: write THEIRS=OURS"),
         (("train", "--products", "{lines}"), "name those files too"),
         (("score", "--artifacts", "nowhere", "--out", "scores.parquet"), "No artifact is active"),
     ],
@@ -144,20 +143,53 @@ def test_returns_alone_teach_nothing_and_say_so(tmp_path: Path) -> None:
     assert "no known account keeps what it bought" in str(result.exception)
 
 
-def test_a_training_view_exported_as_csv_trains_like_the_database(tmp_path: Path) -> None:
+def test_cancelled_orders_of_a_file_are_not_learned(tmp_path: Path) -> None:
     lines = write_lines(tmp_path / "lines.csv")
-    url = f"sqlite:///{tmp_path / 'nextoffer.db'}"
-    command.upgrade(alembic_config(url), "head")
-    engine = create_database_engine(url)
-    import_file(engine, "orders", [lines], ImportOptions(mapping=[("customer", "account_id")]))
-    with engine.connect() as connection:
-        rows = connection.execute(text("SELECT * FROM training_order_lines")).mappings().all()
-    engine.dispose()
-    pyarrow.csv.write_csv(pa.Table.from_pylist([dict(row) for row in rows]), tmp_path / "view.csv")
+    header, *rows = lines.read_text().splitlines()
+    extra = '"c","o{number}","never bought","2024-06-01",1,100,cancelled'
+    cancelled = [extra.format(number=number) for number in range(50)]
+    lines.write_text("\n".join([f"{header},status", *(f"{row},placed" for row in rows), *cancelled]))
 
-    from_view = history_from_files([tmp_path / "view.csv"], None, None, {})
+    result = run("train", "--orders", lines, "--map", "customer=account_id", "--out", tmp_path / "artifacts")
 
-    assert from_view.fingerprint == history_from_database(url).fingerprint
+    assert result.exit_code == 0, result.output
+    store = ArtifactStore(tmp_path / "artifacts", smoke_test)
+    content = store.open(store.active_version() or "").content
+    row = content.products.ids.row_of("never bought")
+    assert row is not None
+    assert content.popular_scores[content.popular_products.tolist().index(row)] == 0
+
+
+def test_bad_rows_of_a_file_are_listed_and_nothing_is_learned(tmp_path: Path) -> None:
+    lines = write_lines(tmp_path / "lines.csv")
+    lines.write_text(lines.read_text() + "1,o1,p1,someday,1,100\n")
+    arguments = ("train", "--orders", lines, "--map", "customer=account_id", "--out", tmp_path / "artifacts")
+
+    refused = run(*arguments)
+    allowed = run(*arguments, "--max-rejects", 1, "--rejects", tmp_path / "bad.csv")
+
+    assert isinstance(refused.exception, DomainError)
+    assert f"{lines}, line 4002: ordered_at is not an ISO 8601 date" in str(refused.exception)
+    assert allowed.exit_code == 0, allowed.output
+    assert "1 invalid rows were left out" in allowed.output
+    assert "someday" in (tmp_path / "bad.csv").read_text()
+
+
+def test_objections_are_read_while_another_process_writes(sqlite_engine: Engine) -> None:
+    object_to_marketing(sqlite_engine, "a")
+
+    with sqlite_engine.begin():
+        objecting = objecting_now(sqlite_engine.url.render_as_string(hide_password=False))
+
+    assert objecting == {"a"}
+
+
+def object_to_marketing(engine: Engine, account_id: str) -> None:
+    now = datetime(2024, 1, 1, tzinfo=UTC)
+    with Session(engine) as session, session.begin():
+        session.add(Account(account_id=account_id, attributes={}, is_stub=True, updated_at=now))
+        session.flush()
+        session.add(Consent(account_id=account_id, is_objecting=True, updated_at=now))
 
 
 def test_a_score_file_in_no_folder_is_refused_before_anything_is_scored(artifacts: Path) -> None:

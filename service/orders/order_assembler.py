@@ -1,0 +1,178 @@
+"""From validated order lines to orders that can be written."""
+
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import fields as fields_of
+from datetime import datetime
+from itertools import compress
+
+import numpy as np
+
+from service.orders.bulk import LineColumns, OrderBatch, OrderColumns
+from service.orders.line_parser import ParsedLines
+from service.orders.order_headers import Header, HeaderIndex, find_contradictions
+from service.rows.chunks import RowError
+from service.rows.duplicate_index import DuplicateIndex, Hashes, count_repeats, hash_keys, hash_pairs
+from service.rows.product_matching import ProductMatcher, UnknownProductRejected
+from service.rows.validation import RowErrors
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Good lines, by column. ``rows`` are their positions in the chunk."""
+
+    rows: Sequence[int]
+    order_ids: list[str]
+    product_ids: list[str]
+    account_ids: list[str | None]
+    currencies: list[str | None]
+    statuses: list[str]
+    times: list[datetime]
+    quantities: list[float]
+    amounts: list[int | None]
+    names: list[str | None]
+
+    def without(self, refused: Container[int]) -> "_Lines":
+        """The lines whose position in the chunk was not refused."""
+        flags = [row not in refused for row in self.rows]
+        return _Lines(*(list(compress(getattr(self, each.name), flags)) for each in fields_of(self)))
+
+    def header(self, index: int) -> Header:
+        """What a line says of its order."""
+        return Header(self.account_ids[index], self.currencies[index], self.statuses[index])
+
+
+@dataclass(frozen=True, slots=True)
+class _Orders:
+    """The distinct orders of a batch.
+
+    first:   the first line of each order.
+    of_line: the first line of each line's order.
+    hashes:  shape (n_orders,), in the order of ``first``.
+    """
+
+    first: dict[str, int]
+    of_line: list[int]
+    hashes: Hashes
+
+    @classmethod
+    def of(cls, order_ids: list[str]) -> "_Orders":
+        first: dict[str, int] = {}
+        of_line = [first.setdefault(order_id, index) for index, order_id in enumerate(order_ids)]
+        return cls(first, of_line, hash_keys(first))
+
+    def line_hashes(self) -> Hashes:
+        """The hash of each line's order, shape (n_lines,)."""
+        at_first = np.zeros(len(self.of_line), dtype=np.uint64)
+        at_first[list(self.first.values())] = self.hashes
+        return at_first[self.of_line]
+
+
+class OrderAssembler:
+    """Turns the lines of one file into batches to write, remembering what earlier batches held."""
+
+    def __init__(self, matcher: ProductMatcher) -> None:
+        self._matcher = matcher
+        self._headers = HeaderIndex()
+        self._lines = DuplicateIndex(np.uint32)
+        self.product_names: dict[str, str] = {}
+
+    def assemble(self, parsed: ParsedLines) -> tuple[OrderBatch, Counter[tuple[str, str]]]:
+        """Make the batch; rows that contradict the ones before are added to ``parsed.row_errors``.
+
+        Also counts the lines whose product was read as another.
+        """
+        product_ids = self._resolve(parsed)
+        lines = _good_lines(parsed, product_ids)
+        orders = _Orders.of(lines.order_ids)
+        earlier = self._headers.look_up(list(orders.first), orders.hashes)
+        if refused := self._contradictions(lines, orders, earlier):
+            parsed.row_errors.update(refused)
+            lines = lines.without(refused)
+            orders = _Orders.of(lines.order_ids)
+        batch = OrderBatch()
+        self._add_orders(lines, orders, earlier, batch)
+        self._add_lines(lines, orders, batch)
+        self._add_products(lines, batch)
+        return batch, _matched(lines, parsed.fields["product_id"], product_ids)
+
+    def _resolve(self, parsed: ParsedLines) -> list[str]:
+        """The product that each line means."""
+        written: list[str] = parsed.fields["product_id"]
+        resolved: dict[str, str] = {}
+        unknown: dict[str, RowError] = {}
+        for product_id in set(written) - {None} - self._matcher.known:
+            try:
+                resolved[product_id] = self._matcher.resolve(product_id)
+            except UnknownProductRejected as error:
+                unknown[product_id] = RowError("product_id", str(error))
+        for index, product_id in enumerate(written) if unknown else ():
+            if product_id in unknown:
+                parsed.row_errors[index] = (*parsed.row_errors.get(index, ()), unknown[product_id])
+        is_as_written = all(product_id == known for product_id, known in resolved.items())
+        return written if is_as_written else [resolved.get(product_id, product_id) for product_id in written]
+
+    def _contradictions(self, lines: _Lines, orders: _Orders, earlier: Mapping[str, int]) -> RowErrors:
+        """The errors of rows that contradict their order's header, in this batch or an earlier one."""
+        columns: tuple[list[str | None] | list[str], ...] = (lines.account_ids, lines.currencies, lines.statuses)
+        if not earlier and all(list(map(column.__getitem__, orders.of_line)) == column for column in columns):
+            return {}
+        headers = [lines.header(index) for index in range(len(lines.order_ids))]
+        return find_contradictions(lines.rows, lines.order_ids, headers, earlier, self._headers)
+
+    def _add_orders(self, lines: _Lines, orders: _Orders, earlier: Mapping[str, int], batch: OrderBatch) -> None:
+        """Add the orders that begin in this batch, each with the header of its first row."""
+        is_new = [order_id not in earlier for order_id in orders.first]
+        order_ids = list(compress(orders.first, is_new))
+        first = list(compress(orders.first.values(), is_new))
+        account_ids = list(map(lines.account_ids.__getitem__, first))
+        currencies = list(map(lines.currencies.__getitem__, first))
+        statuses = list(map(lines.statuses.__getitem__, first))
+        self._headers.add(orders.hashes[np.array(is_new, dtype=np.bool_)], account_ids, currencies, statuses)
+        times = list(map(lines.times.__getitem__, first))
+        are_cancelled = [status == "cancelled" for status in statuses]
+        batch.orders = OrderColumns(order_ids, account_ids, times, currencies, are_cancelled)
+        batch.account_ids = {account_id for account_id in account_ids if account_id is not None}
+
+    def _add_lines(self, lines: _Lines, orders: _Orders, batch: OrderBatch) -> None:
+        """Give each line its ordinal: how many lines before it in the file have the same order and product."""
+        hashes = hash_pairs(orders.line_hashes(), hash_keys(lines.product_ids))
+        repeats, distinct, counts = count_repeats(hashes)
+        before = self._lines.look_up(distinct)
+        if before.any():
+            repeats += before[np.searchsorted(distinct, hashes)]
+        self._lines.add(distinct, counts)
+        batch.lines = LineColumns(lines.order_ids, lines.product_ids, repeats.tolist(), lines.quantities, lines.amounts)
+
+    def _add_products(self, lines: _Lines, batch: OrderBatch) -> None:
+        """Note the products to add, and the latest name of each product that any line names."""
+        unknown = set(lines.product_ids) - self._matcher.known
+        batch.product_names = {product_id: product_id for product_id in unknown}
+        self._matcher.known |= unknown
+        if any(lines.names):
+            names = zip(lines.product_ids, lines.names, strict=True)
+            self.product_names.update((product_id, name) for product_id, name in names if name)
+
+
+def _good_lines(parsed: ParsedLines, product_ids: list[str]) -> _Lines:
+    fields = parsed.fields
+    lines = _Lines(
+        range(len(parsed.amounts)),
+        fields["order_id"],
+        product_ids,
+        fields["account_id"],
+        fields["currency"],
+        fields["status"],
+        fields["ordered_at"],
+        fields["quantity"],
+        parsed.amounts,
+        fields["product_name"],
+    )
+    return lines.without(parsed.row_errors) if parsed.row_errors else lines
+
+
+def _matched(lines: _Lines, written: list[str], resolved: list[str]) -> Counter[tuple[str, str]]:
+    if written is resolved:
+        return Counter()
+    return Counter((written[row], resolved[row]) for row in lines.rows if written[row] != resolved[row])

@@ -1,0 +1,174 @@
+"""A sales history from files, read exactly as ``nextoffer import`` reads them into the database."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import pyarrow as pa
+
+from models.data.history import PRODUCT_NUMBERS, PRODUCT_TEXTS, History, build_history
+from service.accounts.importing import ACCOUNT_IMPORT, ACCOUNT_RECORDS
+from service.catalogue.importing import PRODUCT_IMPORT, PRODUCT_RECORDS
+from service.imports.report import note_lines
+from service.orders.importing import ORDER_IMPORT
+from service.orders.order_reader import OrderReader
+from service.rows.chunks import Progress, Source
+from service.rows.errors import TooManyRejects
+from service.rows.import_kind import ImportKind
+from service.rows.import_run import ImportRun
+from service.rows.options import ImportOptions, is_field
+from service.rows.product_matching import ProductMatcher
+from service.rows.readers import open_source
+from service.rows.record_import import RecordImport, fill_spool, resolve_as_given
+from service.rows.record_spool import RecordSpool
+from service.rows.summary import ImportSummary
+from service.training.errors import RowsRejected
+from service.training.history_columns import HistoryColumns
+from service.training.rejected_rows import RejectedRows
+
+ALSO_MANDATORY: Final = {ORDER_IMPORT.name: ("account_id",)}
+"""An import takes order lines without a column of accounts; nothing could be learned from them of anyone."""
+_RECORDS_PER_BATCH: Final = 10_000
+Records = dict[str, dict[str, Any]]
+"""The columns that are given for each identifier."""
+
+
+@dataclass(frozen=True)
+class HistoryFiles:
+    """Files of order lines, and of the products and accounts that these name."""
+
+    orders: Sequence[Path]
+    products: Path | None = None
+    accounts: Path | None = None
+
+    def by_kind(self) -> list[tuple[ImportKind, list[Path]]]:
+        """The files of each kind."""
+        return [
+            (PRODUCT_IMPORT, [self.products] if self.products else []),
+            (ACCOUNT_IMPORT, [self.accounts] if self.accounts else []),
+            (ORDER_IMPORT, list(self.orders)),
+        ]
+
+
+def history_from_files(
+    files: HistoryFiles,
+    options: ImportOptions | None = None,
+    progress: Callable[[Progress], None] = lambda _: None,
+    note: Callable[[str], None] = lambda _: None,
+) -> History:
+    """Read order lines, and products and accounts where given.
+
+    options: by default, a single invalid row is too many.
+    note:    called with what is worth knowing afterwards, such as ignored columns.
+    Raises what an import raises, and RowsRejected for more than ``max_rejects`` invalid rows.
+    """
+    options = options or ImportOptions(max_rejects=0)
+    summary = ImportSummary("history", "rows")
+    with closing(RejectedRows(options.rejects, [path for _, paths in files.by_kind() for path in paths])) as rejected:
+        try:
+            history = _read(_open(files, options, summary, rejected, progress), options)
+        except TooManyRejects as error:
+            raise RowsRejected(options.max_rejects or 0, rejected.first) from error
+    for line in note_lines(summary):
+        note(line)
+    if summary.rejected:
+        note("\n  ".join([f"{summary.rejected:,} invalid rows were left out. The first of them:", *rejected.first]))
+    return history
+
+
+def _open(
+    files: HistoryFiles,
+    options: ImportOptions,
+    summary: ImportSummary,
+    rejected: RejectedRows,
+    progress: Callable[[Progress], None],
+) -> dict[str, list[ImportRun]]:
+    """Open all files and check their columns before any row is read."""
+    sources = {kind.name: [open_source(path) for path in paths] for kind, paths in files.by_kind()}
+    runs: dict[str, list[ImportRun]] = {}
+    for kind, _ in files.by_kind():
+        where = options.where if kind is ORDER_IMPORT else ()
+        own = replace(options, mapping=_mapping_for(kind, sources, options), where=where)
+        runs[kind.name] = []
+        for source in sources[kind.name]:
+            columns = kind.check_columns(source, own, ALSO_MANDATORY.get(kind.name, ()))
+            run = ImportRun(source, columns, own, summary, rejected, progress)
+            summary.ignored_columns[source.path] = run.ignored_columns()
+            runs[kind.name].append(run)
+    return runs
+
+
+def _mapping_for(
+    kind: ImportKind, sources: Mapping[str, Sequence[Source]], options: ImportOptions
+) -> list[tuple[str, str]]:
+    """The ``--map`` pairs that fit a kind's files. A pair that fits no file is given to the orders, to be refused."""
+
+    def fits(pair: tuple[str, str], candidate: ImportKind) -> bool:
+        theirs, ours = pair
+        return is_field(ours, candidate.fields) and any(theirs in source.names for source in sources[candidate.name])
+
+    kinds = (PRODUCT_IMPORT, ACCOUNT_IMPORT, ORDER_IMPORT)
+    return [
+        pair
+        for pair in options.mapping
+        if fits(pair, kind) or (kind is ORDER_IMPORT and not any(fits(pair, other) for other in kinds))
+    ]
+
+
+def _read(runs: Mapping[str, Sequence[ImportRun]], options: ImportOptions) -> History:
+    products = _read_records(runs[PRODUCT_IMPORT.name], PRODUCT_RECORDS)
+    accounts = _read_records(runs[ACCOUNT_IMPORT.name], ACCOUNT_RECORDS)
+    described = list(products)
+    matcher = ProductMatcher(set(products), lambda: described, options.unknown_products)
+    orders, names = HistoryColumns(), dict[str, str]()
+    for run in runs[ORDER_IMPORT.name]:
+        reader = OrderReader(run, matcher)
+        for batch in reader.batches():
+            orders.add(batch)
+        names |= reader.product_names
+    for product_id in orders.product_ids:
+        products.setdefault(product_id, {"name": names.get(product_id, product_id)})
+    for account_id in orders.account_ids:
+        accounts.setdefault(account_id, {})
+    lines = orders.lines(len(runs[ORDER_IMPORT.name]))
+    return build_history(lines, _products_table(products), _accounts_table(accounts))
+
+
+def _read_records(runs: Sequence[ImportRun], kind: RecordImport) -> Records:
+    records: Records = {}
+    for run in runs:
+        with closing(RecordSpool(kind.key, kind.times)) as spool:
+            fill_spool(spool, run, kind.row, resolve_as_given(run))
+            run.summary.repeated += spool.repeated
+            for batch in spool.batches(_RECORDS_PER_BATCH):
+                records |= {record[kind.key]: record for record in batch}
+    return records
+
+
+def _products_table(products: Records) -> pa.Table:
+    types = {
+        **dict.fromkeys(PRODUCT_TEXTS, pa.string()),
+        **dict.fromkeys(PRODUCT_NUMBERS, pa.int64()),
+        "is_active": pa.bool_(),
+    }
+    columns = {
+        name: pa.array([record.get(name) for record in products.values()], type=column_type)
+        for name, column_type in types.items()
+    }
+    return pa.table({"product_id": pa.array(products, type=pa.string()), **columns})
+
+
+def _accounts_table(accounts: Records) -> pa.Table:
+    records = accounts.values()
+    return pa.table(
+        {
+            "account_id": pa.array(accounts, type=pa.string()),
+            "is_strategic": pa.array([record.get("is_strategic", False) for record in records], type=pa.bool_()),
+            "attributes": pa.array(
+                [orjson.dumps(record.get("attributes", {})).decode() for record in records], type=pa.string()
+            ),
+        }
+    )
