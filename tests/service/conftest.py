@@ -16,11 +16,20 @@ from service.base.logging import Logs
 from service.base.settings import Settings
 from service.server.app import create_app
 from service.storage.database import create_database_engine, session_factory, session_scope
+from service.sync import listener
 from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import World, coffee_world, write_world
 from tests.shop import AS_OF, Shop, open_shop
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def short_waits() -> Iterator[None]:
+    """On PostgreSQL an application stops once its listener looks up: every half second, hundreds of times."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(listener, "LOOK_SECONDS", 0.02)
+        yield
 
 
 @pytest.fixture
@@ -37,9 +46,20 @@ def world() -> World:
     return coffee_world()
 
 
+@pytest.fixture(scope="session")
+def coffee_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry with the coffee shop's artifact, activated: to be copied."""
+    folder = tmp_path_factory.mktemp("coffee")
+    ArtifactStore(folder).activate(write_world(folder, coffee_world()))
+    return folder
+
+
 @pytest.fixture
-def version(artifacts_dir: Path, world: World) -> str:
+def version(artifacts_dir: Path, world: World, coffee_registry: Path) -> str:
     """The world's artifact, written and activated."""
+    if world == coffee_world():
+        shutil.copytree(coffee_registry, artifacts_dir, dirs_exist_ok=True)
+        return str(ArtifactStore(artifacts_dir).active_version())
     written = write_world(artifacts_dir, world)
     ArtifactStore(artifacts_dir).activate(written)
     return written
