@@ -114,6 +114,22 @@ def client(settings: Settings, version: str) -> Iterator[TestClient]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def shared_settings(migrated_sqlite: Path, coffee_registry: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings over the coffee shop's artifact and a database that the tests of a module share."""
+    folder = tmp_path_factory.mktemp("shared")
+    shutil.copy(migrated_sqlite, folder / "nextoffer.db")
+    shutil.copytree(coffee_registry, folder / "artifacts")
+    return make_settings(f"sqlite:///{folder / 'nextoffer.db'}", folder / "artifacts")
+
+
+@pytest.fixture(scope="module")
+def shared_client(shared_settings: Settings) -> Iterator[TestClient]:
+    """An admin's client of an application that the tests of a module share: for what only reads, or is refused."""
+    with running(shared_settings, make_key(shared_settings.database_url, "admin")) as made:
+        yield made
+
+
 @pytest.fixture(scope="session")
 def opened_shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     """A shop with its history in a database, and the artifact that was trained on it: to be copied."""

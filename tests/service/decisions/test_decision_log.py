@@ -356,6 +356,7 @@ def test_stopping_writes_the_rest(engine: Engine) -> None:
     assert len(written(engine)) == 50
 
 
+@pytest.mark.slow
 def test_sigterm_under_load_keeps_every_decision_that_was_answered(settings: Settings, engine: Engine) -> None:
     key = make_key(settings.database_url, "recommend")
     answered: list[str] = []

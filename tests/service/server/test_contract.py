@@ -72,6 +72,12 @@ def test_operation_ids_are_unique() -> None:
     assert len(set(identifiers)) == len(identifiers)
 
 
+@pytest.fixture(scope="module")
+def client(shared_client: TestClient) -> TestClient:
+    """One application for all that only ask."""
+    return shared_client
+
+
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 def test_every_route_but_health_and_readiness_needs_a_key_with_its_scope(
     client: TestClient, path: str, method: str
