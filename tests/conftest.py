@@ -19,6 +19,11 @@ POSTGRES_URL = make_url(os.environ.get("NEXTOFFER_TEST_POSTGRES_URL", "postgresq
 DATA_FOLDER = Path(__file__).parent.parent.parent / "shared" / "data"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the demo: workers take tests from the end of each other's lists, and would set it up twice."""
+    items.sort(key=lambda item: item.path.name != "test_demo.py")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def unsynchronized_disk() -> Iterator[None]:
     """Don't wait for the disk: no test cuts the power, and a killed process loses nothing that it wrote.
