@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from starlette.testclient import TestClient
@@ -46,23 +47,33 @@ def world() -> World:
     return coffee_world()
 
 
+class InstallWorld(Protocol):
+    """Writes and activates a world's artifact in an empty registry, and returns its version."""
+
+    def __call__(self, artifacts_dir: Path, world: World, *, sequence: int | None = None) -> str:
+        """Arguments are those of ``write_world``."""
+
+
 @pytest.fixture(scope="session")
-def coffee_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A registry with the coffee shop's artifact, activated: to be copied."""
-    folder = tmp_path_factory.mktemp("coffee")
-    ArtifactStore(folder).activate(write_world(folder, coffee_world()))
-    return folder
+def install_world(tmp_path_factory: pytest.TempPathFactory) -> InstallWorld:
+    """Each artifact is written once, and copied for every test."""
+    registries: dict[str, ArtifactStore] = {}
+
+    def install(artifacts_dir: Path, world: World, *, sequence: int | None = None) -> str:
+        name = repr((world, sequence))
+        if name not in registries:
+            registries[name] = ArtifactStore(tmp_path_factory.mktemp("registry"))
+            registries[name].activate(write_world(registries[name].root, world, sequence=sequence))
+        shutil.copytree(registries[name].root, artifacts_dir, dirs_exist_ok=True)
+        return str(registries[name].active_version())
+
+    return install
 
 
 @pytest.fixture
-def version(artifacts_dir: Path, world: World, coffee_registry: Path) -> str:
+def version(artifacts_dir: Path, world: World, install_world: InstallWorld) -> str:
     """The world's artifact, written and activated."""
-    if world == coffee_world():
-        shutil.copytree(coffee_registry, artifacts_dir, dirs_exist_ok=True)
-        return str(ArtifactStore(artifacts_dir).active_version())
-    written = write_world(artifacts_dir, world)
-    ArtifactStore(artifacts_dir).activate(written)
-    return written
+    return install_world(artifacts_dir, world)
 
 
 def make_settings(database_url: str, artifacts_dir: Path) -> Settings:
@@ -115,11 +126,13 @@ def client(settings: Settings, version: str) -> Iterator[TestClient]:
 
 
 @pytest.fixture(scope="module")
-def shared_settings(migrated_sqlite: Path, coffee_registry: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def shared_settings(
+    migrated_sqlite: Path, install_world: InstallWorld, tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
     """Settings over the coffee shop's artifact and a database that the tests of a module share."""
     folder = tmp_path_factory.mktemp("shared")
     shutil.copy(migrated_sqlite, folder / "nextoffer.db")
-    shutil.copytree(coffee_registry, folder / "artifacts")
+    install_world(folder / "artifacts", coffee_world())
     return make_settings(f"sqlite:///{folder / 'nextoffer.db'}", folder / "artifacts")
 
 

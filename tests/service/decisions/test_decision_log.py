@@ -21,18 +21,17 @@ from service.decisions.decision_log import DecisionLog
 from service.decisions.queries import decisions_of, find_decision
 from service.decisions.tables import DecisionRow
 from service.storage.database import create_database_engine
-from service.sync.artifact_store import ArtifactStore
-from tests.artifacts import World, write_world
+from tests.artifacts import World
 from tests.conftest import POSTGRES_URL
-from tests.service.conftest import NOON, make_key, make_settings, running, wait_until
+from tests.service.conftest import NOON, InstallWorld, make_key, make_settings, running, wait_until
 from tests.service.processes import call, serving
 from tests.service.sync.conftest import URL
 
 
 @pytest.fixture
-def settings(database_url: str, artifacts_dir: Path, world: World) -> Settings:
+def settings(database_url: str, artifacts_dir: Path, world: World, install_world: InstallWorld) -> Settings:
     """Settings over each of the two databases in turn."""
-    ArtifactStore(artifacts_dir).activate(write_world(artifacts_dir, world, sequence=0))
+    install_world(artifacts_dir, world, sequence=0)
     return make_settings(database_url, artifacts_dir)
 
 

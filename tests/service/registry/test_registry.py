@@ -24,7 +24,7 @@ from service.sync.errors import (
 )
 from tests.artifact_files import EVERY_FILE, spoiled
 from tests.artifacts import World, coffee_world, content_of, write_world
-from tests.service.conftest import make_key, running, wait_until
+from tests.service.conftest import InstallWorld, make_key, running, wait_until
 
 NEWER = "2024-03-15T00:00:00Z"
 URL = "/v1/recommendations/ann"
@@ -95,10 +95,10 @@ def test_a_rejected_artifact_is_activated_only_by_force(store: ArtifactStore, wo
 
 
 @pytest.fixture(scope="module")
-def shared_store(coffee_registry: Path, tmp_path_factory: pytest.TempPathFactory) -> ArtifactStore:
+def shared_store(install_world: InstallWorld, tmp_path_factory: pytest.TempPathFactory) -> ArtifactStore:
     """A registry with an artifact that is active and a newer one, for tests that leave it as it is."""
     root = tmp_path_factory.mktemp("registry")
-    shutil.copytree(coffee_registry, root, dirs_exist_ok=True)
+    install_world(root, coffee_world())
     write_world(root, coffee_world(), as_of=NEWER)
     return ArtifactStore(root)
 
