@@ -2,12 +2,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOWEST := .venv-lowest
+PYTEST := -m pytest -q -n 2 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test faults lint format openapi bench bench-serving lock clean
+.PHONY: help demo serve test test-all test-lowest faults lint format openapi bench bench-serving lock clean
 
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: $(VENV)/.demo ## Set up, import 1.47 million real order lines, train, evaluate, publish, and serve on 127.0.0.1:8000
 	$(BIN)/nextoffer demo
@@ -15,8 +17,14 @@ demo: $(VENV)/.demo ## Set up, import 1.47 million real order lines, train, eval
 serve: $(VENV)/.demo ## Serve what was trained
 	$(BIN)/nextoffer serve
 
-test: $(VENV)/.dev ## Set up and run every test
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+test: $(VENV)/.dev ## Set up and run the fast tests
+	$(BIN)/python $(PYTEST) -m "not slow"
+
+test-all: $(VENV)/.dev ## Set up and run every test: the whole demo, kills, load, and the benchmarks' targets too
+	$(BIN)/python $(PYTEST)
+
+test-lowest: $(LOWEST)/.lowest ## Set up the lowest versions that pyproject.toml allows, and run the fast tests on them
+	$(LOWEST)/bin/python $(PYTEST) -m "not slow" -W default::DeprecationWarning
 
 lint: $(VENV)/.dev ## Check format, style, types, import rules, unused dependencies and the OpenAPI file
 	$(BIN)/ruff format --check .
@@ -50,20 +58,23 @@ lock: $(VENV)/.dev ## Renew the hashed requirement files
 	requirements/lock $(BIN)/uv
 
 clean: ## Remove the environment and everything that was made
-	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LOWEST) var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-# One environment; each stamp says which hashed requirement file it holds. The package itself is installed editable,
+# One environment, and another for the lowest versions; each stamp says which hashed requirement file it holds. The package itself is installed editable,
 # with the pinned build backend, so that nothing unpinned is fetched.
 $(VENV)/.demo: requirements/demo.txt pyproject.toml
-	$(call install,demo)
+	$(call install,$(VENV),demo)
 
 $(VENV)/.dev: requirements/dev.txt pyproject.toml
-	$(call install,dev)
+	$(call install,$(VENV),dev)
 	@touch $(VENV)/.demo
 
+$(LOWEST)/.lowest: requirements/lowest.txt pyproject.toml
+	$(call install,$(LOWEST),lowest)
+
 define install
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$(1).txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$(2).txt
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 endef

@@ -1,4 +1,3 @@
 """The demonstration: a year of real grocery orders (The Complete Journey), from download to a running service."""
 
 CURRENCY = "USD"
-LINE_COUNT = 1_469_307

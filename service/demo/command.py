@@ -14,7 +14,7 @@ from service.auth.queries import create_key
 from service.auth.tables import ApiKey
 from service.base.progress import console, show_steps
 from service.base.settings import Settings
-from service.demo import CURRENCY, LINE_COUNT
+from service.demo import CURRENCY
 from service.imports.command import run_import
 from service.offers.smoke import smoke_test
 from service.orders.tables import OrderLine
@@ -53,8 +53,9 @@ def demo(
     settings = Settings()
     alembic_command.upgrade(alembic_config(settings.database_url), "head")
     engine = create_database_engine(settings.database_url)
+    line_count = offline_module("service.demo.dataset").count_order_lines()
     with session_scope(read_session_factory(engine)) as session:
-        is_imported = count_lines(session) >= LINE_COUNT
+        is_imported = count_lines(session) >= line_count
     if not is_imported:
         import_everything()
     store = ArtifactStore(settings.artifacts_dir, smoke_test)

@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 from service.base.errors import DomainError
 from service.demo import CURRENCY
 
+TRANSACTIONS = "transactions.parquet"
+
 # What the till records but nobody can be offered: fuel, coupons, postage, donations, supplies.
 UNSELLABLE_DEPARTMENTS = (
     "CHARITABLE CONT",
@@ -52,10 +54,16 @@ def prepare_files(folder: Path) -> DemoFiles:
     """
     source = package_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    transactions = pq.read_table(source / "transactions.parquet", columns=["product_id", "quantity", "sales_value"])
+    transactions = pq.read_table(source / TRANSACTIONS, columns=["product_id", "quantity", "sales_value"])
     pq.write_table(_accounts(source), folder / "accounts.parquet")
     pq.write_table(_products(source, transactions), folder / "products.parquet")
-    return DemoFiles(folder / "accounts.parquet", folder / "products.parquet", source / "transactions.parquet")
+    return DemoFiles(folder / "accounts.parquet", folder / "products.parquet", source / TRANSACTIONS)
+
+
+def count_order_lines() -> int:
+    """Count the order lines of the data. Raises DemoDataMissing if the package is not installed."""
+    line_count: int = pq.read_metadata(package_folder() / TRANSACTIONS).num_rows
+    return line_count
 
 
 def package_folder() -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import pytest
 from starlette.testclient import TestClient
@@ -19,12 +19,21 @@ from service.base.settings import Settings
 from service.offers.smoke import smoke_test
 from service.server.app import create_app
 from service.storage.database import create_database_engine, session_factory, session_scope
+from service.sync import listener
 from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import World, coffee_world, write_world
 from tests.shop import AS_OF, Shop, open_shop
 
 NOON = datetime(2024, 3, 1, 12, tzinfo=UTC)
 Part = TypeVar("Part")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def short_waits() -> Iterator[None]:
+    """On PostgreSQL an application stops once its listener looks up: every half second, hundreds of times."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(listener, "LOOK_SECONDS", 0.02)
+        yield
 
 
 @pytest.fixture
@@ -41,12 +50,33 @@ def world() -> World:
     return coffee_world()
 
 
+class InstallWorld(Protocol):
+    """Writes and activates a world's artifact in an empty registry, and returns its version."""
+
+    def __call__(self, artifacts_dir: Path, world: World, *, sequence: int | None = None) -> str:
+        """Arguments are those of ``write_world``."""
+
+
+@pytest.fixture(scope="session")
+def install_world(tmp_path_factory: pytest.TempPathFactory) -> InstallWorld:
+    """Each artifact is written once, and copied for every test."""
+    registries: dict[str, ArtifactStore] = {}
+
+    def install(artifacts_dir: Path, world: World, *, sequence: int | None = None) -> str:
+        name = repr((world, sequence))
+        if name not in registries:
+            registries[name] = ArtifactStore(tmp_path_factory.mktemp("registry"), smoke_test)
+            registries[name].activate(write_world(registries[name].root, world, sequence=sequence))
+        shutil.copytree(registries[name].root, artifacts_dir, dirs_exist_ok=True)
+        return str(registries[name].active_version())
+
+    return install
+
+
 @pytest.fixture
-def version(artifacts_dir: Path, world: World) -> str:
+def version(artifacts_dir: Path, world: World, install_world: InstallWorld) -> str:
     """The world's artifact, written and activated."""
-    written = write_world(artifacts_dir, world)
-    ArtifactStore(artifacts_dir, smoke_test).activate(written)
-    return written
+    return install_world(artifacts_dir, world)
 
 
 def make_settings(database_url: str, artifacts_dir: Path) -> Settings:
@@ -100,6 +130,24 @@ def settings(sqlite_url: str, artifacts_dir: Path) -> Settings:
 def client(settings: Settings, version: str) -> Iterator[TestClient]:
     """An admin's client of an application with the world's artifact."""
     with running(settings, make_key(settings.database_url, "admin")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared_settings(
+    migrated_sqlite: Path, install_world: InstallWorld, tmp_path_factory: pytest.TempPathFactory
+) -> Settings:
+    """Settings over the coffee shop's artifact and a database that the tests of a module share."""
+    folder = tmp_path_factory.mktemp("shared")
+    shutil.copy(migrated_sqlite, folder / "nextoffer.db")
+    install_world(folder / "artifacts", coffee_world())
+    return make_settings(f"sqlite:///{folder / 'nextoffer.db'}", folder / "artifacts")
+
+
+@pytest.fixture(scope="module")
+def shared_client(shared_settings: Settings) -> Iterator[TestClient]:
+    """An admin's client of an application that the tests of a module share: for what only reads, or is refused."""
+    with running(shared_settings, make_key(shared_settings.database_url, "admin")) as made:
         yield made
 
 

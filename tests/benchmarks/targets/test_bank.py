@@ -10,7 +10,7 @@ from models.artifact.calibrated import Calibrated
 from models.evaluate.calibration import measure
 from models.evaluate.drift import watch_level
 
-pytestmark = pytest.mark.data
+pytestmark = [pytest.mark.data, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ CUSTOMERS, BUYERS = 5_822, 348
 
 
 @pytest.mark.data
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [11, 12])
 def test_the_top_fifth_holds_half_of_the_buyers(data_folder: Path, seed: int) -> None:
     foretold = foretell_caravan(load_customers(data_folder / "caravan_train.parquet"), seed)

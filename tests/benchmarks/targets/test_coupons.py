@@ -10,7 +10,7 @@ from benchmarks.targets.journey import Journey, Lines, load_journey
 from models.evaluate.calibration import measure
 from service.demo.dataset import DemoDataMissing, package_folder
 
-pytestmark = pytest.mark.data
+pytestmark = [pytest.mark.data, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

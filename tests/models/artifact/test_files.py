@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 
 from models.artifact import ArtifactInvalid, list_artifacts, open_artifact, read_manifest
+from tests.artifact_files import EVERY_FILE, FILES, spoiled
 from tests.artifacts import coffee_world, content_of, write_world
-
-FILES = sorted([*(f"{stem}.npy" for stem in content_of(coffee_world()).to_arrays()), "report.json", "manifest.json"])
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
@@ -66,35 +65,33 @@ def test_the_newest_data_is_listed_first_and_half_written_folders_are_not(tmp_pa
     assert [path.name for path in list_artifacts(tmp_path)] == [new, old]
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
-    folder = tmp_path / write_world(tmp_path, coffee_world())
-    (folder / name).unlink()
-
-    with pytest.raises(ArtifactInvalid, match="missing") as refused:
-        open_artifact(folder)
-
-    assert refused.value.file.name == name
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an artifact that is whole before and after each test."""
+    root = tmp_path_factory.mktemp("artifacts")
+    return root / write_world(root, coffee_world())
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_a_truncated_file_is_named(tmp_path: Path, name: str) -> None:
-    path = tmp_path / write_world(tmp_path, coffee_world()) / name
-    path.write_bytes(path.read_bytes()[:-1] if name != "manifest.json" else path.read_bytes()[:-9])
-
-    with pytest.raises(ArtifactInvalid) as refused:
-        open_artifact(path.parent)
+@pytest.mark.parametrize("name", EVERY_FILE)
+def test_a_missing_file_is_named(shared: Path, name: str) -> None:
+    with spoiled(shared / name, Path.unlink), pytest.raises(ArtifactInvalid, match="missing") as refused:
+        open_artifact(shared)
 
     assert refused.value.file.name == name
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_a_flipped_bit_is_found(tmp_path: Path, name: str) -> None:
-    path = tmp_path / write_world(tmp_path, coffee_world()) / name
-    flip_bit(path)
+@pytest.mark.parametrize("name", EVERY_FILE)
+def test_a_truncated_file_is_named(shared: Path, name: str) -> None:
+    with spoiled(shared / name, truncate), pytest.raises(ArtifactInvalid) as refused:
+        open_artifact(shared)
 
-    with pytest.raises(ArtifactInvalid) as refused:
-        open_artifact(path.parent)
+    assert refused.value.file.name == name
+
+
+@pytest.mark.parametrize("name", EVERY_FILE)
+def test_a_flipped_bit_is_found(shared: Path, name: str) -> None:
+    with spoiled(shared / name, flip_bit), pytest.raises(ArtifactInvalid) as refused:
+        open_artifact(shared)
 
     assert refused.value.file.name == name
 
@@ -172,6 +169,11 @@ def test_an_opened_artifact_outlives_its_folder(tmp_path: Path) -> None:
     shutil.rmtree(folder)
 
     assert artifact.content.popular_scores.tolist() == content_of(coffee_world()).popular_scores.tolist()
+
+
+def truncate(path: Path) -> None:
+    """Cut off the last byte; of the manifest some more, since it ends with a newline."""
+    path.write_bytes(path.read_bytes()[: -9 if path.name == "manifest.json" else -1])
 
 
 def flip_bit(path: Path) -> None:

@@ -268,6 +268,7 @@ def test_where_the_gate_is_shut_bins_are_used_and_it_is_said(world: World, monke
     assert ((p > 0) & (p < 1)).all()
 
 
+@pytest.mark.slow
 def test_a_level_that_changes_of_late_is_followed(tmp_path: Path) -> None:
     truth = Truth(level=1.6)
 
@@ -277,6 +278,7 @@ def test_a_level_that_changes_of_late_is_followed(tmp_path: Path) -> None:
     assert true.sum() / p.sum() == pytest.approx(1, abs=3 * 0.054)
 
 
+@pytest.mark.slow
 def test_the_next_training_tells_whether_what_was_foretold_has_held(world: World, tmp_path: Path) -> None:
     days = 30
     row, place = np.nonzero(world.content.candidate_products != NO_ROW)

@@ -20,7 +20,7 @@ from models.ranking.scorer import Scorer
 from models.ranking.settings import RankingParameters
 from tests.models.ranking.samples import between, epoch, online_retail
 
-pytestmark = pytest.mark.data
+pytestmark = [pytest.mark.data, pytest.mark.slow]
 
 BEGIN, VALIDATED, HELD_OUT, END = "2010-01-01", "2011-03-11", "2011-06-10", "2011-09-10"
 PARAMETERS = RankingParameters()

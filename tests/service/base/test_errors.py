@@ -51,10 +51,16 @@ class Raised(DomainError):
         self.code = code
 
 
-@pytest.fixture
-def failing_client(settings: Settings, version: str) -> Iterator[TestClient]:
+@pytest.fixture(scope="module")
+def client(shared_client: TestClient) -> TestClient:
+    """One application for all that only ask."""
+    return shared_client
+
+
+@pytest.fixture(scope="module")
+def failing_client(shared_settings: Settings) -> Iterator[TestClient]:
     """An application with routes that fail in every way."""
-    app = create_app(settings)
+    app = create_app(shared_settings)
     add_failures(app)
     with TestClient(app) as client:
         yield client

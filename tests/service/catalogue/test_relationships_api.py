@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from service.offers.smoke import smoke_test
 from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import World, coffee_world, write_world
-from tests.service.conftest import make_key, make_settings, running, wait_until
+from tests.service.conftest import InstallWorld, make_key, make_settings, running, wait_until
 
 URL = "/v1/relationships"
 LEARNED = [
@@ -30,9 +30,9 @@ def world() -> World:
 
 
 @pytest.fixture
-def start(database_url: str, artifacts_dir: Path, world: World) -> Callable[[], Any]:
+def start(database_url: str, artifacts_dir: Path, world: World, install_world: InstallWorld) -> Callable[[], Any]:
     """Starts an application over the coffee shop."""
-    ArtifactStore(artifacts_dir, smoke_test).activate(write_world(artifacts_dir, world, sequence=0))
+    install_world(artifacts_dir, world, sequence=0)
     settings = make_settings(database_url, artifacts_dir)
     key = make_key(database_url, "admin")
     return lambda: running(settings, key)

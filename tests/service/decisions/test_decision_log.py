@@ -20,20 +20,18 @@ from service.base.telemetry import Telemetry
 from service.decisions.decision_log import DecisionLog
 from service.decisions.queries import decisions_of, find_decision
 from service.decisions.tables import DecisionRow
-from service.offers.smoke import smoke_test
 from service.storage.database import create_database_engine
-from service.sync.artifact_store import ArtifactStore
-from tests.artifacts import World, write_world
+from tests.artifacts import World
 from tests.conftest import POSTGRES_URL
-from tests.service.conftest import NOON, make_key, make_settings, part_of, running, wait_until
+from tests.service.conftest import NOON, InstallWorld, make_key, make_settings, part_of, running, wait_until
 from tests.service.processes import call, serving
 from tests.service.sync.conftest import URL
 
 
 @pytest.fixture
-def settings(database_url: str, artifacts_dir: Path, world: World) -> Settings:
+def settings(database_url: str, artifacts_dir: Path, world: World, install_world: InstallWorld) -> Settings:
     """Settings over each of the two databases in turn."""
-    ArtifactStore(artifacts_dir, smoke_test).activate(write_world(artifacts_dir, world, sequence=0))
+    install_world(artifacts_dir, world, sequence=0)
     return make_settings(database_url, artifacts_dir)
 
 
@@ -361,6 +359,7 @@ def test_stopping_writes_the_rest(engine: Engine) -> None:
     assert len(written(engine)) == 50
 
 
+@pytest.mark.slow
 def test_sigterm_under_load_keeps_every_decision_that_was_answered(settings: Settings, engine: Engine) -> None:
     key = make_key(settings.database_url, "recommend")
     answered: list[str] = []

@@ -19,7 +19,7 @@ from service.offers.smoke import smoke_test
 from service.sync.artifact_store import ArtifactStore
 from tests.artifacts import World, write_world
 from tests.conftest import POSTGRES_URL
-from tests.service.conftest import make_key, make_settings, part_of, running, wait_until
+from tests.service.conftest import InstallWorld, make_key, make_settings, part_of, running, wait_until
 from tests.service.sync.conftest import URL, offered, order, post
 
 TAKEN = ("changes", "orders", "decisions", "consents", "accounts")
@@ -66,9 +66,9 @@ def database_away(url: str) -> AbstractContextManager[None]:
 
 
 @pytest.fixture
-def settings(database_url: str, artifacts_dir: Path, world: World) -> Settings:
+def settings(database_url: str, artifacts_dir: Path, world: World, install_world: InstallWorld) -> Settings:
     """Settings over each database, with an artifact; a lock is waited for only briefly."""
-    ArtifactStore(artifacts_dir, smoke_test).activate(write_world(artifacts_dir, world, sequence=0))
+    install_world(artifacts_dir, world, sequence=0)
     return make_settings(database_url, artifacts_dir)
 
 

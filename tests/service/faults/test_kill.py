@@ -7,6 +7,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import Engine, func, select
 
 from service.offers.smoke import smoke_test
@@ -81,6 +82,7 @@ def stored(engine: Engine) -> dict[str, int]:
         return {order_id: n_lines for order_id, n_lines in connection.execute(query)}  # noqa: C416
 
 
+@pytest.mark.slow
 def test_after_kill_9_every_acknowledged_order_is_there_whole_and_once(
     database_url: str, artifacts_dir: Path, world: World
 ) -> None:

@@ -34,6 +34,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path, worker_id: str) ->
     server.dispose()
 
 
+@pytest.mark.slow
 def test_servers_that_migrate_at_once_do_not_fail_each_other(empty_url: str) -> None:
     command = [str(Path(sys.executable).with_name("nextoffer")), "db", "upgrade"]
     environment = {**os.environ, "NEXTOFFER_DATABASE_URL": empty_url}

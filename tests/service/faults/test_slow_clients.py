@@ -3,13 +3,10 @@
 import socket
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from service.offers.smoke import smoke_test
-from service.sync.artifact_store import ArtifactStore
-from tests.artifacts import World, write_world
+from service.base.settings import Settings
 from tests.service.conftest import make_key, wait_until
 from tests.service.processes import Server, call, serving
 
@@ -17,17 +14,21 @@ URL = "/v1/recommendations"
 IDLE = 300
 
 
-@pytest.fixture
-def key(sqlite_url: str) -> str:
+@pytest.fixture(scope="module")
+def key(shared_settings: Settings) -> str:
     """A key that may ask and write."""
-    return make_key(sqlite_url, "recommend,write")
+    return make_key(shared_settings.database_url, "recommend,write")
 
 
-@pytest.fixture
-def server(sqlite_url: str, artifacts_dir: Path, world: World) -> Iterator[Server]:
-    """A server that is impatient, so that a test need not be patient."""
-    ArtifactStore(artifacts_dir, smoke_test).activate(write_world(artifacts_dir, world, sequence=0))
-    with serving(sqlite_url, artifacts_dir, header_timeout_seconds=1.0, body_timeout_seconds=1.0) as made:
+@pytest.fixture(scope="module")
+def server(shared_settings: Settings) -> Iterator[Server]:
+    """A server that is impatient, so that a test need not be patient; each test has connections of its own."""
+    with serving(
+        shared_settings.database_url,
+        shared_settings.artifacts_dir,
+        header_timeout_seconds=1.0,
+        body_timeout_seconds=1.0,
+    ) as made:
         yield made
 
 
@@ -117,10 +118,11 @@ def test_a_body_that_trickles_in_is_answered_with_a_time_out(server: Server, key
 @pytest.mark.parametrize("path", [URL, "/v1/orders"])
 def test_a_caller_that_hangs_up_is_counted_as_such_and_is_no_failure(server: Server, key: str, path: str) -> None:
     head = f"POST {path} HTTP/1.1\r\nHost: a\r\nX-API-Key: {key}\r\nContent-Type: application/json\r\n"
+    hung_up_before = server.log().count('"status":499')
     with connect(server) as connection:
         connection.sendall(f"{head}Content-Length: 1000\r\n\r\n[".encode())
 
-    wait_until(lambda: '"status":499' in server.log())
+    wait_until(lambda: server.log().count('"status":499') == hung_up_before + 1)
     assert "Traceback" not in server.log()
 
 

@@ -91,6 +91,7 @@ def test_any_worker_tells_the_telemetry_of_all(server: Server, key: str) -> None
         assert metric(text, "nextoffer_artifact_info") == 1
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_replaced_and_leaves_no_gauge_behind(server: Server, key: str) -> None:
     before = workers_of(server)
     wait_until(lambda: metric(metrics(server, key), "nextoffer_database_up") == 1)
@@ -105,6 +106,7 @@ def test_a_worker_that_dies_is_replaced_and_leaves_no_gauge_behind(server: Serve
     assert metric(text, "nextoffer_decision_log_queue_depth") < 100
 
 
+@pytest.mark.slow
 def test_sigterm_ends_all_of_them_without_a_failed_answer(server: Server, key: str) -> None:
     pids = workers_of(server)
 

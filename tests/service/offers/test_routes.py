@@ -28,6 +28,12 @@ from tests.service.conftest import NOON, make_key, make_settings, part_of, runni
 URL = "/v1/recommendations"
 
 
+@pytest.fixture(scope="module")
+def client(shared_client: TestClient) -> TestClient:
+    """One application for all that only ask."""
+    return shared_client
+
+
 def product_ids(answer: Any) -> list[str]:
     """The offered products in order."""
     return [offer["product_id"] for offer in answer["offers"]]
@@ -235,11 +241,12 @@ def test_a_body_of_more_than_two_megabytes_is_refused(client: TestClient) -> Non
     assert (answer.status_code, answer.json()["code"]) == (413, "body-too-large")
 
 
-def test_telemetry_tells_sources_and_what_was_withheld(client: TestClient) -> None:
-    client.post(URL, json={"account_id": "ann", "exclude": ["filter"]})
-    client.get(f"{URL}/stranger")
+def test_telemetry_tells_sources_and_what_was_withheld(settings: Settings, version: str) -> None:
+    with running(settings, make_key(settings.database_url, "admin")) as client:
+        client.post(URL, json={"account_id": "ann", "exclude": ["filter"]})
+        client.get(f"{URL}/stranger")
 
-    metrics = client.get("/metrics").text
+        metrics = client.get("/metrics").text
 
     assert 'nextoffer_answers_total{source="personalized"} 1.0' in metrics
     assert 'nextoffer_answers_total{source="popular"} 1.0' in metrics

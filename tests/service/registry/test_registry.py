@@ -11,6 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
+from models.artifact import list_artifacts
 from service.base.settings import Settings
 from service.offers.smoke import smoke_test
 from service.registry import command
@@ -22,10 +23,10 @@ from service.sync.errors import (
     NothingToRollBack,
     RegistryUnreadable,
 )
+from tests.artifact_files import EVERY_FILE, spoiled
 from tests.artifacts import World, coffee_world, content_of, write_world
-from tests.service.conftest import make_key, running, wait_until
+from tests.service.conftest import InstallWorld, make_key, running, wait_until
 
-FILES = sorted([*(f"{stem}.npy" for stem in content_of(coffee_world()).to_arrays()), "report.json", "manifest.json"])
 NEWER = "2024-03-15T00:00:00Z"
 URL = "/v1/recommendations/ann"
 
@@ -94,18 +95,30 @@ def test_a_rejected_artifact_is_activated_only_by_force(store: ArtifactStore, wo
     assert store.active_version() == rejected
 
 
+@pytest.fixture(scope="module")
+def shared_store(install_world: InstallWorld, tmp_path_factory: pytest.TempPathFactory) -> ArtifactStore:
+    """A registry with an artifact that is active and a newer one, for tests that leave it as it is."""
+    root = tmp_path_factory.mktemp("registry")
+    install_world(root, coffee_world())
+    write_world(root, coffee_world(), as_of=NEWER)
+    return ArtifactStore(root, smoke_test)
+
+
 @pytest.mark.parametrize("spoil", SPOILERS)
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", EVERY_FILE)
 def test_a_corrupt_artifact_is_not_activated_even_by_force(
-    store: ArtifactStore, version: str, world: World, name: str, spoil: Callable[[Path], None]
+    shared_store: ArtifactStore, name: str, spoil: Callable[[Path], None]
 ) -> None:
-    newer = write_world(store.root, world, as_of=NEWER)
-    spoil(store.root / newer / name)
+    version = shared_store.active_version()
+    newer = next(path.name for path in list_artifacts(shared_store.root) if path.name != version)
 
-    with pytest.raises(ArtifactCorrupt, match=name.replace(".", r"\.")):
-        store.activate(newer, force=True)
+    with (
+        spoiled(shared_store.root / newer / name, spoil),
+        pytest.raises(ArtifactCorrupt, match=name.replace(".", r"\.")),
+    ):
+        shared_store.activate(newer, force=True)
 
-    assert store.active_version() == version
+    assert shared_store.active_version() == version
 
 
 def test_rollback_goes_back_step_by_step_and_never_in_circles(store: ArtifactStore, world: World) -> None:

@@ -11,6 +11,13 @@ from service.rows.errors import ReaderMissing, UnreadableFile
 from service.rows.readers import open_source
 
 
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder of the test, where it writes its files."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 def read(content: bytes, name: str = "file.csv", rows: int = 100) -> Chunk:
     path = Path(name)
     path.write_bytes(content)

@@ -9,21 +9,17 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from service.base.settings import Settings
-from service.offers.smoke import smoke_test
 from service.storage.changes import newest_sequence
-from service.sync.artifact_store import ArtifactStore
-from tests.artifacts import World, write_world
-from tests.service.conftest import make_key, make_settings, running
+from tests.artifacts import World
+from tests.service.conftest import InstallWorld, make_key, make_settings, running
 
 URL = "/v1/recommendations"
 
 
 @pytest.fixture
-def version(artifacts_dir: Path, world: World) -> str:
+def version(artifacts_dir: Path, world: World, install_world: InstallWorld) -> str:
     """The world's artifact, trained before the first change of the database."""
-    written = write_world(artifacts_dir, world, sequence=0)
-    ArtifactStore(artifacts_dir, smoke_test).activate(written)
-    return written
+    return install_world(artifacts_dir, world, sequence=0)
 
 
 @pytest.fixture

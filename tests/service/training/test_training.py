@@ -1,5 +1,6 @@
 """`nextoffer train` and `nextoffer score`, as a user runs them: files in, exit codes and messages out."""
 
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -50,12 +51,20 @@ def run(*arguments: object) -> Result:
     return RUNNER.invoke(app, [str(argument) for argument in arguments])
 
 
-@pytest.fixture
-def artifacts(tmp_path: Path) -> Path:
-    """A folder with one published artifact."""
-    lines = write_lines(tmp_path / "lines.csv")
-    result = run("train", "--orders", lines, "--map", "customer=account_id", "--out", tmp_path / "artifacts")
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with order lines, and with the one artifact that was trained on them and published: to be copied."""
+    folder = tmp_path_factory.mktemp("trained")
+    lines = write_lines(folder / "lines.csv")
+    result = run("train", "--orders", lines, "--map", "customer=account_id", "--out", folder / "artifacts")
     assert result.exit_code == 0, result.output
+    return folder
+
+
+@pytest.fixture
+def artifacts(trained: Path, tmp_path: Path) -> Path:
+    """A folder with one published artifact, for a test of its own; the order lines are beside it."""
+    shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     return tmp_path / "artifacts"
 
 
