@@ -24,6 +24,10 @@ CHECKOUT: Final = "checkout"
 class DecisionRecorder(Protocol):
     """Where decisions go that were sent."""
 
+    @property
+    def is_behind(self) -> bool:
+        """Tell whether callers that can wait should."""
+
     def record(
         self,
         decision_id: str,
@@ -77,6 +81,11 @@ class Recommender:
         self._now = now
         self._is_database_up = is_database_up
         self._is_up_sell_first = is_up_sell_first
+
+    @property
+    def is_behind(self) -> bool:
+        """Tell whether callers that can wait should, so that no decision is lost."""
+        return self._recorder.is_behind
 
     def respond_many(self, calls: Sequence[Call]) -> list[bytes | Exception]:
         """Return a ``RecommendationAnswer`` for each call, or what failed; raises NothingToOffer.

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Request, Response
 from service.auth.dependencies import admit
 from service.auth.keys import Principal, Scope
 from service.base.components import components_of
-from service.decisions.decision_log import DecisionLog
 from service.offers.batching import Batcher
 from service.offers.request import OfferRequest
 from service.offers.respond import Call, Recommender
@@ -114,14 +113,13 @@ async def respond(request: Request, call: Call) -> Response:
 
 async def respond_in_parts(request: Request, principal: Principal, asked: BatchRequest) -> bytes:
     """Answer some accounts at a time, and no faster than decisions are written: a batch has time to wait."""
-    components = components_of(request.app)
-    recommender, decision_log = components.get(Recommender), components.get(DecisionLog)
+    recommender = components_of(request.app).get(Recommender)
     wanted = OfferRequest(None, asked.limit, (), asked.exclude, asked.dry_run, asked.placement)
     logged = orjson.dumps(asked.model_dump(exclude={"account_ids"}, exclude_unset=True))
     answers: list[bytes] = []
     for start in range(0, len(asked.account_ids), ACCOUNTS_AT_ONCE):
         await asyncio.sleep(0)
-        while decision_log.is_behind:
+        while recommender.is_behind:
             await asyncio.sleep(DECISION_LOG_WAIT_SECONDS)
         account_ids = asked.account_ids[start : start + ACCOUNTS_AT_ONCE]
         calls = [Call(principal, wanted._replace(account_id=account_id), logged) for account_id in account_ids]
