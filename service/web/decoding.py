@@ -1,4 +1,7 @@
-"""Decodes hot requests straight into models: one pass in Rust. The framework's way costs several times as much."""
+"""Decodes requests of fast routes straight into models, in one pass of pydantic's Rust code.
+
+FastAPI's own decoding costs several times as much.
+"""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -15,7 +18,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def decode_parameters(path: dict[str, Any], query: bytes, model: type[Model]) -> Model:
-    """Read path and query parameters; raises RequestValidationError. Unknown query parameters are passed over."""
+    """Read path and query parameters; raises RequestValidationError. Unknown query parameters are ignored."""
     named = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
     try:
         return model.model_validate({**named, **path})
@@ -51,9 +54,11 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
 
 
 def located(error: ValidationError, place_of: Callable[[object], str]) -> list[dict[str, Any]]:
-    """Return pydantic's findings as the framework's, without what was sent."""
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    return [{**one, "loc": (place_of(one["loc"][0] if one["loc"] else None), *one["loc"])} for one in found]
+    """Return pydantic's errors in the framework's form, without what was sent."""
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    return [
+        {**detail, "loc": (place_of(detail["loc"][0] if detail["loc"] else None), *detail["loc"])} for detail in details
+    ]
 
 
 def refuse_other_than_json(content_type: bytes | None) -> None:
