@@ -3,6 +3,7 @@
 FastAPI's own decoding costs several times as much.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -11,8 +12,11 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
-from service.base.errors import BodyTooLarge, MediaTypeUnsupported
+from service.base.components import components_of
+from service.base.errors import BodyTooLarge, MediaTypeUnsupported, RequestTimeout
 from service.base.headers import headers_of
+from service.base.settings import Settings
+from service.web.body_guard import refuse_announced
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -35,21 +39,33 @@ def decode_body(body: bytes, model: type[Model]) -> Model:
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
-    """Read a body of JSON to its end; raises MediaTypeUnsupported before the first byte, and BodyTooLarge."""
+    """Read a body of JSON to its end, within the bounds that the settings set for every body, and ``max_bytes``.
+
+    Whoever calls it has admitted the sender. Raises MediaTypeUnsupported or BodyTooLarge before the first byte, and
+    BodyTooLarge, RequestTimeout or ClientDisconnect.
+    """
+    settings = components_of(request.app).get(Settings)
+    max_bytes = min(max_bytes, settings.max_body_bytes)
     refuse_other_than_json(headers_of(request.scope).get(b"content-type"))
-    message = await request.receive()
-    if message["type"] == "http.disconnect":
-        raise ClientDisconnect
-    body: bytes = message.get("body", b"")
-    while message.get("more_body"):
+    refuse_announced(request.scope, max_bytes)
+    try:
+        async with asyncio.timeout(settings.body_timeout_seconds):
+            return await _read_to_end(request, max_bytes)
+    except TimeoutError:
+        raise RequestTimeout(settings.body_timeout_seconds) from None
+
+
+async def _read_to_end(request: Request, max_bytes: int) -> bytes:
+    body = b""
+    is_whole = False
+    while not is_whole:
         message = await request.receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         body += message.get("body", b"")
         if len(body) > max_bytes:
             raise BodyTooLarge(max_bytes)
-    if len(body) > max_bytes:
-        raise BodyTooLarge(max_bytes)
+        is_whole = not message.get("more_body", False)
     return body
 
 
