@@ -33,7 +33,7 @@ lint: $(VENV)/.dev ## Check format, style, types, import rules, unused dependenc
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 	$(BIN)/python -m service.server.openapi --check
-	$(BIN)/python -m service.base.telemetry --check
+	$(BIN)/python -m service.base.telemetry_page --check
 
 format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format .
@@ -41,7 +41,7 @@ format: $(VENV)/.dev ## Format the code
 
 openapi: $(VENV)/.dev ## Write openapi.yaml and docs/telemetry.md from the code
 	$(BIN)/python -m service.server.openapi
-	$(BIN)/python -m service.base.telemetry
+	$(BIN)/python -m service.base.telemetry_page
 
 bench: $(VENV)/.dev ## Print every benchmark table: import, training, scoring, live state, serving
 	$(BIN)/python -m benchmarks

@@ -90,8 +90,8 @@ def _database(factory: Callable[[Engine], sessionmaker[Session]] = session_facto
         engine.dispose()
 
 
-def _day(moment: datetime | None) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M") if moment else "never"
+def _day(time: datetime | None) -> str:
+    return time.strftime("%Y-%m-%d %H:%M") if time else "never"
 
 
 def _state(key: ApiKey) -> str:

@@ -46,7 +46,7 @@ class KeyRing:
 
     @property
     def is_fresh(self) -> bool:
-        """Tell whether the database answered of late."""
+        """Tell whether the database answered recently."""
         return time.monotonic() - self._answered_at < self._stale_after_seconds
 
     async def refresh(self) -> None:

@@ -14,8 +14,8 @@ class SchemaOutdated(DomainError):
 
     code = "schema-outdated"
 
-    def __init__(self, found: str | None, wanted: str | None) -> None:
-        state = f"is at version {found}" if found else "has no nextoffer tables"
+    def __init__(self, actual: str | None, wanted: str | None) -> None:
+        state = f"is at version {actual}" if actual else "has no nextoffer tables"
         super().__init__(f"The database {state}; this release needs {wanted}. Run: nextoffer db upgrade")
 
 
@@ -86,7 +86,7 @@ PROBLEMS: dict[str, ProblemType] = {
     "idempotency-key-reused": ProblemType(422, "The idempotency key was used for another request"),
     "internal-error": ProblemType(500, "The service failed"),
     "invalid-cursor": ProblemType(422, "The cursor is not valid"),
-    "invalid-import-option": ProblemType(422, "An option of the import makes no sense"),
+    "invalid-import-option": ProblemType(422, "Invalid import option"),
     "key-invalid": ProblemType(401, "The API key is not valid"),
     "key-missing": ProblemType(401, "An API key is needed"),
     "key-not-found": ProblemType(404, "No such API key"),
@@ -97,7 +97,7 @@ PROBLEMS: dict[str, ProblemType] = {
     "nothing-learned": ProblemType(503, "Nothing was learned yet"),
     "nothing-to-offer": ProblemType(503, "Nothing is known to offer"),
     "nothing-to-roll-back": ProblemType(409, "There is no earlier artifact"),
-    "option-invalid": ProblemType(422, "An option makes no sense"),
+    "option-invalid": ProblemType(422, "Invalid option"),
     "rate-limit-unreadable": ProblemType(422, "Not a rate limit"),
     "rate-limited": ProblemType(429, "Too many requests"),
     "reader-missing": ProblemType(501, "A reader is not installed"),

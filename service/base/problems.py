@@ -60,7 +60,7 @@ def problem_response(
         "type": f"urn:nextoffer:problem:{code}",
         "title": kind.title,
         "status": status or kind.status,
-        "detail": _sayable(detail),
+        "detail": _encodable(detail),
         "instance": f"urn:nextoffer:request:{request_id}",
         "code": code,
         "request_id": request_id,
@@ -71,8 +71,8 @@ def problem_response(
 
 def request_id_of(request: Request) -> str:
     """The identifier that the middleware gave to the request."""
-    found: str = request.scope.get("nextoffer.request_id", "")
-    return found
+    request_id: str = request.scope.get("nextoffer.request_id", "")
+    return request_id
 
 
 async def answer_domain_error(request: Request, error: Exception) -> Response:
@@ -108,11 +108,11 @@ def allowed_methods(request: Request) -> str:
 
 
 async def answer_invalid_request(request: Request, error: Exception) -> Response:
-    """Render what validation found. What was sent is never repeated: it may be personal or hostile."""
+    """Render validation errors. What was sent is never repeated: it may be personal or hostile."""
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    found = error.errors()
-    detail = f"{len(found)} field{'s are' if len(found) > 1 else ' is'} not valid; see errors."
-    return problem_response(request_id_of(request), "request-invalid", detail, errors=_field_errors(found))
+    mistakes = error.errors()
+    detail = f"{len(mistakes)} field{'s are' if len(mistakes) > 1 else ' is'} not valid; see errors."
+    return problem_response(request_id_of(request), "request-invalid", detail, errors=_field_errors(mistakes))
 
 
 async def answer_database_error(request: Request, _error: Exception) -> Response:
@@ -120,18 +120,18 @@ async def answer_database_error(request: Request, _error: Exception) -> Response
     return await answer_domain_error(request, DatabaseUnavailable())
 
 
-def _field_errors(found: Sequence[Any]) -> list[dict[str, Any]]:
+def _field_errors(mistakes: Sequence[Any]) -> list[dict[str, Any]]:
     return [
         {
-            "loc": [_sayable(part) if isinstance(part, str) else part for part in error["loc"]],
-            "message": _sayable(error["msg"]),
+            "loc": [_encodable(part) if isinstance(part, str) else part for part in error["loc"]],
+            "message": _encodable(error["msg"]),
             "code": error["type"],
         }
-        for error in found[:MAX_FIELD_ERRORS]
+        for error in mistakes[:MAX_FIELD_ERRORS]
     ]
 
 
-def _sayable(text: str) -> str:
+def _encodable(text: str) -> str:
     # A lone surrogate is no Unicode text: it could not be encoded in the answer.
     return text.encode(errors="replace").decode()[:500]
 

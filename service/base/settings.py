@@ -88,12 +88,14 @@ class Settings(BaseSettings):
     @classmethod
     def split_origins(cls, origins: object) -> object:
         """Read a comma-separated list."""
-        return tuple(one.strip() for one in origins.split(",") if one.strip()) if isinstance(origins, str) else origins
+        if not isinstance(origins, str):
+            return origins
+        return tuple(origin.strip() for origin in origins.split(",") if origin.strip())
 
     @field_validator("cors_origins")
     @classmethod
     def check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        """Refuse what no browser sends as an origin, as one with a path: it would let nobody in, and say nothing."""
+        """Refuse what no browser sends as an origin, as one with a path: it would never match, without any error."""
         if not all(ORIGIN_PATTERN.fullmatch(origin) for origin in origins):
             raise ValueError("write for example https://shop.example,https://crm.example:8443, without a path, or *")
         return origins

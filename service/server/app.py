@@ -27,8 +27,9 @@ from service.server.background import background_work
 from service.server.composition import open_components
 from service.storage.database import create_database_engine
 from service.targets import routes as targets
+from service.web.body_guard import BodyGuard
 from service.web.fast_path import FastPath
-from service.web.middleware import RequestEdge
+from service.web.request_edge import RequestEdge
 from service.whitespace import routes as whitespace
 
 ROUTERS = (
@@ -92,14 +93,9 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now, log
 
 def add_middleware(app: FastAPI, settings: Settings, telemetry: Telemetry, logs: Logs) -> None:
     """Add the middleware, the innermost first."""
+    app.add_middleware(BodyGuard, max_bytes=settings.max_body_bytes, timeout_seconds=settings.body_timeout_seconds)
     app.add_middleware(FastPath, routes=offers.router.routes)
-    app.add_middleware(
-        RequestEdge,
-        telemetry=telemetry,
-        logs=logs,
-        max_body_bytes=settings.max_body_bytes,
-        body_timeout_seconds=settings.body_timeout_seconds,
-    )
+    app.add_middleware(RequestEdge, telemetry=telemetry, logs=logs)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -102,7 +102,7 @@ def _add_models(made: dict[str, Any]) -> None:
 
 def _dependencies_by_operation(app: FastAPI) -> dict[tuple[str, str], list[object]]:
     return {
-        (context.path_format or "", method.lower()): [one.call for one in context.dependant.dependencies]
+        (context.path_format or "", method.lower()): [dependency.call for dependency in context.dependant.dependencies]
         for context in iter_route_contexts(app.routes)
         for method in context.methods or ()
     }
@@ -110,7 +110,7 @@ def _dependencies_by_operation(app: FastAPI) -> dict[tuple[str, str], list[objec
 
 def _completed(operation: dict[str, Any], dependencies: list[object]) -> dict[str, Any]:
     """Add what every route has: its scope, the request id, and problems as the one form of errors."""
-    required = [one.scope for one in dependencies if isinstance(one, RequireScope)]
+    required = [requirement.scope for requirement in dependencies if isinstance(requirement, RequireScope)]
     scope = operation.pop(SCOPE_KEY, None) or (required[0] if required else None)
     operation["security"] = [{"bearer": []}, {"apiKey": []}] if scope else []
     if scope:

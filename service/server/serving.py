@@ -38,7 +38,7 @@ ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 class Supervisor(Multiprocess):
-    """Uvicorn's own, which learns of a worker's death even while it waits for the worker's word."""
+    """Uvicorn's supervisor, which notices a worker's death even while it waits for the worker's answer."""
 
     def keep_subprocess_alive(self) -> None:
         for worker in self.processes:
@@ -125,14 +125,14 @@ def make_worker_app() -> FastAPI:
     settings = Settings()
     prepare_process(settings)
     deadline = time.monotonic() + DRAIN_SECONDS
-    is_told = False
+    has_warned = False
     while True:
         try:
             refuse_outdated_schema(settings.database_url)
         except (OperationalError, SchemaOutdated) as error:
-            if not is_told:
+            if not has_warned:
                 logging.getLogger("uvicorn.error").warning("worker waits: %s", type(error).__name__)
-            is_told = True
+            has_warned = True
             if time.monotonic() > deadline:
                 sys.exit(os.EX_TEMPFAIL)
             time.sleep(1)

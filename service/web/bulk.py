@@ -13,6 +13,7 @@ from service.base.errors import MediaTypeUnsupported
 from service.base.settings import Settings
 from service.rows.chunks import RowError
 from service.rows.errors import RowsUnreadable, TooManyRows
+from service.rows.field_types import MAX_IDENTIFIER
 from service.rows.options import UnknownProducts
 from service.rows.readers.ndjson import numbered, parse_object
 from service.rows.validation import RowErrors, validate_rows
@@ -33,7 +34,7 @@ class RowErrorOut(BaseModel):
 class RowResult(BaseModel):
     """What became of one row."""
 
-    index: int = Field(description="The row's place in the request, from 0.")
+    index: int = Field(description="The row's position in the request, from 0.")
     status: Literal["created", "updated", "unchanged", "rejected"]
     id: str | None = Field(description="The row's identifier, if it has a readable one.")
     errors: list[RowErrorOut] = Field(description="Why it was rejected; else empty.")
@@ -115,9 +116,9 @@ def validate_body(adapter: TypeAdapter[list[Row]], rows: Sequence[Any]) -> tuple
     """Validate each row by the rules that files obey."""
     faults: RowErrors = {index: (row,) for index, row in enumerate(rows) if isinstance(row, RowError)}
     readable = [index for index in range(len(rows)) if index not in faults]
-    good, found = validate_rows(adapter, [rows[index] for index in readable])
-    faults.update({readable[place]: fault for place, fault in found.items()})
-    return {readable[place]: row for place, row in good.items()}, faults
+    good, invalid = validate_rows(adapter, [rows[index] for index in readable])
+    faults.update({readable[position]: row_faults for position, row_faults in invalid.items()})
+    return {readable[position]: row for position, row in good.items()}, faults
 
 
 def bulk_response(
@@ -128,19 +129,19 @@ def bulk_response(
         index: {"index": index, "status": status, "id": getattr(row, key), "errors": []}
         for (index, row), status in zip(good.items(), statuses, strict=True)
     }
-    for index, found in faults.items():
-        errors = [{"field": fault.field, "reason": _sayable(fault.reason)} for fault in found]
+    for index, row_faults in faults.items():
+        errors = [{"field": fault.field, "reason": _encodable(fault.reason)} for fault in row_faults]
         results[index] = {"index": index, "status": "rejected", "id": _id_of(rows[index], key), "errors": errors}
     answer = {"accepted": len(good), "rejected": len(faults), "results": [results[index] for index in sorted(results)]}
     return Response(orjson.dumps(answer), media_type="application/json")
 
 
 def _id_of(row: object, key: str) -> str | None:
-    found = row.get(key) if isinstance(row, dict) else None
-    return found[:200] if isinstance(found, str) else None
+    identifier = row.get(key) if isinstance(row, dict) else None
+    return identifier[:MAX_IDENTIFIER] if isinstance(identifier, str) else None
 
 
-def _sayable(text: str) -> str:
+def _encodable(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 

@@ -14,7 +14,7 @@ from service.sync.follower import ChangeFollower
 
 
 def refuse_while_away(app: Any) -> None:
-    """Raise DatabaseUnavailable while the database is away: one that is frozen would hold the request for ever."""
+    """Raise DatabaseUnavailable while the database is away: one that is frozen would hold the request forever."""
     if not components_of(app).get(ChangeFollower).is_database_up:
         raise DatabaseUnavailable
 

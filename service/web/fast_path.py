@@ -28,7 +28,7 @@ class PrefixRoute(NamedTuple):
 
 
 class FastPath:
-    """Pure ASGI, the innermost middleware.
+    """Pure ASGI, in front of FastAPI's routing and of the guard of its bodies.
 
     Two dictionaries stand for the router: whole paths, and, by method, paths that end with a parameter. All else goes
     to ``app``, other methods of the same paths too.

@@ -34,9 +34,9 @@ class UnitOfWork:
     changes: ChangeLog = field(default_factory=ChangeLog)
 
     def answer(self, work: Callable[["UnitOfWork"], Response]) -> Response:
-        """Do the work and note its changes; the answer names the sequence number from which they are felt.
+        """Do the work and write its changes; the answer carries the sequence number that reflects them.
 
-        Under an idempotency key it is done once: whoever brings the key again gets the same answer. All of it is one
+        Under an idempotency key it is done once: a request with the same key gets the same answer. All of it is one
         transaction, so that a key is never kept without its write, nor a write without its key.
         """
         if self.claim is None:
@@ -61,16 +61,16 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=255,
         pattern=r"^[\x21-\x7e]*$",
-        description="A text of your own for this write, such as a UUID. Sent again with the same key within two days, "
-        "it is done once, and answered as it was.",
+        description="A text of your own for this write, such as a UUID. A request that is sent again with the same key "
+        "within two days is carried out once, and gets the same answer.",
     ),
 ]
 
 
 async def _read_claim(request: Request, idempotency_key: IdempotencyKey = None) -> Callable[[], Claim] | None:
-    """Read what a claim is made of.
+    """Read what a claim is made from.
 
-    Making it is left to the thread that writes: a large body's digest takes 20 ms, for which everyone would wait here.
+    The claim is made in the thread that writes: the digest of a large body takes 20 ms, which would block all requests.
     """
     if idempotency_key is None:
         return None
@@ -94,7 +94,7 @@ def _open_write(
     claimed = make_claim() if make_claim else None
     with components.get(WriteSessions).open() as session:
         yield UnitOfWork(session.connection(), components.get(Clock).now(), claimed)
-    # It is committed. This worker feels it before the caller has the answer; a failure here must not deny the write.
+    # It is committed. This worker applies it before the caller has the answer; a failure here must not deny the write.
     with suppress(SQLAlchemyError):
         components.get(ChangeFollower).catch_up()
 

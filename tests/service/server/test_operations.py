@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from service.base.telemetry import PAGE, SERIES, Telemetry, main, page
+from service.base.telemetry import Telemetry
+from service.base.telemetry_page import PAGE, main, page
+from service.base.telemetry_series import SERIES
 
 OPERATIONS = Path(__file__).parents[3] / "operations"
 EXPOSED = {name: series for series in SERIES for name in series.exposed}
@@ -103,7 +105,7 @@ def test_every_series_is_exposed_under_the_names_that_the_page_gives() -> None:
 
 def test_the_page_is_current_and_a_change_would_be_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert main(["--check"]) == 0
-    monkeypatch.setattr("service.base.telemetry.PAGE", tmp_path / "telemetry.md")
+    monkeypatch.setattr("service.base.telemetry_page.PAGE", tmp_path / "telemetry.md")
     assert main(["--check"]) == 1
     main([])
     assert (tmp_path / "telemetry.md").read_text() == page()

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, func, insert, select
+from sqlalchemy import Engine, event, func, insert, select
 from sqlalchemy.orm import Session
 
 from service.accounts.tables import Account
@@ -16,7 +16,7 @@ from service.decisions.queries import find_decision, write_new_decisions
 from service.decisions.tables import DecisionBlock, DecisionRow
 from service.offers.smoke import smoke_test
 from service.readmodel.ownership import Ownership
-from service.server.periodic_cleanup import PeriodicCleanup
+from service.server.periodic_cleanup import BATCH_ROWS, PeriodicCleanup
 from service.storage.tables import Change
 from service.sync.artifact_holder import ArtifactHolder
 from service.sync.artifact_store import ArtifactStore
@@ -71,6 +71,26 @@ def test_old_decisions_and_answers_go_and_young_ones_stay(engine: Engine, store:
     with Session(engine) as session:
         kept = [find_decision(session, decision[0]).answer for decision in decisions[-3:]]
     assert kept == [decision[5] for decision in decisions[-3:]]
+
+
+def test_expired_answers_are_deleted_in_bounded_batches(engine: Engine, store: ArtifactStore) -> None:
+    answers = [
+        {"key_id": "k", "idempotency_key": str(n), "fingerprint": "", "created_at": LONG_AGO}
+        for n in range(2 * BATCH_ROWS + 500)
+    ]
+    with engine.begin() as connection:
+        connection.execute(insert(IdempotentAnswer), answers)
+    deleted: list[int] = []
+
+    def note(_connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("DELETE FROM idempotent_answers"):
+            deleted.append(cursor.rowcount)
+
+    event.listen(engine, "after_cursor_execute", note)
+    delete_expired(engine, store)
+
+    assert deleted == [BATCH_ROWS, BATCH_ROWS, 500]
+    assert count(engine, IdempotentAnswer) == 0
 
 
 def test_changes_that_an_artifact_in_reach_needs_are_kept(engine: Engine, store: ArtifactStore, world: World) -> None:

@@ -1,9 +1,8 @@
-"""The one middleware: request id, body guard, last-resort errors, telemetry, access log.
+"""What happens around every request: request id, last-resort errors, telemetry, access log.
 
 Pure ASGI: Starlette's ``@app.middleware`` would cost more than all of this together.
 """
 
-import asyncio
 import re
 import time
 from collections.abc import Mapping
@@ -13,8 +12,7 @@ from typing import Any
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.auth.dependencies import PRINCIPAL, authenticate
-from service.base.errors import BodyTooLarge, RequestTimeout
+from service.auth.dependencies import PRINCIPAL
 from service.base.headers import headers_of
 from service.base.logging import Logs
 from service.base.problems import problem_response
@@ -28,16 +26,12 @@ CLIENT_LEFT = 499
 
 
 class RequestEdge:
-    """What happens around every request."""
+    """The outermost middleware but CORS."""
 
-    def __init__(
-        self, app: ASGIApp, telemetry: Telemetry, logs: Logs, max_body_bytes: int, body_timeout_seconds: float
-    ) -> None:
+    def __init__(self, app: ASGIApp, telemetry: Telemetry, logs: Logs) -> None:
         self.app = app
-        self.body_timeout_seconds = body_timeout_seconds
         self.telemetry = telemetry
         self.logs = logs
-        self.max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -54,8 +48,6 @@ class RequestEdge:
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
-        if scope["method"] not in ("GET", "HEAD"):
-            receive = guarded(scope, receive, self.max_body_bytes, self.body_timeout_seconds)
         try:
             await self.app(scope, receive, send_with_id)
         except ClientDisconnect:
@@ -97,41 +89,3 @@ def route_of(scope: Scope) -> str:
     """Return the template of the matched route, never the path: it may hold identifiers."""
     route: Any = scope.get("route")
     return getattr(route, "path_format", None) or getattr(route, "path", None) or "unmatched"
-
-
-def guarded(scope: Scope, receive: Receive, max_bytes: int, timeout_seconds: float) -> Receive:
-    """Let a body be read only once its sender is known, only up to the limit, and only for so long."""
-    read_bytes = -1
-    deadline = 0.0
-    is_whole = False
-
-    async def receive_guarded() -> Message:
-        nonlocal read_bytes, deadline, is_whole
-        if is_whole:
-            # What comes after the body is the end of the connection, which may take as long as the answer.
-            return await receive()
-        if read_bytes < 0:
-            read_bytes = 0
-            if PRINCIPAL not in scope:
-                await authenticate(scope)
-            if announced_bytes(scope) > max_bytes:
-                raise BodyTooLarge(max_bytes)
-            deadline = asyncio.get_running_loop().time() + timeout_seconds
-        try:
-            async with asyncio.timeout_at(deadline):
-                message = await receive()
-        except TimeoutError:
-            raise RequestTimeout(timeout_seconds) from None
-        is_whole = not message.get("more_body", False)
-        read_bytes += len(message.get("body", b""))
-        if read_bytes > max_bytes:
-            raise BodyTooLarge(max_bytes)
-        return message
-
-    return receive_guarded
-
-
-def announced_bytes(scope: Scope) -> int:
-    """Return the Content-Length, or 0 where none is given."""
-    value = headers_of(scope).get(b"content-length", b"")
-    return int(value) if value.isdigit() else 0
