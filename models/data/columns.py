@@ -114,7 +114,8 @@ def _check_rows(columns: Mapping[str, pa.ChunkedArray], problems: list[str]) -> 
     for field, (reason, is_bad) in checks.items():
         if any(problem.startswith(f"{field}: ") for problem in problems):
             continue
-        rows = pc.indices_nonzero(is_bad).to_pylist()
+        # Before pyarrow 26.0.1 this function ends the process if an array has no chunk, as that of an empty file.
+        rows = pc.indices_nonzero(is_bad).to_pylist() if len(is_bad) else []
         if rows:
             shown = ", ".join(str(row + 1) for row in rows[:PROBLEMS_SHOWN])
             more = f" and {len(rows) - PROBLEMS_SHOWN} more" if len(rows) > PROBLEMS_SHOWN else ""
