@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from alembic import command
 from sqlalchemy import Engine, create_engine, event, make_url, text
@@ -18,6 +19,11 @@ from service.storage.database import Base, alembic_config, create_database_engin
 
 POSTGRES_URL = make_url(os.environ.get("NEXTOFFER_TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/test"))
 DATA_FOLDER = Path(__file__).parent.parent.parent / "shared" / "data"
+
+
+# How long an example takes depends on what else the machine does: that is no failure.
+hypothesis.settings.register_profile("nextoffer", deadline=None)
+hypothesis.settings.load_profile("nextoffer")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
