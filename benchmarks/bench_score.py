@@ -8,8 +8,9 @@ import numpy as np
 from benchmarks.data import SYNTHETIC_SIZES, demo_lines, synthetic_lines
 from benchmarks.measure import show, time_in_turn
 from models.artifact import open_artifact
-from models.score import write_scores
 from models.train import TrainingOptions, train
+from service.readmodel.live_state import LiveState
+from service.server.score_file import write_scores
 from service.training.file_history import HistoryFiles, history_from_files
 
 RUNS = 3
@@ -40,13 +41,18 @@ def main() -> None:
 def _measure(name: str, path: Path, root: Path) -> tuple[str, list[float], list[float], str]:
     history = history_from_files(HistoryFiles([path]))
     trained = train(history, TrainingOptions(), root / name, None, lambda *_: None)
-    artifact = open_artifact(trained.folder)
+    state = LiveState(open_artifact(trained.folder).content, 0)
     accounts, products = history.interactions.n_accounts, history.interactions.n_products
     factors = trained.manifest.parameters["embedding_size"]
     seconds = time_in_turn(
         RUNS,
         ours=lambda: write_scores(
-            artifact, root / "scores.parquet", LIMIT, include_owned=False, progress=lambda _: None
+            state,
+            root / "scores.parquet",
+            LIMIT,
+            is_up_sell_first=True,
+            includes_owned=False,
+            progress=lambda _: None,
         ),
         floor=lambda: bare_product(accounts, products, factors),
     )

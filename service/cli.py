@@ -20,6 +20,7 @@ from service.base.settings import Settings
 from service.demo.command import demo
 from service.imports.command import app as imports
 from service.registry.command import app as artifacts
+from service.server.score_command import score
 from service.server.serving import serve
 from service.storage.database import alembic_config
 from service.training import command as training
@@ -37,7 +38,7 @@ app.add_typer(imports, name="import")
 app.add_typer(keys, name="keys")
 app.add_typer(artifacts, name="artifacts")
 app.command()(training.train)
-app.command()(training.score)
+app.command()(score)
 app.command()(serve)
 app.command()(demo)
 

@@ -119,7 +119,7 @@ def _sources(facts: Facts, popular_depth: int) -> Iterator[CandidateSource]:
     if not facts.recent.is_empty:
         yield Neighbours(Source.PERSONALIZED, facts, facts.recent)
     if not facts.owned.is_empty:
-        yield ModelList(facts)
+        yield OwnedAndModelList(facts) if facts.includes_owned else ModelList(facts)
     if not facts.is_up_sell_first:
         yield from upgrades
     if not facts.basket.is_empty:
@@ -250,6 +250,31 @@ class ModelList:
         scores = NeighbourScores(content, AccountProducts.of([products], self._facts.n_products), 1)
         found = np.flatnonzero(scores.product == content.candidate_products.ravel()[origin])
         return scores.contributors(int(found[0])) if len(found) else []
+
+
+class OwnedAndModelList(ModelList):
+    """The model's list with what the account owned at training, and still owns, ranked among it."""
+
+    def block(self) -> Block:
+        facts, content, listed = self._facts, self._facts.content, super().block()
+        accounts = (facts.account_rows != NO_ROW).nonzero()[0]
+        rows = facts.account_rows[accounts]
+        begins = content.owned_offsets[rows]
+        places, positions = concatenate_ranges(begins, content.owned_offsets[rows + 1] - begins)
+        account, product = accounts[places], content.owned_products[positions]
+        still = facts.owned.has(facts.keys(account, product))
+        account, product, positions = account[still], product[still], positions[still]
+        merged = Block(
+            np.concatenate((listed.account, account)),
+            np.concatenate((listed.product, product)),
+            np.concatenate((listed.score, content.owned_scores[positions])),
+            np.concatenate((listed.origin, np.full(len(product), NO_ROW))),
+        )
+        order = np.lexsort((merged.product, -merged.score, merged.account))
+        return Block(merged.account[order], merged.product[order], merged.score[order], merged.origin[order])
+
+    def contributors(self, origin: int) -> list[ProductRow]:
+        return [] if origin == NO_ROW else super().contributors(origin)
 
 
 class Popular:

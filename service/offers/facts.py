@@ -59,6 +59,7 @@ class Facts(NamedTuple):
     had:              what each account owns or has in the basket.
     limits:           int64 (n,), how many offers are asked for.
     is_up_sell_first: whether every upgrade that may be offered comes before everything else.
+    includes_owned:   whether what accounts own is ranked among the rest, rather than withheld.
     """
 
     content: Content
@@ -74,6 +75,7 @@ class Facts(NamedTuple):
     had: AccountProducts
     limits: NDArray[np.int64]
     is_up_sell_first: bool
+    includes_owned: bool = False
 
     @property
     def n_accounts(self) -> int:
@@ -112,7 +114,9 @@ class Facts(NamedTuple):
         )
 
 
-def gather(state: LiveState, requests: Sequence[OfferRequest], *, is_up_sell_first: bool) -> Facts:
+def gather(
+    state: LiveState, requests: Sequence[OfferRequest], *, is_up_sell_first: bool, includes_owned: bool = False
+) -> Facts:
     """Look up everything that some requests name, each for one account or for nobody in particular.
 
     What happened since the artifact stands in place of what the artifact says.
@@ -154,6 +158,7 @@ def gather(state: LiveState, requests: Sequence[OfferRequest], *, is_up_sell_fir
         had=had,
         limits=np.array([request.limit for request in requests], dtype=np.int64),
         is_up_sell_first=is_up_sell_first,
+        includes_owned=includes_owned,
     )
 
 

@@ -56,7 +56,8 @@ def is_in_basket(candidates: Candidates) -> NDArray[np.bool_] | None:
 
 def is_owned(candidates: Candidates) -> NDArray[np.bool_] | None:
     """Withhold what the account owns: an offer is something new."""
-    return _is_among(candidates.facts.owned, candidates.pool)
+    facts = candidates.facts
+    return None if facts.includes_owned else _is_among(facts.owned, candidates.pool)
 
 
 def is_inactive(candidates: Candidates) -> NDArray[np.bool_] | None:

@@ -1,4 +1,4 @@
-"""On PostgreSQL, wakes the follower the moment that a change is committed. The follower's own poll is the backstop."""
+"""On PostgreSQL, wakes the follower as soon as a change is committed. The follower's own poll finds the rest."""
 
 import threading
 from typing import Any, Final

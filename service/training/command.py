@@ -7,18 +7,15 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import Progress
 from rich.table import Column, Table
-from sqlalchemy import make_url
 
-from service.accounts.live import objecting_accounts
 from service.base.progress import Steps, console, show_steps
 from service.base.settings import Settings
 from service.imports.arguments import DefaultCurrency, Mapping, Where
 from service.offers.smoke import smoke_test
 from service.rows.chunks import Progress as FileProgress
 from service.rows.options import ImportOptions, parse_condition, parse_default_currency, parse_mapping
-from service.storage.database import check_schema, create_database_engine, read_connection, refuse_outdated_schema
+from service.storage.database import refuse_outdated_schema
 from service.sync.artifact_store import ArtifactStore
 from service.training.errors import OptionInvalid, TrainingNotInstalled
 
@@ -132,56 +129,6 @@ def train_and_publish(history: Any, options: "TrainingOptions", store: ArtifactS
         step("publish")
         store.activate(trained.manifest.version)
     return trained
-
-
-def score(
-    out: Annotated[Path, typer.Option(dir_okay=False, help="Parquet file to write.")],
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Products per account.")] = 20,
-    artifacts: Annotated[Path | None, typer.Option(file_okay=False, help="Folder of artifacts.")] = None,
-    include_owned: Annotated[bool, typer.Option("--include-owned", help="Rank owned products too.")] = False,
-) -> None:
-    """Write every account's list from the live artifact, for a CRM's nightly load.
-
-    Accounts that object to marketing, as the database says now, are left out.
-    """
-    offline = offline_module("models.score")
-    if not out.parent.is_dir():
-        raise OptionInvalid(f"--out {out}: there is no folder {out.parent}.")
-    store = ArtifactStore(artifacts or Settings().artifacts_dir, smoke_test)
-    version = store.active_version()
-    if version is None:
-        raise OptionInvalid(f"No artifact is active in {store.root}. Run: nextoffer train")
-    artifact, objecting = store.open(version), objecting_now(Settings().database_url)
-    with Progress(console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("score", total=len(artifact.content.account_ids))
-        rows = offline.write_scores(
-            artifact,
-            out,
-            limit,
-            include_owned=include_owned,
-            left_out=objecting,
-            progress=lambda done: progress.update(task, completed=done),
-        )
-    n_accounts = len(artifact.content.account_ids)
-    console.print(f"{rows:,} rows for {n_accounts:,} accounts in {out}", highlight=False)
-    if objecting is None:
-        console.print("There is no database: who objects to marketing is not known, and nobody is left out.")
-    elif objecting:
-        console.print(f"{len(objecting):,} accounts object to marketing and are left out.", highlight=False)
-
-
-def objecting_now(url: str) -> set[str] | None:
-    """Read who objects to marketing; None where there is no database of this service."""
-    path = make_url(url).database
-    if make_url(url).get_backend_name() == "sqlite" and not (path and Path(path).exists()):
-        return None
-    engine = create_database_engine(url)
-    try:
-        check_schema(engine)
-        with read_connection(engine) as connection:
-            return objecting_accounts(connection)
-    finally:
-        engine.dispose()
 
 
 def show_report(trained: "Trained") -> None:

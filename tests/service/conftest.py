@@ -30,9 +30,9 @@ Part = TypeVar("Part")
 
 @pytest.fixture(scope="session", autouse=True)
 def short_waits() -> Iterator[None]:
-    """On PostgreSQL an application stops once its listener looks up: every half second, hundreds of times."""
+    """On PostgreSQL an application waits for its listener when it stops: up to half a second, hundreds of times."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(listener, "LOOK_SECONDS", 0.02)
+        patch.setattr(listener, "NOTIFICATION_WAIT_SECONDS", 0.02)
         yield
 
 

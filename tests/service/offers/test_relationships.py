@@ -31,12 +31,18 @@ SAID_OF_COFFEE = [
 WORLD = replace(COFFEE, relationships=SAID_OF_COFFEE)
 
 
+def state_of(world: World, words: dict[str, dict[str, CuratedRelationship]]) -> LiveState:
+    """A state in which some relationships are curated."""
+    state = LiveState(content_of(world), 0)
+    state.replace_part(state.part(CatalogueView).with_curated(words))
+    return state
+
+
 def decide_in(
     world: World, words: dict[str, dict[str, CuratedRelationship]] | None = None, **asked: object
 ) -> Decision:
     """Decide in a world where people said some words."""
-    state = LiveState(content_of(world), 0)
-    state.replace_part(state.part(CatalogueView).with_curated(words or {}))
+    state = state_of(world, words or {})
     policy = bool(asked.pop("is_up_sell_first", True))
     wanted = OfferRequest(**{"account_id": None, "limit": 3} | asked)  # type: ignore[arg-type]
     return decide(gather(state, [wanted], is_up_sell_first=policy))

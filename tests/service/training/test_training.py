@@ -20,8 +20,9 @@ from service.accounts.tables import Account, Consent
 from service.base.errors import DomainError, SchemaOutdated
 from service.cli import app
 from service.offers.smoke import smoke_test
+from service.readmodel.objections import Objections
+from service.server.score_command import open_engine, open_state
 from service.sync.artifact_store import ArtifactStore
-from service.training.command import objecting_now
 
 RUNNER = CliRunner()
 
@@ -184,13 +185,14 @@ def test_bad_rows_of_a_file_are_listed_and_nothing_is_learned(tmp_path: Path) ->
     assert "someday" in (tmp_path / "bad.csv").read_text()
 
 
-def test_objections_are_read_while_another_process_writes(sqlite_engine: Engine) -> None:
+def test_objections_are_read_while_another_process_writes(sqlite_engine: Engine, artifacts: Path) -> None:
     object_to_marketing(sqlite_engine, "a")
+    store = ArtifactStore(artifacts, smoke_test)
 
-    with sqlite_engine.begin():
-        objecting = objecting_now(sqlite_engine.url.render_as_string(hide_password=False))
+    with sqlite_engine.begin(), open_engine(sqlite_engine.url.render_as_string(hide_password=False)) as engine:
+        state = open_state(store.open(str(store.active_version())), engine)
 
-    assert objecting == {"a"}
+    assert state.part(Objections).accounts == {"a"}
 
 
 def object_to_marketing(engine: Engine, account_id: str) -> None:

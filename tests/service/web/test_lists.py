@@ -31,7 +31,7 @@ DOCUMENT = document(create_app(Settings()))
 
 def list_name(client: TestClient, name: str) -> list[Any]:
     """What a cursor of a list begins with."""
-    live = part_of(client, ArtifactHolder).live
+    live = part_of(client, ArtifactHolder).current
     version = live.version if live else None
     names: dict[str, list[Any]] = {
         "products": ["products"],

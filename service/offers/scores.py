@@ -1,0 +1,71 @@
+"""Every account's list, by the functions that answer requests: what a CRM loads overnight."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.offers.decide import Ranked, rank_offers
+from service.offers.facts import gather
+from service.offers.propensity import propensities
+from service.offers.reasons import Source
+from service.offers.request import OfferRequest
+from service.readmodel.live_state import LiveState
+from service.readmodel.ownership import Ownership
+
+ACCOUNTS_AT_ONCE: Final = 1_000
+SOURCES: Final = tuple(Source)
+
+
+class ScoredLists(NamedTuple):
+    """The lists of some accounts, arrays of one length: those of each account together, best first.
+
+    account: int64, a place among the accounts. rank: int32, from 1. product: int32, a product row. score: float64.
+    source: int8, a position in SOURCES. propensity: float32, NaN where it is not known. See ``propensities``.
+    """
+
+    account: NDArray[np.int64]
+    rank: NDArray[np.int32]
+    product: NDArray[np.int32]
+    score: NDArray[np.float64]
+    source: NDArray[np.int8]
+    propensity: NDArray[np.float32]
+
+
+def known_accounts(state: LiveState) -> list[str]:
+    """Return every account of the artifact, and those that ordered since it was trained."""
+    ids = state.content.account_ids
+    newcomers = (account_id for account_id in state.part(Ownership).by_account if ids.row_of(account_id) is None)
+    return [*ids.texts, *sorted(newcomers)]
+
+
+def score_accounts(
+    state: LiveState, account_ids: Sequence[str], limit: int, *, is_up_sell_first: bool, includes_owned: bool = False
+) -> Iterator[tuple[int, ScoredLists]]:
+    """Yield the lists of accounts, a thousand at a time, with the place of the first of them.
+
+    An account that objects to marketing has no list. includes_owned: rank what accounts own among the rest.
+    """
+    for begin in range(0, len(account_ids), ACCOUNTS_AT_ONCE):
+        requests = [OfferRequest(account_id, limit) for account_id in account_ids[begin : begin + ACCOUNTS_AT_ONCE]]
+        facts = gather(state, requests, is_up_sell_first=is_up_sell_first, includes_owned=includes_owned)
+        parts = [_lists_of(part) for part in rank_offers(facts, popular_depth=2 * limit)]
+        columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        order = columns[0].argsort(kind="stable")
+        yield begin, ScoredLists(*(column[order] for column in columns))
+
+
+def _lists_of(part: Ranked) -> ScoredLists:
+    lengths = [len(selection.positions) for selection in part.selections]
+    positions = np.concatenate([selection.positions for selection in part.selections])
+    pool = part.pool
+    codes = np.array([SOURCES.index(source.name) for source in pool.sources], dtype=np.int8)
+    return ScoredLists(
+        account=np.repeat(np.array(part.accounts, dtype=np.int64), lengths),
+        rank=np.concatenate([np.arange(1, length + 1, dtype=np.int32) for length in lengths]),
+        product=pool.product[positions],
+        score=pool.score[positions],
+        source=codes[pool.source[positions]],
+        propensity=propensities(pool, part.facts)[positions],
+    )
