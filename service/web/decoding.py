@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message, Receive
 
 from service.base.components import components_of
 from service.base.errors import BodyTooLarge, MediaTypeUnsupported, RequestTimeout
@@ -48,24 +49,45 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     max_bytes = min(max_bytes, settings.max_body_bytes)
     refuse_other_than_json(headers_of(request.scope).get(b"content-type"))
     refuse_announced(request.scope, max_bytes)
+    message = _receive_at_once(request.receive)
+    if message is not None and not message.get("more_body"):
+        return _append(b"", message, max_bytes)
     try:
         async with asyncio.timeout(settings.body_timeout_seconds):
-            return await _read_to_end(request, max_bytes)
+            return await _read_to_end(request.receive, message, max_bytes)
     except TimeoutError:
         raise RequestTimeout(settings.body_timeout_seconds) from None
 
 
-async def _read_to_end(request: Request, max_bytes: int) -> bytes:
-    body = b""
+def _receive_at_once(receive: Receive) -> Message | None:
+    """Return the next message if it is here already, as most bodies are: a timer would cost 4 % of such a request."""
+    receiving: Any = receive()
+    try:
+        receiving.send(None)
+    except StopIteration as arrived:
+        message: Message = arrived.value
+        return message
+    # It waits. Nothing was received yet, so that it can be abandoned, as a timer would do.
+    receiving.close()
+    return None
+
+
+async def _read_to_end(receive: Receive, message: Message | None, max_bytes: int) -> bytes:
+    body = b"" if message is None else _append(b"", message, max_bytes)
     is_whole = False
     while not is_whole:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        body += message.get("body", b"")
-        if len(body) > max_bytes:
-            raise BodyTooLarge(max_bytes)
+        message = await receive()
+        body = _append(body, message, max_bytes)
         is_whole = not message.get("more_body", False)
+    return body
+
+
+def _append(body: bytes, message: Message, max_bytes: int) -> bytes:
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    body += message.get("body", b"")
+    if len(body) > max_bytes:
+        raise BodyTooLarge(max_bytes)
     return body
 
 

@@ -74,23 +74,31 @@ class Router(APIRouter):
         has_etag:   it answers with an ETag, and 304 to one who has the answer.
         file_types: media types of the file that it answers with.
         """
-        codes = [*problem_codes, *["sequence-not-reached"] * is_live, *([] if method == "GET" else BODY_PROBLEM_CODES)]
+        codes, parameters, dependencies = [*problem_codes], [], []
         responses: Responses = {}
+        if method != "GET":
+            codes += BODY_PROBLEM_CODES
+        if is_live:
+            codes.append("sequence-not-reached")
+            parameters.append(MIN_SEQUENCE)
+            dependencies.append(Depends(wait_for_min_sequence))
         if has_etag:
+            parameters.append(IF_NONE_MATCH)
             responses = {200: {"headers": ETAG_HEADERS}, **NOT_MODIFIED}
+        options = _typed(model)
         if file_types:
             responses[200] = {"description": "The file.", "content": {media_type: {} for media_type in file_types}}
+            options["response_class"] = Response
         return self._declare(
             path,
             method,
             Scope.READ,
             codes,
-            *[Depends(wait_for_min_sequence)] * is_live,
+            *dependencies,
             summary=summary,
             responses=responses,
-            openapi_extra={"parameters": [MIN_SEQUENCE] * is_live + [IF_NONE_MATCH] * has_etag},
-            **_typed(model),
-            **({"response_class": Response} if file_types else {}),
+            openapi_extra={"parameters": parameters},
+            **options,
         )
 
     def live_route(self, path: str, summary: str, *problem_codes: str, model: Any) -> Decorator:
@@ -141,7 +149,7 @@ class Router(APIRouter):
     ) -> Decorator:
         def declare(endpoint: Endpoint) -> Endpoint:
             is_paged = "cursor" in signature(endpoint).parameters
-            codes = [*PROBLEM_CODES, *problem_codes, *["invalid-cursor"] * is_paged]
+            codes = [*PROBLEM_CODES, *problem_codes, *(["invalid-cursor"] if is_paged else [])]
             self.add_api_route(
                 path,
                 endpoint,

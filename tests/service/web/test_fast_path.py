@@ -298,7 +298,13 @@ def sold(sqlite_url: str, artifacts_dir: Path) -> Iterator[Running]:
         yield made
 
 
-POLLED = ("/v1/segments", "/v1/segments?family=rfm", "/v1/segments/rfm.lost/metrics?interval=week")
+POLLED = {
+    "/v1/segments": "/v1/segments",
+    "/v1/segments?family=rfm": "/v1/segments",
+    "/v1/segments/rfm.lost/metrics?interval=week": "/v1/segments/{segment_id}/metrics",
+}
+"""Paths, and the templates of their routes."""
+LIST_PATH = "/v1/segments"
 
 
 @pytest.mark.parametrize("path", POLLED)
@@ -317,23 +323,26 @@ def test_a_polled_response_is_made_once(sold: Running, path: str) -> None:
     assert unchanged.startswith(b"HTTP/1.1 304 Not Modified\r\n")
     assert f"etag: {etag}".encode() in unchanged
     assert unchanged.endswith(b"\r\n\r\n")
+    metrics = sold.whole(sold.request("GET", "/metrics")).decode()
+    assert f'nextoffer_requests_total{{method="GET",route="{POLLED[path]}",status="200"}} 3.0' in metrics
+    assert f'nextoffer_requests_total{{method="GET",route="{POLLED[path]}",status="304"}} 1.0' in metrics
 
 
 def test_a_kept_response_is_for_keys_that_may_read(sold: Running, sqlite_url: str) -> None:
-    sold.whole(sold.request("GET", POLLED[0]))
+    sold.whole(sold.request("GET", LIST_PATH))
     key = make_key(sqlite_url, "recommend")
 
-    statuses = [status_of(sold.whole(sold.request("GET", POLLED[0], key=one))) for one in (key, key, "nxo_wrong")]
+    statuses = [status_of(sold.whole(sold.request("GET", LIST_PATH, key=one))) for one in (key, key, "nxo_wrong")]
 
     assert statuses == [403, 403, 401]
 
 
 def test_a_polled_response_is_made_anew_for_another_artifact(sold: Running, artifacts_dir: Path) -> None:
-    first = said(sold.whole(sold.request("GET", POLLED[0])))
+    first = said(sold.whole(sold.request("GET", LIST_PATH)))
 
     ArtifactStore(artifacts_dir, smoke_test).activate(write_sold(artifacts_dir, AS_OF_DAY - 90))
 
-    wait_until(lambda: said(sold.whole(sold.request("GET", POLLED[0]))) != first)
+    wait_until(lambda: said(sold.whole(sold.request("GET", LIST_PATH))) != first)
 
 
 def said(answer: bytes) -> tuple[str, dict[str, str], dict[str, Any]]:
