@@ -71,12 +71,12 @@ class World:
     @cached_property
     def products(self) -> Products:
         names = in_hash_order(f"p{number}" for number in range(PRODUCTS))
-        blank, unknown = TextColumn.of([""] * PRODUCTS), np.full(PRODUCTS, NO_NUMBER)
+        blank, unknown = TextColumn.from_texts([""] * PRODUCTS), np.full(PRODUCTS, NO_NUMBER)
         return Products(
-            ids=IdIndex.of(names),
-            names=TextColumn.of(names),
-            lines=TextColumn.of(f"line {row % LINES:02}" for row in range(PRODUCTS)),
-            categories=TextColumn.of(f"category {row % CATEGORIES:03}" for row in range(PRODUCTS)),
+            ids=IdIndex.from_ids(names),
+            names=TextColumn.from_texts(names),
+            lines=TextColumn.from_texts(f"line {row % LINES:02}" for row in range(PRODUCTS)),
+            categories=TextColumn.from_texts(f"category {row % CATEGORIES:03}" for row in range(PRODUCTS)),
             families=blank,
             currencies=blank,
             tiers=unknown,

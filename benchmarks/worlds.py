@@ -63,7 +63,7 @@ def world(n_accounts: int, rng: np.random.Generator) -> Content:
     owned = np.sort(rng.integers(0, N_PRODUCTS, (n_accounts, N_OWNED), dtype=np.int32), axis=1)
     return replace(
         Content.empty({ACCOUNTS: n_accounts, PRODUCTS: N_PRODUCTS, CANDIDATES: N_CANDIDATES}, report=b"{}"),
-        account_ids=IdIndex.of(account_names(n_accounts)),
+        account_ids=IdIndex.from_ids(account_names(n_accounts)),
         products=_products(),
         popular_products=rng.permutation(N_PRODUCTS).astype(np.int32),
         popular_scores=np.arange(N_PRODUCTS, 0, -1, dtype=np.float32),
@@ -88,19 +88,19 @@ def grouped_products() -> Products:
     products = _products()
     return replace(
         products,
-        lines=TextColumn.of(f"Line {row % N_LINES}" for row in range(N_PRODUCTS)),
-        categories=TextColumn.of(f"Category {row % N_CATEGORIES}" for row in range(N_PRODUCTS)),
+        lines=TextColumn.from_texts(f"Line {row % N_LINES}" for row in range(N_PRODUCTS)),
+        categories=TextColumn.from_texts(f"Category {row % N_CATEGORIES}" for row in range(N_PRODUCTS)),
         margins_minor=products.prices_minor // 4,
     )
 
 
 def _products() -> Products:
     names = in_hash_order(f"product-{number}" for number in range(N_PRODUCTS))
-    blank = TextColumn.of("" for _ in names)
+    blank = TextColumn.from_texts("" for _ in names)
     unknown = np.full(N_PRODUCTS, NO_NUMBER, dtype=np.int64)
     return Products(
-        ids=IdIndex.of(names),
-        names=TextColumn.of(name.title() for name in names),
+        ids=IdIndex.from_ids(names),
+        names=TextColumn.from_texts(name.title() for name in names),
         lines=blank,
         categories=blank,
         families=blank,

@@ -231,4 +231,4 @@ def _until(interactions: Interactions, as_of: int | None) -> Interactions:
 
 
 def _index(identifiers: NDArray[np.object_]) -> IdIndex:
-    return IdIndex.of(identifiers.tolist())
+    return IdIndex.from_ids(identifiers.tolist())

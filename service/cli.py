@@ -60,7 +60,7 @@ def main() -> None:
     except (DomainError, ArtifactInvalid, HistoryInvalid) as error:
         fail(str(error))
     except ValidationError as error:
-        fail("; ".join(f"NEXTOFFER_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors()))
+        fail("; ".join(f"NEXTOFFER_{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors()))
     except CommandError as error:
         fail(f"The database was made by another release, or is no database of nextoffer's: {error}")
     except SQLAlchemyError as error:

@@ -114,7 +114,7 @@ def content_of(world: World) -> Content:
     sizes = {ACCOUNTS: len(accounts), PRODUCTS: len(ids), CANDIDATES: world.n_candidates}
     return replace(
         Content.empty(sizes, report=b'{"metrics": {"recall_at_10": 0.25}}'),
-        account_ids=IdIndex.of(accounts),
+        account_ids=IdIndex.from_ids(accounts),
         products=_products(specs),
         popular_products=np.array([row[i] for i in popular], dtype=np.int32),
         popular_scores=np.arange(len(popular), 0, -1).astype(np.float32),
@@ -175,12 +175,12 @@ def _products(specs: Sequence[ProductSpec]) -> Products:
         return np.array([NO_NUMBER if value is None else value for value in values], dtype=np.int64)
 
     return Products(
-        ids=IdIndex.of([p.product_id for p in specs]),
-        names=TextColumn.of(p.name or p.product_id.title() for p in specs),
-        lines=TextColumn.of("" for _ in specs),
-        categories=TextColumn.of("" for _ in specs),
-        families=TextColumn.of(p.family for p in specs),
-        currencies=TextColumn.of(p.currency for p in specs),
+        ids=IdIndex.from_ids([p.product_id for p in specs]),
+        names=TextColumn.from_texts(p.name or p.product_id.title() for p in specs),
+        lines=TextColumn.from_texts("" for _ in specs),
+        categories=TextColumn.from_texts("" for _ in specs),
+        families=TextColumn.from_texts(p.family for p in specs),
+        currencies=TextColumn.from_texts(p.currency for p in specs),
         tiers=numbers([p.tier for p in specs]),
         prices_minor=numbers([p.price_minor for p in specs]),
         margins_minor=numbers([None for _ in specs]),

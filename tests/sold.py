@@ -62,7 +62,7 @@ def sold_content(as_of_day: int = AS_OF_DAY) -> Content:
     """What training would make of it, save what to offer."""
     content = content_of(sold_world())
     ids = list(content.products.ids.texts)
-    lines = TextColumn.of(LINES.get(product_id, "") for product_id in ids)
+    lines = TextColumn.from_texts(LINES.get(product_id, "") for product_id in ids)
     products = replace(content.products, lines=lines)
     facts = AccountFacts.none(N_ACCOUNTS)
     accounts, described = learn_accounts(sold_history(as_of_day), products, facts, as_of_day * DAY, None)

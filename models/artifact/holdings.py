@@ -29,7 +29,7 @@ class Holdings(Section):
     spend_minor: Annotated[NDArray[np.int64], Shape(ENTRIES)]
     recent_minor: Annotated[NDArray[np.int64], Shape(ENTRIES)]
 
-    def of(self, account_row: int) -> slice:
+    def entries_of(self, account_row: int) -> slice:
         """Return where an account's entries stand."""
         return slice(int(self.offsets[account_row]), int(self.offsets[account_row + 1]))
 

@@ -35,7 +35,7 @@ class TextColumn(Section, Sequence[str]):
     offsets: Annotated[NDArray[np.int64], Shape(TEXTS + 1)]
 
     @classmethod
-    def of(cls, texts: Iterable[str]) -> "TextColumn":
+    def from_texts(cls, texts: Iterable[str]) -> "TextColumn":
         encoded = [text.encode() for text in texts]
         lengths = np.array([len(text) for text in encoded], dtype=np.int64)
         return cls(np.frombuffer(b"".join(encoded), dtype=np.uint8), offsets_of(lengths))
@@ -70,12 +70,12 @@ class IdIndex(Section):
     hashes: Annotated[NDArray[np.uint64], Shape(TEXTS)]
 
     @classmethod
-    def of(cls, identifiers: Sequence[str]) -> "IdIndex":
+    def from_ids(cls, identifiers: Sequence[str]) -> "IdIndex":
         """Index identifiers that are already in hash order; raises ValueError otherwise."""
         hashes = np.array([hash_identifier(identifier) for identifier in identifiers], dtype=np.uint64)
         if np.any(hashes[1:] < hashes[:-1]):
             raise ValueError("identifiers are not in hash order")
-        return cls(TextColumn.of(identifiers), hashes)
+        return cls(TextColumn.from_texts(identifiers), hashes)
 
     def __len__(self) -> int:
         return len(self.hashes)

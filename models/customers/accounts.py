@@ -47,7 +47,7 @@ def learn_accounts(
     measured = Measured(customers, activity, lines, as_of_day, has_margins)
     of_line, of_category = (holdings_of(interactions, groups, as_of_day) for groups in (lines, categories))
     clusters = cluster_accounts(interactions, (categories, lines), CLUSTER_SEED)
-    ids = IdIndex.of(interactions.account_ids.tolist())
+    ids = IdIndex.from_ids(interactions.account_ids.tolist())
     segments = learn_segments(measured, facts.is_strategic, clusters, ids, before)
     described |= {"clusters": {"n": len(clusters.traits), "silhouette": clusters.silhouette}}
     return LearnedAccounts(customers, activity, lines, categories, of_line, of_category, segments), described

@@ -74,7 +74,7 @@ def fit_buying(x: Array, last: Array, age: Array) -> BuyingModel:
     if not (x > 0).any():
         raise NotEstimable("no account has bought twice, so that there is no sign of how often accounts come back")
     groups, counts = np.unique(np.column_stack((x, last, age)), axis=0, return_counts=True)
-    sample = _Sample.of(groups[:, 0], groups[:, 1], groups[:, 2], counts.astype(np.float64))
+    sample = _Sample.from_columns(groups[:, 0], groups[:, 1], groups[:, 2], counts.astype(np.float64))
     bounds = [(-MAX_LOGARITHM, MAX_LOGARITHM)] * 4
     begin = np.log([0.5, max(float(np.average(age)) / 4, 1e-3), 0.8, 2.5])
     optimum = minimize(
@@ -104,7 +104,7 @@ class _Sample:
     n: float
 
     @classmethod
-    def of(cls, x: Array, last: Array, age: Array, counts: Array) -> "_Sample":
+    def from_columns(cls, x: Array, last: Array, age: Array, counts: Array) -> "_Sample":
         values, places = np.unique(x, return_inverse=True)
         return cls(x, last, age, counts, values, places, float(counts.sum()))
 

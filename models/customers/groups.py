@@ -24,7 +24,7 @@ def groups_of(names: Iterable[str], owned: csr_matrix) -> Groups:
         _pack(owned[begin : begin + ACCOUNTS_PER_BATCH], of_product, len(distinct))
         for begin in range(0, max(n_accounts, 1), ACCOUNTS_PER_BATCH)
     ]
-    return Groups(TextColumn.of(distinct), of_product, np.concatenate(packed))
+    return Groups(TextColumn.from_texts(distinct), of_product, np.concatenate(packed))
 
 
 def _pack(

@@ -13,17 +13,17 @@ MAX_LOGARITHM: Final = 12.0
 STEP: Final = 1e-4
 
 
-def covariance_at(loss: Callable[[Array], tuple[float, Array]], at: Array, n: float) -> Array:
+def covariance_at(loss: Callable[[Array], tuple[float, Array]], parameters: Array, n: float) -> Array:
     """Invert the curvature of a likelihood, by central differences of its gradient.
 
     loss: returns the mean negative log-likelihood and its gradient. n: over how many the mean is taken.
     All NaN where the curvature is not that of a maximum: the data does not identify the parameters.
     """
-    curvature = np.empty((len(at), len(at)))
-    for place in range(len(at)):
-        step = np.zeros(len(at))
+    curvature = np.empty((len(parameters), len(parameters)))
+    for place in range(len(parameters)):
+        step = np.zeros(len(parameters))
         step[place] = STEP
-        curvature[place] = (loss(at + step)[1] - loss(at - step)[1]) / (2 * STEP)
+        curvature[place] = (loss(parameters + step)[1] - loss(parameters - step)[1]) / (2 * STEP)
     unknown = np.full(curvature.shape, np.nan)
     try:
         covariance = np.linalg.inv((curvature + curvature.T) / 2 * n)

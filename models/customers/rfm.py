@@ -66,8 +66,8 @@ def quintiles(values: NDArray[np.generic]) -> NDArray[np.int8]:
     if n == 0:
         return np.zeros(0, dtype=np.int8)
     middle = (rankdata(values, method="average") - 0.5) / n
-    found: NDArray[np.int8] = np.minimum(np.floor(middle * QUINTILES) + 1, QUINTILES).astype(np.int8)
-    return found
+    quintile: NDArray[np.int8] = np.minimum(np.floor(middle * QUINTILES) + 1, QUINTILES).astype(np.int8)
+    return quintile
 
 
 def segment_codes(

@@ -33,13 +33,13 @@ def _arrays(
 ) -> Iterator[tuple[str, NDArray[Any]]]:
     for name in LINE_COLUMNS:
         yield name, getattr(interactions, name)
-    yield from _texts("account_ids", TextColumn.of(interactions.account_ids))
+    yield from _texts("account_ids", TextColumn.from_texts(interactions.account_ids))
     yield from products.to_arrays().items()
     yield "is_strategic", accounts.is_strategic
     for name, values in sorted(accounts.attributes.items()):
         texts = [_as_text(value) for value in values]
         if any(texts):
-            yield from _texts(f"attributes.{name!r}", TextColumn.of(texts))
+            yield from _texts(f"attributes.{name!r}", TextColumn.from_texts(texts))
 
 
 def _texts(name: str, column: TextColumn) -> Iterator[tuple[str, NDArray[Any]]]:

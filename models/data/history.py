@@ -108,14 +108,14 @@ def _product_facts(product_ids: list[str], products: pa.Table | None) -> Product
         return [default if value is None else value for value in values]
 
     def texts(name: str) -> TextColumn:
-        return TextColumn.of(facts(name, ""))
+        return TextColumn.from_texts(facts(name, ""))
 
     def numbers(name: str) -> NDArray[np.int64]:
         return np.array(facts(name, NO_NUMBER), dtype=np.int64)
 
     return Products(
-        ids=IdIndex.of(product_ids),
-        names=TextColumn.of(
+        ids=IdIndex.from_ids(product_ids),
+        names=TextColumn.from_texts(
             name or product_id for name, product_id in zip(facts("name", ""), product_ids, strict=True)
         ),
         lines=texts("line"),

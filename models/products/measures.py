@@ -62,13 +62,13 @@ def log_likelihood_ratio(counts: Counts) -> Floats:
     """``2 sum k ln(k / expected k)`` over the four cells; chi-squared with one degree of freedom if independent."""
     ab, a, b, n = counts.ab, counts.a, counts.b, counts.n
 
-    def of(k: Floats | float) -> Floats:
+    def k_log_k(k: Floats | float) -> Floats:
         return np.asarray(xlogy(k, k))
 
     # Grouped so that a pair and its reverse give the very same number.
-    cells = of(ab) + (of(a - ab) + of(b - ab)) + of(n - (a + b) + ab)
-    margins = (of(a) + of(b)) + (of(n - a) + of(n - b))
-    return np.maximum(0, 2 * (cells - margins + of(n)))
+    cells = k_log_k(ab) + (k_log_k(a - ab) + k_log_k(b - ab)) + k_log_k(n - (a + b) + ab)
+    margins = (k_log_k(a) + k_log_k(b)) + (k_log_k(n - a) + k_log_k(n - b))
+    return np.maximum(0, 2 * (cells - margins + k_log_k(n)))
 
 
 def attraction_p(counts: Counts) -> Floats:

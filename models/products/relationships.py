@@ -83,7 +83,7 @@ def gate(pairs: Pairs, parameters: RelationshipParameters) -> NDArray[np.intp]:
 
 def _directed(
     pairs: Pairs,
-    at: NDArray[np.intp],
+    selected: NDArray[np.intp],
     source: NDArray[np.int32],
     target: NDArray[np.int32],
     counts: Counts,
@@ -92,9 +92,9 @@ def _directed(
 ) -> Rows:
     share, share_back = confidence(counts), confidence(counts.swapped())
     belongs = (share_back >= parameters.accessory_share) & (share_back >= parameters.accessory_ratio * share)
-    with_both = pairs.value[at] / counts.ab
+    with_both = pairs.value[selected] / counts.ab
     with np.errstate(divide="ignore", invalid="ignore"):
-        with_source_alone = (pairs.held_value[source] - pairs.value[at]) / (counts.a - counts.ab)
+        with_source_alone = (pairs.held_value[source] - pairs.value[selected]) / (counts.a - counts.ab)
         growth = with_both / with_source_alone - 1
     rows = make_rows(
         source,

@@ -86,7 +86,7 @@ def calibrated_bins(scores: NDArray[np.float32], is_true: NDArray[np.bool_], n_b
     The fallback where a model's probabilities can't be trusted: few numbers, each over many examples. The score is
     centred and scaled, so that ``relative_to`` adapts it as all scores grow.
     """
-    scaling, one = _centre_and_scale(scores[:, None]), np.ones(1)
+    scaling, unit = _centre_and_scale(scores[:, None]), np.ones(1)
     scaled = (scores - scaling["centre"]) / scaling["scale"]
     cuts = np.unique(np.quantile(scaled, np.arange(1, n_bins) / n_bins))
     bins = np.searchsorted(cuts, scaled, side="right")
@@ -96,7 +96,7 @@ def calibrated_bins(scores: NDArray[np.float32], is_true: NDArray[np.bool_], n_b
     kept = n > 0
     shares = IsotonicRegression().fit_transform(np.arange(kept.sum()), share[kept], sample_weight=n[kept])
     shares = np.asarray(shares, dtype=np.float64)
-    return Calibrated(**scaling, weights=one, bias=np.zeros(1), scores=middle[kept], shares=shares, level=one)
+    return Calibrated(**scaling, weights=unit, bias=np.zeros(1), scores=middle[kept], shares=shares, level=unit)
 
 
 def at_level(model: Calibrated, ratio: float) -> Calibrated:

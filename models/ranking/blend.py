@@ -81,7 +81,7 @@ class BlendScorer:
         candidates: (m, K), -1 padded. scales: float32 (m, 2), weight over peak of ALS and of affinity.
         Returns float32 (m, K, n), n the longest history of the accounts, each in the order of its row of strengths.
         """
-        share = self._als.of(rows, candidates) * scales[:, 0, None, None]
+        share = self._als.contributions(rows, candidates) * scales[:, 0, None, None]
         share += self.fitted.affinity.contributions(rows, candidates) * scales[:, 1, None, None]
         share[candidates < 0] = 0
         return share
@@ -93,9 +93,9 @@ class BlendScorer:
         scales: NDArray[np.float32] = self._weights / self._peaks[rows]
         return scales
 
-    def _weigh(self, found: NDArray[np.float32], rows: NDArray[np.int32]) -> NDArray[np.float32]:
-        self._peaks[rows] = found
-        return self._weights / found
+    def _weigh(self, peaks: NDArray[np.float32], rows: NDArray[np.int32]) -> NDArray[np.float32]:
+        self._peaks[rows] = peaks
+        return self._weights / peaks
 
     @property
     def _weights(self) -> NDArray[np.float32]:

@@ -69,7 +69,7 @@ class AlsContributions:
         self._factors = scorer.product_factors
         self._solved = np.linalg.solve(base, Y.T).T.astype(np.float32)
 
-    def of(self, rows: NDArray[np.int32], candidates: NDArray[np.int32]) -> NDArray[np.float32]:
+    def contributions(self, rows: NDArray[np.int32], candidates: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return float32 (m, K, n) for candidates (m, K): each owned product's part, in the order of the history."""
         candidates = np.maximum(candidates, 0)
         owned = histories_of(self._confidence, rows)

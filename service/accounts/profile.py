@@ -56,7 +56,7 @@ def interests_of(index: WhitespaceIndex, account_id: str) -> Iterator[Interest]:
     if row is None or not dimension.names:
         return
     holdings = dimension.demand.holdings
-    entries = holdings.of(row)
+    entries = holdings.entries_of(row)
     group, lines = holdings.group[entries], holdings.n_lines[entries].astype(np.float64)
     total, average = lines.sum(), dimension.average_shares[group]
     share = (lines + PRIOR_LINES * average) / (total + PRIOR_LINES)

@@ -55,14 +55,14 @@ def decode_row(cursor: str | None, list_name: ListName) -> int:
 
 
 def cut_page(
-    found: Sequence[Item], limit: int, list_name: ListName, position_of: Callable[[Item], object]
+    rows: Sequence[Item], limit: int, list_name: ListName, position_of: Callable[[Item], object]
 ) -> tuple[Sequence[Item], str | None]:
     """Return a page's items and its next cursor. found: up to ``limit + 1`` items, from which it shows if more follow.
 
     position_of: returns the position of the page's last item; the next page begins after it.
     """
-    items = found[:limit]
-    return items, encode_cursor(list_name, position_of(items[-1])) if len(found) > limit else None
+    items = rows[:limit]
+    return items, encode_cursor(list_name, position_of(items[-1])) if len(rows) > limit else None
 
 
 def _decode(cursor: str) -> Any:

@@ -71,12 +71,12 @@ class Curation:
         """What people say of some pairs."""
         wanted = sorted(set(pairs))
         key = tuple_(Relationship.source_product_id, Relationship.target_product_id)
-        found: dict[Pair, dict[str, Any]] = {}
+        stored: dict[Pair, dict[str, Any]] = {}
         for start in range(0, len(wanted), _PAIRS_PER_QUERY):
             query = select(_TABLE).where(key.in_(wanted[start : start + _PAIRS_PER_QUERY]))
             for row in self._connection.execute(query).mappings():
-                found[row["source_product_id"], row["target_product_id"]] = dict(row)
-        return found
+                stored[row["source_product_id"], row["target_product_id"]] = dict(row)
+        return stored
 
     def _record(self, before: dict[str, Any] | None, row: RelationshipIn, author: str) -> dict[str, Any] | None:
         if row.status == "mined" and row.note is None:
@@ -159,6 +159,6 @@ def _downwards(source: dict[str, Any], target: dict[str, Any]) -> str | None:
         )
     is_priced = None not in (source["price_minor"], target["price_minor"])
     if is_priced and source["currency"] == target["currency"] and target["price_minor"] < source["price_minor"]:
-        costs, more = (from_minor(one["price_minor"], one["currency"]) for one in (target, source))
+        costs, more = (from_minor(product["price_minor"], product["currency"]) for product in (target, source))
         return f"up_sell leads downwards: {target['product_id']!r} costs {costs}, less than {more}"
     return None

@@ -15,11 +15,13 @@ def relationship_id_of(source_product_id: str, target_product_id: str) -> str:
 def pair_of(relationship_id: str) -> Pair | None:
     """Read the pair that an identifier names, if it names one."""
     try:
-        found = orjson.loads(
+        decoded = orjson.loads(
             b64decode(relationship_id + "=" * (-len(relationship_id) % 4), altchars="-_", validate=True)
         )
     except ValueError:
         return None
-    is_pair = isinstance(found, list) and len(found) == 2 and all(isinstance(one, str) for one in found)
-    pair = (found[0], found[1]) if is_pair else None
+    is_pair = (
+        isinstance(decoded, list) and len(decoded) == 2 and all(isinstance(identifier, str) for identifier in decoded)
+    )
+    pair = (decoded[0], decoded[1]) if is_pair else None
     return pair if pair and relationship_id_of(*pair) == relationship_id and "\0" not in "".join(pair) else None

@@ -97,8 +97,8 @@ def export_relationships(
     headers = {"Content-Disposition": f'attachment; filename="relationships.{file_format}"'}
     if file_format == "xlsx":
         with components_of(request.app).get(ReadSessions).open() as session:
-            book = as_workbook(RelationshipCatalogue(session.connection(), _view(request)), wanted)
-        return Response(book, media_type=XLSX_TYPE, headers=headers)
+            workbook = as_workbook(RelationshipCatalogue(session.connection(), _view(request)), wanted)
+        return Response(workbook, media_type=XLSX_TYPE, headers=headers)
     return StreamingResponse(_csv(request, wanted), media_type=CSV_TYPE, headers=headers)
 
 
@@ -149,13 +149,13 @@ def update_relationship(
         catalogue = RelationshipCatalogue(write.connection, _view(request))
         before = _standing(catalogue, curation, pair, relationship_id)
         given = {name: getattr(change, name) for name in change.model_fields_set}
-        said = {name: value for name, value in given.items() if value is not None or name == "note"}
-        if before["status"] == "mined" and "relation" in said and "status" not in said:
-            said["status"] = "approved"
-        if {**before, **said}["status"] == "mined" and catalogue.learned_relation(*pair) is None:
+        changes = {name: value for name, value in given.items() if value is not None or name == "note"}
+        if before["status"] == "mined" and "relation" in changes and "status" not in changes:
+            changes["status"] = "approved"
+        if {**before, **changes}["status"] == "mined" and catalogue.learned_relation(*pair) is None:
             raise RelationshipRefused("It is not learned, so that without people's word nothing is left: DELETE it.")
         row = RelationshipIn(
-            source_product_id=source_id, target_product_id=target_id, **{**before, "author": None, **said}
+            source_product_id=source_id, target_product_id=target_id, **{**before, "author": None, **changes}
         )
         (outcome,) = curation.put([row], _author(principal))
         if isinstance(outcome, RowError):
@@ -215,8 +215,8 @@ def _page(
         for entry in catalogue.walk(wanted, catalogue.source_ids(wanted, first_source))
         if not after or entry.source["product_id"] != first_source or entry.key > tuple(after)
     )
-    found = list(islice(following, limit + 1))
-    entries, next_cursor = cut_page(found, limit, list_name, _position_of)
+    page_entries = list(islice(following, limit + 1))
+    entries, next_cursor = cut_page(page_entries, limit, list_name, _position_of)
     return Page(items=[catalogue.show(entry) for entry in entries], next_cursor=next_cursor)
 
 
@@ -233,9 +233,9 @@ def _pair(relationship_id: str) -> Pair:
 
 def _standing(catalogue: RelationshipCatalogue, curation: Curation, pair: Pair, relationship_id: str) -> dict[str, Any]:
     """What is said of a pair, or else what was learned; raises UnknownRelationship."""
-    said = curation.stored([pair]).get(pair)
-    if said is not None:
-        return {name: said[name] for name in ("relation", "status", "note")}
+    stored = curation.stored([pair]).get(pair)
+    if stored is not None:
+        return {name: stored[name] for name in ("relation", "status", "note")}
     relation = catalogue.learned_relation(*pair)
     if relation is None:
         raise UnknownRelationship(relationship_id, "It was neither learned nor added.")

@@ -47,8 +47,8 @@ def list_products(
 ) -> Page[ProductOut]:
     """List products in the order of their identifiers, a page at a time."""
     after = decode_cursor(cursor, _LIST_NAME, IDENTIFIER)
-    found = page_of_products(session, ProductFilter(line, category, active), after, limit + 1)
-    products, next_cursor = cut_page(found, limit, _LIST_NAME, lambda product: product.product_id)
+    rows = page_of_products(session, ProductFilter(line, category, active), after, limit + 1)
+    products, next_cursor = cut_page(rows, limit, _LIST_NAME, lambda product: product.product_id)
     items = [ProductOut.model_validate(product, from_attributes=True) for product in products]
     return Page(items=items, next_cursor=next_cursor)
 

@@ -62,7 +62,7 @@ def list_deals(
 ) -> Page[DealOut]:
     """List deals in the order of their identifiers, a page at a time."""
     after = decode_cursor(cursor, _LIST_NAME, IDENTIFIER)
-    found = page_of_deals(session, DealFilter(account_id, status), after, limit + 1)
-    deals, next_cursor = cut_page(found, limit, _LIST_NAME, lambda deal: deal.deal_id)
+    rows = page_of_deals(session, DealFilter(account_id, status), after, limit + 1)
+    deals, next_cursor = cut_page(rows, limit, _LIST_NAME, lambda deal: deal.deal_id)
     items = [DealOut.model_validate(deal, from_attributes=True) for deal in deals]
     return Page(items=items, next_cursor=next_cursor)

@@ -60,17 +60,17 @@ def write_missing_decisions(connection: Connection, rows: Sequence[Row]) -> None
 def _write_blocks(connection: Connection, rows: Sequence[Row]) -> Iterator[list[Placed]]:
     """Write what decisions said, block by block, and yield where each of a block's decisions is in it."""
     for first in range(0, len(rows), BLOCK_ROWS):
-        some = rows[first : first + BLOCK_ROWS]
-        block_id = new_decision_id(max(row[2] for row in some))
+        chunk = rows[first : first + BLOCK_ROWS]
+        block_id = new_decision_id(max(row[2] for row in chunk))
         placed: list[Placed] = []
         start = 0
-        for decision_id, account_id, decided_at, key_id, request, answer in some:
+        for decision_id, account_id, decided_at, key_id, request, answer in chunk:
             middle = start + len(request)
             stop = middle + len(answer)
             placed.append((decision_id, _storable(account_id), decided_at, key_id, block_id, start, middle, stop))
             start = stop
         # Outside of Python's lock.
-        body = zlib.compress(b"".join(chain.from_iterable([row[4:] for row in some])), FASTEST)
+        body = zlib.compress(b"".join(chain.from_iterable([row[4:] for row in chunk])), FASTEST)
         connection.execute(insert(DecisionBlock), {"block_id": block_id, "body": body})
         yield placed
 
@@ -114,12 +114,12 @@ _places = struct.Struct("!iiiiii").pack
 
 def _copy_rows(connection: Connection, blocks: Iterator[list[Placed]]) -> None:
     """COPY in the binary format (PostgreSQL's manual, COPY), after the blocks: a COPY has the connection to itself."""
-    placed = list(blocks)
+    chunks = list(blocks)
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
         copy.write(_SIGNATURE)
-        for some in placed:
-            copy.write(b"".join(map(_laid_out, some)))
+        for chunk in chunks:
+            copy.write(b"".join(map(_laid_out, chunk)))
             # The driver need not wait for the network here; without a pause requests would wait for all of it.
             time.sleep(BREATH_SECONDS)
         copy.write(_END)
@@ -153,10 +153,10 @@ def _field(value: bytes) -> bytes:
 
 def find_decision(session: Session, decision_id: str) -> Decided:
     """One decision; raises UnknownDecision."""
-    found = list(_read(session, select(DecisionRow).where(DecisionRow.decision_id == decision_id)))
-    if not found:
+    decisions = list(_read(session, select(DecisionRow).where(DecisionRow.decision_id == decision_id)))
+    if not decisions:
         raise UnknownDecision(decision_id)
-    return found[0]
+    return decisions[0]
 
 
 def decisions_of(session: Session, account_id: str, before: str | None, limit: int) -> Sequence[Decided]:
@@ -172,9 +172,9 @@ def _read(session: Session, query: Select[DecisionRow]) -> Iterator[Decided]:
     wanted = select(DecisionBlock.block_id, DecisionBlock.body).where(
         DecisionBlock.block_id.in_({row.block_id for row in rows})
     )
-    said = {block_id: zlib.decompress(body) for block_id, body in session.execute(wanted)}
+    blocks = {block_id: zlib.decompress(body) for block_id, body in session.execute(wanted)}
     for row in rows:
-        block = said.get(row.block_id)
+        block = blocks.get(row.block_id)
         if block is None:
             continue  # deleted a moment ago, as its time was over
         request, answer = block[row.start : row.middle], block[row.middle : row.stop]

@@ -45,8 +45,8 @@ def list_account_decisions(
     """What an account was offered, newest first, a page at a time. Decisions appear here within about a second."""
     list_name = ("decisions", account_id)
     before = decode_cursor(cursor, list_name, IDENTIFIER)
-    found = decisions_of(session, account_id, before, limit + 1)
-    decisions, next_cursor = cut_page(found, limit, list_name, lambda decision: decision.decision_id)
+    rows = decisions_of(session, account_id, before, limit + 1)
+    decisions, next_cursor = cut_page(rows, limit, list_name, lambda decision: decision.decision_id)
     items = [orjson.Fragment(render(decision)) for decision in decisions]
     return JsonResponse(orjson.dumps({"items": items, "next_cursor": next_cursor}))
 

@@ -122,9 +122,11 @@ def _name(row: dict[str, Any]) -> str:
 def _median_prices(product_ids: pa.ChunkedArray, transactions: pa.Table) -> pa.Array:
     """The median price per piece that was paid, in cents; null for what was not sold."""
     is_sale = pc.greater(transactions["quantity"], 0)
-    sold = transactions.filter(pc.and_(is_sale, pc.greater(transactions["sales_value"], 0)))
-    product = sold["product_id"].to_numpy()
-    cents = np.rint(sold["sales_value"].to_numpy() / sold["quantity"].to_numpy() * 100).astype(np.int64)
+    sold_products = transactions.filter(pc.and_(is_sale, pc.greater(transactions["sales_value"], 0)))
+    product = sold_products["product_id"].to_numpy()
+    cents = np.rint(sold_products["sales_value"].to_numpy() / sold_products["quantity"].to_numpy() * 100).astype(
+        np.int64
+    )
     order = np.lexsort((cents, product))
     product, cents = product[order], cents[order]
     known, first, count = np.unique(product, return_index=True, return_counts=True)

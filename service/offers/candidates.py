@@ -247,9 +247,9 @@ class ModelList:
         """Work out what training did not keep."""
         owned, content = self._facts.owned, self._facts.content
         products = owned.product[owned.account == account]
-        scores = NeighbourScores(content, AccountProducts.of([products], self._facts.n_products), 1)
-        found = np.flatnonzero(scores.product == content.candidate_products.ravel()[origin])
-        return scores.contributors(int(found[0])) if len(found) else []
+        scores = NeighbourScores(content, AccountProducts.from_rows([products], self._facts.n_products), 1)
+        positions = np.flatnonzero(scores.product == content.candidate_products.ravel()[origin])
+        return scores.contributors(int(positions[0])) if len(positions) else []
 
 
 class OwnedAndModelList(ModelList):

@@ -28,7 +28,7 @@ class AccountProducts(NamedTuple):
     keys: NDArray[Any]
 
     @classmethod
-    def of(cls, products: Sequence[NDArray[np.int32]], n_products: int) -> "AccountProducts":
+    def from_rows(cls, products: Sequence[NDArray[np.int32]], n_products: int) -> "AccountProducts":
         """Lay out the products of each account, which are ascending."""
         if len(products) == 1:
             return cls(np.zeros(len(products[0]), dtype=np.int64), products[0], products[0])
@@ -141,9 +141,9 @@ def gather(
         else:
             owned.append(NO_PRODUCTS if row is None else content.owned_by(row))
     basket = [known_rows(products, request.basket) for request in requests]
-    owned_products = had = AccountProducts.of(owned, n_products)
+    owned_products = had = AccountProducts.from_rows(owned, n_products)
     if any(map(len, basket)):
-        had = AccountProducts.of([np.union1d(*both) for both in zip(owned, basket, strict=True)], n_products)
+        had = AccountProducts.from_rows([np.union1d(*both) for both in zip(owned, basket, strict=True)], n_products)
     return Facts(
         content=content,
         products=products,
@@ -152,9 +152,9 @@ def gather(
         is_known=is_known,
         is_objecting=np.array([request.account_id in objections.accounts for request in requests], dtype=np.bool_),
         owned=owned_products,
-        recent=AccountProducts.of(recent, n_products),
-        basket=AccountProducts.of(basket, n_products),
-        excluded=AccountProducts.of([known_rows(products, request.exclude) for request in requests], n_products),
+        recent=AccountProducts.from_rows(recent, n_products),
+        basket=AccountProducts.from_rows(basket, n_products),
+        excluded=AccountProducts.from_rows([known_rows(products, request.exclude) for request in requests], n_products),
         had=had,
         limits=np.array([request.limit for request in requests], dtype=np.int64),
         is_up_sell_first=is_up_sell_first,

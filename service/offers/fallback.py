@@ -45,12 +45,12 @@ def _products(products: Sequence[Product]) -> Products:
         return np.array([NO_NUMBER if value is None else value for value in values], dtype=np.int64)
 
     return Products(
-        ids=IdIndex.of([product.product_id for product in products]),
-        names=TextColumn.of(product.name for product in products),
-        lines=TextColumn.of(product.line or "" for product in products),
-        categories=TextColumn.of(product.category or "" for product in products),
-        families=TextColumn.of(product.family or "" for product in products),
-        currencies=TextColumn.of(product.currency or "" for product in products),
+        ids=IdIndex.from_ids([product.product_id for product in products]),
+        names=TextColumn.from_texts(product.name for product in products),
+        lines=TextColumn.from_texts(product.line or "" for product in products),
+        categories=TextColumn.from_texts(product.category or "" for product in products),
+        families=TextColumn.from_texts(product.family or "" for product in products),
+        currencies=TextColumn.from_texts(product.currency or "" for product in products),
         tiers=numbers([product.tier for product in products]),
         prices_minor=numbers([product.price_minor for product in products]),
         margins_minor=numbers([product.margin_minor for product in products]),

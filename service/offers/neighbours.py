@@ -36,9 +36,9 @@ class NeighbourScores:
         # Padding sorts before every neighbour.
         if len(begins) and sorted_keys[0] == NO_ROW:
             begins = begins[1:]
-        found = sorted_keys.take(begins)
-        self.account = found // n_products if n_accounts > 1 else np.zeros(len(found), dtype=np.int64)
-        self.product = (found - self.account * n_products).astype(np.int32) if n_accounts > 1 else found
+        matching = sorted_keys.take(begins)
+        self.account = matching // n_products if n_accounts > 1 else np.zeros(len(matching), dtype=np.int64)
+        self.product = (matching - self.account * n_products).astype(np.int32) if n_accounts > 1 else matching
         self.score = np.add.reduceat(weights, begins, dtype=np.float64) if len(begins) else np.empty(0)
         # Single numbers are read from the bare memory: NumPy takes three times as long to hand one over.
         self._places, self._weights, self._begins = places.data, weights.data, begins.data

@@ -45,5 +45,5 @@ def _list_slots(pool: CandidatePool, facts: Facts) -> NDArray[np.int64]:
         return np.full(len(pool.product), NO_ROW, dtype=np.int64)
     order = keys.argsort(kind="stable")
     wanted = pool.account * facts.n_products + pool.product
-    found = order[keys[order].searchsorted(wanted).clip(max=len(keys) - 1)]
-    return np.where(keys[found] == wanted, slots[found], NO_ROW)
+    nearest = order[keys[order].searchsorted(wanted).clip(max=len(keys) - 1)]
+    return np.where(keys[nearest] == wanted, slots[nearest], NO_ROW)

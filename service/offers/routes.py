@@ -83,8 +83,8 @@ async def create_recommendations(request: Request) -> Response:
     """
     principal = await admit_current(request)
     body = await read_body(request, MAX_BODY_BYTES)
-    asked = decode_body(body, RecommendationRequest)
-    wanted = OfferRequest(asked.account_id, asked.limit, asked.basket, asked.exclude, asked.dry_run, asked.placement)
+    given = decode_body(body, RecommendationRequest)
+    wanted = OfferRequest(given.account_id, given.limit, given.basket, given.exclude, given.dry_run, given.placement)
     return await respond(request, Call(principal, wanted, body))
 
 
@@ -102,8 +102,8 @@ async def create_recommendations_batch(request: Request) -> Response:
     Other requests are let in between, so that a batch does not keep a checkout waiting.
     """
     principal = await admit_current(request)
-    asked = decode_body(await read_body(request, MAX_BODY_BYTES), BatchRequest)
-    return JsonResponse(await respond_in_parts(request, principal, asked))
+    given = decode_body(await read_body(request, MAX_BODY_BYTES), BatchRequest)
+    return JsonResponse(await respond_in_parts(request, principal, given))
 
 
 async def respond(request: Request, call: Call) -> Response:
@@ -111,17 +111,17 @@ async def respond(request: Request, call: Call) -> Response:
     return JsonResponse(await components_of(request.app).get(Batcher).respond(call))
 
 
-async def respond_in_parts(request: Request, principal: Principal, asked: BatchRequest) -> bytes:
+async def respond_in_parts(request: Request, principal: Principal, given: BatchRequest) -> bytes:
     """Answer some accounts at a time, and no faster than decisions are written: a batch has time to wait."""
     recommender = components_of(request.app).get(Recommender)
-    wanted = OfferRequest(None, asked.limit, (), asked.exclude, asked.dry_run, asked.placement)
-    logged = orjson.dumps(asked.model_dump(exclude={"account_ids"}, exclude_unset=True))
+    wanted = OfferRequest(None, given.limit, (), given.exclude, given.dry_run, given.placement)
+    logged = orjson.dumps(given.model_dump(exclude={"account_ids"}, exclude_unset=True))
     answers: list[bytes] = []
-    for start in range(0, len(asked.account_ids), ACCOUNTS_AT_ONCE):
+    for start in range(0, len(given.account_ids), ACCOUNTS_AT_ONCE):
         await asyncio.sleep(0)
         while recommender.is_behind:
             await asyncio.sleep(DECISION_LOG_WAIT_SECONDS)
-        account_ids = asked.account_ids[start : start + ACCOUNTS_AT_ONCE]
+        account_ids = given.account_ids[start : start + ACCOUNTS_AT_ONCE]
         calls = [Call(principal, wanted._replace(account_id=account_id), logged) for account_id in account_ids]
         for answer in recommender.respond_many(calls):
             if isinstance(answer, Exception):
@@ -135,8 +135,8 @@ def read_account_request(account_id: str, query: bytes) -> OfferRequest:
     # Most requests have no query, and need no validation.
     if not query and 0 < len(account_id) <= MAX_IDENTIFIER:
         return OfferRequest(account_id, DEFAULT_LIMIT)
-    asked = decode_parameters({"account_id": account_id}, query, AccountQuery)
-    return OfferRequest(asked.account_id, asked.limit, is_dry_run=asked.dry_run)
+    given = decode_parameters({"account_id": account_id}, query, AccountQuery)
+    return OfferRequest(given.account_id, given.limit, is_dry_run=given.dry_run)
 
 
 async def admit_current(request: Request) -> Principal:

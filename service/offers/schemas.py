@@ -124,7 +124,7 @@ class OfferOut(BaseModel):
     name: str
     relation: Relation | None = Field(
         description="What it is to `source_product_id`: "
-        + "; ".join(f"`{one}`: {meaning}" for one, meaning in RELATION_MEANINGS.items())
+        + "; ".join(f"`{relation}`: {meaning}" for relation, meaning in RELATION_MEANINGS.items())
         + ". Null where no relationship is clear: substitutes are never offered."
     )
     source_product_id: str | None = Field(description="The owned or basket product that speaks most for this offer.")

@@ -35,14 +35,14 @@ class Shadow:
         self._queue: deque[tuple[OfferRequest, list[str]]] = deque()
         self._stopping = threading.Event()
 
-    def consider(self, asked: OfferRequest, offered: list[str]) -> None:
+    def consider(self, request: OfferRequest, offered: list[str]) -> None:
         """Draw an answer that was just given, or pass it over. offered: product identifiers, in order."""
         if self._random.random() >= self._share:
             return
         if len(self._queue) >= MAX_QUEUE:
             self._telemetry.shadow_answers.labels("skipped").inc()
             return
-        self._queue.append((asked, offered))
+        self._queue.append((request, offered))
 
     def run(self) -> None:
         """Answer what was drawn until ``stop``."""
@@ -54,11 +54,11 @@ class Shadow:
         """End the thread soon."""
         self._stopping.set()
 
-    def _compare(self, asked: OfferRequest, offered: Sequence[str]) -> None:
+    def _compare(self, request: OfferRequest, offered: Sequence[str]) -> None:
         begun = time.perf_counter()
         try:
             live = self.live
-            facts = gather(live.state, [asked], is_up_sell_first=self._is_up_sell_first)
+            facts = gather(live.state, [request], is_up_sell_first=self._is_up_sell_first)
             proposed = [offer["product_id"] for offer in decide(facts).offers]
         except Exception:  # A candidate that fails is what a shadow is there to find.
             self._telemetry.shadow_answers.labels("failed").inc()
@@ -68,7 +68,7 @@ class Shadow:
         self._telemetry.shadow_overlap.observe(overlap(proposed, offered))
 
 
-def overlap(some: Sequence[str], others: Sequence[str]) -> float:
+def overlap(offered: Sequence[str], others: Sequence[str]) -> float:
     """The share of products that are in both lists, of those in the longer one; 1 for two empty lists."""
-    longer = max(len(some), len(others))
-    return len(set(some) & set(others)) / longer if longer else 1.0
+    longer = max(len(offered), len(others))
+    return len(set(offered) & set(others)) / longer if longer else 1.0

@@ -57,7 +57,7 @@ class _Orders:
     hashes: Hashes
 
     @classmethod
-    def of(cls, order_ids: list[str]) -> "_Orders":
+    def from_ids(cls, order_ids: list[str]) -> "_Orders":
         first: dict[str, int] = {}
         of_line = [first.setdefault(order_id, index) for index, order_id in enumerate(order_ids)]
         return cls(first, of_line, hash_keys(first))
@@ -85,12 +85,12 @@ class OrderAssembler:
         """
         product_ids = self._resolve(parsed)
         lines = _good_lines(parsed, product_ids)
-        orders = _Orders.of(lines.order_ids)
+        orders = _Orders.from_ids(lines.order_ids)
         earlier = self._headers.look_up(list(orders.first), orders.hashes)
         if refused := self._contradictions(lines, orders, earlier):
             parsed.row_errors.update(refused)
             lines = lines.without(refused)
-            orders = _Orders.of(lines.order_ids)
+            orders = _Orders.from_ids(lines.order_ids)
         batch = OrderBatch()
         self._add_orders(lines, orders, earlier, batch)
         self._add_lines(lines, orders, batch)

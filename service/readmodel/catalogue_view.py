@@ -20,7 +20,7 @@ class CatalogueView:
     @classmethod
     def empty(cls, state: LiveState) -> Self:
         """See ``LivePart``."""
-        return cls(ProductIndex(state.content), RelationshipIndex.of(state.content))
+        return cls(ProductIndex(state.content), RelationshipIndex.from_content(state.content))
 
     def with_products(self, infos: Mapping[str, ProductInfo]) -> "CatalogueView":
         """Return the view with other product descriptions. Products that the artifact does not know are ignored."""

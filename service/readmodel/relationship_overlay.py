@@ -56,8 +56,8 @@ def overlay(
     A curated pair replaces the learned one and keeps its strength and position. Banned pairs are part of the result.
     """
     standing = [
-        StandingRelationship(target, found.relation, False, False, found.strength, found.position)
-        for target, found in learned.items()
+        StandingRelationship(target, relationship.relation, False, False, relationship.strength, relationship.position)
+        for target, relationship in learned.items()
         if target not in curated
     ]
     for target, decided in curated.items():
@@ -70,7 +70,9 @@ def overlay(
 
 def upgrades_among(standing: Iterable[StandingRelationship[Key]]) -> list[StandingRelationship[Key]]:
     """Return the upgrades that may be offered."""
-    return [found for found in standing if found.relation == UP_SELL and not found.is_banned]
+    return [
+        relationship for relationship in standing if relationship.relation == UP_SELL and not relationship.is_banned
+    ]
 
 
 def find_path(begin: Key, end: Key, successors: Successors[Key]) -> list[Key] | None:

@@ -16,17 +16,17 @@ LEADS: Final = {
 CURATED_GROUNDS: Final = "recommended by our product experts."
 
 
-def grounds_of(found: Relationships, at: int) -> str:
+def grounds_of(rows: Relationships, position: int) -> str:
     """Say in words what a learned relationship rests on."""
-    together, evidence = int(found.together[at]), int(found.evidence[at])
+    together, evidence = int(rows.together[position]), int(rows.evidence[position])
     if evidence == DECLARED:
         return "a higher tier of the same family."
     if evidence == MOVES:
-        return f"{together:,} of {int(found.n_source[at]):,} accounts that bought it moved up."
-    if found.relation[at] == SUBSTITUTE:
-        return f"{together:,} accounts buy both, but {found.strength[at]:.0%} less often together than by chance."
-    times = f"{found.lift[at]:.1f} times as often as by chance"
+        return f"{together:,} of {int(rows.n_source[position]):,} accounts that bought it moved up."
+    if rows.relation[position] == SUBSTITUTE:
+        return f"{together:,} accounts buy both, but {rows.strength[position]:.0%} less often together than by chance."
+    times = f"{rows.lift[position]:.1f} times as often as by chance"
     if evidence == SEQUENCE:
         return f"bought soon afterwards by {together:,} accounts, {times}."
-    what = "their categories are bought" if found.basis[at] == CATEGORY_BASIS else "bought"
+    what = "their categories are bought" if rows.basis[position] == CATEGORY_BASIS else "bought"
     return f"{what} together in {together:,} orders, {times}."

@@ -103,11 +103,11 @@ class RelationshipIndex:
         self.learned = learned
         self.curated = curated
         self.dropped = frozenset(_conflicts(learned, curated))
-        self._links: dict[int, Link | None] = {}
+        self._resolved: dict[int, Link | None] = {}
         self._lay_out()
 
     @classmethod
-    def of(cls, content: Content) -> "RelationshipIndex":
+    def from_content(cls, content: Content) -> "RelationshipIndex":
         """Index an artifact's relationships, with nothing curated yet."""
         return cls(LearnedRelationships(content), {})
 
@@ -208,11 +208,11 @@ class RelationshipIndex:
         """Return how a product leads to another, in words, if it does."""
         key = source * self.learned.n_products + target
         try:
-            return self._links[key]
+            return self._resolved[key]
         except KeyError:
-            if len(self._links) >= MAX_CACHED_LINKS:
-                self._links = {}
-            link = self._links[key] = self._describe(source, target)
+            if len(self._resolved) >= MAX_CACHED_LINKS:
+                self._resolved = {}
+            link = self._resolved[key] = self._describe(source, target)
             return link
 
     def _describe(self, source: int, target: int) -> Link | None:
@@ -235,7 +235,10 @@ class RelationshipIndex:
         arrays = self.learned.arrays
         n_learned = len(arrays.target)
         changed = sorted({*self.curated, *(source for source, _ in self.dropped)})
-        runs = {source: [found for found in self.standing(source) if not found.is_banned] for source in changed}
+        runs = {
+            source: [relationship for relationship in self.standing(source) if not relationship.is_banned]
+            for source in changed
+        }
         lengths = np.diff(arrays.starts)
         lengths[changed] = [len(run) for run in runs.values()]
         self.starts: NDArray[np.int64] = np.concatenate(([0], np.cumsum(lengths))) if changed else arrays.starts
@@ -271,12 +274,12 @@ def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
 
 
 def _as_arrays(run: Sequence[StandingRelationship[int]]) -> tuple[NDArray[Any], ...]:
-    positions = [ONLY_CURATED if found.position is None else found.position for found in run]
+    positions = [ONLY_CURATED if relationship.position is None else relationship.position for relationship in run]
     return (
-        np.array([found.target for found in run], dtype=np.int32),
-        np.array([found.relation for found in run], dtype=np.int8),
-        np.array([found.strength for found in run], dtype=np.float32),
-        np.array([found.is_curated for found in run], dtype=np.bool_),
+        np.array([relationship.target for relationship in run], dtype=np.int32),
+        np.array([relationship.relation for relationship in run], dtype=np.int8),
+        np.array([relationship.strength for relationship in run], dtype=np.float32),
+        np.array([relationship.is_curated for relationship in run], dtype=np.bool_),
         np.array(positions, dtype=np.int32),
     )
 
@@ -285,7 +288,7 @@ def _not_dropped(
     learned: LearnedRelationships, source: int, dropped: Container[ProductPair]
 ) -> dict[int, LearnedRelationship]:
     targets = learned.targets_of(source)
-    return {target: found for target, found in targets.items() if (source, target) not in dropped}
+    return {target: relationship for target, relationship in targets.items() if (source, target) not in dropped}
 
 
 def _conflicts(learned: LearnedRelationships, curated: CuratedBySource) -> set[ProductPair]:

@@ -33,8 +33,8 @@ def list_artifacts(request: Request, cursor: Cursor = None, limit: Limit = DEFAU
     components = components_of(request.app)
     stored = components.get(ArtifactStore).listed()
     before = decode_cursor(cursor, _LIST_NAME, IDENTIFIER)
-    found = list(islice((listed for listed in stored if before is None or listed.version < before), limit + 1))
-    listed, next_cursor = cut_page(found, limit, _LIST_NAME, lambda artifact: artifact.version)
+    following = list(islice((listed for listed in stored if before is None or listed.version < before), limit + 1))
+    listed, next_cursor = cut_page(following, limit, _LIST_NAME, lambda artifact: artifact.version)
     items = [_artifact(artifact, components) for artifact in listed]
     return etag_response(request, {"items": items, "next_cursor": next_cursor})
 

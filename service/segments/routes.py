@@ -161,11 +161,11 @@ def delete_segment(segment_id: SegmentInPath, writing: UnitOfWorkDep) -> Respons
 @router.read_route(
     "/segments/preview", "Try a rule out", "nothing-learned", model=SegmentPreview, method="POST", is_live=True
 )
-def preview_segment(asked: RuleIn, session: ReadSession, request: Request) -> Response:
+def preview_segment(given: RuleIn, session: ReadSession, request: Request) -> Response:
     """Count who a rule is true of now, and name some of them; nothing is stored."""
     segments = segments_in_use(request)
-    attributes = queries.read_attributes(session.connection()) if reads_attributes(asked.rule) else {}
-    members = segments.membership.preview(Definition("preview", "", None, asked.rule), attributes)
+    attributes = queries.read_attributes(session.connection()) if reads_attributes(given.rule) else {}
+    members = segments.membership.preview(Definition("preview", "", None, given.rule), attributes)
     return JsonResponse(orjson.dumps(answers.describe_preview(segments, members)))
 
 

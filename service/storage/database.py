@@ -154,6 +154,6 @@ def check_schema(engine: Engine) -> None:
     """Raise SchemaOutdated unless the database is at the newest migration."""
     wanted = ScriptDirectory.from_config(alembic_config(engine.url)).get_current_head()
     with read_connection(engine) as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
-    if found != wanted:
-        raise SchemaOutdated(found, wanted)
+        revision = MigrationContext.configure(connection).get_current_revision()
+    if revision != wanted:
+        raise SchemaOutdated(revision, wanted)

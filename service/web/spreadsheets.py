@@ -51,8 +51,8 @@ def workbook_of(title: str, columns: Sequence[str], rows: Iterable[Row]) -> byte
     def printable(cell: Cell) -> Cell:
         return ILLEGAL_CHARACTERS_RE.sub("\ufffd", cell) if isinstance(cell, str) else cell
 
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet(title)
+    workbook = Workbook(write_only=True)
+    sheet = workbook.create_sheet(title)
     sheet.freeze_panes = "A2"
     sheet.append(columns)
     for number, row in enumerate(rows, 1):
@@ -61,7 +61,7 @@ def workbook_of(title: str, columns: Sequence[str], rows: Iterable[Row]) -> byte
             raise TooLargeForSpreadsheet(MAX_ROWS)
         sheet.append([printable(_harmless(cell)) for cell in row])
     file = BytesIO()
-    book.save(file)
+    workbook.save(file)
     return file.getvalue()
 
 

@@ -107,7 +107,7 @@ def owned_reason(dimension: WhitespaceDimension, row: int | None, position: int)
     """Say since when, and how much."""
     holdings = dimension.demand.holdings
     if row is not None:
-        entries = holdings.of(row)
+        entries = holdings.entries_of(row)
         matching = np.flatnonzero(holdings.group[entries] == position)
         if len(matching):
             entry = entries.start + int(matching[0])

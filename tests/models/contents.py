@@ -33,14 +33,14 @@ def make_content(
     sizes = {ACCOUNTS: len(account_ids), PRODUCTS: N_PRODUCTS, CANDIDATES: np.shape(candidates)[1]}
     return replace(
         Content.empty(sizes, report=b"{}"),
-        account_ids=IdIndex.of(account_ids),
+        account_ids=IdIndex.from_ids(account_ids),
         products=Products(
-            ids=IdIndex.of(product_ids),
-            names=TextColumn.of(f"Name of {product}" for product in product_ids),
-            lines=TextColumn.of([""] * N_PRODUCTS),
-            categories=TextColumn.of([""] * N_PRODUCTS),
-            families=TextColumn.of([""] * N_PRODUCTS),
-            currencies=TextColumn.of(["EUR"] * N_PRODUCTS),
+            ids=IdIndex.from_ids(product_ids),
+            names=TextColumn.from_texts(f"Name of {product}" for product in product_ids),
+            lines=TextColumn.from_texts([""] * N_PRODUCTS),
+            categories=TextColumn.from_texts([""] * N_PRODUCTS),
+            families=TextColumn.from_texts([""] * N_PRODUCTS),
+            currencies=TextColumn.from_texts(["EUR"] * N_PRODUCTS),
             tiers=np.full(N_PRODUCTS, NO_NUMBER),
             prices_minor=np.arange(N_PRODUCTS) * 100,
             margins_minor=np.full(N_PRODUCTS, NO_NUMBER),

@@ -15,7 +15,7 @@ def test_an_index_finds_what_a_dictionary_finds(identifiers: set[str], other: st
     ordered = in_hash_order(identifiers)
     expected = {identifier: row for row, identifier in enumerate(ordered)}
 
-    index = IdIndex.of(ordered)
+    index = IdIndex.from_ids(ordered)
 
     assert {identifier: index.row_of(identifier) for identifier in identifiers} == expected
     assert index.row_of(other) == expected.get(other)
@@ -23,7 +23,7 @@ def test_an_index_finds_what_a_dictionary_finds(identifiers: set[str], other: st
 
 @given(st.lists(TEXTS))
 def test_a_column_gives_back_the_texts_that_it_was_made_of(texts: list[str]) -> None:
-    column = TextColumn.of(texts)
+    column = TextColumn.from_texts(texts)
 
     assert list(column) == texts
     assert [column[row] for row in range(len(column))] == texts
@@ -31,7 +31,7 @@ def test_a_column_gives_back_the_texts_that_it_was_made_of(texts: list[str]) -> 
 
 
 def test_two_identifiers_of_one_hash_are_told_apart() -> None:
-    index = IdIndex(TextColumn.of(["first", "second"]), np.zeros(2, dtype=np.uint64))
+    index = IdIndex(TextColumn.from_texts(["first", "second"]), np.zeros(2, dtype=np.uint64))
     clash = IdIndex(index.texts, np.array([_hash("second"), _hash("second")], dtype=np.uint64))
 
     row = clash.row_of("second")
@@ -43,8 +43,8 @@ def test_identifiers_out_of_order_are_refused() -> None:
     ordered = in_hash_order(["a", "b", "c"])
 
     with pytest.raises(ValueError, match="hash order"):
-        IdIndex.of(ordered[::-1])
+        IdIndex.from_ids(ordered[::-1])
 
 
 def _hash(identifier: str) -> int:
-    return int(IdIndex.of([identifier]).hashes[0])
+    return int(IdIndex.from_ids([identifier]).hashes[0])

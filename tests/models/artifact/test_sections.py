@@ -55,7 +55,7 @@ def sample(width: int, n_left: int, n_right: int) -> Sample:
     def ragged(n: int) -> Ragged:
         return Ragged(np.zeros(width + 1, dtype=np.int64), np.ones((n, 2), dtype=np.float32), np.ones(n, dtype=np.int8))
 
-    names = TextColumn.of(f"name {number}" for number in range(width))
+    names = TextColumn.from_texts(f"name {number}" for number in range(width))
     bits = np.zeros((width, -(-width // 8)), dtype=np.uint8)
     return Sample(names, bits, ragged(n_left), ragged(n_right), "note")
 

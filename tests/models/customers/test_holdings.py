@@ -11,7 +11,7 @@ def test_holdings_are_sums_of_an_account_s_lines_of_a_group() -> None:
     assert HOLDINGS.owner().tolist() == sorted(HOLDINGS.owner().tolist())
     found = {}
     for row in range(len(IDS)):
-        at = HOLDINGS.of(row)
+        at = HOLDINGS.entries_of(row)
         assert HOLDINGS.group[at].tolist() == sorted(HOLDINGS.group[at].tolist())
         for place in range(at.start, at.stop):
             columns = (
@@ -45,7 +45,7 @@ def test_without_groups_nothing_is_held() -> None:
     nothing = holdings_of(HISTORY.interactions, no_groups, AS_OF_DAY)
 
     assert len(nothing.group) == 0
-    assert [nothing.of(row) for row in range(len(IDS))] == [slice(0, 0)] * len(IDS)
+    assert [nothing.entries_of(row) for row in range(len(IDS))] == [slice(0, 0)] * len(IDS)
 
 
 def test_products_without_a_category_are_in_no_group() -> None:

@@ -30,7 +30,9 @@ N_ACCOUNTS, N_PRODUCTS, AS_OF_DAY = 60, 10, 900
 def products() -> Products:
     """The coffee shop's, in two lines; one has no line. Half of the margins are known."""
     content = content_of(coffee_world())
-    lines = type(content.products.names).of(["hot", "cold", "hot", "cold", "", "hot", "cold", "hot", "cold", "hot"])
+    lines = type(content.products.names).from_texts(
+        ["hot", "cold", "hot", "cold", "", "hot", "cold", "hot", "cold", "hot"]
+    )
     margins = np.where(np.arange(N_PRODUCTS) % 2 == 0, 7, content.products.margins_minor)
     return replace(content.products, lines=lines, margins_minor=margins)
 

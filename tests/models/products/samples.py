@@ -59,12 +59,12 @@ def products_of(
         return np.array([(given or {}).get(i, NO_NUMBER) for i in rows], dtype=np.int64)
 
     return Products(
-        ids=IdIndex.of(names(n_products)),
-        names=TextColumn.of(names(n_products)),
-        lines=TextColumn.of("" for _ in rows),
-        categories=TextColumn.of(category if isinstance(category, str) else category.get(i, "") for i in rows),
-        families=TextColumn.of((family or {}).get(i, "") for i in rows),
-        currencies=TextColumn.of("" for _ in rows),
+        ids=IdIndex.from_ids(names(n_products)),
+        names=TextColumn.from_texts(names(n_products)),
+        lines=TextColumn.from_texts("" for _ in rows),
+        categories=TextColumn.from_texts(category if isinstance(category, str) else category.get(i, "") for i in rows),
+        families=TextColumn.from_texts((family or {}).get(i, "") for i in rows),
+        currencies=TextColumn.from_texts("" for _ in rows),
         tiers=numbers(tier),
         prices_minor=numbers(price),
         margins_minor=numbers(None),

@@ -165,7 +165,7 @@ def test_too_little_is_no_verdict() -> None:
 def test_there_is_nothing_to_compare_without_time_or_an_artifact_with_predictions() -> None:
     nothing = replace(LIVE, content=replace(LIVE.content, propensities=nothing_learned(N_ACCOUNTS)))
     silent = replace(LIVE, content=replace(LIVE.content, report=b"{}"))
-    others = IdIndex.of(in_hash_order(f"other-{row}" for row in range(N_ACCOUNTS)))
+    others = IdIndex.from_ids(in_hash_order(f"other-{row}" for row in range(N_ACCOUNTS)))
     strangers = replace(LIVE, content=replace(LIVE.content, account_ids=others))
 
     assert compared(None, SINCE, 30) == {}

@@ -47,7 +47,7 @@ def test_als_contributions_add_up_to_the_exact_solution_whether_an_account_owns_
         c[owned] = 1 + 3 * FITTED.strength[[row]].toarray()[0, owned]
         W = np.linalg.inv(Y.T @ np.diag(c) @ Y + np.eye(5))
         brute = (Y @ W @ (Y[owned] * c[owned, None]).T).astype(np.float64)
-        (found,) = contributions.of(np.array([row]), everything[None])
+        (found,) = contributions.contributions(np.array([row]), everything[None])
         assert found == pytest.approx(brute, abs=1e-4)
         sizes.add(len(owned) < 5)
 

@@ -37,7 +37,7 @@ def test_every_neighbour_comes_out_with_its_sum_and_its_greatest_contributors(si
                 parts.setdefault(product, []).append((score, row))
     content = replace(content_of(coffee_world()), neighbour_products=products, neighbour_scores=scores)
 
-    seeds = AccountProducts.of([np.array(rows, dtype=np.int32)], N_PRODUCTS)
+    seeds = AccountProducts.from_rows([np.array(rows, dtype=np.int32)], N_PRODUCTS)
     found = NeighbourScores(content, seeds, 1)
 
     sums = {product: sum(score for score, _ in contributions) for product, contributions in parts.items()}
@@ -55,10 +55,10 @@ def test_neighbours_of_several_accounts_are_those_of_each() -> None:
     rng = np.random.default_rng(5)
     rows = [np.sort(rng.permutation(N_PRODUCTS)[:size]).astype(np.int32) for size in (3, 0, 40)]
 
-    together = NeighbourScores(content, AccountProducts.of(rows, N_PRODUCTS), 3)
+    together = NeighbourScores(content, AccountProducts.from_rows(rows, N_PRODUCTS), 3)
 
     for account, seeds in enumerate(rows):
-        alone = NeighbourScores(content, AccountProducts.of([seeds], N_PRODUCTS), 1)
+        alone = NeighbourScores(content, AccountProducts.from_rows([seeds], N_PRODUCTS), 1)
         places = np.flatnonzero(together.account == account)
         assert together.product[places].tolist() == alone.product.tolist()
         assert together.score[places].tolist() == alone.score.tolist()
@@ -73,7 +73,9 @@ def test_products_without_neighbours_give_none() -> None:
         content, neighbour_products=content.neighbour_products[:, :0], neighbour_scores=content.neighbour_scores[:, :0]
     )
 
-    assert not len(NeighbourScores(none, AccountProducts.of([np.array([0, 1], dtype=np.int32)], N_PRODUCTS), 1).product)
+    assert not len(
+        NeighbourScores(none, AccountProducts.from_rows([np.array([0, 1], dtype=np.int32)], N_PRODUCTS), 1).product
+    )
 
 
 @given(

@@ -52,7 +52,7 @@ def large_content() -> Content:
     none = np.empty(0, dtype=np.int32)
     return replace(
         learned,
-        account_ids=IdIndex.of(in_hash_order(f"account-{number}" for number in range(N_ACCOUNTS))),
+        account_ids=IdIndex.from_ids(in_hash_order(f"account-{number}" for number in range(N_ACCOUNTS))),
         owned_offsets=np.zeros(N_ACCOUNTS + 1, dtype=np.int64),
         owned_products=none,
         owned_scores=none.astype(np.float32),
