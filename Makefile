@@ -23,8 +23,10 @@ test: $(VENV)/.dev ## Set up and run the fast tests
 test-all: $(VENV)/.dev ## Set up and run every test: the whole demo, kills, load, and the benchmarks' targets too
 	$(BIN)/python $(PYTEST)
 
+# Old releases use what their newer dependencies deprecate, and openapi.yaml is written with the locked versions.
 test-lowest: $(LOWEST)/.lowest ## Set up the lowest versions that pyproject.toml allows, and run the fast tests on them
-	$(LOWEST)/bin/python $(PYTEST) -m "not slow" -W default::DeprecationWarning
+	$(LOWEST)/bin/python $(PYTEST) -m "not slow" -W default::DeprecationWarning \
+	  --deselect tests/service/server/test_contract.py::test_the_file_is_current
 
 lint: $(VENV)/.dev ## Check format, style, types, import rules, unused dependencies and the OpenAPI file
 	$(BIN)/ruff format --check .
