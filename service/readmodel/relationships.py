@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from models.artifact import NO_ROW, Content
 from models.artifact.relationships import ACCESSORY, CROSS_SELL, RELATIONS, SUBSTITUTE, UP_SELL
 from service.readmodel.edges import Edges
+from service.readmodel.learned_relationships import LearnedRelationships
 from service.readmodel.relation import Relation
 from service.readmodel.relationship_overlay import (
     CuratedRelationship,
@@ -41,52 +42,6 @@ class Link(NamedTuple):
     relation: Relation
     before: str
     after: str
-
-
-class LearnedRelationships:
-    """An artifact's relationships by product row. Immutable."""
-
-    def __init__(self, content: Content) -> None:
-        self.arrays = content.relationships
-        self.n_products = len(content.products.ids)
-        self._texts = content.products.ids.texts
-
-    @cached_property
-    def ids(self) -> list[str]:
-        """Product identifiers by row, decoded once."""
-        return list(self._texts)
-
-    @cached_property
-    def rows_by_id(self) -> list[int]:
-        """Product rows in the order of their identifiers."""
-        ids = self.ids
-        return sorted(range(self.n_products), key=ids.__getitem__)
-
-    @cached_property
-    def sources(self) -> NDArray[np.int32]:
-        """Int32 (R,): the product row that each relationship starts from."""
-        return self.arrays.sources()
-
-    def positions(self, source: int) -> range:
-        """Return where the relationships of a source product stand."""
-        starts = self.arrays.starts
-        return range(int(starts[source]), int(starts[source + 1]))
-
-    def position(self, source: int, target: int) -> int | None:
-        """Return where the relationship of a pair stands, if it was learned."""
-        positions = self.positions(source)
-        places = (self.arrays.target[positions.start : positions.stop] == target).nonzero()[0]
-        return positions.start + int(places[0]) if len(places) else None
-
-    def targets_of(self, source: int) -> dict[int, LearnedRelationship]:
-        """Return the relationships of a source product by target."""
-        positions, arrays = self.positions(source), self.arrays
-        run = slice(positions.start, positions.stop)
-        columns = (arrays.target[run].tolist(), arrays.relation[run].tolist(), arrays.strength[run].tolist())
-        return {
-            target: LearnedRelationship(position, relation, strength)
-            for position, target, relation, strength in zip(positions, *columns, strict=True)
-        }
 
 
 class RelationshipIndex:

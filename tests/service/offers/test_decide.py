@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from service.offers.candidates import Neighbours
 from service.offers.decide import Decision, decide
 from service.offers.explanation import Offer
 from service.offers.facts import gather
 from service.offers.reasons import ReasonCode, Source, WithheldCode
 from service.offers.request import OfferRequest
 from service.offers.rules import RULES
+from service.offers.sources.model import Neighbours
 from service.readmodel.live_state import LiveState
 from tests.artifacts import N_REASONED, ProductSpec, World, coffee_world, content_of
 

@@ -1,0 +1,113 @@
+"""Candidates of the trained model: neighbours of products, an account's list, and what is popular."""
+
+import numpy as np
+
+from models.arrays import concatenate_ranges
+from models.artifact import NO_ROW
+from service.offers.facts import AccountProducts, Facts
+from service.offers.neighbours import NeighbourScores
+from service.offers.reasons import Source
+from service.offers.sources.blocks import MAX_PER_SOURCE, Block, best_first
+from service.readmodel.product_index import ProductRow
+
+
+class Neighbours:
+    """What goes with the basket, or with what accounts new since the artifact bought last."""
+
+    def __init__(self, name: Source, facts: Facts, seeds: AccountProducts) -> None:
+        self.name = name
+        self._facts = facts
+        self._scores = NeighbourScores(facts.content, seeds, facts.n_accounts)
+
+    def block(self) -> Block:
+        scores = self._scores
+        chosen = best_first(scores.account, scores.product, scores.score, self._facts.n_accounts, MAX_PER_SOURCE)
+        return Block(scores.account[chosen], scores.product[chosen], scores.score[chosen], chosen)
+
+    def contributors(self, origin: int) -> list[ProductRow]:
+        return self._scores.contributors(origin)
+
+
+class ModelList:
+    """What the model listed at training for accounts that it knows. origin: the slot in the artifact's lists."""
+
+    name = Source.PERSONALIZED
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+
+    def block(self) -> Block:
+        facts, content = self._facts, self._facts.content
+        has_list = facts.account_rows != NO_ROW
+        if facts.n_accounts > 1:
+            has_list &= np.bincount(facts.owned.account, minlength=facts.n_accounts) > 0
+        accounts = has_list.nonzero()[0]
+        rows, width = facts.account_rows[accounts], content.candidate_products.shape[1]
+        product = content.candidate_products[rows].ravel()
+        slots = (rows[:, None] * width + np.arange(width)).ravel()
+        account, score = accounts.repeat(width), content.candidate_scores[rows].ravel()
+        if len(product) and product.min() == NO_ROW:
+            filled = product != NO_ROW
+            account, product, score, slots = account[filled], product[filled], score[filled], slots[filled]
+        return Block(account, product, score, slots)
+
+    def contributors(self, origin: int) -> list[ProductRow]:
+        content = self._facts.content
+        row, place = divmod(origin, content.candidate_products.shape[1])
+        if place < content.candidate_reasons.shape[1]:
+            return [product for product in content.candidate_reasons[row, place].tolist() if product != NO_ROW]
+        return self._contributors_of(int(np.flatnonzero(self._facts.account_rows == row)[0]), origin)
+
+    def _contributors_of(self, account: int, origin: int) -> list[ProductRow]:
+        """Work out what training did not keep."""
+        owned, content = self._facts.owned, self._facts.content
+        products = owned.product[owned.account == account]
+        scores = NeighbourScores(content, AccountProducts.from_rows([products], self._facts.n_products), 1)
+        positions = np.flatnonzero(scores.product == content.candidate_products.ravel()[origin])
+        return scores.contributors(int(positions[0])) if len(positions) else []
+
+
+class OwnedAndModelList(ModelList):
+    """The model's list with what the account owned at training, and still owns, ranked among it."""
+
+    def block(self) -> Block:
+        facts, content, listed = self._facts, self._facts.content, super().block()
+        accounts = (facts.account_rows != NO_ROW).nonzero()[0]
+        rows = facts.account_rows[accounts]
+        begins = content.owned_offsets[rows]
+        places, positions = concatenate_ranges(begins, content.owned_offsets[rows + 1] - begins)
+        account, product = accounts[places], content.owned_products[positions]
+        still = facts.owned.has(facts.keys(account, product))
+        account, product, positions = account[still], product[still], positions[still]
+        merged = Block(
+            np.concatenate((listed.account, account)),
+            np.concatenate((listed.product, product)),
+            np.concatenate((listed.score, content.owned_scores[positions])),
+            np.concatenate((listed.origin, np.full(len(product), NO_ROW))),
+        )
+        order = np.lexsort((merged.product, -merged.score, merged.account))
+        return Block(merged.account[order], merged.product[order], merged.score[order], merged.origin[order])
+
+    def contributors(self, origin: int) -> list[ProductRow]:
+        return [] if origin == NO_ROW else super().contributors(origin)
+
+
+class Popular:
+    """What most customers buy."""
+
+    name = Source.POPULAR
+
+    def __init__(self, facts: Facts, depth: int) -> None:
+        self._facts = facts
+        self._depth = depth
+
+    def block(self) -> Block:
+        content, n_accounts = self._facts.content, self._facts.n_accounts
+        product, score = content.popular_products[: self._depth], content.popular_scores[: self._depth]
+        account = np.arange(n_accounts).repeat(len(product))
+        if n_accounts > 1:
+            product, score = np.tile(product, n_accounts), np.tile(score, n_accounts)
+        return Block(account, product, score, account)
+
+    def contributors(self, origin: int) -> list[ProductRow]:
+        return []
