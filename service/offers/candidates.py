@@ -1,7 +1,7 @@
 """Products that might be offered: a pool of bounded size, from every source, as parallel arrays."""
 
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,6 @@ from service.offers.reasons import Source
 from service.offers.sources.blocks import NO_CANDIDATES, Block, CandidateSource
 from service.offers.sources.model import ModelList, Neighbours, OwnedAndModelList, Popular
 from service.offers.sources.relationships import BasketCompanions, OwnedCompanions, Promoted, Upgrades
-
-POPULAR_DEPTH: Final = 32
-"""Popular products in a pool. One that runs dry is made again, deeper: see ``decide``."""
-
 
 class CandidatePool(NamedTuple):
     """Candidates of n accounts from all sources, arrays of one length m, in the order of the sources.
@@ -38,11 +34,14 @@ class CandidatePool(NamedTuple):
     is_repeated: NDArray[np.bool_]
 
 
-def collect_candidates(facts: Facts, popular_depth: int = POPULAR_DEPTH) -> CandidatePool:
-    """Ask every source, the ones that speak most for a product first."""
+def collect_candidates(facts: Facts, n_popular: int = 0) -> CandidatePool:
+    """Ask every source, the ones that speak most for a product first.
+
+    n_popular: above 0, the fallbacks are asked too, and so many popular products are candidates: see ``rank_offers``.
+    """
     sources: list[CandidateSource] = []
     blocks: list[Block] = []
-    for source in _sources(facts, popular_depth):
+    for source in _sources(facts, n_popular):
         block = source.block()
         if len(block.product):
             sources.append(source)
@@ -69,7 +68,7 @@ def _find_repeated(keys: NDArray[Any], n_keys: int) -> NDArray[np.bool_]:
     return is_repeated
 
 
-def _sources(facts: Facts, popular_depth: int) -> Iterator[CandidateSource]:
+def _sources(facts: Facts, n_popular: int) -> Iterator[CandidateSource]:
     """Yield the sources in their order of precedence."""
     index = facts.relationships
     seeds = [(Source.BASKET, facts.basket), (Source.PERSONALIZED, facts.owned)]
@@ -89,6 +88,7 @@ def _sources(facts: Facts, popular_depth: int) -> Iterator[CandidateSource]:
         yield from upgrades
     if not facts.basket.is_empty:
         yield BasketCompanions(Source.BASKET, facts, facts.basket)
-    if not facts.owned.is_empty and index.companions[0].shape[1]:
+    if n_popular and not facts.owned.is_empty and index.companions[0].shape[1]:
         yield OwnedCompanions(Source.PERSONALIZED, facts, facts.owned)
-    yield Popular(facts, popular_depth)
+    if n_popular:
+        yield Popular(facts, n_popular)

@@ -7,14 +7,16 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from service.offers.arbitration import Selection, arbitrate
-from service.offers.candidates import POPULAR_DEPTH, CandidatePool, collect_candidates
+from service.offers.candidates import CandidatePool, collect_candidates
 from service.offers.explanation import Offer, explain
 from service.offers.facts import Facts
 from service.offers.reasons import Source, WithheldCode
 from service.offers.rules import RULES, apply_rules
 
+MIN_POPULAR: Final = 32
+"""Popular products in the first pool with fallbacks."""
 DEEPENING: Final = 32
-"""How many times deeper into the popular products a pool goes that ran dry."""
+"""How many times deeper into the popular products the next pool goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +58,24 @@ class Ranked(NamedTuple):
     facts: Facts
 
 
-def rank_offers(facts: Facts, popular_depth: int = POPULAR_DEPTH) -> Iterator[Ranked]:
+def rank_offers(facts: Facts) -> Iterator[Ranked]:
     """Rank what each account is offered; every account is in one part.
 
-    Accounts whose pool ran dry before their list was full get another one, deeper into the popular products.
+    Accounts whose pool ran dry before their list was full get another one, which holds the fallbacks too.
     """
-    pool = collect_candidates(facts, popular_depth)
+    has_seeds = not (facts.owned.is_empty and facts.recent.is_empty and facts.basket.is_empty)
+    return _rank(facts, 0 if has_seeds else _popular_needed(facts))
+
+
+def _popular_needed(facts: Facts) -> int:
+    return max(MIN_POPULAR, 2 * int(facts.limits.max(initial=0)))
+
+
+def _rank(facts: Facts, n_popular: int) -> Iterator[Ranked]:
+    pool = collect_candidates(facts, n_popular)
     selections = arbitrate(pool, apply_rules(pool, facts), facts)
     accounts = list(range(facts.n_accounts))
-    is_deepest = popular_depth >= facts.n_products
+    is_deepest = n_popular >= facts.n_products
     short = [a for a in accounts if not (selections[a].is_full or is_deepest or facts.is_objecting[a])]
     if not short:
         yield Ranked(accounts, selections, pool, facts)
@@ -72,7 +83,8 @@ def rank_offers(facts: Facts, popular_depth: int = POPULAR_DEPTH) -> Iterator[Ra
     done = [account for account in accounts if account not in set(short)]
     if done:
         yield Ranked(done, [selections[account] for account in done], pool, facts)
-    for part in rank_offers(facts.only(np.array(short)), popular_depth * DEEPENING):
+    deeper = n_popular * DEEPENING or _popular_needed(facts)
+    for part in _rank(facts.only(np.array(short)), deeper):
         yield part._replace(accounts=[short[account] for account in part.accounts])
 
 

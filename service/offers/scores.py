@@ -50,7 +50,7 @@ def score_accounts(
     for begin in range(0, len(account_ids), ACCOUNTS_AT_ONCE):
         requests = [OfferRequest(account_id, limit) for account_id in account_ids[begin : begin + ACCOUNTS_AT_ONCE]]
         facts = gather(state, requests, is_up_sell_first=is_up_sell_first, includes_owned=includes_owned)
-        parts = [_lists_of(part) for part in rank_offers(facts, popular_depth=2 * limit)]
+        parts = [_lists_of(part) for part in rank_offers(facts)]
         columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
         order = columns[0].argsort(kind="stable")
         yield begin, ScoredLists(*(column[order] for column in columns))
