@@ -78,9 +78,9 @@ def concatenate_ranges(
 
     ``[2, 9]`` and ``[3, 1]`` give the numbers ``[0, 0, 0, 1]`` and the positions ``[2, 3, 4, 9]``.
     """
-    offsets = offsets_of(lengths)
-    numbers = numbers_of_ranges(offsets)
-    return numbers, np.repeat(begins - offsets[:-1], lengths) + np.arange(len(numbers))
+    ends = lengths.cumsum(dtype=np.int64)
+    numbers = np.arange(len(lengths)).repeat(lengths)
+    return numbers, (begins + lengths - ends).repeat(lengths) + np.arange(len(numbers))
 
 
 def places_in_ranges(lengths: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -1,7 +1,7 @@
 """What decisions rest on: gathered once, from memory, then never changed."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,8 @@ class AccountProducts(NamedTuple):
         """Lay out the products of each account, which are ascending."""
         if len(products) == 1:
             return cls(np.zeros(len(products[0]), dtype=np.int64), products[0], products[0])
+        if not any(map(len, products)):
+            return NO_PAIRS
         account = np.arange(len(products)).repeat([len(rows) for rows in products])
         product = np.concatenate(products)
         return cls(account, product, account * n_products + product)
@@ -46,6 +48,9 @@ class AccountProducts(NamedTuple):
         return np.asarray(self.keys.take(self.keys.searchsorted(keys), mode="clip") == keys)
 
 
+NO_PAIRS: Final = AccountProducts(np.empty(0, dtype=np.int64), NO_PRODUCTS, np.empty(0, dtype=np.int64))
+
+
 class Facts(NamedTuple):
     """What is known of n accounts and of what is asked for each, in the artifact's rows. Unknown identifiers are gone.
 
@@ -56,7 +61,7 @@ class Facts(NamedTuple):
     owned:            the products that each account owns.
     recent:           what accounts that the artifact has no candidates for bought last.
     basket, excluded: what the request for each account names.
-    had:              what each account owns or has in the basket.
+    had:              what each account owns or has in the basket; what is both comes twice.
     limits:           int64 (n,), how many offers are asked for.
     is_up_sell_first: whether every upgrade that may be offered comes before everything else.
     includes_owned:   whether what accounts own is ranked among the rest, rather than withheld.
@@ -140,10 +145,10 @@ def gather(
             owned.append(live.owned)
         else:
             owned.append(NO_PRODUCTS if row is None else content.owned_by(row))
-    basket = [known_rows(products, request.basket) for request in requests]
     owned_products = had = AccountProducts.from_rows(owned, n_products)
-    if any(map(len, basket)):
-        had = AccountProducts.from_rows([np.union1d(*both) for both in zip(owned, basket, strict=True)], n_products)
+    in_basket = _named(products, [request.basket for request in requests])
+    if not in_basket.is_empty:
+        had = in_basket if owned_products.is_empty else _joined(owned_products, in_basket)
     return Facts(
         content=content,
         products=products,
@@ -153,13 +158,30 @@ def gather(
         is_objecting=np.array([request.account_id in objections.accounts for request in requests], dtype=np.bool_),
         owned=owned_products,
         recent=AccountProducts.from_rows(recent, n_products),
-        basket=AccountProducts.from_rows(basket, n_products),
-        excluded=AccountProducts.from_rows([known_rows(products, request.exclude) for request in requests], n_products),
+        basket=in_basket,
+        excluded=_named(products, [request.exclude for request in requests]),
         had=had,
         limits=np.array([request.limit for request in requests], dtype=np.int64),
         is_up_sell_first=is_up_sell_first,
         includes_owned=includes_owned,
     )
+
+
+def _named(products: ProductIndex, named: Sequence[Sequence[str]]) -> AccountProducts:
+    """Look up what each request names. Many requests of a batch name the very same products."""
+    if not any(named):
+        return NO_PAIRS
+    rows: dict[int, NDArray[np.int32]] = {}
+    for product_ids in named:
+        if id(product_ids) not in rows:
+            rows[id(product_ids)] = known_rows(products, product_ids)
+    return AccountProducts.from_rows([rows[id(product_ids)] for product_ids in named], len(products.is_active))
+
+
+def _joined(first: AccountProducts, second: AccountProducts) -> AccountProducts:
+    """Return the pairs of both; one that is in both comes twice."""
+    order = np.concatenate((first.keys, second.keys)).argsort()
+    return AccountProducts(*(np.concatenate(columns)[order] for columns in zip(first, second, strict=True)))
 
 
 def known_rows(products: ProductIndex, product_ids: Iterable[str]) -> NDArray[np.int32]:

@@ -48,6 +48,8 @@ class NeighbourScores:
         begins, places = self._begins, self._places
         begin = begins[neighbour]
         end = begins[neighbour + 1] if neighbour + 1 < len(begins) else len(places)
+        if end - begin == 1:
+            return [ProductRow(int(self._seeds[places[begin] // self._width]))]
         greatest = sorted(range(begin, end), key=lambda place: -self._weights[place])[:MAX_CONTRIBUTORS]
         return [ProductRow(int(self._seeds[places[place] // self._width])) for place in greatest]
 
