@@ -49,9 +49,13 @@ class Call(NamedTuple):
 
 
 class ResponseContext(NamedTuple):
-    """What responses that are made together share."""
+    """What responses that are made together share.
+
+    sequence: the newest change that was applied before the facts were gathered: the response reflects all up to it.
+    """
 
     loaded: LoadedArtifact
+    sequence: int
     now: datetime
     is_database_up: bool
 
@@ -95,7 +99,7 @@ class Recommender:
         loaded = self._holder.current
         if loaded is None:
             raise NothingToOffer
-        context = ResponseContext(loaded, self._now(), self._is_database_up())
+        context = ResponseContext(loaded, loaded.state.sequence, self._now(), self._is_database_up())
         facts = gather(loaded.state, [call.wanted for call in calls], is_up_sell_first=self._is_up_sell_first)
         decided = zip(calls, decide_many(facts), facts.is_known, strict=True)
         return [self._try_to_send(context, call, decision, is_known) for call, decision, is_known in decided]
@@ -134,7 +138,7 @@ def encode(
             "account_known": None if wanted.account_id is None else is_known,
             "generated_at": context.now,
             "artifact_version": context.loaded.version,
-            "sequence": context.loaded.state.sequence,
+            "sequence": context.sequence,
             "source": decision.source,
             "degraded": context.is_degraded(wanted),
             "offers": decision.offers,
