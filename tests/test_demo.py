@@ -211,14 +211,14 @@ def test_probabilities_hold_in_a_later_period_and_rank_better_than_what_they_are
     report = ask(server, demo.key, f"/v1/artifacts/{listed[0]['version']}")["report"]
 
     assert isinstance(report, dict)
-    told, measured = report["propensity"], report["metrics"]["propensity"]["model"]
-    assert told["method"] == "model"
+    propensity, measured = report["propensity"], report["metrics"]["propensity"]["model"]
+    assert propensity["method"] == "model"
     assert measured["calibration_error"]["value"] <= 0.02
     assert 0.9 <= measured["top_tenth_observed_over_expected"]["value"] <= 1.1
     assert measured["brier"]["value"] < measured["brier_of_base_rate"]["value"]
     for other in ("score", "popularity"):
-        assert told["average_precision_above"][other]["low"] > 0
-    begins = [window["begins"] for window in told["windows"]]
+        assert propensity["average_precision_above"][other]["low"] > 0
+    begins = [window["begins"] for window in propensity["windows"]]
     assert begins == sorted(begins)
     assert report["windows"]["holdout_start"] == begins[-1]
 
@@ -227,12 +227,12 @@ def test_the_map_of_white_space_reconciles_to_the_orders(demo: Demo, server: str
     database = sqlite3.connect(demo.folder / "var" / "nextoffer.db")
     query = "SELECT SUM(amount_minor) FROM training_order_lines WHERE account_id IS NOT NULL AND ordered_at >= ?"
 
-    told = ask(server, demo.key, "/v1/whitespace")
+    matrix = ask(server, demo.key, "/v1/whitespace")
 
-    totals, items = told["totals"], told["items"]
+    totals, items = matrix["totals"], matrix["items"]
     assert isinstance(totals, dict)
     assert isinstance(items, list)
-    begin = int(datetime.fromisoformat(f"{told['as_of']}T00:00:00+00:00").timestamp()) - 365 * 86_400
+    begin = int(datetime.fromisoformat(f"{matrix['as_of']}T00:00:00+00:00").timestamp()) - 365 * 86_400
     assert totals["revenue_minor"] == database.execute(query, [begin]).fetchone()[0]
     in_lines = sum(item["total"]["revenue_minor"] for item in items)
     assert in_lines + totals["revenue_outside_minor"] == totals["revenue_minor"]

@@ -36,9 +36,9 @@ def test_more_or_fewer_purchases_of_late_are_told_from_chance() -> None:
     young = [(3, day, 1.0, 1.0) for day in range(300, 360, 5)]
     once = [(4, 10, 1.0, 1.0)]
 
-    found = trends_of(history(*growing, *falling, *steady, *young, *once, n_accounts=6, as_of=360), 360)
+    trends = trends_of(history(*growing, *falling, *steady, *young, *once, n_accounts=6, as_of=360), 360)
 
-    assert found.tolist() == [GROWING, FALLING, STEADY, NOT_SEGMENTED, STEADY, NOT_SEGMENTED]
+    assert trends.tolist() == [GROWING, FALLING, STEADY, NOT_SEGMENTED, STEADY, NOT_SEGMENTED]
 
 
 def test_where_nothing_changes_few_are_said_to_change() -> None:
@@ -46,7 +46,7 @@ def test_where_nothing_changes_few_are_said_to_change() -> None:
     n = 2_000
     events = [(account, day, 1.0, 1.0) for account in range(n) for day in random.integers(0, 360, 8)]
 
-    found = trends_of(history(*events, n_accounts=n, as_of=360), 360)
+    trends = trends_of(history(*events, n_accounts=n, as_of=360), 360)
 
-    assert (found == GROWING).mean() <= 0.1
-    assert (found == FALLING).mean() <= 0.1
+    assert (trends == GROWING).mean() <= 0.1
+    assert (trends == FALLING).mean() <= 0.1

@@ -51,12 +51,12 @@ def test_a_miscalibrated_model_gives_way_to_bins_and_it_is_said() -> None:
 def test_bins_tell_what_came_true_at_such_a_score() -> None:
     later = window(4)
 
-    p_found = learn_predictor(window(1), window(2), "bins").predict_examples(later)
+    predicted = learn_predictor(window(1), window(2), "bins").predict_examples(later)
 
     for low, high in ((-1.0, -0.8), (0.0, 0.2), (1.0, 1.2)):
         is_in = (later.score > low) & (later.score < high)
         middle = (low + high) / 2
-        assert p_found[is_in].mean() == pytest.approx(1 / (1 + np.exp(3 - 1.2 * middle)), rel=0.2)
+        assert predicted[is_in].mean() == pytest.approx(1 / (1 + np.exp(3 - 1.2 * middle)), rel=0.2)
 
 
 @pytest.mark.parametrize("method", ["model", "bins"])
@@ -79,8 +79,8 @@ def test_the_odds_follow_the_tide(method: str, ratio: float) -> None:
     # The purchases of calibration and of this window vary by chance alone: about two parts in a hundred each.
     assert later.is_true.sum() / expected == pytest.approx(1, abs=0.1)
     still = predictor.adapted(later.features, later.score, STILL).predict(later.features, later.score)
-    p_found = predictor.predict_examples(later)
-    assert p_found / (1 - p_found) == pytest.approx(ratio * still / (1 - still), rel=1e-3)
+    predicted = predictor.predict_examples(later)
+    assert predicted / (1 - predicted) == pytest.approx(ratio * still / (1 - still), rel=1e-3)
 
 
 def test_the_novelty_rate_is_per_pair_and_between_a_half_and_two() -> None:
@@ -113,7 +113,7 @@ def test_foretold_accounts_are_numbered_without_gaps() -> None:
     examples = window(1, n=100)
     sparse = Examples(examples.features, examples.score, examples.is_true, examples.account * 1_000_000, STILL)
 
-    p_found = sparse.predictions(examples.score)
+    predicted = sparse.predictions(examples.score)
 
-    assert p_found.accounts == 10
-    assert p_found.account.tolist() == examples.account.tolist()
+    assert predicted.accounts == 10
+    assert predicted.account.tolist() == examples.account.tolist()

@@ -36,8 +36,8 @@ def test_few_examples_are_calibrated_where_the_models_own_shares_overfit() -> No
 
     each = np.arange(len(later))
     error, overfitted = (
-        Predictions(one.predict(later).astype(np.float64), came_true, each).binned(np.ones(len(later)))
-        for one in (cross, fit_classifier(features, is_true))
+        Predictions(model.predict(later).astype(np.float64), came_true, each).binned(np.ones(len(later)))
+        for model in (cross, fit_classifier(features, is_true))
     )
     assert error["calibration_error"] < 0.03
     assert error["calibration_error"] < overfitted["calibration_error"] - 0.01
@@ -49,8 +49,8 @@ def test_the_penalty_that_foretells_unseen_examples_best_is_taken() -> None:
 
     chosen = fit_on_all(features, is_true, forward(800), PENALTIES)
 
-    each = [fit_on_all(features, is_true, forward(800), (one,)) for one in PENALTIES]
-    errors = [np.abs(one.predict(later) - p).mean() for one in each]
+    each = [fit_on_all(features, is_true, forward(800), (penalty,)) for penalty in PENALTIES]
+    errors = [np.abs(model.predict(later) - p).mean() for model in each]
     assert chosen.weights == pytest.approx(each[int(np.argmin(errors))].weights)
     assert min(errors) < 0.8 * max(errors)
 

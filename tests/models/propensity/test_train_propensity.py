@@ -77,7 +77,7 @@ def learn(truth: Truth, root: Path) -> World:
         trained = train(truth.history(), TrainingOptions(horizon_days=HORIZON_DAYS), root, None, lambda _: None)
     content = open_artifact(trained.folder).content
     account, product = (
-        np.array([int(one[1:]) for one in texts]) for texts in (content.account_ids.texts, content.products.ids.texts)
+        np.array([int(text[1:]) for text in texts]) for texts in (content.account_ids.texts, content.products.ids.texts)
     )
     chance = np.full((ACCOUNTS + PROSPECTS, PRODUCTS), np.nan)
     chance[:ACCOUNTS] = truth.chance()
@@ -109,7 +109,7 @@ def candidates_of(
 def calibration_error(p: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
     """Mean difference between what is told and what is true on average, in tenths by what is told."""
     tenths = np.array_split(np.argsort(p), 10)
-    return float(np.mean([abs(p[at].mean() - truth[at].mean()) for at in tenths]))
+    return float(np.mean([abs(p[rows].mean() - truth[rows].mean()) for rows in tenths]))
 
 
 def test_the_probabilities_of_candidates_are_recovered(world: World) -> None:
@@ -213,10 +213,10 @@ def test_no_probability_is_zero_or_one(world: World) -> None:
         p.candidates[owned != NO_ROW], p.rates, p.category_rates, p.lines[is_open[0]],
         p.categories[is_open[1]], p.line_averages, p.category_averages,
     )  # fmt: skip
-    for some in everything:
-        assert len(some)
-        assert (some > 0).all()
-        assert (some < 1).all()
+    for values in everything:
+        assert len(values)
+        assert (values > 0).all()
+        assert (values < 1).all()
     assert (p.factors > 0).all()
     assert np.isnan(p.candidates[owned == NO_ROW]).all()
     assert np.isnan(p.lines[~is_open[0]]).all()

@@ -64,11 +64,11 @@ def put(client: TestClient, *rows: dict[str, Any]) -> list[dict[str, Any]]:
     """Say something of some pairs, and return what became of each row."""
     answer = client.post(URL, json=list(rows))
     assert answer.status_code == 200, answer.text
-    found: list[dict[str, Any]] = answer.json()["results"]
-    return found
+    outcomes: list[dict[str, Any]] = answer.json()["results"]
+    return outcomes
 
 
-def said(source: str, target: str, relation: str = "cross_sell", **fields: Any) -> dict[str, Any]:
+def relationship(source: str, target: str, relation: str = "cross_sell", **fields: Any) -> dict[str, Any]:
     """What is said of a pair."""
     return {"source_product_id": source, "target_product_id": target, "relation": relation, **fields}
 
@@ -97,9 +97,9 @@ def offers(client: TestClient, *basket: str) -> list[str]:
 
 
 def test_a_learned_relationship_is_told_with_its_figures(api: TestClient) -> None:
-    (found,) = listed(api, "/v1/products/beans/relationships", minimum_strength=0.3)
+    (learned,) = listed(api, "/v1/products/beans/relationships", minimum_strength=0.3)
 
-    assert found == {
+    assert learned == {
         "relationship_id": "WyJiZWFucyIsImZpbHRlciJd",
         "source_product_id": "beans",
         "source_name": "Coffee beans",
@@ -134,7 +134,12 @@ def test_a_learned_relationship_is_told_with_its_figures(api: TestClient) -> Non
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 100])
 def test_pages_list_every_relationship_once(api: TestClient, limit: int) -> None:
-    put(api, said("beans", "mug", "up_sell"), said("syrup", "mug"), said("beans", "milk", status="banned"))
+    put(
+        api,
+        relationship("beans", "mug", "up_sell"),
+        relationship("syrup", "mug"),
+        relationship("beans", "milk", status="banned"),
+    )
 
     assert pairs(listed(api, limit=limit)) == [
         ("beans", "up_sell", "mug", "added"),
@@ -163,8 +168,12 @@ def test_pages_list_every_relationship_once(api: TestClient, limit: int) -> None
     ],
 )
 def test_filters(api: TestClient, parameters: dict[str, Any], expected: set[str]) -> None:
-    put(api, said("mug", "mug2") | {"target_product_id": "milk"}, said("beans", "filter", status="approved"))
-    put(api, said("mug", "milk", status="mined"), said("syrup", "mug"))
+    put(
+        api,
+        relationship("mug", "mug2") | {"target_product_id": "milk"},
+        relationship("beans", "filter", status="approved"),
+    )
+    put(api, relationship("mug", "milk", status="mined"), relationship("syrup", "mug"))
 
     assert {item["target_product_id"] for item in listed(api, **parameters)} == expected
 
@@ -191,7 +200,7 @@ def test_what_people_say_is_known_to_every_worker_and_after_a_restart_and_surviv
     api: TestClient, start: Callable[[], Any], artifacts_dir: Path, world: World
 ) -> None:
     with start() as other:
-        put(api, said("beans", "filter", status="banned"), said("beans", "kettle"))
+        put(api, relationship("beans", "filter", status="banned"), relationship("beans", "kettle"))
         wait_until(lambda: "filter" not in offers(other, "beans"))
         assert offers(other, "beans")[0] == "kettle"
 
@@ -228,12 +237,12 @@ def test_another_relation_stands_as_approved(api: TestClient) -> None:
 @pytest.mark.parametrize(
     ("row", "field", "reason"),
     [
-        (said("beans", "beans"), "target_product_id", "a product can't be related to itself"),
-        (said("beans", "tea"), "target_product_id", "names no product: there is no 'tea'"),
-        (said("tea", "beans"), "source_product_id", "names no product: there is no 'tea'"),
-        (said("grinder-pro", "grinder", "up_sell"), "relation", "is tier 1 of family 'grinders', below tier 2"),
-        (said("kettle", "scale", "up_sell"), "relation", "'scale' costs 29.00 EUR, less than 59.00 EUR"),
-        (said("mug", "mug") | {"relation": "friend"}, "relation", "input should be 'up_sell'"),
+        (relationship("beans", "beans"), "target_product_id", "a product can't be related to itself"),
+        (relationship("beans", "tea"), "target_product_id", "names no product: there is no 'tea'"),
+        (relationship("tea", "beans"), "source_product_id", "names no product: there is no 'tea'"),
+        (relationship("grinder-pro", "grinder", "up_sell"), "relation", "is tier 1 of family 'grinders', below tier 2"),
+        (relationship("kettle", "scale", "up_sell"), "relation", "'scale' costs 29.00 EUR, less than 59.00 EUR"),
+        (relationship("mug", "mug") | {"relation": "friend"}, "relation", "input should be 'up_sell'"),
         ({"source_product_id": "mug"}, "target_product_id", "field required"),
     ],
 )
@@ -242,7 +251,7 @@ def test_contradictions_are_refused_with_the_reason(
 ) -> None:
     before = listed(api)
 
-    (result, good) = put(api, row, said("mug", "milk"))
+    (result, good) = put(api, row, relationship("mug", "milk"))
 
     assert (result["status"], good["status"]) == ("rejected", "created")
     assert result["errors"][0]["field"] == field
@@ -254,23 +263,25 @@ def test_circles_of_upgrades_are_refused_also_with_what_was_learned(api: TestCli
     """The learned upgrade leads from the grinder to its pro."""
     first, second, third, fourth = put(
         api,
-        said("mug", "syrup", "up_sell"),
-        said("syrup", "mug", "up_sell"),
-        said("grinder-pro", "mug", "up_sell"),
-        said("syrup", "grinder", "up_sell"),
+        relationship("mug", "syrup", "up_sell"),
+        relationship("syrup", "mug", "up_sell"),
+        relationship("grinder-pro", "mug", "up_sell"),
+        relationship("syrup", "grinder", "up_sell"),
     )
 
     assert (first["status"], third["status"]) == ("created", "created")
     assert second["errors"][0]["reason"].endswith("in a circle: syrup → mug → syrup; ban one of those first")
     assert "syrup → grinder → grinder-pro → mug → syrup" in fourth["errors"][0]["reason"]
     (ban, again) = put(
-        api, said("grinder", "grinder-pro", "up_sell", status="banned"), said("syrup", "grinder", "up_sell")
+        api,
+        relationship("grinder", "grinder-pro", "up_sell", status="banned"),
+        relationship("syrup", "grinder", "up_sell"),
     )
     assert (ban["status"], again["status"]) == ("created", "created")
 
 
 def test_a_contradiction_in_a_patch_is_a_conflict_and_changes_nothing(api: TestClient) -> None:
-    put(api, said("kettle", "beans"))
+    put(api, relationship("kettle", "beans"))
     (item,) = listed(api, product="kettle", status="added")
 
     refused = api.patch(f"{URL}/{item['relationship_id']}", json={"relation": "up_sell"})
@@ -281,7 +292,7 @@ def test_a_contradiction_in_a_patch_is_a_conflict_and_changes_nothing(api: TestC
 
 
 def test_what_was_never_learned_can_not_be_left_to_learning(api: TestClient) -> None:
-    put(api, said("mug", "milk"))
+    put(api, relationship("mug", "milk"))
     (item,) = listed(api, product="mug")
 
     for change in ({"status": "mined"}, {"status": "mined", "note": "Hm."}):
@@ -306,9 +317,9 @@ def test_a_cursor_that_nobody_gave_is_refused(api: TestClient, cursor: str) -> N
 def test_a_row_again_is_unchanged_and_a_later_one_replaces_all(api: TestClient) -> None:
     first, second, third = put(
         api,
-        said("mug", "milk", note="One."),
-        said("mug", "milk", note="One."),
-        said("mug", "milk", "accessory", author="j.doe"),
+        relationship("mug", "milk", note="One."),
+        relationship("mug", "milk", note="One."),
+        relationship("mug", "milk", "accessory", author="j.doe"),
     )
 
     (item,) = listed(api, product="mug")
@@ -318,7 +329,7 @@ def test_a_row_again_is_unchanged_and_a_later_one_replaces_all(api: TestClient) 
 
 
 def test_the_name_of_a_pair_comes_back_with_each_row(api: TestClient) -> None:
-    (result,) = put(api, said("mug", "milk"))
+    (result,) = put(api, relationship("mug", "milk"))
     (item,) = listed(api, product="mug")
 
     assert result["id"] == item["relationship_id"]

@@ -264,20 +264,20 @@ def test_rubbish_is_refused(engine: Engine, tmp_path: Path, content: bytes, reas
 
 def test_a_workbook_without_names_or_with_repeated_ones_is_refused(engine: Engine, tmp_path: Path) -> None:
     for header, reason in (([None, None], "must name the columns"), (["a", "a"], "named more than once: a")):
-        book = Workbook()
-        book.worksheets[0].append(header)
-        book.worksheets[0].append(["x", "y"])
+        workbook = Workbook()
+        workbook.worksheets[0].append(header)
+        workbook.worksheets[0].append(["x", "y"])
         file = BytesIO()
-        book.save(file)
+        workbook.save(file)
         with pytest.raises(UnreadableFile, match=reason):
             import_back(engine, tmp_path, "in.xlsx", file.getvalue())
 
 
 def test_a_workbook_of_products_is_imported_too(engine: Engine, tmp_path: Path) -> None:
-    book = Workbook()
+    workbook = Workbook()
     for row in (["product_id", "name", "price"], [995242, "Soup", 2.69], [None, None, None], ["b", None, None]):
-        book.worksheets[0].append(row)
-    book.save(tmp_path / "products.xlsx")
+        workbook.worksheets[0].append(row)
+    workbook.save(tmp_path / "products.xlsx")
 
     summary = import_file(engine, "products", [tmp_path / "products.xlsx"])
 

@@ -80,10 +80,10 @@ def test_any_worker_tells_the_telemetry_of_all(server: Server, key: str) -> None
     for _ in range(10):
         assert call(server, "GET", f"{URL}/ann")[0] == 401
 
-    told = [metrics(server, key) for _ in range(6)]
+    expositions = [metrics(server, key) for _ in range(6)]
 
     route = "/v1/recommendations/{account_id}"
-    for text in told:
+    for text in expositions:
         assert metric(text, "nextoffer_requests_total", route=route, status="200") == 40
         assert metric(text, "nextoffer_requests_total", route=route, status="401") == 10
         assert metric(text, "nextoffer_request_seconds_count", route=route) == 50

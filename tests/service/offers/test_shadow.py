@@ -42,8 +42,8 @@ def client(sqlite_url: str, artifacts_dir: Path, world: World, candidate: str) -
 
 def value(client: TestClient, name: str, **labels: str) -> float:
     telemetry = part_of(client, Telemetry)
-    found: float | None = telemetry.registry.get_sample_value(f"nextoffer_shadow_{name}", labels)
-    return found or 0.0
+    sample: float | None = telemetry.registry.get_sample_value(f"nextoffer_shadow_{name}", labels)
+    return sample or 0.0
 
 
 def test_differences_are_counted_and_never_shown(client: TestClient, version: str, candidate: str) -> None:
@@ -108,8 +108,8 @@ def test_who_starts_the_service_is_told_of_a_bad_candidate(settings: Settings, v
 
 
 @pytest.mark.parametrize(
-    ("some", "others", "expected"),
+    ("first", "second", "expected"),
     [([], [], 1.0), (["a"], [], 0.0), (["a", "b"], ["b", "a"], 1.0), (["a", "b", "c"], ["a"], 1 / 3)],
 )
-def test_overlap_is_the_share_of_the_longer_list(some: list[str], others: list[str], expected: float) -> None:
-    assert overlap(some, others) == overlap(others, some) == expected
+def test_overlap_is_the_share_of_the_longer_list(first: list[str], second: list[str], expected: float) -> None:
+    assert overlap(first, second) == overlap(second, first) == expected

@@ -21,11 +21,13 @@ def measure_anew(ranked_accounts: RankedAccounts, rows: NDArray[np.int64]) -> Se
     return ranked_accounts.with_series(ranked_accounts.measure(STRATEGIC_DEFINITION, rows, frozenset()))
 
 
-def assert_alike(one: SegmentMembers, other: SegmentMembers) -> None:
-    assert one.ranks.tolist() == other.ranks.tolist()
-    assert one.sums.figures == pytest.approx(other.sums.figures)
-    assert one.sums.owners.tolist() == other.sums.owners.tolist()
-    assert {of: one.series[of].tolist() for of in INTERVALS} == {of: other.series[of].tolist() for of in INTERVALS}
+def assert_alike(actual: SegmentMembers, expected: SegmentMembers) -> None:
+    assert actual.ranks.tolist() == expected.ranks.tolist()
+    assert actual.sums.figures == pytest.approx(expected.sums.figures)
+    assert actual.sums.owners.tolist() == expected.sums.owners.tolist()
+    assert {interval: actual.series[interval].tolist() for interval in INTERVALS} == {
+        interval: expected.series[interval].tolist() for interval in INTERVALS
+    }
 
 
 def test_after_any_comings_and_goings_a_segment_is_as_if_it_were_measured_anew(ranked_accounts: RankedAccounts) -> None:

@@ -306,7 +306,7 @@ def test_activation_over_http_answers_once_it_is_served_here(
     assert (rejected.status_code, rejected.json()["code"]) == (409, "artifact-rejected")
     assert (unknown.status_code, unknown.json()["code"]) == (404, "artifact-not-found")
     assert (nothing.status_code, nothing.json()["code"]) == (409, "nothing-to-roll-back")
-    assert forced.json() == next(one for one in listed if one["version"] == newer)
+    assert forced.json() == next(item for item in listed if item["version"] == newer)
     assert (forced.json()["is_active"], forced.json()["is_live"]) == (True, True)
 
 
@@ -344,7 +344,7 @@ def test_artifacts_are_listed_with_verdict_and_metrics(
 
     body = client.get("/v1/artifacts").json()
 
-    states = [(one["version"], one["state"], one["is_active"], one["is_live"]) for one in body["items"]]
+    states = [(item["version"], item["state"], item["is_active"], item["is_live"]) for item in body["items"]]
     assert states == [
         ("rubbish", "invalid", False, False),
         (rejected, "rejected", False, False),
@@ -360,7 +360,7 @@ def test_artifacts_are_paged(client: TestClient, store: ArtifactStore, version: 
     first = client.get("/v1/artifacts?limit=1").json()
     second = client.get("/v1/artifacts", params={"limit": 1, "cursor": first["next_cursor"]}).json()
 
-    assert [one["version"] for one in first["items"] + second["items"]] == [newer, version]
+    assert [item["version"] for item in first["items"] + second["items"]] == [newer, version]
     assert second["next_cursor"] is None
 
 

@@ -187,7 +187,7 @@ def test_telemetry_tells_the_age_of_the_data(client: TestClient) -> None:
 
 def test_each_application_counts_for_itself(settings: Settings, version: str) -> None:
     key = make_key(settings.database_url, "admin")
-    with running(settings, key) as one, running(settings, key) as other:
-        one.get(URL)
+    with running(settings, key) as first, running(settings, key) as second:
+        first.get(URL)
 
-        assert "nextoffer_answers_total{" not in other.get("/metrics").text
+        assert "nextoffer_answers_total{" not in second.get("/metrics").text

@@ -125,8 +125,8 @@ def test_a_product_that_is_withdrawn_renamed_or_repriced_is_felt_at_once(client:
 
     assert answer.json()["rejected"] == 0, answer.text
     with another() as restarted:
-        for one in (client, restarted):
-            offers = one.get(f"{URL}/ann?limit=20").json()["offers"]
+        for application in (client, restarted):
+            offers = application.get(f"{URL}/ann?limit=20").json()["offers"]
             assert "filter" not in [offer["product_id"] for offer in offers]
             milk = next(offer for offer in offers if offer["product_id"] == "milk")
             assert (milk["name"], milk["price_minor"]) == ("Oat milk, 1 l", 249)

@@ -39,7 +39,7 @@ def pipeline(client: TestClient) -> Pipeline:
 
 def ids(client: TestClient) -> dict[str, list[str]]:
     """The identifiers of all open deals that an application knows, by account."""
-    return {account_id: [one.deal_id for one in deals] for account_id, deals in pipeline(client).items()}
+    return {account_id: [open_deal.deal_id for open_deal in deals] for account_id, deals in pipeline(client).items()}
 
 
 def test_an_open_deal_is_in_the_pipeline_as_it_is_stored(client: TestClient) -> None:

@@ -17,10 +17,10 @@ def test_an_answer_is_found_while_what_it_was_made_from_stays() -> None:
     answers = ResponseCache(lambda: Source.now)
     answers.keep(b"/a", kept(b"1", Source.now))
 
-    found = answers.find(b"/a")
+    response = answers.find(b"/a")
 
-    assert found is not None
-    assert found.content == b"1"
+    assert response is not None
+    assert response.content == b"1"
     assert answers.find(b"/b") is None
 
 
