@@ -9,7 +9,7 @@ from benchmarks.servers import Server
 
 
 class TimedResponse(NamedTuple):
-    """What one request was answered, and what that took. cpu_ms: of all threads of the server meanwhile."""
+    """The answer to one request. cpu_ms: processor time of all threads of the server meanwhile."""
 
     status: int
     etag: str
@@ -17,7 +17,7 @@ class TimedResponse(NamedTuple):
 
 
 class TimedClient:
-    """One caller."""
+    """A client with one connection."""
 
     def __init__(self, server: Server, key: str) -> None:
         self._pids = server.pids

@@ -102,7 +102,7 @@ def change(size: Size, asking: TimedClient) -> None:
     for number in range(CHANGES):
         account = {"account_id": f"account-{number}", "is_strategic": True}
         size.changes.append(asking.ask("POST", "/v1/accounts", [account]))
-        # A write is felt before it is answered: what follows is made anew.
+        # A write takes effect before it is answered: the responses that follow are computed again.
         size.learned += [asking.ask("GET", SEGMENTS + path) for path in LEARNED]
         size.ruled += [asking.ask("GET", SEGMENTS + path) for path in RULED]
         asking.ask("POST", "/v1/accounts", [account | {"is_strategic": False}])

@@ -222,7 +222,7 @@ def measure(name: str, fresh: Callable[[], Any], parsed: Parsed, path: Path, fol
         )
     assert all(summary["lines"] == len(parsed.lines) for summary in imported)
     base, whole = statistics.median(plain), statistics.median(summary["seconds"] for summary in imported)
-    # Of each round by itself: both halves of a round feel the same machine.
+    # Of each round by itself: both halves of a round meet the same conditions.
     ratio = statistics.median(summary["seconds"] / seconds for summary, seconds in zip(imported, plain, strict=True))
     peak = max(summary["peak_mb"] for summary in imported)
     print(

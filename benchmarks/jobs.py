@@ -1,4 +1,4 @@
-"""Rounds of load: one kind of request each, in turn, so that all of them feel the machine's moods alike."""
+"""Rounds of load: one kind of request each, in turn, so that all of them meet the same conditions."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

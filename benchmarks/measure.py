@@ -15,7 +15,7 @@ console = Console(width=120)
 
 
 def time_in_turn(runs: int, **jobs: Callable[[], object]) -> dict[str, list[float]]:
-    """Run each job once per round, so that all of them feel the machine's moods alike; seconds per run."""
+    """Run each job once per round, so that all of them meet the same conditions; seconds per run."""
     seconds: dict[str, list[float]] = {name: [] for name in jobs}
     for _ in range(runs):
         for name, job in jobs.items():

@@ -38,7 +38,7 @@ class Contacts:
 
 @dataclass(frozen=True)
 class Window:
-    """Some contacts in a row.
+    """Consecutive contacts.
 
     frozen:    as predicted by the model that was calibrated before all of them.
     refitted:  as predicted by a model of everything before the window, calibrated on the window before it.
@@ -68,7 +68,7 @@ def fit_frozen(contacts: Contacts) -> Calibrated:
 
 
 def first_alarms(contacts: Contacts, model: Calibrated, most: int = ALARMS) -> list[tuple[int, LevelWatch]]:
-    """Watch every outcome from the calibration on, and again from each alarm: where a watch began, and what it told."""
+    """Watch every outcome from the calibration on, and again from each alarm: the begin and result of each watch."""
     alarms: list[tuple[int, LevelWatch]] = []
     begin = CALIBRATED
     while len(alarms) < most:
@@ -115,7 +115,7 @@ def _predict(contacts: Contacts, model: Calibrated, begin: int, end: int) -> Pre
 
 
 def _features(columns: dict[str, NDArray[np.generic]]) -> Iterator[NDArray[np.generic]]:
-    """Words one by one, and what the bank knows of the client and of the calls before."""
+    """Each value of a text column, and what the bank knows of the client and of the calls before."""
     for name in TEXT_COLUMNS:
         yield from (columns[name] == text for text in np.unique(columns[name]))
     yield from (columns[name] == "yes" for name in SWITCHES)

@@ -50,7 +50,7 @@ def load_customers(path: Path) -> Customers:
 
 
 def predict_caravan(customers: Customers, seed: int) -> dict[str, Predictions]:
-    """Predict every customer by models that never saw it: ours, a plain logistic of the codes, and the base rate."""
+    """Predict every customer with models that never saw it: ours, a plain logistic of the codes, and the base rate."""
     probabilities = {name: np.zeros(len(customers.is_true)) for name in MODELS}
     for rows, others in folds(customers.is_true, OUTER_FOLDS, seed):
         is_true = customers.is_true[rows]

@@ -43,7 +43,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class CampaignStart:
-    """The moment at which a campaign starts, and the order lines that are known then."""
+    """The start of a campaign, and the order lines that are known then."""
 
     journey: Journey
     campaign: int
@@ -77,7 +77,7 @@ class CampaignStart:
 def predict_coupons(journey: Journey) -> dict[str, Predictions]:
     """Predict the campaigns from August on: ours, a plain logistic of nine counts, and the share of the training.
 
-    The data end with the year, some campaigns later; those that were over by then are told apart.
+    The data end with the year, some campaigns later; those that were over by then are also reported alone.
     """
     examples = examples_of(journey)
     learned, reported = (np.flatnonzero(is_it) for is_it in _windows(examples))
@@ -105,7 +105,7 @@ def forward_parts(start: Ints) -> list[Part]:
 
 
 def is_redeemed(journey: Journey, examples: Examples, by: int | None = None) -> NDArray[np.bool_]:
-    """Whether the household redeemed a coupon of the campaign, and did so before a moment."""
+    """Whether the household redeemed a coupon of the campaign, and did so before a time."""
     household, campaign, time = journey.redeemed
     pairs = household * len(journey.starts) + campaign
     happened = pairs if by is None else pairs[time < by]
@@ -168,7 +168,7 @@ def _tastes(now: CampaignStart) -> Iterator[Floats]:
 
 
 def _redemptions(now: CampaignStart) -> Iterator[Floats]:
-    """What became of the campaigns that the household had received before, and how many coupons it redeemed of late."""
+    """The outcome of the campaigns that the household had received, and the number of coupons it redeemed recently."""
     household, campaign, time = now.journey.redeemed
     is_before = time < now.start
     pairs = np.unique(household[is_before] * len(now.journey.starts) + campaign[is_before])

@@ -1,4 +1,4 @@
-"""Term deposits in time order: what was learned stops holding, and the watch notices."""
+"""Term deposits in time order: the model loses its calibration, and the drift watch notices."""
 
 from pathlib import Path
 

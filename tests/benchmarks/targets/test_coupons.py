@@ -22,7 +22,7 @@ def journey() -> Journey:
 
 
 def before(journey: Journey, cutoff: int) -> Journey:
-    """What was known at a moment."""
+    """What was known before a time."""
     lines = journey.lines
     household, campaign, time = journey.redeemed
     is_earlier, is_past = lines.time < cutoff, time < cutoff

@@ -41,7 +41,7 @@ def test_the_published_expectation_of_one_customer(fitted: BuyingModel) -> None:
     assert fitted.expected_purchases(39, *columns_of(2, 30.43, 38.86)) == pytest.approx(1.226, abs=0.0005)
 
 
-def test_purchases_of_the_later_period_are_foretold(fitted: BuyingModel, cdnow: Cdnow) -> None:
+def test_purchases_of_the_later_period_are_predicted(fitted: BuyingModel, cdnow: Cdnow) -> None:
     history, later = cdnow
     expected = fitted.expected_purchases(CALIBRATED_WEEKS, *in_weeks(history))
 
@@ -152,7 +152,7 @@ def test_expectations_of_simulated_accounts_hold_for_new_ones() -> None:
     assert x.sum() == pytest.approx(model.new_account_purchases(age).sum(), rel=0.02)
 
 
-def test_where_nobody_came_back_nothing_can_be_told() -> None:
+def test_without_repeat_purchases_the_model_can_not_be_estimated() -> None:
     with pytest.raises(NotEstimable, match="no account has bought twice"):
         fit_buying(np.zeros(5), np.zeros(5), np.full(5, 30.0))
 

@@ -1,4 +1,4 @@
-"""Intervals of value, against the models' own story told purchase by purchase."""
+"""Intervals of value, against a simulation of the models purchase by purchase."""
 
 import numpy as np
 import pytest

@@ -69,7 +69,7 @@ def test_ties_and_small_populations() -> None:
     assert quintiles(np.array([])).tolist() == []
 
 
-def test_who_bought_of_late_often_and_much_is_a_champion_and_who_never_bought_is_nothing() -> None:
+def test_recent_frequent_high_spenders_are_champions_and_non_buyers_have_no_segment() -> None:
     events = [
         (account, 90 - 10 * account - 3 * again, 100.0, 1.0) for account in range(5) for again in range(6 - account)
     ]

@@ -56,7 +56,7 @@ def test_known_parameters_are_recovered_within_their_standard_errors(seed: int) 
     assert distance @ np.linalg.solve(estimated.covariance, distance) < 16.3, "99.9th percentile, 3 degrees"
 
 
-def test_with_too_few_repeat_purchases_nothing_can_be_told() -> None:
+def test_with_too_few_repeat_purchases_the_model_can_not_be_estimated() -> None:
     with pytest.raises(NotEstimable, match="2 accounts have spent something on a repeat purchase; 10 are needed"):
         fit_spending(np.array([1.0, 2.0, 3.0, 0.0]), np.array([10.0, 20.0, -3.0, np.nan]))
 

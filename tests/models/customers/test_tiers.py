@@ -29,7 +29,7 @@ def test_who_has_more_is_never_in_a_lower_tier_and_who_has_as_much_is_in_the_sam
         assert positive[tiers == 0].sum() >= 0.8 * positive.sum() * (1 - 1e-9)
 
 
-def test_more_or_fewer_purchases_of_late_are_told_from_chance() -> None:
+def test_recent_growth_and_decline_are_distinguished_from_chance() -> None:
     growing = [(0, day, 1.0, 1.0) for day in (0, *range(320, 360, 5))]
     falling = [(1, day, 1.0, 1.0) for day in range(0, 270, 15)]
     steady = [(2, day, 1.0, 1.0) for day in range(0, 360, 30)]

@@ -8,7 +8,7 @@ from models.evaluate.calibration import BINS, METRICS, Predictions, compare_prec
 
 
 def simulated(n: int = 20_000, per_account: int = 10, seed: int = 1) -> Predictions:
-    """Examples that come true as often as is foretold."""
+    """Examples that come true as often as predicted."""
     rng = np.random.default_rng(seed)
     p = rng.beta(1, 9, n)
     return Predictions(p, rng.random(n) < p, np.arange(n, dtype=np.int64) // per_account)
@@ -28,7 +28,7 @@ def test_order_and_level_are_measured_as_by_an_independent_library() -> None:
         assert measured["brier"].mean == pytest.approx(brier_score_loss(predictions.is_true, predictions.p))
 
 
-def test_what_comes_true_as_foretold_is_calibrated() -> None:
+def test_predictions_that_come_true_as_often_as_predicted_are_calibrated() -> None:
     measured = measure(simulated(), 0)
 
     assert measured["calibration_error"].mean < 0.01
@@ -36,7 +36,7 @@ def test_what_comes_true_as_foretold_is_calibrated() -> None:
         assert measured[name].low < 1 < measured[name].high
 
 
-def test_what_is_foretold_twice_as_often_is_told_by_its_level_not_by_its_order() -> None:
+def test_doubled_probabilities_change_the_level_but_not_the_order() -> None:
     honest = simulated()
     doubled = Predictions(np.minimum(2 * honest.p, 1), honest.is_true, honest.account)
 

@@ -89,7 +89,7 @@ def test_the_stability_index_is_what_is_written_down() -> None:
     assert stability_index(reference, reference, n_bins=2) == 0
 
 
-def test_the_same_people_are_told_as_others_at_the_stated_rate_only() -> None:
+def test_the_same_population_exceeds_the_stability_limit_at_the_stated_rate_only() -> None:
     rng = np.random.default_rng(4)
     limit = stability_limit(2_000, 1_000)
 

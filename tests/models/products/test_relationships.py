@@ -38,7 +38,7 @@ def mine(baskets: list[Basket], n_products: int = 10, **catalogue: object) -> Re
 
 
 def position_of(relationships: Relationships, source: int, target: int) -> int:
-    """Where a relationship stands."""
+    """The position of a relationship."""
     (place,) = np.flatnonzero((relationships.sources() == source) & (relationships.target == target))
     return int(place)
 

@@ -52,7 +52,7 @@ class Counted:
     def prices(self) -> dict[str, float]:
         prices = {}
         for product, (_, price) in self.shop.products.items():
-            paid = [line.amount / line.quantity for line in self.past if self._tells_price(line, product)]
+            paid = [line.amount / line.quantity for line in self.past if self._has_price(line, product)]
             if price is not None:
                 prices[product] = float(price)
             elif paid:
@@ -60,7 +60,7 @@ class Counted:
         return prices
 
     @staticmethod
-    def _tells_price(line: OrderLine, product: str) -> bool:
+    def _has_price(line: OrderLine, product: str) -> bool:
         return line.product == product and line.quantity > 0 and line.amount > 0
 
     def usual_price(self, account: str) -> float:

@@ -40,7 +40,7 @@ def test_a_model_whose_probabilities_hold_is_let_through_with_its_figures() -> N
     assert sum(tenth["observed"]["n"] for tenth in described["reliability"]) == N
 
 
-def test_a_miscalibrated_model_gives_way_to_bins_and_it_is_said() -> None:
+def test_a_miscalibrated_model_gives_way_to_bins_and_the_report_says_so() -> None:
     verdict = judge(window(1), window(2), window(3, shift=1.5), seed=0)
 
     assert verdict.method == "bins"
@@ -70,7 +70,7 @@ def test_what_moves_for_all_alike_changes_nothing(method: str) -> None:
 
 @pytest.mark.parametrize("method", ["model", "bins"])
 @pytest.mark.parametrize("ratio", [0.7, 1.0, 1.6])
-def test_the_odds_follow_the_tide(method: str, ratio: float) -> None:
+def test_the_odds_follow_the_novelty_rate(method: str, ratio: float) -> None:
     predictor = learn_predictor(window(1), window(2), method)
     later = window(5, shift=float(np.log(ratio)), novelty=NoveltyRate(ratio * 1e6, 1e8))
 
@@ -89,7 +89,7 @@ def test_the_novelty_rate_is_per_pair_and_between_a_half_and_two() -> None:
     assert NoveltyRate(3e6, 1.2e8).ratio_to(NoveltyRate(2e6, 1e8)) == pytest.approx(3 / 1.2 / 2, rel=1e-4)
 
 
-def test_what_hardly_any_purchases_tell_is_hardly_followed() -> None:
+def test_a_novelty_rate_of_few_purchases_is_shrunk() -> None:
     few, fewer, none = NoveltyRate(100, 1e4), NoveltyRate(50, 1e4), NoveltyRate(0, 1e4)
 
     # 50 and 100 purchases tell as much as 100 / 3 would of one level that is known: 100 / 3 of 100 / 3 + 50.
@@ -109,7 +109,7 @@ def test_too_few_purchases_in_any_window_are_not_enough() -> None:
     assert not is_enough((too_many, enough, enough))
 
 
-def test_foretold_accounts_are_numbered_without_gaps() -> None:
+def test_accounts_of_predictions_are_numbered_without_gaps() -> None:
     examples = window(1, n=100)
     sparse = Examples(examples.features, examples.score, examples.is_true, examples.account * 1_000_000, STILL)
 

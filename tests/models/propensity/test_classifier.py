@@ -68,7 +68,7 @@ def test_no_probability_is_zero_or_one_and_a_higher_score_is_never_less_likely()
     assert (np.diff(predicted[order]) >= 0).all()
 
 
-def test_what_never_happened_among_n_is_told_half_a_time_in_n() -> None:
+def test_an_outcome_never_seen_in_n_examples_has_probability_one_half_in_n() -> None:
     scores = np.repeat([-1.0, 0.0, 1.0], [400, 100, 50]).astype(np.float32)[:, None]
     is_true = np.zeros(550, dtype=np.bool_)
     is_true[450:500] = is_true[500:] = True

@@ -100,7 +100,7 @@ def test_affinity_is_what_ridge_regressions_of_each_group_on_the_others_say() ->
         assert KNOWN_FEATURES[:, column, FEATURES.index("affinity")] == pytest.approx(others @ weights, abs=1e-5)
 
 
-def test_the_novelty_rate_is_what_accounts_that_were_here_first_bought_of_a_group_of_late() -> None:
+def test_the_novelty_rate_counts_recent_first_purchases_in_a_group_by_existing_accounts() -> None:
     oldest: dict[str, float] = {}
     for (account, _), age in COUNTED.first_ages.items():
         oldest[account] = max(age, oldest.get(account, 0))

@@ -64,7 +64,7 @@ def test_who_never_bought_is_in_no_segment() -> None:
     assert never == set(SHOP.accounts) - COUNTED.buyers
 
 
-def test_the_novelty_rate_is_what_is_new_of_late_to_accounts_that_were_here() -> None:
+def test_the_novelty_rate_counts_recent_first_purchases_of_existing_accounts() -> None:
     ages = [(account, age) for (account, _), age in COUNTED.first_ages.items()]
     here = {account for account, age in ages if age > RECENT_DAYS}
 
@@ -106,7 +106,7 @@ def test_the_novelty_rate_follows_the_level_however_many_accounts_are_new(rate: 
 
     ratio = now.novelty_rate(100).ratio_to(then.novelty_rate(100))
 
-    # About 400 purchases of late on either side: the logarithm's error is sqrt(1 / 400 + 1 / (400 rate)), and
+    # About 400 recent purchases on either side: the logarithm's error is sqrt(1 / 400 + 1 / (400 rate)), and
     # n = 400 rate / (1 + rate) of them tell n / (n + 50) of it.
     n = 400 * rate / (1 + rate)
     assert log(ratio) == pytest.approx(log(rate) * n / (n + 50), abs=3 / np.sqrt(n))

@@ -57,7 +57,7 @@ POOR: dict[str, Make] = {
 
 
 @pytest.mark.parametrize("name", POOR)
-def test_where_there_is_too_little_to_learn_from_it_is_said_and_training_succeeds(name: str, tmp_path: Path) -> None:
+def test_training_on_too_little_data_succeeds_and_the_report_says_why(name: str, tmp_path: Path) -> None:
     trained = train(POOR[name](), TrainingOptions(), tmp_path, None, lambda _: None)
 
     propensities = open_artifact(trained.folder).content.propensities

@@ -1,4 +1,4 @@
-"""The profile of an account: from memory, and at once what changed."""
+"""The profile of an account: cached, and current after every change."""
 
 from collections import Counter
 from typing import Any
@@ -44,7 +44,7 @@ def test_interests_are_shares_of_order_lines_against_those_of_all(
         assert interest["times_average"] == pytest.approx(share / average, abs=0.01)
 
 
-def test_the_profile_tells_of_open_deals_and_usage(shop_client: TestClient) -> None:
+def test_the_profile_shows_open_deals_and_usage(shop_client: TestClient) -> None:
     owned = shop_client.get("/v1/accounts/a-8").json()["owned"][0]["product_id"]
     usage = {"usage": {owned: {"seats": 12}}}
     deal = {
@@ -66,7 +66,7 @@ def test_the_profile_tells_of_open_deals_and_usage(shop_client: TestClient) -> N
     assert profile["needs"] == []
 
 
-def test_every_change_is_told_at_once(shop_client: TestClient) -> None:
+def test_every_change_shows_in_the_next_read(shop_client: TestClient) -> None:
     before = shop_client.get("/v1/accounts/a-8").json()
     line = {"product_id": "p-7", "quantity": 2, "amount_minor": 1100}
     order = {
@@ -89,7 +89,7 @@ def test_every_change_is_told_at_once(shop_client: TestClient) -> None:
     assert "Renamed" in {product["name"] for product in after_product["owned"]}
 
 
-def test_it_is_asked_of_the_database_once(shop_client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_profile_is_read_from_the_database_once(shop_client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     first = shop_client.get("/v1/accounts/a-8")
 
     def refuse(*_: Any) -> None:
@@ -102,7 +102,7 @@ def test_it_is_asked_of_the_database_once(shop_client: TestClient, monkeypatch: 
     assert again.status_code == 304
 
 
-def test_what_was_read_while_something_changed_is_not_remembered() -> None:
+def test_a_record_that_changed_while_it_was_read_is_not_cached() -> None:
     cache = AccountCache()
 
     def read_while_it_changes() -> bytes:
@@ -116,7 +116,7 @@ def test_what_was_read_while_something_changed_is_not_remembered() -> None:
     assert cache.get("a", lambda: b"never asked") == b"new"
 
 
-def test_only_so_many_bytes_are_remembered_those_asked_for_last() -> None:
+def test_the_cache_is_bounded_in_bytes_and_evicts_the_least_recently_used() -> None:
     cache = AccountCache(max_bytes=5)
 
     for account_id in "abac":
@@ -126,7 +126,7 @@ def test_only_so_many_bytes_are_remembered_those_asked_for_last() -> None:
     assert cache.get("b", lambda: b"--") == b"--"
 
 
-def test_forgetting_makes_room() -> None:
+def test_forgetting_an_account_frees_its_bytes() -> None:
     cache = AccountCache(max_bytes=5)
     for account_id in "ab":
         cache.get(account_id, lambda: b"12")

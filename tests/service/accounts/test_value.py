@@ -1,4 +1,4 @@
-"""What an account is worth, as an artifact says it."""
+"""The value of an account, as an artifact gives it."""
 
 from dataclasses import replace
 from datetime import date
@@ -50,11 +50,11 @@ def content() -> Content:
 
 
 def catalog_of(content: Content) -> SegmentCatalog:
-    """What an artifact says."""
+    """The segment catalog of an artifact."""
     return SegmentCatalog(content, "v", SegmentMembership(content, AS_OF, {}))
 
 
-def test_an_account_s_figures_are_told_with_what_they_rest_on(content: Content) -> None:
+def test_an_account_s_value_comes_with_the_figures_behind_it(content: Content) -> None:
     value = value_of(catalog_of(content), "a0")
 
     assert value is not None
@@ -72,7 +72,7 @@ def test_an_account_s_figures_are_told_with_what_they_rest_on(content: Content) 
     assert value.value_ahead.low_minor <= value.value_ahead.expected_minor <= value.value_ahead.high_minor
 
 
-def test_what_one_purchase_does_not_tell_is_null(content: Content) -> None:
+def test_figures_that_need_more_than_one_purchase_are_null(content: Content) -> None:
     value = value_of(catalog_of(content), f"a{N_ACCOUNTS - 2}")
 
     assert value is not None

@@ -87,7 +87,7 @@ def test_replicas_share_a_limit_over_redis(settings: Settings, version: str, red
     assert answered == [200] * 6 + [429] * 2
 
 
-def test_without_redis_requests_pass_and_it_is_said(settings: Settings, version: str) -> None:
+def test_without_redis_requests_pass_and_that_is_logged_once(settings: Settings, version: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         nobody_there = f"redis://127.0.0.1:{probe.getsockname()[1]}"
     log = io.BytesIO()

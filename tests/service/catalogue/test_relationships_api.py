@@ -1,4 +1,4 @@
-"""Relationships over HTTP, on both databases: looked at, judged, felt by the next answer."""
+"""Relationships over HTTP, on both databases: read, curated, and applied by the next answer."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -25,7 +25,7 @@ LEARNED = [
 
 @pytest.fixture
 def world() -> World:
-    """The coffee shop, with what relates in it."""
+    """The coffee shop, with learned relationships."""
     return replace(coffee_world(), relationships=LEARNED)
 
 
@@ -61,7 +61,7 @@ def api(start: Callable[[], Any], world: World) -> Iterator[TestClient]:
 
 
 def put(client: TestClient, *rows: dict[str, Any]) -> list[dict[str, Any]]:
-    """Say something of some pairs, and return what became of each row."""
+    """Curate some pairs, and return the result of each row."""
     answer = client.post(URL, json=list(rows))
     assert answer.status_code == 200, answer.text
     outcomes: list[dict[str, Any]] = answer.json()["results"]
@@ -69,7 +69,7 @@ def put(client: TestClient, *rows: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def relationship(source: str, target: str, relation: str = "cross_sell", **fields: Any) -> dict[str, Any]:
-    """What is said of a pair."""
+    """A curated relationship as it is posted."""
     return {"source_product_id": source, "target_product_id": target, "relation": relation, **fields}
 
 
@@ -86,7 +86,7 @@ def listed(client: TestClient, url: str = URL, **parameters: Any) -> list[dict[s
 
 
 def pairs(items: list[dict[str, Any]]) -> list[tuple[str, str, str, str]]:
-    """What relates to what, how, and on whose word."""
+    """Source, relation, target and status of each relationship."""
     return [(i["source_product_id"], i["relation"], i["target_product_id"], i["status"]) for i in items]
 
 
@@ -96,7 +96,7 @@ def offers(client: TestClient, *basket: str) -> list[str]:
     return [offer["product_id"] for offer in answer.json()["offers"]]
 
 
-def test_a_learned_relationship_is_told_with_its_figures(api: TestClient) -> None:
+def test_a_learned_relationship_is_shown_with_its_figures(api: TestClient) -> None:
     (learned,) = listed(api, "/v1/products/beans/relationships", minimum_strength=0.3)
 
     assert learned == {
@@ -178,7 +178,7 @@ def test_filters(api: TestClient, parameters: dict[str, Any], expected: set[str]
     assert {item["target_product_id"] for item in listed(api, **parameters)} == expected
 
 
-def test_a_ban_is_felt_by_the_next_answer_and_taken_back(api: TestClient) -> None:
+def test_a_ban_takes_effect_in_the_next_answer_and_can_be_lifted(api: TestClient) -> None:
     assert "filter" in offers(api, "beans")
     (item,) = listed(api, product="beans", minimum_strength=0.3)
 
@@ -196,7 +196,7 @@ def test_a_ban_is_felt_by_the_next_answer_and_taken_back(api: TestClient) -> Non
     assert (again.status_code, again.json()["code"]) == (404, "unknown-relationship")
 
 
-def test_what_people_say_is_known_to_every_worker_and_after_a_restart_and_survives_a_new_artifact(
+def test_curated_relationships_reach_every_worker_and_survive_a_restart_and_a_new_artifact(
     api: TestClient, start: Callable[[], Any], artifacts_dir: Path, world: World
 ) -> None:
     with start() as other:
@@ -213,7 +213,7 @@ def test_what_people_say_is_known_to_every_worker_and_after_a_restart_and_surviv
         assert ("beans", "cross_sell", "filter", "banned") in pairs(listed(later))
 
 
-def test_a_note_alone_judges_nothing(api: TestClient) -> None:
+def test_a_note_alone_neither_approves_nor_bans(api: TestClient) -> None:
     (item,) = listed(api, product="kettle")
 
     noted = api.patch(f"{URL}/{item['relationship_id']}", json={"note": "Ask Ann."}).json()
@@ -226,7 +226,7 @@ def test_a_note_alone_judges_nothing(api: TestClient) -> None:
     assert (cleared["note"], cleared["updated_at"]) == (None, None)
 
 
-def test_another_relation_stands_as_approved(api: TestClient) -> None:
+def test_changing_the_relation_approves_it(api: TestClient) -> None:
     (item,) = listed(api, product="kettle")
 
     changed = api.patch(f"{URL}/{item['relationship_id']}", json={"relation": "cross_sell"}).json()
@@ -259,7 +259,7 @@ def test_contradictions_are_refused_with_the_reason(
     assert len(listed(api)) == len(before) + 1
 
 
-def test_circles_of_upgrades_are_refused_also_with_what_was_learned(api: TestClient) -> None:
+def test_cycles_of_upgrades_are_refused_including_those_with_learned_ones(api: TestClient) -> None:
     """The learned upgrade leads from the grinder to its pro."""
     first, second, third, fourth = put(
         api,
@@ -291,7 +291,7 @@ def test_a_contradiction_in_a_patch_is_a_conflict_and_changes_nothing(api: TestC
     assert listed(api, product="kettle", status="added") == [item]
 
 
-def test_what_was_never_learned_can_not_be_left_to_learning(api: TestClient) -> None:
+def test_a_pair_that_was_never_learned_can_not_be_set_to_mined(api: TestClient) -> None:
     put(api, relationship("mug", "milk"))
     (item,) = listed(api, product="mug")
 
@@ -302,7 +302,7 @@ def test_what_was_never_learned_can_not_be_left_to_learning(api: TestClient) -> 
 
 
 @pytest.mark.parametrize("name", ["x", "WyJhIl0", "WyJiZWFucyIsIm11ZyJd", "WyJiZWFucyIsICJtdWciXQ"])
-def test_a_name_of_nothing_is_unknown(api: TestClient, name: str) -> None:
+def test_an_invalid_relationship_id_is_unknown(api: TestClient, name: str) -> None:
     for answer in (api.patch(f"{URL}/{name}", json={"status": "approved"}), api.delete(f"{URL}/{name}")):
         assert (answer.status_code, answer.json()["code"]) == (404, "unknown-relationship")
 

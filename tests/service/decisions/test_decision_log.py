@@ -160,7 +160,7 @@ def test_nobody_waits_for_a_decision_log_that_can_t_write(engine: Engine, monkey
     assert (half_full, fuller, decision_log.is_behind) == (False, True, False)
 
 
-def test_an_unknown_decision_is_said_to_be_unknown(client: TestClient) -> None:
+def test_an_unknown_decision_is_not_found(client: TestClient) -> None:
     answer = client.get("/v1/decisions/nothing")
 
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown-decision")

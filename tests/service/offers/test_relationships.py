@@ -21,14 +21,14 @@ from tests.artifacts import ProductSpec, World, coffee_world, content_of
 
 COFFEE = coffee_world()
 PRODUCT_IDS = [product.product_id for product in COFFEE.products]
-SAID_OF_COFFEE = [
+COFFEE_RELATIONSHIPS = [
     ("grinder", "up_sell", "grinder-pro", 6),
     ("beans", "cross_sell", "milk", 8),
     ("beans", "substitute", "syrup", 5),
     ("kettle", "accessory", "scale", 10),
     ("mug", "cross_sell", "syrup", 7),
 ]
-WORLD = replace(COFFEE, relationships=SAID_OF_COFFEE)
+WORLD = replace(COFFEE, relationships=COFFEE_RELATIONSHIPS)
 
 
 def state_of(world: World, curated: dict[str, dict[str, CuratedRelationship]]) -> LiveState:
@@ -41,7 +41,7 @@ def state_of(world: World, curated: dict[str, dict[str, CuratedRelationship]]) -
 def decide_in(
     world: World, curated: dict[str, dict[str, CuratedRelationship]] | None = None, **parameters: object
 ) -> Decision:
-    """Decide in a world where people said some words."""
+    """Decide in a world with curated relationships."""
     state = state_of(world, curated or {})
     policy = bool(parameters.pop("is_up_sell_first", True))
     wanted = OfferRequest(**{"account_id": None, "limit": 3} | parameters)  # type: ignore[arg-type]
@@ -54,7 +54,7 @@ def offered(decision: Decision) -> list[str]:
 
 
 def explanation_of(offer: Offer) -> tuple[Relation | None, str | None, ReasonCode, str]:
-    """What an offer says of why."""
+    """Relation, source product, reason code and reason text of an offer."""
     return (offer["relation"], offer["source_product_id"], offer["reasons"][0]["code"], offer["reasons"][0]["text"])
 
 
@@ -100,7 +100,7 @@ def test_a_clear_relationship_gives_its_figures_and_an_unclear_one_no_relation()
     )
 
 
-def test_the_second_contributor_speaks_if_only_it_has_a_clear_relationship() -> None:
+def test_the_second_contributor_gives_the_reason_if_only_it_has_a_clear_relationship() -> None:
     world = replace(COFFEE, relationships=[("grinder", "cross_sell", "filter", 9)])
 
     decision = decide_in(world, basket=["beans", "grinder"], limit=1)
@@ -142,7 +142,7 @@ def test_an_accessory_is_offered_with_its_main_product() -> None:
     assert explanation_of(offer)[3].startswith("Belongs to Kettle: ")
 
 
-def test_what_people_add_comes_before_what_was_learned_and_says_so() -> None:
+def test_a_curated_relationship_comes_before_learned_ones_and_is_named_as_such() -> None:
     curated = {"beans": {"kettle": CuratedRelationship(Relation.CROSS_SELL, is_banned=False)}}
 
     decision = decide_in(WORLD, curated, basket=["beans"])
@@ -151,7 +151,7 @@ def test_what_people_add_comes_before_what_was_learned_and_says_so() -> None:
     assert explanation_of(decision.offers[0])[3] == "Goes with Coffee beans: recommended by our product experts."
 
 
-def test_what_people_banned_is_never_shown_even_where_the_model_likes_it() -> None:
+def test_a_banned_relationship_is_never_offered_even_where_the_model_ranks_it_high() -> None:
     curated = {"beans": {"filter": CuratedRelationship(Relation.CROSS_SELL, is_banned=True)}}
 
     for account_id, basket in ((None, ["beans", "kettle"]), ("ann", [])):
@@ -161,7 +161,7 @@ def test_what_people_banned_is_never_shown_even_where_the_model_likes_it() -> No
     assert "filter" in offered(decide_in(WORLD, curated, basket=["kettle"], limit=50))
 
 
-def test_the_last_word_on_a_product_replaces_those_before() -> None:
+def test_the_latest_curated_relationships_of_a_product_replace_earlier_ones() -> None:
     state = LiveState(content_of(WORLD), 0)
     request = OfferRequest(None, 1, ["beans"])
     state.replace_part(
@@ -177,7 +177,7 @@ def test_the_last_word_on_a_product_replaces_those_before() -> None:
     assert offered(decide(gather(state, [request], is_up_sell_first=True))) == ["filter"]
 
 
-def test_a_learned_upgrade_gives_way_to_what_people_say_the_other_way_round() -> None:
+def test_a_learned_upgrade_gives_way_to_a_curated_one_in_the_other_direction() -> None:
     world = replace(
         COFFEE,
         relationships=[("beans", "up_sell", "milk", 6), ("milk", "up_sell", "mug", 6), ("mug", "up_sell", "syrup", 6)],
@@ -191,7 +191,7 @@ def test_a_learned_upgrade_gives_way_to_what_people_say_the_other_way_round() ->
 
 
 class Case(NamedTuple):
-    """A world, what people say in it, and what is asked."""
+    """A world, its curated relationships, and a request."""
 
     world: World
     curated: dict[str, dict[str, CuratedRelationship]]
@@ -202,7 +202,7 @@ class Case(NamedTuple):
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    """Draw any relationships, tiers, words, owners and baskets."""
+    """Draw any learned and curated relationships, tiers, owners and baskets."""
     ids = st.sampled_from(PRODUCT_IDS)
     pairs = draw(st.lists(st.tuples(ids, ids).filter(lambda pair: pair[0] != pair[1]), unique=True, max_size=14))
     relations = st.sampled_from(["up_sell", "cross_sell", "accessory", "substitute"])
@@ -227,7 +227,7 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 def _effective(case: Case) -> dict[tuple[str, str], str]:
-    """What leads to what: learned, unless people spoke."""
+    """The relation of each pair: as learned, unless it is curated."""
     effective = {(source, target): relation for source, relation, target, _ in case.world.relationships}
     for source, by_target in case.curated.items():
         for target, curated in by_target.items():
@@ -292,8 +292,8 @@ def test_many_at_once_are_decided_as_one_by_one(case: Case, is_up_sell_first: bo
 
 
 @given(cases())
-def test_upgrades_never_go_round_in_circles_because_of_what_was_learned(case: Case) -> None:
-    """Where neither what people say nor what was learned goes round in circles by itself, both together do not."""
+def test_learned_upgrades_never_close_a_cycle(case: Case) -> None:
+    """Where neither curated nor learned upgrades contain a cycle, both together contain none."""
     learned = {(s, t) for s, relation, t, _ in case.world.relationships if relation == "up_sell"}
     curated_upgrades = {
         (s, t)
@@ -317,7 +317,7 @@ def _upgrades(world: World, curated: dict[str, dict[str, CuratedRelationship]]) 
 
 
 def _has_cycle(edges: Iterable[tuple[str, str]]) -> bool:
-    """Take away what leads nowhere until nothing is left, or a circle is."""
+    """Remove edges to products without upgrades until none is left, or only cycles are."""
     left = set(edges)
     while left:
         sources = {source for source, _ in left}

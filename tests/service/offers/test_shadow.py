@@ -57,7 +57,7 @@ def test_differences_are_counted_and_never_shown(client: TestClient, version: st
     assert value(client, "seconds_count") == 3
 
 
-def test_the_shadow_feels_what_was_written_too(client: TestClient) -> None:
+def test_the_shadow_follows_changes_too(client: TestClient) -> None:
     post(client, order("o-1", "ann", "beans", "scale"))
     shadow = part_of(client, Shadow)
 
@@ -95,7 +95,7 @@ def test_a_bad_candidate_does_not_keep_the_service_from_starting(
         assert "nextoffer_refused_artifacts_total 1.0" in client.get("/metrics").text
 
 
-def test_who_starts_the_service_is_told_of_a_bad_candidate(settings: Settings, version: str) -> None:
+def test_the_command_refuses_to_start_with_a_bad_candidate(settings: Settings, version: str) -> None:
     environment = {
         "NEXTOFFER_DATABASE_URL": settings.database_url,
         "NEXTOFFER_ARTIFACTS_DIR": str(settings.artifacts_dir),

@@ -1,4 +1,4 @@
-"""Segments of rules kept up account by account, against the same measured anew."""
+"""Segments of rules updated account by account, against the same segments measured from scratch."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,9 @@ def assert_alike(actual: SegmentMembers, expected: SegmentMembers) -> None:
     }
 
 
-def test_after_any_comings_and_goings_a_segment_is_as_if_it_were_measured_anew(ranked_accounts: RankedAccounts) -> None:
+def test_adding_and_removing_accounts_gives_what_measuring_the_segment_again_gives(
+    ranked_accounts: RankedAccounts,
+) -> None:
     rng = np.random.default_rng(3)
     is_in = rng.random(N_ACCOUNTS) < 0.5
     kept = measure_anew(ranked_accounts, np.flatnonzero(is_in))
@@ -44,7 +46,7 @@ def test_after_any_comings_and_goings_a_segment_is_as_if_it_were_measured_anew(r
     assert ranked_accounts.has(kept, np.arange(N_ACCOUNTS)).tolist() == is_in.tolist()
 
 
-def test_whoever_leaves_last_leaves_nothing_behind(ranked_accounts: RankedAccounts) -> None:
+def test_removing_the_last_accounts_leaves_every_figure_at_zero(ranked_accounts: RankedAccounts) -> None:
     everyone = np.arange(N_ACCOUNTS)
 
     kept = ranked_accounts.change(measure_anew(ranked_accounts, everyone), NO_ROWS, everyone)

@@ -48,7 +48,7 @@ class Table:
 
 
 def is_true(rule: Mapping[str, Any], account: Mapping[str, Any]) -> bool:
-    """What a rule means, said once more for one account."""
+    """Evaluate a rule for one account, independently of the service."""
     if "all" in rule:
         return all(is_true(part, account) for part in rule["all"])
     if "any" in rule:

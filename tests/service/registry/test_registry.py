@@ -181,7 +181,7 @@ def test_an_unreadable_record_says_so_and_is_mended_by_an_activation(store: Arti
     assert store.active_version() == version
 
 
-def test_a_new_artifact_is_felt_without_a_restart(
+def test_a_new_artifact_is_served_without_a_restart(
     client: TestClient, store: ArtifactStore, version: str, world: World
 ) -> None:
     newer = write_world(store.root, world, as_of=NEWER)
@@ -398,7 +398,7 @@ def test_what_did_not_change_is_not_sent_again(client: TestClient, version: str,
 
 
 def run_command(store: ArtifactStore, *arguments: str) -> str:
-    """Run `nextoffer artifacts ...` and return what it says."""
+    """Run `nextoffer artifacts ...` and return its output."""
     environment = {"NEXTOFFER_ARTIFACTS_DIR": str(store.root), "COLUMNS": "200"}
     result = CliRunner().invoke(command.app, arguments, env=environment, catch_exceptions=False)
     assert result.exit_code == 0

@@ -1,4 +1,4 @@
-"""Segments that people define: who is in them now, and what can be said of them."""
+"""Segments that callers define: their current members and their figures."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -141,7 +141,7 @@ def test_a_segment_outlives_the_service_and_the_artifact(
         ("POST", "/preview", {"rule": {"all": []}}, 422, "request-invalid"),
     ],
 )
-def test_what_can_t_be_is_refused(
+def test_an_invalid_definition_is_refused(
     client: TestClient, method: str, path: str, body: Any, status: int, code: str
 ) -> None:
     define(client, TIER_A)
@@ -160,5 +160,5 @@ def test_one_definition_counts_once_under_a_key(client: TestClient) -> None:
     assert answers[0].json() == answers[1].json()
 
 
-def test_what_this_world_knows() -> None:
+def test_the_test_data_has_accounts_in_the_top_revenue_tier() -> None:
     assert (sold_content().segments.codes[:, 2] == 0).any()

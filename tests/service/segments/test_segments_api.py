@@ -47,7 +47,7 @@ def test_a_family_that_there_is_not_is_named(client: TestClient) -> None:
     assert client.get(URL, params={"family": "custom"}).json()["segments"] == []
 
 
-def test_a_segment_is_told_in_full(client: TestClient) -> None:
+def test_a_segment_is_returned_with_all_its_figures(client: TestClient) -> None:
     detail = SegmentDetail.model_validate(client.get(f"{URL}/all.accounts").json())
 
     content = sold_content()
@@ -157,7 +157,7 @@ def test_a_key_that_may_not_read_is_refused(settings: Settings, version: str) ->
         assert client.get(URL).status_code == 403
 
 
-def test_the_world_of_these_tests_is_worth_telling() -> None:
+def test_the_test_data_has_accounts_in_more_than_five_segments() -> None:
     codes = sold_content().segments.codes
 
     assert np.unique(codes[:, 1]).size > 5

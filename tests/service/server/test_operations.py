@@ -1,4 +1,4 @@
-"""The board and the alerts ask for what is there."""
+"""The dashboard and the alerts refer to series that exist."""
 
 import json
 import re

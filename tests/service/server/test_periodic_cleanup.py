@@ -1,4 +1,4 @@
-"""What has had its time is deleted, and nothing that is still needed."""
+"""Periodic cleanup deletes expired rows, and nothing that is still needed."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -64,8 +64,8 @@ def test_a_transaction_that_is_held_open_is_not_overtaken(postgres_url: str) -> 
 
 
 @pytest.mark.postgres
-def test_without_taking_turns_a_tail_would_miss_a_change(postgres_url: str) -> None:
-    """The trap that the lock is for: it is real."""
+def test_without_the_lock_a_change_follower_would_miss_a_change(postgres_url: str) -> None:
+    """Show the failure that the lock prevents."""
     engine = create_database_engine(postgres_url)
     row = {"kind": "orders", "changed_at": NOON}
     with engine.connect() as slow:

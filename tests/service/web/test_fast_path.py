@@ -349,7 +349,7 @@ def test_a_polled_response_is_made_anew_for_another_artifact(history_server: Run
 
 
 def comparable(answer: bytes) -> tuple[str, dict[str, str], dict[str, Any]]:
-    """What an answer says, but for what is new each time."""
+    """Status, headers and body of an answer, without what differs each time."""
     head, _, body = answer.partition(b"\r\n\r\n")
     status, *lines = head.decode().split("\r\n")
     headers = dict(line.split(": ", 1) for line in lines)
