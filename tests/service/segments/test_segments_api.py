@@ -27,7 +27,7 @@ def test_every_segment_is_listed_with_its_figures(client: TestClient, version: s
     assert page.artifact_version == version
     assert page.as_of == date(2024, 2, 29)
     assert (page.value_days, page.annual_rate) == (1095, 0.1)
-    assert [family.family for family in page.families][:3] == ["all", "rfm", "revenue-tier"]
+    assert [entry.family for entry in page.families][:3] == ["all", "rfm", "revenue-tier"]
     sizes = {item.segment_id: item.size for item in page.items}
     assert sizes["all.accounts"] == N_ACCOUNTS
     assert sum(size for name, size in sizes.items() if name.startswith("rfm.")) == 50
@@ -39,12 +39,12 @@ def test_one_family_can_be_asked_for(client: TestClient) -> None:
     assert [segment["segment_id"] for segment in segments] == ["trend.growing", "trend.steady", "trend.falling"]
 
 
-def test_a_family_that_there_is_not_is_named(client: TestClient) -> None:
+def test_an_unknown_family_is_named(client: TestClient) -> None:
     answer = client.get(URL, params={"family": "nope"})
 
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown-family")
     assert "trend" in answer.json()["detail"]
-    assert client.get(URL, params={"family": "custom"}).json()["segments"] == []
+    assert client.get(URL, params={"family": "custom"}).json()["items"] == []
 
 
 def test_a_segment_is_returned_with_all_its_figures(client: TestClient) -> None:
@@ -53,7 +53,7 @@ def test_a_segment_is_returned_with_all_its_figures(client: TestClient) -> None:
     content = sold_content()
     spend = content.activity.spend_minor[content.activity.day >= AS_OF_DAY - 365]
     assert detail.revenue_minor == spend.sum()
-    assert [(line.line, line.accounts) for line in detail.penetration] == [("coffee", 50), ("machines", 40)]
+    assert [(row.line, row.accounts) for row in detail.penetration] == [("coffee", 50), ("machines", 40)]
     assert detail.movement is None
 
 

@@ -472,7 +472,7 @@ def test_a_failure_is_answered_once_and_logged(server: Running, monkeypatch: pyt
         calls.append(arguments)
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("service.offers.routes.answer", fail)
+    monkeypatch.setattr("service.offers.routes.respond", fail)
     answer = server.whole(server.request("GET", f"{URL}/ann"))
 
     assert (status_of(answer), body_of(answer)["code"]) == (500, "internal-error")
