@@ -8,35 +8,35 @@ from benchmarks.load import cpu_seconds
 from benchmarks.servers import Server
 
 
-class OfferRequest(NamedTuple):
-    """What one request was answered, and what that took. cpu_ms: of all threads of the server meanwhile."""
+class TimedResponse(NamedTuple):
+    """The answer to one request. cpu_ms: processor time of all threads of the server meanwhile."""
 
     status: int
     etag: str
     cpu_ms: float
 
 
-class Asking:
-    """One caller."""
+class TimedClient:
+    """A client with one connection."""
 
     def __init__(self, server: Server, key: str) -> None:
         self._pids = server.pids
         self._connection = HTTPConnection("127.0.0.1", server.port, timeout=600)
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
 
-    def ask(self, method: str, path: str, body: Any = None) -> OfferRequest:
+    def ask(self, method: str, path: str, body: Any = None) -> TimedResponse:
         """Raises RuntimeError where the answer is not good."""
         content = None if body is None else json.dumps(body)
         before = sum(map(cpu_seconds, self._pids))
         self._connection.request(method, path, content, self._headers)
         answer = self._connection.getresponse()
-        told = answer.read()
+        received = answer.read()
         taken = sum(map(cpu_seconds, self._pids)) - before
         if answer.status not in (200, 201):
-            raise RuntimeError(f"{method} {path}: {answer.status} {told[:200]!r}")
-        return OfferRequest(answer.status, answer.headers.get("ETag", ""), taken * 1000)
+            raise RuntimeError(f"{method} {path}: {answer.status} {received[:200]!r}")
+        return TimedResponse(answer.status, answer.headers.get("ETag", ""), taken * 1000)
 
-    def define(self, url: str, name: str, rule: Any) -> OfferRequest:
+    def define(self, url: str, name: str, rule: Any) -> TimedResponse:
         """Define a segment, anew if there is one."""
         segment = {"name": name, "rule": rule}
         try:

@@ -6,7 +6,7 @@ from statistics import median
 
 from rich.table import Table
 
-from benchmarks.asking import Asking, OfferRequest
+from benchmarks.asking import TimedClient, TimedResponse
 from benchmarks.homes import make_key, segmented_home
 from benchmarks.jobs import ROUNDS, SECONDS, Job, check, middle
 from benchmarks.load import Outcome, load, request_bytes
@@ -45,10 +45,10 @@ class Size:
     n_accounts: int
     jobs: list[Job] = field(default_factory=list)
     paced: Outcome = field(default_factory=Outcome)
-    learned: list[OfferRequest] = field(default_factory=list)
-    ruled: list[OfferRequest] = field(default_factory=list)
-    changes: list[OfferRequest] = field(default_factory=list)
-    definitions: list[OfferRequest] = field(default_factory=list)
+    learned: list[TimedResponse] = field(default_factory=list)
+    ruled: list[TimedResponse] = field(default_factory=list)
+    changes: list[TimedResponse] = field(default_factory=list)
+    definitions: list[TimedResponse] = field(default_factory=list)
 
 
 def main() -> None:
@@ -70,7 +70,7 @@ def measure(n_accounts: int) -> Size:
     key = make_key(home, ("read", "write"))
     with hello_server() as floor, nextoffer_server(home) as ours:
         size = Size(n_accounts)
-        asking = Asking(ours, key)
+        asking = TimedClient(ours, key)
         asking.define(SEGMENTS, "Wanted", RULES[0])
         size.jobs = jobs(floor, ours, key, asking)
         for job in size.jobs:
@@ -80,11 +80,11 @@ def measure(n_accounts: int) -> Size:
                 job.run_full()
         rate = DASHBOARDS * len(LEARNED) / PERIOD_SECONDS
         size.paced = load(ours.port, size.jobs[-1].requests, seconds=SECONDS, rate=rate, pids=ours.pids)
-        change(size, Asking(ours, key))  # the first connection was idle for too long
+        change(size, TimedClient(ours, key))  # the first connection was idle for too long
     return size
 
 
-def jobs(floor: Server, ours: Server, key: str, asking: Asking) -> list[Job]:
+def jobs(floor: Server, ours: Server, key: str, asking: TimedClient) -> list[Job]:
     etags = {path: asking.ask("GET", SEGMENTS + path).etag for path in LEARNED}
     return [
         Job("hello world", floor, [request_bytes("GET", "/", None)]),
@@ -97,12 +97,12 @@ def jobs(floor: Server, ours: Server, key: str, asking: Asking) -> list[Job]:
     ]
 
 
-def change(size: Size, asking: Asking) -> None:
+def change(size: Size, asking: TimedClient) -> None:
     """Change an account, then a segment's rule, and ask everything anew after each."""
     for number in range(CHANGES):
         account = {"account_id": f"account-{number}", "is_strategic": True}
         size.changes.append(asking.ask("POST", "/v1/accounts", [account]))
-        # A write is felt before it is answered: what follows is made anew.
+        # A write takes effect before it is answered: the responses that follow are computed again.
         size.learned += [asking.ask("GET", SEGMENTS + path) for path in LEARNED]
         size.ruled += [asking.ask("GET", SEGMENTS + path) for path in RULED]
         asking.ask("POST", "/v1/accounts", [account | {"is_strategic": False}])
@@ -118,17 +118,17 @@ def show_polling(sizes: Sequence[Size]) -> None:
         floor = size.jobs[0]
         for job in size.jobs:
             check(job.full)
-            if "304" in job.name and any(set(one.statuses) != {b"304"} for one in job.full):
+            if "304" in job.name and any(set(outcome.statuses) != {b"304"} for outcome in job.full):
                 raise RuntimeError("an answer that had not changed was sent again")
             pairs = list(zip(job.full, floor.full, strict=True))
             table.add_row(
                 f"{size.n_accounts:,}",
                 job.name,
-                f"{middle(job.full, lambda one: one.per_second):,.0f}",
-                f"{middle(job.full, lambda one: one.cpu_microseconds):.0f}",
+                f"{middle(job.full, lambda outcome: outcome.per_second):,.0f}",
+                f"{middle(job.full, lambda outcome: outcome.cpu_microseconds):.0f}",
                 f"{median(a.per_second / b.per_second for a, b in pairs):.2f}",
                 f"{median(a.cpu_microseconds / b.cpu_microseconds for a, b in pairs):.2f}",
-                f"{sum(one.n for one in job.full):,}",
+                f"{sum(outcome.n for outcome in job.full):,}",
             )
     console.print(table)
 
@@ -147,9 +147,9 @@ def show_growth(sizes: Sequence[Size]) -> None:
         "POST of an account that enters two segments": [size.changes for size in sizes],
         "PUT of a rule: everyone is placed": [size.definitions for size in sizes],
     }
-    for name, found in rows.items():
-        figures = [median(one.cpu_ms for one in asked) for asked in found]
-        table.add_row(name, *(f"{one:.2f} · {one / figures[0]:.2f}" for one in figures), str(len(found[0])))
+    for name, samples in rows.items():
+        figures = [median(response.cpu_ms for response in responses) for responses in samples]
+        table.add_row(name, *(f"{figure:.2f} · {figure / figures[0]:.2f}" for figure in figures), str(len(samples[0])))
     console.print(table)
 
 

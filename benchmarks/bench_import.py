@@ -99,14 +99,14 @@ def parse(path: Path) -> Parsed:
     """Parse the file beforehand, with no regard to time and memory."""
     names = ("household_id", "basket_id", "product_id", "quantity", "sales_value")
     table = pyarrow.parquet.read_table(path)
-    moments = table["transaction_timestamp"].cast("timestamp[us]").to_pylist()
+    order_times = table["transaction_timestamp"].cast("timestamp[us]").to_pylist()
     repeats: Counter[tuple[str, str]] = Counter()
     orders: dict[str, tuple[Any, ...]] = {}
     lines: Rows = []
-    rows = zip(*(table[name].to_pylist() for name in names), moments, strict=True)
-    for household, basket, product, quantity, value, moment in rows:
+    rows = zip(*(table[name].to_pylist() for name in names), order_times, strict=True)
+    for household, basket, product, quantity, value, ordered_at in rows:
         key = (str(basket), str(product))
-        orders.setdefault(key[0], (key[0], str(household), moment.replace(tzinfo=UTC), "USD", False))
+        orders.setdefault(key[0], (key[0], str(household), ordered_at.replace(tzinfo=UTC), "USD", False))
         lines.append((*key, repeats[key], float(quantity), round(Decimal(repr(value)) * 100)))
         repeats[key] += 1
     now = datetime(2024, 1, 1, tzinfo=UTC)
@@ -161,25 +161,25 @@ def import_whole(url: str, path: Path, folder: Path) -> dict[str, float]:
     """Import the file in a process of its own; return its seconds, peak memory and counts."""
     arguments = [sys.executable, "-c", IMPORT, url, str(path), json.dumps(MAPPING), str(folder / "rejects.csv")]
     done = subprocess.run(arguments, check=True, capture_output=True, text=True)
-    found: dict[str, float] = json.loads(done.stdout)
-    assert found["rejected"] == 0
-    return found
+    summary: dict[str, float] = json.loads(done.stdout)
+    assert summary["rejected"] == 0
+    return summary
 
 
 def measure_reading(folder: Path, rounds: int) -> None:
     """Read the lines for training from CSV, and print the medians."""
     path = folder / "lines.csv"
     pyarrow.csv.write_csv(pyarrow.parquet.read_table(demo_lines(folder / "lines.parquet")), path)
-    found: dict[str, list[dict[str, float]]] = {"plain": [], "history": []}
+    readings: dict[str, list[dict[str, float]]] = {"plain": [], "history": []}
     for _ in range(rounds):
-        for way, runs in found.items():
+        for way, runs in readings.items():
             arguments = [sys.executable, "-c", READ, str(path), way]
             runs.append(json.loads(subprocess.run(arguments, check=True, capture_output=True, text=True).stdout))
-    plain, whole = (statistics.median(run["seconds"] for run in runs) for runs in found.values())
-    peaks = [max(run["peak_mb"] for run in runs) for runs in found.values()]
+    plain, whole = (statistics.median(run["seconds"] for run in runs) for runs in readings.values())
+    peaks = [max(run["peak_mb"] for run in runs) for runs in readings.values()]
     print(
         f"reading for training: pyarrow {plain:.1f} s and {peaks[0]:.0f} MB, checked history {whole:.1f} s and "
-        f"{peaks[1]:.0f} MB (medians, n={rounds}, {found['history'][0]['lines']:,} lines of CSV)"
+        f"{peaks[1]:.0f} MB (medians, n={rounds}, {readings['history'][0]['lines']:,} lines of CSV)"
     )
 
 
@@ -220,11 +220,11 @@ def measure(name: str, fresh: Callable[[], Any], parsed: Parsed, path: Path, fol
         print(
             f"  {name} round {number + 1}: plain {plain[-1]:.1f} s, import {imported[-1]['seconds']:.1f} s", flush=True
         )
-    assert all(found["lines"] == len(parsed.lines) for found in imported)
-    base, whole = statistics.median(plain), statistics.median(found["seconds"] for found in imported)
-    # Of each round by itself: both halves of a round feel the same machine.
-    ratio = statistics.median(found["seconds"] / seconds for found, seconds in zip(imported, plain, strict=True))
-    peak = max(found["peak_mb"] for found in imported)
+    assert all(summary["lines"] == len(parsed.lines) for summary in imported)
+    base, whole = statistics.median(plain), statistics.median(summary["seconds"] for summary in imported)
+    # Of each round by itself: both halves of a round meet the same conditions.
+    ratio = statistics.median(summary["seconds"] / seconds for summary, seconds in zip(imported, plain, strict=True))
+    peak = max(summary["peak_mb"] for summary in imported)
     print(
         f"{name}: plain insert {base:.1f} s, whole import {whole:.1f} s, ratio {ratio:.2f} "
         f"(medians, n={rounds}, {len(parsed.lines):,} lines); peak memory of the import {peak:.0f} MB"

@@ -13,8 +13,8 @@ from rich.table import Table
 
 from benchmarks.measure import console
 from benchmarks.targets.bank import CALIBRATED, FITTED, Window, first_alarms, fit_frozen, load_contacts, windows_of
-from benchmarks.targets.caravan import TOP_SHARE, caught_in_top, foretell_caravan, load_customers
-from benchmarks.targets.coupons import foretell_coupons
+from benchmarks.targets.caravan import TOP_SHARE, caught_in_top, load_customers, predict_caravan
+from benchmarks.targets.coupons import predict_coupons
 from benchmarks.targets.journey import load_journey
 from models.evaluate.calibration import METRICS, Predictions, measure
 from models.evaluate.drift import stability_limit
@@ -31,7 +31,7 @@ HEADINGS = (
 
 
 def main() -> None:
-    show_measures("Coupons redeemed, campaigns from August 2017", foretell_coupons(load_journey(package_folder())))
+    show_measures("Coupons redeemed, campaigns from August 2017", predict_coupons(load_journey(package_folder())))
     if CARAVAN.exists():
         show_caravan(CARAVAN)
     if BANK.exists():
@@ -52,14 +52,14 @@ def show_measures(title: str, models: Mapping[str, Predictions]) -> None:
     table.add_row("came true · predicted", *shares)
     measured = [measure(predictions, SEED) for predictions in models.values()]
     for metric in METRICS:
-        table.add_row(metric.replace("_", " "), *(_text(found[metric]) for found in measured))
+        table.add_row(metric.replace("_", " "), *(_text(figures[metric]) for figures in measured))
     console.print(table)
 
 
 def show_caravan(path: Path) -> None:
     """Print the measures of one cross-validation, and of several what share of the buyers is in the top fifth."""
     customers = load_customers(path)
-    runs = [foretell_caravan(customers, seed) for seed in range(SEEDS)]
+    runs = [predict_caravan(customers, seed) for seed in range(SEEDS)]
     show_measures("Caravan policies, cross-validated", runs[SEED])
     table = Table(title=f"Buyers in the top {TOP_SHARE:.0%}, {SEEDS} divisions into folds", title_justify="left")
     for heading in ("model", "first, with its interval", "each"):

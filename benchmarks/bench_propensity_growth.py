@@ -56,7 +56,7 @@ FAMILIES = (1, 11, 3, 3, 3, 1, 8)
 """How many segments each family has."""
 FLOOR_PAIRS = 100_000
 SEED = 1
-PARTS = ("learn from three windows", "foretell all candidates", "all lines and categories", "count cells", "lay out")
+PARTS = ("learn from three windows", "predict all candidates", "all lines and categories", "count cells", "lay out")
 
 Seconds = dict[str, tuple[float, float]]
 """By part: ours, and the floor's: one product of a matrix of as many pairs and features, or one sort of as many."""
@@ -130,21 +130,21 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for size, runs in SIZES:
-            told = Path(folder) / "seconds.json"
-            peaks, found = [], []
+            seconds_path = Path(folder) / "seconds.json"
+            peaks, timings = [], []
             for _ in range(runs):
-                peaks.append(peak_memory_mib(measure_size, size, told))
-                found.append(json.loads(told.read_text()))
+                peaks.append(peak_memory_mib(measure_size, size, seconds_path))
+                timings.append(json.loads(seconds_path.read_text()))
             for part in PARTS:
-                ours, floors = ([one[part][place] for one in found] for place in (0, 1))
+                ours, floors = ([timing[part][place] for timing in timings] for place in (0, 1))
                 note = f"peak of all {max(peaks):,.0f} MiB" if part == PARTS[0] else ""
                 rows.append((f"{size:,} accounts: {part}", ours, floors, note))
     show("Propensity: from counts to what is looked up", "floor", rows)
 
 
-def measure_size(size: int, told: Path) -> None:
+def measure_size(size: int, seconds_path: Path) -> None:
     """All of it in a process of its own, which writes down the seconds."""
-    told.write_text(json.dumps(measure(World(size))))
+    seconds_path.write_text(json.dumps(measure(World(size))))
 
 
 def measure(world: World) -> Seconds:

@@ -59,16 +59,16 @@ def mine(path: Path, copies: int) -> None:
 
 def repeated(path: Path, copies: int) -> Interactions:
     """The demo's history several times over, each time by other accounts: as many times the baskets, the same pairs."""
-    one = history_from_files(HistoryFiles([path])).interactions
-    copy = np.repeat(np.arange(copies), one.n_lines)
-    account = np.tile(one.account, copies)
+    history = history_from_files(HistoryFiles([path])).interactions
+    copy = np.repeat(np.arange(copies), history.n_lines)
+    account = np.tile(history.account, copies)
     return replace(
-        one,
-        account=np.where(account == GUEST, GUEST, account + copy * one.n_accounts).astype(np.int32),
-        order=(np.tile(one.order, copies) + copy * one.order_count).astype(np.int32),
-        account_ids=np.arange(copies * one.n_accounts).astype(str).astype(object),
-        order_count=copies * one.order_count,
-        **{name: np.tile(getattr(one, name), copies) for name in ("product", "time", "quantity", "amount_minor")},
+        history,
+        account=np.where(account == GUEST, GUEST, account + copy * history.n_accounts).astype(np.int32),
+        order=(np.tile(history.order, copies) + copy * history.order_count).astype(np.int32),
+        account_ids=np.arange(copies * history.n_accounts).astype(str).astype(object),
+        order_count=copies * history.order_count,
+        **{name: np.tile(getattr(history, name), copies) for name in ("product", "time", "quantity", "amount_minor")},
     )
 
 

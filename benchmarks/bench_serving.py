@@ -59,12 +59,15 @@ def show_serving(jobs: Sequence[Job]) -> None:
         check(job.full + job.partial)
         table.add_row(
             job.name,
-            f"{middle(job.full, lambda one: one.per_second):,.0f}",
-            f"{middle(job.full, lambda one: one.cpu_microseconds):.0f}",
-            *(f"{median(one.percentile_ms(percent) for one in job.partial):.2f}" for percent in (50.0, 99.0, 99.9)),
+            f"{middle(job.full, lambda outcome: outcome.per_second):,.0f}",
+            f"{middle(job.full, lambda outcome: outcome.cpu_microseconds):.0f}",
+            *(
+                f"{median(outcome.percentile_ms(percent) for outcome in job.partial):.2f}"
+                for percent in (50.0, 99.0, 99.9)
+            ),
             f"{median(a.per_second / b.per_second for a, b in zip(job.full, floor.full, strict=True)):.2f}",
             f"{median(b.cpu_microseconds / a.cpu_microseconds for a, b in zip(job.full, floor.full, strict=True)):.2f}",
-            f"{sum(one.n for one in job.full):,}",
+            f"{sum(outcome.n for outcome in job.full):,}",
         )
     console.print(table)
     single = next(job for job in jobs if job.name == "GET account")
@@ -98,7 +101,7 @@ def show_growth() -> None:
             rounds = [load(server.port, requests, seconds=SECONDS, pids=server.pids) for _ in range(ROUNDS)]
             check(rounds)
             memory = [server.pss_mib()]
-        cpu = middle(rounds, lambda one: one.cpu_microseconds)
+        cpu = middle(rounds, lambda outcome: outcome.cpu_microseconds)
         smallest = smallest or cpu
         ready, floor = start_up(home)
         memory += [memory_of(home, requests, workers) for workers in (2, 4)]
@@ -109,7 +112,7 @@ def show_growth() -> None:
             f"{cpu / smallest:.2f}",
             f"{median(ready):.2f}",
             f"{median(a / b for a, b in zip(ready, floor, strict=True)):.2f}",
-            " · ".join(f"{one:,.0f}" for one in memory),
+            " · ".join(f"{figure:,.0f}" for figure in memory),
         )
     console.print(table)
 

@@ -1,4 +1,4 @@
-"""Rounds of load: one kind of request each, in turn, so that all of them feel the machine's moods alike."""
+"""Rounds of load: one kind of request each, in turn, so that all of them meet the same conditions."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -48,9 +48,9 @@ class Job:
 
 def check(rounds: Sequence[Outcome]) -> None:
     """A failed answer makes every figure worthless."""
-    if failed := [one.failures for one in rounds if one.failures]:
+    if failed := [outcome.failures for outcome in rounds if outcome.failures]:
         raise RuntimeError(f"answers failed: {failed}")
 
 
 def middle(rounds: Sequence[Outcome], figure: Callable[[Outcome], float]) -> float:
-    return median(figure(one) for one in rounds)
+    return median(figure(outcome) for outcome in rounds)

@@ -90,8 +90,10 @@ class _Connection(asyncio.Protocol):
         head = self.buffer.find(b"\r\n\r\n")
         if head < 0:
             return
-        at = self.buffer.lower().find(b"content-length: ", 0, head)
-        length = int(self.buffer[at + 16 : self.buffer.index(b"\r\n", at)]) if at > 0 else 0  # a 304 has none
+        position = self.buffer.lower().find(b"content-length: ", 0, head)
+        length = (
+            int(self.buffer[position + 16 : self.buffer.index(b"\r\n", position)]) if position > 0 else 0
+        )  # a 304 has none
         if len(self.buffer) >= head + 4 + length:
             status, self.buffer = self.buffer[9:12], b""
             self.pool.done(self, status)

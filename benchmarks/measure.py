@@ -15,7 +15,7 @@ console = Console(width=120)
 
 
 def time_in_turn(runs: int, **jobs: Callable[[], object]) -> dict[str, list[float]]:
-    """Run each job once per round, so that all of them feel the machine's moods alike; seconds per run."""
+    """Run each job once per round, so that all of them meet the same conditions; seconds per run."""
     seconds: dict[str, list[float]] = {name: [] for name in jobs}
     for _ in range(runs):
         for name, job in jobs.items():
@@ -29,7 +29,7 @@ def peak_memory_mib(job: Callable[..., object], *arguments: Any) -> float:
     """Peak resident memory of a fresh process that runs the job."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_run_and_tell, args=(sender, job, arguments))
+    process = context.Process(target=_run_and_report, args=(sender, job, arguments))
     process.start()
     sender.close()
     peak: float = receiver.recv()
@@ -37,11 +37,11 @@ def peak_memory_mib(job: Callable[..., object], *arguments: Any) -> float:
     return peak
 
 
-def _run_and_tell(sender: Any, job: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+def _run_and_report(sender: Any, job: Callable[..., object], arguments: tuple[Any, ...]) -> None:
     job(*arguments)
     # Not getrusage: what that counts is inherited from the process that started this one.
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    sender.send(int(found[1]) / 1024 if found else float("nan"))
+    match = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    sender.send(int(match[1]) / 1024 if match else float("nan"))
 
 
 def show(title: str, floor: str, rows: list[tuple[str, list[float], list[float], str]]) -> None:

@@ -58,8 +58,10 @@ class World:
 
     def contributions(self, account_id: str, product_id: str) -> dict[str, float]:
         """What each owned product adds to the score of a product, strongest first, ties in hash order."""
-        found = {i: self.neighbours.get(i, {}).get(product_id, 0.0) for i in in_hash_order(self.owned[account_id])}
-        return dict(sorted(((i, s) for i, s in found.items() if s > 0), key=lambda pair: -pair[1]))
+        contributors = {
+            i: self.neighbours.get(i, {}).get(product_id, 0.0) for i in in_hash_order(self.owned[account_id])
+        }
+        return dict(sorted(((i, s) for i, s in contributors.items() if s > 0), key=lambda pair: -pair[1]))
 
     def relationships_of(self, row: Mapping[str, int]) -> Relationships:
         """Lay the relationships out; each product is in 20 baskets."""
@@ -121,11 +123,13 @@ def content_of(world: World) -> Content:
         owned_offsets=np.cumsum([0, *map(len, owned)]).astype(np.int64),
         owned_products=np.array([i for rows in owned for i in rows], dtype=np.int32),
         owned_scores=np.ones(sum(map(len, owned)), dtype=np.float32),
-        candidate_products=_padded([[row[i] for i, _ in one] for one in candidates], NO_ROW, world.n_candidates),
-        candidate_scores=_padded([[s for _, s in one] for one in candidates], 0, world.n_candidates).astype(np.float32),
+        candidate_products=_padded([[row[i] for i, _ in ranked] for ranked in candidates], NO_ROW, world.n_candidates),
+        candidate_scores=_padded([[s for _, s in ranked] for ranked in candidates], 0, world.n_candidates).astype(
+            np.float32
+        ),
         candidate_reasons=reasons,
-        neighbour_products=_padded([[i for i, _ in one] for one in neighbours], NO_ROW),
-        neighbour_scores=_padded([[s for _, s in one] for one in neighbours], 0).astype(np.float32),
+        neighbour_products=_padded([[i for i, _ in ranked] for ranked in neighbours], NO_ROW),
+        neighbour_scores=_padded([[s for _, s in ranked] for ranked in neighbours], 0).astype(np.float32),
         relationships=world.relationships_of(row),
     )
 

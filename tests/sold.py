@@ -35,14 +35,14 @@ def sold_history(as_of_day: int = AS_OF_DAY) -> Interactions:
     world = sold_world()
     content = content_of(world)
     rng = np.random.default_rng(5)
-    found: list[tuple[int, int, int, int]] = []
+    lines: list[tuple[int, int, int, int]] = []
     for account_id, products in world.owned.items():
         account = content.account_ids.row_of(account_id)
         for product_id in products:
             product = content.products.ids.row_of(product_id)
             days = rng.integers(AS_OF_DAY - 700, AS_OF_DAY, 1 + int(account_id[1:]) % 7 + 6 * (account_id == "a0"))
-            found += [(account or 0, product or 0, int(day), int(rng.integers(200, 9_000))) for day in days]
-    account, product, day, amount = np.array(sorted(found, key=lambda line: line[2])).T
+            lines += [(account or 0, product or 0, int(day), int(rng.integers(200, 9_000))) for day in days]
+    account, product, day, amount = np.array(sorted(lines, key=lambda line: line[2])).T
     keep = day < as_of_day
     return Interactions(
         account=account[keep].astype(np.int32),
@@ -86,5 +86,5 @@ def sold_content(as_of_day: int = AS_OF_DAY) -> Content:
 
 def write_sold(root: Path, as_of_day: int = AS_OF_DAY) -> str:
     """Write its artifact under ``root`` and return its version."""
-    moment = datetime.fromtimestamp(as_of_day * DAY, UTC).isoformat().replace("+00:00", "Z")
-    return write_world(root, sold_world(), as_of=moment, content=sold_content(as_of_day))
+    as_of = datetime.fromtimestamp(as_of_day * DAY, UTC).isoformat().replace("+00:00", "Z")
+    return write_world(root, sold_world(), as_of=as_of, content=sold_content(as_of_day))

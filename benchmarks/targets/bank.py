@@ -21,7 +21,7 @@ from models.propensity.classifier import calibrate, fit_classifier
 
 FITTED, CALIBRATED = 20_000, 25_000
 WINDOW = 2_500
-WORDS = ("job", "marital", "education", "contact", "poutcome")
+TEXT_COLUMNS = ("job", "marital", "education", "contact", "poutcome")
 SWITCHES = ("default", "housing", "loan")
 FADING_DAYS = 180
 ALARMS = 2
@@ -38,10 +38,10 @@ class Contacts:
 
 @dataclass(frozen=True)
 class Window:
-    """Some contacts in a row.
+    """Consecutive contacts.
 
-    frozen:    as foretold by the model that was calibrated before all of them.
-    refitted:  as foretold by a model of everything before the window, calibrated on the window before it.
+    frozen:    as predicted by the model that was calibrated before all of them.
+    refitted:  as predicted by a model of everything before the window, calibrated on the window before it.
     z:         observed less expected of the frozen model, in standard errors.
     stability: population stability index of its scores, beside those it was calibrated on.
     """
@@ -68,17 +68,17 @@ def fit_frozen(contacts: Contacts) -> Calibrated:
 
 
 def first_alarms(contacts: Contacts, model: Calibrated, most: int = ALARMS) -> list[tuple[int, LevelWatch]]:
-    """Watch every outcome from the calibration on, and again from each alarm: where a watch began, and what it told."""
-    found: list[tuple[int, LevelWatch]] = []
+    """Watch every outcome from the calibration on, and again from each alarm: the begin and result of each watch."""
+    alarms: list[tuple[int, LevelWatch]] = []
     begin = CALIBRATED
-    while len(found) < most:
+    while len(alarms) < most:
         p = model.predict(contacts.features[begin:]).astype(np.float64)
         watch = watch_level(p, contacts.is_true[begin:], horizon=len(contacts.is_true) - CALIBRATED)
         if watch.noticed_after is None:
             break
-        found.append((begin, watch))
+        alarms.append((begin, watch))
         begin += watch.noticed_after
-    return found
+    return alarms
 
 
 def windows_of(contacts: Contacts, model: Calibrated) -> list[Window]:
@@ -95,7 +95,7 @@ def _fit(contacts: Contacts, fitted: int, calibrated: int) -> Calibrated:
 
 
 def _window(contacts: Contacts, model: Calibrated, begin: int, end: int) -> Window:
-    frozen = _foretell(contacts, model, begin, end)
+    frozen = _predict(contacts, model, begin, end)
     reference, scores = (
         model.score(contacts.features[rows]) for rows in (slice(FITTED, CALIBRATED), slice(begin, end))
     )
@@ -103,21 +103,21 @@ def _window(contacts: Contacts, model: Calibrated, begin: int, end: int) -> Wind
         months=f"{contacts.month[begin]} to {contacts.month[end - 1]}",
         begin=begin,
         frozen=frozen,
-        refitted=_foretell(contacts, _fit(contacts, begin - WINDOW, begin), begin, end),
+        refitted=_predict(contacts, _fit(contacts, begin - WINDOW, begin), begin, end),
         z=level_z(frozen.p, frozen.is_true),
         stability=stability_index(reference, scores),
     )
 
 
-def _foretell(contacts: Contacts, model: Calibrated, begin: int, end: int) -> Predictions:
+def _predict(contacts: Contacts, model: Calibrated, begin: int, end: int) -> Predictions:
     p = model.predict(contacts.features[begin:end]).astype(np.float64)
     return Predictions(p, contacts.is_true[begin:end], np.arange(end - begin))
 
 
 def _features(columns: dict[str, NDArray[np.generic]]) -> Iterator[NDArray[np.generic]]:
-    """Words one by one, and what the bank knows of the client and of the calls before."""
-    for name in WORDS:
-        yield from (columns[name] == word for word in np.unique(columns[name]))
+    """Each value of a text column, and what the bank knows of the client and of the calls before."""
+    for name in TEXT_COLUMNS:
+        yield from (columns[name] == text for text in np.unique(columns[name]))
     yield from (columns[name] == "yes" for name in SWITCHES)
     age, balance, calls, before, days = (
         columns[name].astype(np.float64) for name in ("age", "balance", "campaign", "previous", "pdays")

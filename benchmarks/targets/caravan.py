@@ -1,6 +1,6 @@
 """Who holds a caravan policy: 5,822 customers of an insurer, by what else they hold and who lives where they live.
 
-Cross-validated, since the data have no time: every customer is foretold by a model that never saw it, and each of
+Cross-validated, since the data have no time: every customer is predicted by a model that never saw it, and each of
 those models chose its penalty and was calibrated by a cross-validation within its own training part. Features follow
 the data's description and no outcome: bands of yearly contribution and types of customer are codes, each with a weight
 of its own where one customer in a hundred has it; what is ordered stays a number.
@@ -49,19 +49,19 @@ def load_customers(path: Path) -> Customers:
     return Customers(features, np.column_stack(list(columns.values())), is_true)
 
 
-def foretell_caravan(customers: Customers, seed: int) -> dict[str, Predictions]:
-    """Foretell every customer by models that never saw it: ours, a plain logistic of the codes, and the base rate."""
-    told = {name: np.zeros(len(customers.is_true)) for name in MODELS}
+def predict_caravan(customers: Customers, seed: int) -> dict[str, Predictions]:
+    """Predict every customer with models that never saw it: ours, a plain logistic of the codes, and the base rate."""
+    probabilities = {name: np.zeros(len(customers.is_true)) for name in MODELS}
     for rows, others in folds(customers.is_true, OUTER_FOLDS, seed):
         is_true = customers.is_true[rows]
         parts = folds(is_true, INNER_FOLDS, seed)
         ours = fit_on_all(customers.features[rows], is_true, parts, INVERSE_REGULARIZATIONS)
         plain = fit_classifier(customers.codes[rows], is_true, inverse_regularization=1.0)
-        found = (ours.predict(customers.features[others]), plain.predict(customers.codes[others]), is_true.mean())
-        for p, one in zip(told.values(), found, strict=True):
-            p[others] = one
+        predicted = (ours.predict(customers.features[others]), plain.predict(customers.codes[others]), is_true.mean())
+        for p, values in zip(probabilities.values(), predicted, strict=True):
+            p[others] = values
     each = np.arange(len(customers.is_true))
-    return {name: Predictions(p, customers.is_true, each) for name, p in told.items()}
+    return {name: Predictions(p, customers.is_true, each) for name, p in probabilities.items()}
 
 
 def folds(is_true: NDArray[np.bool_], n_folds: int, seed: int) -> list[Part]:
@@ -70,13 +70,13 @@ def folds(is_true: NDArray[np.bool_], n_folds: int, seed: int) -> list[Part]:
     return list(shuffled.split(is_true, is_true))
 
 
-def caught_in_top(foretold: Predictions, share: float = TOP_SHARE) -> NDArray[np.float64]:
+def caught_in_top(predictions: Predictions, share: float = TOP_SHARE) -> NDArray[np.float64]:
     """Of each who bought, 1 if among the given share of all with the highest probabilities, else 0."""
-    n = round(share * len(foretold.p))
-    top = np.argsort(-foretold.p, kind="stable")[:n]
-    is_top = np.zeros(len(foretold.p))
+    n = round(share * len(predictions.p))
+    top = np.argsort(-predictions.p, kind="stable")[:n]
+    is_top = np.zeros(len(predictions.p))
     is_top[top] = 1
-    return is_top[foretold.is_true]
+    return is_top[predictions.is_true]
 
 
 def _features(columns: dict[str, NDArray[np.float32]]) -> Iterator[NDArray[np.bool_] | NDArray[np.float32]]:

@@ -2,10 +2,10 @@
 
 An example is a household and a campaign that it received; it is true if the household redeemed at least one coupon of
 it. Features are known before the campaign starts, and they are rates or shares: counts since the data begin grow from
-campaign to campaign, and a model that learned from them in spring foretells too much in autumn. Learned from campaigns
+campaign to campaign, and a model that learned from them in spring predicts too much in autumn. Learned from campaigns
 that start February to July 2017, of which only what had happened when the first reported one started is known. The
 features were chosen on these campaigns alone, as the penalty and the calibration are at each run: those of May to July
-are foretold by models of the campaigns before them. Reported from August.
+are predicted by models of the campaigns before them. Reported from August.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from benchmarks.targets.journey import NOT_TOLD, Floats, Ints, Journey
+from benchmarks.targets.journey import UNKNOWN, Floats, Ints, Journey
 from models.evaluate.calibration import Predictions
 from models.propensity.classifier import fit_classifier
 from models.propensity.cross import Part, fit_on_all
@@ -42,8 +42,8 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class Moment:
-    """The moment at which a campaign starts, and the order lines that are known then."""
+class CampaignStart:
+    """The start of a campaign, and the order lines that are known then."""
 
     journey: Journey
     campaign: int
@@ -74,10 +74,10 @@ class Moment:
         return np.asarray(counted, dtype=np.float64)
 
 
-def foretell_coupons(journey: Journey) -> dict[str, Predictions]:
-    """Foretell the campaigns from August on: ours, a plain logistic of nine counts, and the share of the training.
+def predict_coupons(journey: Journey) -> dict[str, Predictions]:
+    """Predict the campaigns from August on: ours, a plain logistic of nine counts, and the share of the training.
 
-    The data end with the year, some campaigns later; those that were over by then are told apart.
+    The data end with the year, some campaigns later; those that were over by then are also reported alone.
     """
     examples = examples_of(journey)
     learned, reported = (np.flatnonzero(is_it) for is_it in _windows(examples))
@@ -85,27 +85,27 @@ def foretell_coupons(journey: Journey) -> dict[str, Predictions]:
     features, later = examples.features[learned], examples.features[reported]
     ours = fit_on_all(features[:, :-PLAIN], known, forward_parts(examples.start[learned]), INVERSE_REGULARIZATIONS)
     plain = fit_classifier(features[:, -PLAIN:], known, inverse_regularization=1.0)
-    told = {
+    probabilities = {
         "ours": ours.predict(later[:, :-PLAIN]),
         "nine counts, plain logistic": plain.predict(later[:, -PLAIN:]),
         "share of the training": np.full(len(reported), known.mean()),
     }
     is_true = is_redeemed(journey, examples)[reported]
     household = examples.household[reported]
-    found = {name: Predictions(p.astype(np.float64), is_true, household) for name, p in told.items()}
+    predictions = {name: Predictions(p.astype(np.float64), is_true, household) for name, p in probabilities.items()}
     is_over = journey.ends[examples.campaign[reported]] <= journey.lines.time[-1]
-    found["ours, over by the year's end"] = _only(found["ours"], is_over)
-    return found
+    predictions["ours, over by the year's end"] = _only(predictions["ours"], is_over)
+    return predictions
 
 
 def forward_parts(start: Ints) -> list[Part]:
-    """Each start from May on, foretold from all campaigns that started before it."""
+    """Each start from May on, predicted from all campaigns that started before it."""
     starts = np.unique(start[start >= CALIBRATE_FROM])
-    return [(np.flatnonzero(start < one), np.flatnonzero(start == one)) for one in starts]
+    return [(np.flatnonzero(start < first), np.flatnonzero(start == first)) for first in starts]
 
 
 def is_redeemed(journey: Journey, examples: Examples, by: int | None = None) -> NDArray[np.bool_]:
-    """Whether the household redeemed a coupon of the campaign, and did so before a moment."""
+    """Whether the household redeemed a coupon of the campaign, and did so before a time."""
     household, campaign, time = journey.redeemed
     pairs = household * len(journey.starts) + campaign
     happened = pairs if by is None else pairs[time < by]
@@ -115,27 +115,30 @@ def is_redeemed(journey: Journey, examples: Examples, by: int | None = None) -> 
 def examples_of(journey: Journey) -> Examples:
     """Every household and campaign from February on."""
     campaigns = np.flatnonzero(journey.starts >= LEARN_FROM)
-    rows = [journey.received[0][journey.received[1] == one] for one in campaigns]
-    features = [_features(Moment(journey, int(one)))[who] for one, who in zip(campaigns, rows, strict=True)]
+    rows = [journey.received[0][journey.received[1] == campaign_row] for campaign_row in campaigns]
+    features = [
+        _features(CampaignStart(journey, int(campaign_row)))[who]
+        for campaign_row, who in zip(campaigns, rows, strict=True)
+    ]
     campaign = np.repeat(campaigns, [len(who) for who in rows])
     return Examples(np.concatenate(features), np.concatenate(rows), campaign, journey.starts[campaign])
 
 
-def _only(foretold: Predictions, is_kept: NDArray[np.bool_]) -> Predictions:
-    return Predictions(foretold.p[is_kept], foretold.is_true[is_kept], foretold.account[is_kept])
+def _only(predictions: Predictions, is_kept: NDArray[np.bool_]) -> Predictions:
+    return Predictions(predictions.p[is_kept], predictions.is_true[is_kept], predictions.account[is_kept])
 
 
 def _windows(examples: Examples) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     return examples.start < REPORT_FROM, examples.start >= REPORT_FROM
 
 
-def _features(now: Moment) -> NDArray[np.float32]:
+def _features(now: CampaignStart) -> NDArray[np.float32]:
     """Float32 (households, F): ours, then the nine of the floor."""
     columns = [*_habits(now), *_tastes(now), *_redemptions(now), *_people(now), *_counts(now)]
     return np.column_stack(columns).astype(np.float32)
 
 
-def _habits(now: Moment) -> Iterator[Floats]:
+def _habits(now: CampaignStart) -> Iterator[Floats]:
     """How often the household comes with coupons of any kind, how much it buys, and how long ago it last came."""
     lines, recent, every = now.journey.lines, now.recent, now.all
     yield np.log1p(now.count(recent, lines.is_coupon_visit[recent]) / now.weeks(recent))
@@ -147,10 +150,10 @@ def _habits(now: Moment) -> Iterator[Floats]:
     yield np.log1p((now.start - last) / DAY)
 
 
-def _tastes(now: Moment) -> Iterator[Floats]:
+def _tastes(now: CampaignStart) -> Iterator[Floats]:
     """Whether the campaign's coupons are for what the household buys, and has used coupons for."""
     journey, lines, recent, every = now.journey, now.journey.lines, now.recent, now.all
-    coupon, product = _links(now)
+    coupon, product = _coupon_products(now)
     is_meant = np.bincount(product, minlength=len(journey.categories)) > 0
     is_alike = np.isin(journey.categories, journey.categories[product])
     used = lines.has_coupon[every]
@@ -164,8 +167,8 @@ def _tastes(now: Moment) -> Iterator[Floats]:
     yield np.log((bought @ is_for > 0).sum(axis=1).A1 / is_for.shape[1] + 0.02)
 
 
-def _redemptions(now: Moment) -> Iterator[Floats]:
-    """What became of the campaigns that the household had received before, and how many coupons it redeemed of late."""
+def _redemptions(now: CampaignStart) -> Iterator[Floats]:
+    """The outcome of the campaigns that the household had received, and the number of coupons it redeemed recently."""
     household, campaign, time = now.journey.redeemed
     is_before = time < now.start
     pairs = np.unique(household[is_before] * len(now.journey.starts) + campaign[is_before])
@@ -175,18 +178,18 @@ def _redemptions(now: Moment) -> Iterator[Floats]:
     yield np.log1p(4 * np.bincount(household[is_recent], minlength=n) / now.weeks(now.recent))
 
 
-def _people(now: Moment) -> Iterator[Floats]:
+def _people(now: CampaignStart) -> Iterator[Floats]:
     """What kind of campaign it is, and who the household is."""
     yield np.full(now.journey.n_households, float(now.journey.kinds[now.campaign] == "A"))
-    yield ((now.journey.incomes != NOT_TOLD) | (now.journey.sizes != NOT_TOLD)).astype(np.float64)
+    yield ((now.journey.incomes != UNKNOWN) | (now.journey.sizes != UNKNOWN)).astype(np.float64)
     yield now.journey.incomes.astype(np.float64)
     yield np.maximum(now.journey.sizes, 0).astype(np.float64)
 
 
-def _counts(now: Moment) -> Iterator[Floats]:
+def _counts(now: CampaignStart) -> Iterator[Floats]:
     """The floor: nine counts since the data begin, in logarithms, as one would write them down first."""
     journey, lines, every, n = now.journey, now.journey.lines, now.all, now.journey.n_households
-    coupon, product = _links(now)
+    coupon, product = _coupon_products(now)
     is_meant = np.bincount(product, minlength=len(journey.categories)) > 0
     household, _, time = journey.redeemed
     yield np.log1p(now.count(every, lines.is_visit[every]))
@@ -200,14 +203,14 @@ def _counts(now: Moment) -> Iterator[Floats]:
     yield np.full(n, float(journey.ends[now.campaign] - now.start) / DAY)
 
 
-def _links(now: Moment) -> tuple[Ints, Ints]:
+def _coupon_products(now: CampaignStart) -> tuple[Ints, Ints]:
     """The campaign's coupons, numbered from 0, and the products that each is for."""
     coupon, product, campaign = now.journey.coupons
     is_its = campaign == now.campaign
     return np.unique(coupon[is_its], return_inverse=True)[1], product[is_its]
 
 
-def _received(now: Moment) -> Floats:
+def _received(now: CampaignStart) -> Floats:
     """How many campaigns each household had received before."""
     household, campaign = now.journey.received
     is_before = now.journey.starts[campaign] < now.start

@@ -27,7 +27,7 @@ INCOMES = (
     "Under 15K", "15-24K", "25-34K", "35-49K", "50-74K", "75-99K", "100-124K", "125-149K", "150-174K", "175-199K",
     "200-249K", "250K+",
 )  # fmt: skip
-NOT_TOLD = -1
+UNKNOWN = -1
 
 
 @dataclass(frozen=True)
@@ -65,26 +65,26 @@ class Journey:
     """Coupon, product and campaign of each link."""
     incomes: Ints
     sizes: Ints
-    """Of each household: a band of income, and how many live there; NOT_TOLD where the data do not say."""
+    """Of each household: a band of income, and how many live there; UNKNOWN where the data do not say."""
 
 
 def load_journey(folder: Path) -> Journey:
     """Read the tables of the package from its folder of Parquet files."""
-    lines, mailings, redemptions, links, products, people = (
+    lines, mailings, redemptions, coupons, products, people = (
         _columns(folder / f"{name}.parquet", names) for name, names in TABLES.items()
     )
     campaigns = _by_start(_columns(folder / "campaign_descriptions.parquet", ()))
     households = np.unique(np.concatenate([lines["household_id"], mailings["household_id"]]))
-    sold = np.unique(np.concatenate([lines["product_id"], links["product_id"], products["product_id"]]))
+    product_ids = np.unique(np.concatenate([lines["product_id"], coupons["product_id"], products["product_id"]]))
     place = np.argsort(campaigns["campaign_id"])
 
     def row_of(campaign: Ints) -> Ints:
         return np.asarray(place[np.searchsorted(campaigns["campaign_id"][place], campaign)])
 
     return Journey(
-        lines=_lines(lines, households, sold),
+        lines=_lines(lines, households, product_ids),
         n_households=len(households),
-        categories=_categories(products, sold),
+        categories=_categories(products, product_ids),
         kinds=np.array([name[-1] for name in campaigns["campaign_type"]]),
         starts=_seconds(campaigns["start_date"]),
         ends=_seconds(campaigns["end_date"]),
@@ -95,12 +95,16 @@ def load_journey(folder: Path) -> Journey:
             _seconds(redemptions["redemption_date"]),
         ),
         coupons=(
-            np.unique(links["coupon_upc"], return_inverse=True)[1],
-            np.searchsorted(sold, links["product_id"]),
-            row_of(links["campaign_id"]),
+            np.unique(coupons["coupon_upc"], return_inverse=True)[1],
+            np.searchsorted(product_ids, coupons["product_id"]),
+            row_of(coupons["campaign_id"]),
         ),
-        incomes=_told(people, households, [INCOMES.index(one) if one else NOT_TOLD for one in people["income"]]),
-        sizes=_told(people, households, [int(one[0]) if one else NOT_TOLD for one in people["household_size"]]),
+        incomes=_by_household(
+            people, households, [INCOMES.index(income) if income else UNKNOWN for income in people["income"]]
+        ),
+        sizes=_by_household(
+            people, households, [int(size[0]) if size else UNKNOWN for size in people["household_size"]]
+        ),
     )
 
 
@@ -114,18 +118,18 @@ def _columns(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
     return {name: table[name].to_numpy() for name in table.column_names}
 
 
-def _seconds(moments: NDArray[Any]) -> Ints:
-    return np.asarray(moments.astype("datetime64[s]").astype(np.int64))
+def _seconds(times: NDArray[Any]) -> Ints:
+    return np.asarray(times.astype("datetime64[s]").astype(np.int64))
 
 
-def _lines(table: dict[str, NDArray[Any]], households: Ints, sold: Ints) -> Lines:
+def _lines(table: dict[str, NDArray[Any]], households: Ints, product_ids: Ints) -> Lines:
     time = _seconds(table["transaction_timestamp"])
     order = np.argsort(time, kind="stable")
     table = {name: values[order] for name, values in table.items()}
     has_coupon = table["coupon_disc"] > 0
     return Lines(
         household=np.searchsorted(households, table["household_id"]),
-        product=np.searchsorted(sold, table["product_id"]),
+        product=np.searchsorted(product_ids, table["product_id"]),
         time=time[order],
         spend=table["sales_value"],
         has_coupon=has_coupon,
@@ -142,15 +146,15 @@ def _first_of_each(basket: Ints, is_counted: Bools) -> Bools:
     return is_first
 
 
-def _categories(products: dict[str, NDArray[Any]], sold: Ints) -> Ints:
+def _categories(products: dict[str, NDArray[Any]], product_ids: Ints) -> Ints:
     """The category of each product; those without one share one."""
     names = np.array([name or "" for name in products["product_category"]])
-    found = np.zeros(len(sold), dtype=np.int64)
-    found[np.searchsorted(sold, products["product_id"])] = np.unique(names, return_inverse=True)[1] + 1
-    return found
+    categories = np.zeros(len(product_ids), dtype=np.int64)
+    categories[np.searchsorted(product_ids, products["product_id"])] = np.unique(names, return_inverse=True)[1] + 1
+    return categories
 
 
-def _told(people: dict[str, NDArray[Any]], households: Ints, values: list[int]) -> Ints:
-    told = np.full(len(households), NOT_TOLD)
-    told[np.searchsorted(households, people["household_id"])] = values
-    return told
+def _by_household(people: dict[str, NDArray[Any]], households: Ints, values: list[int]) -> Ints:
+    known = np.full(len(households), UNKNOWN)
+    known[np.searchsorted(households, people["household_id"])] = values
+    return known

@@ -32,19 +32,19 @@ RANGES = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 5)), max_size=8)
 def test_a_run_starts_where_any_column_changes(pairs: list[tuple[int, int]]) -> None:
     first, second = np.array(pairs, dtype=np.int32).reshape(-1, 2).T
 
-    found = run_starts(first, second)
+    starts = run_starts(first, second)
 
-    assert found.tolist() == [n == 0 or pairs[n] != pairs[n - 1] for n in range(len(pairs))]
+    assert starts.tolist() == [n == 0 or pairs[n] != pairs[n - 1] for n in range(len(pairs))]
 
 
 @given(SMALL)
 def test_places_in_runs_count_from_each_start(values: list[int]) -> None:
-    found = places_in_runs(run_starts(np.array(values)))
+    places = places_in_runs(run_starts(np.array(values)))
 
     expected: list[int] = []
     for n, value in enumerate(values):
         expected.append(expected[-1] + 1 if n and value == values[n - 1] else 0)
-    assert found.tolist() == expected
+    assert places.tolist() == expected
 
 
 @given(st.lists(st.integers(-5, 5) | st.integers(-(2**62), 2**62)))
@@ -56,19 +56,19 @@ def test_distinct_keys_are_those_of_a_set_in_order(keys: list[int]) -> None:
 def test_the_first_of_each_tuple_is_found_in_the_order_of_the_tuples(pairs: list[tuple[int, int]]) -> None:
     first, second = np.array(pairs, dtype=np.int32).reshape(-1, 2).T
 
-    found = first_of_each(first, second)
+    positions = first_of_each(first, second)
 
-    assert found.tolist() == [pairs.index(pair) for pair in sorted(set(pairs))]
+    assert positions.tolist() == [pairs.index(pair) for pair in sorted(set(pairs))]
 
 
 @given(PAIRS)
 def test_the_least_value_of_each_key_is_found(pairs: list[tuple[int, int]]) -> None:
     keys, values = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
 
-    found = least_of_each(keys, values)
+    positions = least_of_each(keys, values)
 
     least = {key: min(value for other, value in pairs if other == key) for key, _ in pairs}
-    assert [(int(keys[n]), int(values[n])) for n in found] == sorted(least.items())
+    assert [(int(keys[n]), int(values[n])) for n in positions] == sorted(least.items())
 
 
 @given(SMALL)
@@ -106,9 +106,9 @@ def test_ranges_are_concatenated(ranges: list[tuple[int, int]]) -> None:
 def test_keys_are_found_or_minus_one(keys: list[int], wanted: list[int]) -> None:
     keys = sorted(keys)
 
-    found = find_sorted(np.array(keys, dtype=np.int64), np.array(wanted, dtype=np.int64))
+    positions = find_sorted(np.array(keys, dtype=np.int64), np.array(wanted, dtype=np.int64))
 
-    assert found.tolist() == [keys.index(one) if one in keys else -1 for one in wanted]
+    assert positions.tolist() == [keys.index(key) if key in keys else -1 for key in wanted]
 
 
 def test_keys_are_found_in_the_shape_of_what_is_wanted() -> None:
@@ -120,17 +120,17 @@ def test_keys_are_found_in_the_shape_of_what_is_wanted() -> None:
 def test_medians_of_groups(pairs: list[tuple[int, int]]) -> None:
     groups, values = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
 
-    found = median_of_groups(values, groups, 5)
+    medians = median_of_groups(values, groups, 5)
 
     for group in range(5):
         own = [value for other, value in pairs if other == group]
-        assert found[group] == pytest.approx(median(own) if own else np.nan, nan_ok=True)
+        assert medians[group] == pytest.approx(median(own) if own else np.nan, nan_ok=True)
 
 
 @given(st.lists(st.integers(0, 30), max_size=20), st.integers(1, 50))
 def test_slices_cover_all_work_in_pieces_of_the_limit(work: list[int], limit: int) -> None:
     slices = list(slices_of_equal_work(np.cumsum(work, dtype=np.int64), limit))
 
-    assert [n for one in slices for n in range(one.start, one.stop)] == list(range(len(work)))
-    for one in slices:
-        assert sum(work[one][1:]) < limit
+    assert [n for part in slices for n in range(part.start, part.stop)] == list(range(len(work)))
+    for part in slices:
+        assert sum(work[part][1:]) < limit

@@ -1,4 +1,4 @@
-"""Term deposits in time order: what was learned stops holding, and the watch notices."""
+"""Term deposits in time order: the model loses its calibration, and the drift watch notices."""
 
 from pathlib import Path
 
@@ -38,13 +38,13 @@ def test_drift_is_noticed_soon_after_answers_change_and_not_before(contacts: Con
     assert rise.noticed_after - rise.since < 100
 
 
-def test_answers_that_come_as_foretold_raise_no_alarm(contacts: Contacts, frozen: Calibrated) -> None:
+def test_answers_that_come_as_predicted_raise_no_alarm(contacts: Contacts, frozen: Calibrated) -> None:
     p = frozen.predict(contacts.features[CALIBRATED:]).astype(np.float64)
     alarms = [
         watch_level(p, np.random.default_rng(seed).random(len(p)) < p, len(p)).noticed_after for seed in range(40)
     ]
 
-    assert sum(one is not None for one in alarms) <= 0.05 * 40 + 4
+    assert sum(alarm is not None for alarm in alarms) <= 0.05 * 40 + 4
 
 
 def test_calibration_holds_where_it_was_learned_and_is_lost_as_answers_drift(

@@ -38,12 +38,12 @@ def test_arrays_are_mapped_and_can_not_be_written_to(tmp_path: Path) -> None:
 
 
 def test_the_same_content_has_the_same_version_and_bytes(tmp_path: Path) -> None:
-    one = write_world(tmp_path / "one", coffee_world())
-    two = write_world(tmp_path / "two", coffee_world())
+    first = write_world(tmp_path / "one", coffee_world())
+    second = write_world(tmp_path / "two", coffee_world())
 
-    assert one == two
+    assert first == second
     for name in FILES:
-        assert (tmp_path / "one" / one / name).read_bytes() == (tmp_path / "two" / two / name).read_bytes(), name
+        assert (tmp_path / "one" / first / name).read_bytes() == (tmp_path / "two" / second / name).read_bytes(), name
 
 
 def test_another_parameter_gives_another_version(tmp_path: Path) -> None:

@@ -86,13 +86,17 @@ def test_sections_of_one_kind_may_have_rows_of_their_own(width: int, n_left: int
 @pytest.mark.parametrize(
     ("stem", "change", "reason"),
     [
-        ("bits", lambda of: of.astype(np.int8), r"int8 \(9, 2\), expected uint8 \(width, width / 8\) with width = 9"),
-        ("bits", lambda of: of[:, :1], r"uint8 \(9, 1\), expected uint8 \(width, width / 8\)"),
-        ("bits", lambda of: of.ravel(), r"uint8 \(18\), expected"),
-        ("left.starts", lambda of: of[:-1], r"int64 \(9\), expected int64 \(width \+ 1\) with width = 9"),
-        ("left.values", lambda of: of[:, :1], r"float32 \(3, 1\), expected float32 \(left\.rows, 2\)"),
-        ("left.weights", lambda of: of[1:], r"int8 \(2\), expected int8 \(left\.rows\) with left\.rows = 3"),
-        ("names.offsets", lambda of: of[:0], r"int64 \(0\), expected int64 \(width \+ 1\)"),
+        (
+            "bits",
+            lambda array: array.astype(np.int8),
+            r"int8 \(9, 2\), expected uint8 \(width, width / 8\) with width = 9",
+        ),
+        ("bits", lambda array: array[:, :1], r"uint8 \(9, 1\), expected uint8 \(width, width / 8\)"),
+        ("bits", lambda array: array.ravel(), r"uint8 \(18\), expected"),
+        ("left.starts", lambda array: array[:-1], r"int64 \(9\), expected int64 \(width \+ 1\) with width = 9"),
+        ("left.values", lambda array: array[:, :1], r"float32 \(3, 1\), expected float32 \(left\.rows, 2\)"),
+        ("left.weights", lambda array: array[1:], r"int8 \(2\), expected int8 \(left\.rows\) with left\.rows = 3"),
+        ("names.offsets", lambda array: array[:0], r"int64 \(0\), expected int64 \(width \+ 1\)"),
     ],
 )
 def test_another_dtype_or_shape_is_refused_by_name(stem: str, change: Change, reason: str) -> None:

@@ -52,11 +52,18 @@ def count_by_hand(members: set[int], group: int) -> dict[str, float]:
     owned = Counted(SHOP).owned
     firsts = [
         AS_OF_DAY - min(day(line) for line in lines if line.quantity > 0)
-        for (row, of), lines in LINES.items()
-        if of == group and row in members and any(line.quantity > 0 for line in lines)
+        for (row, group_of_lines), lines in LINES.items()
+        if group_of_lines == group and row in members and any(line.quantity > 0 for line in lines)
     ]
-    lines = [line for (row, of), some in LINES.items() if of == group and row in members for line in some]
-    owners = {row for row in members if any(SHOP.category(one) == NAMES[group] for one in owned[IDS[row]])}
+    lines = [
+        line
+        for (row, group_of_lines), group_lines in LINES.items()
+        if group_of_lines == group and row in members
+        for line in group_lines
+    ]
+    owners = {
+        row for row in members if any(SHOP.category(product_id) == NAMES[group] for product_id in owned[IDS[row]])
+    }
     mean, spread = (float(value) for value in DEMAND.spend[group])
     likely = {row: (float(DEMAND.likely[row, group]), float(DEMAND.factors[row])) for row in members - owners}
     return {
@@ -79,16 +86,18 @@ def test_the_cells_of_every_segment_are_counted_account_by_account(accounts: Lea
             members = set(np.flatnonzero(accounts.segments.codes[:, column] == code).tolist())
             for group in range(len(NAMES)):
                 for name, expected in count_by_hand(members, group).items():
-                    found = getattr(cells, name)[segment, group]
-                    assert found == pytest.approx(expected, rel=1e-4, abs=1e-6), (family["id"], code, group, name)
+                    counted = getattr(cells, name)[segment, group]
+                    assert counted == pytest.approx(expected, rel=1e-4, abs=1e-6), (family["id"], code, group, name)
             segment += 1
     assert len(cells.owners) == segment
 
 
 def test_a_family_s_segments_and_those_in_none_add_up_to_the_orders(accounts: LearnedAccounts) -> None:
     owned = Counted(SHOP).owned
-    owners = [sum(any(SHOP.category(p) == name for p in of) for of in owned.values()) for name in NAMES]
-    recent = [line for line in SHOP.sold if line.account is not None and day(line) >= AS_OF_DAY - 365]
+    owners = [
+        sum(any(SHOP.category(p) == name for p in product_ids) for product_ids in owned.values()) for name in NAMES
+    ]
+    recent = [line for line in SHOP.lines if line.account is not None and day(line) >= AS_OF_DAY - 365]
     revenue = [sum(line.amount for line in recent if SHOP.category(line.product) == name) for name in NAMES]
 
     for column, family in enumerate(read_segment_report(accounts.segments)["families"]):

@@ -25,7 +25,7 @@ def in_weeks(history: PurchaseHistory) -> tuple[NDArray[np.float64], ...]:
     return history.n_repeat.astype(np.float64), history.last_days / 7, history.age_days / 7
 
 
-def one(*values: float) -> tuple[NDArray[np.float64], ...]:
+def columns_of(*values: float) -> tuple[NDArray[np.float64], ...]:
     return tuple(np.array([value], dtype=np.float64) for value in values)
 
 
@@ -38,10 +38,10 @@ def test_the_published_parameters_and_likelihood(fitted: BuyingModel) -> None:
 
 
 def test_the_published_expectation_of_one_customer(fitted: BuyingModel) -> None:
-    assert fitted.expected_purchases(39, *one(2, 30.43, 38.86)) == pytest.approx(1.226, abs=0.0005)
+    assert fitted.expected_purchases(39, *columns_of(2, 30.43, 38.86)) == pytest.approx(1.226, abs=0.0005)
 
 
-def test_purchases_of_the_later_period_are_foretold(fitted: BuyingModel, cdnow: Cdnow) -> None:
+def test_purchases_of_the_later_period_are_predicted(fitted: BuyingModel, cdnow: Cdnow) -> None:
     history, later = cdnow
     expected = fitted.expected_purchases(CALIBRATED_WEEKS, *in_weeks(history))
 
@@ -62,7 +62,7 @@ def test_the_expectation_is_the_paper_s_equation(x: int, days: float) -> None:
     numerator = (a + b + x - 1) / (a - 1) * (1 - ((alpha + age) / (alpha + age + days)) ** (r + x) * series)
     gone = a / (b + x - 1) * ((alpha + age) / (alpha + last)) ** (r + x) if x else 0.0
 
-    assert MODEL.expected_purchases(days, *one(x, last, age)) == pytest.approx(numerator / (1 + gone), rel=1e-9)
+    assert MODEL.expected_purchases(days, *columns_of(x, last, age)) == pytest.approx(numerator / (1 + gone), rel=1e-9)
 
 
 def test_the_expectation_is_the_mean_over_rates_and_probabilities() -> None:
@@ -76,7 +76,7 @@ def test_the_expectation_is_the_mean_over_rates_and_probabilities() -> None:
 
     mean, _ = dblquad(density, 0, 2, 1e-9, 1)
 
-    x, last, age = one(3, 22, 25)
+    x, last, age = columns_of(3, 22, 25)
     assert model.expected_purchases(20, x, last, age) / model.is_alive(x, last, age) == pytest.approx(mean, rel=1e-4)
 
 
@@ -122,12 +122,12 @@ def simulate(
     rate, leaving = random.gamma(r, 1 / alpha, n), random.beta(a, b, n)
     age = random.uniform(100, 300, n)
     x, last = np.zeros(n), np.zeros(n)
-    at, is_active = np.zeros(n), np.ones(n, dtype=np.bool_)
+    elapsed, is_active = np.zeros(n), np.ones(n, dtype=np.bool_)
     while is_active.any():
-        at[is_active] += random.exponential(1 / rate[is_active])
-        is_active &= at <= age
+        elapsed[is_active] += random.exponential(1 / rate[is_active])
+        is_active &= elapsed <= age
         x[is_active] += 1
-        last[is_active] = at[is_active]
+        last[is_active] = elapsed[is_active]
         is_active &= random.random(n) >= leaving
     return x, last, age
 
@@ -137,10 +137,10 @@ def simulate(
 def test_known_parameters_are_recovered_within_their_standard_errors(
     truth: tuple[float, float, float, float], seed: int
 ) -> None:
-    found = fit_buying(*simulate(*truth, n=20_000, seed=seed))
+    estimated = fit_buying(*simulate(*truth, n=20_000, seed=seed))
 
-    distance = np.log(found.parameters / truth)
-    squared = distance @ np.linalg.solve(found.covariance, distance)
+    distance = np.log(estimated.parameters / truth)
+    squared = distance @ np.linalg.solve(estimated.covariance, distance)
     assert squared < 18.5, "the 99.9th percentile of chi-squared with 4 degrees"
 
 
@@ -152,7 +152,7 @@ def test_expectations_of_simulated_accounts_hold_for_new_ones() -> None:
     assert x.sum() == pytest.approx(model.new_account_purchases(age).sum(), rel=0.02)
 
 
-def test_where_nobody_came_back_nothing_can_be_told() -> None:
+def test_without_repeat_purchases_the_model_can_not_be_estimated() -> None:
     with pytest.raises(NotEstimable, match="no account has bought twice"):
         fit_buying(np.zeros(5), np.zeros(5), np.full(5, 30.0))
 

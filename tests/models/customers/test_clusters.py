@@ -21,7 +21,7 @@ def shop(n_accounts: int, n_lines: int = 40, seed: int = 1) -> tuple[Interaction
     shares = np.array(list(TASTES.values()), dtype=np.float64)
     shares /= shares.sum(axis=1, keepdims=True)
     buyers = n_accounts - 1
-    product = np.concatenate([rng.choice(len(NAMES), n_lines, p=shares[of]) for of in taste[:buyers]])
+    product = np.concatenate([rng.choice(len(NAMES), n_lines, p=shares[taste_code]) for taste_code in taste[:buyers]])
     n = buyers * n_lines
     made = Interactions(
         account=np.repeat(np.arange(buyers), n_lines).astype(np.int32),
@@ -49,28 +49,28 @@ def learn(interactions: Interactions) -> Clusters:
 def test_known_tastes_are_found_and_named_by_what_sets_them_apart() -> None:
     interactions, taste = shop(300)
 
-    found = learn(interactions)
+    clusters = learn(interactions)
 
     sizes = np.bincount(taste)
     of_taste = np.argsort(-sizes)  # the largest cluster comes first
-    assert len(found.traits) == 3
-    assert np.array_equal(of_taste[found.code[:-1]], taste)
-    first_traits = [of[0].group for of in found.traits]
-    assert first_traits == [("fish", "garden", "toys")[one] if one else "wine" for one in of_taste] or first_traits == [
-        ("fish", "garden", "toys")[one] for one in of_taste
-    ]
-    assert set(found.names[int(np.flatnonzero(of_taste == 0)[0])].split(" and ")) == {"fish", "wine"}
-    assert found.silhouette is not None
-    assert found.silhouette > 0.4
+    assert len(clusters.traits) == 3
+    assert np.array_equal(of_taste[clusters.code[:-1]], taste)
+    first_traits = [traits[0].group for traits in clusters.traits]
+    assert first_traits == [
+        ("fish", "garden", "toys")[code] if code else "wine" for code in of_taste
+    ] or first_traits == [("fish", "garden", "toys")[code] for code in of_taste]
+    assert set(clusters.names[int(np.flatnonzero(of_taste == 0)[0])].split(" and ")) == {"fish", "wine"}
+    assert clusters.silhouette is not None
+    assert clusters.silhouette > 0.4
 
 
 def test_shares_of_a_trait_are_counted() -> None:
     interactions, _ = shop(200)
 
-    found = learn(interactions)
+    clusters = learn(interactions)
 
-    trait = found.traits[0][0]
-    line_code = found.code[interactions.account]
+    trait = clusters.traits[0][0]
+    line_code = clusters.code[interactions.account]
     is_it = interactions.product == NAMES.index(trait.group)
     assert trait.share == pytest.approx(is_it[line_code == 0].mean(), abs=1e-6)
     assert trait.share_of_all == pytest.approx(is_it.mean(), abs=1e-6)
@@ -86,11 +86,11 @@ def test_who_bought_nothing_is_in_no_cluster() -> None:
 def test_too_little_makes_no_clusters(n_accounts: int, n_lines: int) -> None:
     interactions, _ = shop(n_accounts, n_lines)
 
-    found = learn(interactions)
+    clusters = learn(interactions)
 
-    assert found.traits == ()
-    assert found.silhouette is None
-    assert (found.code == NOT_SEGMENTED).all()
+    assert clusters.traits == ()
+    assert clusters.silhouette is None
+    assert (clusters.code == NOT_SEGMENTED).all()
 
 
 def test_accounts_that_are_all_alike_make_no_clusters() -> None:

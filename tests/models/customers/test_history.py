@@ -22,39 +22,48 @@ def history(*events: tuple[int, float, float, float], n_accounts: int = 2, as_of
 
 
 def test_purchases_of_one_day_are_one_and_the_first_is_no_repeat() -> None:
-    found = history((0, 10.1, 100, 1), (0, 10.9, 50, 1), (0, 30, 20, 1), (0, 40, 40, 2))
+    summary = history((0, 10.1, 100, 1), (0, 10.9, 50, 1), (0, 30, 20, 1), (0, 40, 40, 2))
 
-    assert (found.n_purchases[0], found.n_repeat[0]) == (3, 2)
-    assert (found.last_days[0], found.age_days[0]) == (30, 90)
-    assert (found.mean_spend[0], found.spend[0]) == (30, 210)
-    assert (found.gap_days[0], found.gap_spread[0], found.usual_gap[0]) == (15, pytest.approx(np.sqrt(50)), 15)
-    assert (found.account.tolist(), found.day.tolist()) == ([0, 0, 0], [10, 30, 40])
+    assert (summary.n_purchases[0], summary.n_repeat[0]) == (3, 2)
+    assert (summary.last_days[0], summary.age_days[0]) == (30, 90)
+    assert (summary.mean_spend[0], summary.spend[0]) == (30, 210)
+    assert (summary.gap_days[0], summary.gap_spread[0], summary.usual_gap[0]) == (
+        15,
+        pytest.approx(np.sqrt(50)),
+        15,
+    )
+    assert (summary.account.tolist(), summary.day.tolist()) == ([0, 0, 0], [10, 30, 40])
 
 
 def test_a_return_is_no_purchase_and_takes_its_money_away() -> None:
-    found = history((0, 10, 100, 1), (0, 30, 60, 1), (0, 50, -20, -1))
+    summary = history((0, 10, 100, 1), (0, 30, 60, 1), (0, 50, -20, -1))
 
-    assert (found.n_purchases[0], found.last_days[0]) == (2, 20)
-    assert (found.mean_spend[0], found.spend[0]) == (40, 140)
+    assert (summary.n_purchases[0], summary.last_days[0]) == (2, 20)
+    assert (summary.mean_spend[0], summary.spend[0]) == (40, 140)
 
 
 def test_who_never_bought_has_no_figures() -> None:
-    for found in (history((0, 10, 100, 1), (1, 10, -5, -1)), history()):
-        assert (found.n_purchases[1], found.n_repeat[1], found.last_days[1], found.age_days[1]) == (0, 0, 0, 0)
-        assert not found.has_bought[1]
-        assert np.isnan([found.mean_spend[1], found.gap_days[1], found.gap_spread[1], found.usual_gap[1]]).all()
+    for summary in (history((0, 10, 100, 1), (1, 10, -5, -1)), history()):
+        assert (summary.n_purchases[1], summary.n_repeat[1], summary.last_days[1], summary.age_days[1]) == (
+            0,
+            0,
+            0,
+            0,
+        )
+        assert not summary.has_bought[1]
+        assert np.isnan([summary.mean_spend[1], summary.gap_days[1], summary.gap_spread[1], summary.usual_gap[1]]).all()
 
 
 def test_the_usual_gap_is_the_median() -> None:
-    found = history(*((0, day, 1, 1) for day in (0, 7, 14, 60)), *((1, day, 1, 1) for day in (0, 7, 17, 20, 90)))
+    summary = history(*((0, day, 1, 1) for day in (0, 7, 14, 60)), *((1, day, 1, 1) for day in (0, 7, 17, 20, 90)))
 
-    assert found.usual_gap.tolist() == [7, 8.5]
+    assert summary.usual_gap.tolist() == [7, 8.5]
 
 
 def test_the_order_of_events_does_not_matter() -> None:
     events = [(account, day, 10.0 * day, 1.0) for account in (0, 1) for day in (3, 9, 20, 41)]
 
-    one, other = history(*events), history(*reversed(events))
+    forward, backward = history(*events), history(*reversed(events))
 
-    for name, values in vars(one).items():
-        np.testing.assert_array_equal(values, getattr(other, name))
+    for name, values in vars(forward).items():
+        np.testing.assert_array_equal(values, getattr(backward, name))

@@ -9,15 +9,15 @@ from tests.models.customers.held import AS_OF_DAY, GROUPS, HISTORY, HOLDINGS, ID
 
 def test_holdings_are_sums_of_an_account_s_lines_of_a_group() -> None:
     assert HOLDINGS.owner().tolist() == sorted(HOLDINGS.owner().tolist())
-    found = {}
+    held = {}
     for row in range(len(IDS)):
-        at = HOLDINGS.entries_of(row)
-        assert HOLDINGS.group[at].tolist() == sorted(HOLDINGS.group[at].tolist())
-        for place in range(at.start, at.stop):
+        entries = HOLDINGS.entries_of(row)
+        assert HOLDINGS.group[entries].tolist() == sorted(HOLDINGS.group[entries].tolist())
+        for place in range(entries.start, entries.stop):
             columns = (
                 HOLDINGS.first_day, HOLDINGS.last_day, HOLDINGS.n_lines, HOLDINGS.spend_minor, HOLDINGS.recent_minor,
             )  # fmt: skip
-            found[row, int(HOLDINGS.group[place])] = tuple(int(column[place]) for column in columns)
+            held[row, int(HOLDINGS.group[place])] = tuple(int(column[place]) for column in columns)
 
     expected = {}
     for pair, lines in LINES.items():
@@ -26,7 +26,7 @@ def test_holdings_are_sums_of_an_account_s_lines_of_a_group() -> None:
         spend = [line.amount for line in lines]
         recent = [line.amount for line in lines if day(line) >= AS_OF_DAY - 365]
         expected[pair] = (min(days), max(days), len(bought), sum(spend), sum(recent))
-    assert found == expected
+    assert held == expected
 
 
 def test_money_older_than_a_year_is_in_the_whole_and_not_in_the_recent() -> None:

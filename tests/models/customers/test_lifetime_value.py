@@ -1,4 +1,4 @@
-"""Intervals of value, against the models' own story told purchase by purchase."""
+"""Intervals of value, against a simulation of the models purchase by purchase."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def simulated(is_alive: float, x: int, age: float, mean_spend: float, n: int) ->
             total += rng.gamma(P) * mean / P
             day += rng.exponential(1 / rate) if rng.random() >= leaving else np.inf
         spent.append(total)
-    return [float(one) for one in np.quantile(spent, (0.1, 0.9))]
+    return [float(bound) for bound in np.quantile(spent, (0.1, 0.9))]
 
 
 @pytest.mark.parametrize(("x", "last", "age"), [(0, 0.0, 100.0), (6, 200.0, 200.0), (6, 150.0, 200.0)])
@@ -34,17 +34,17 @@ def test_four_of_five_such_accounts_are_within(x: int, last: float, age: float) 
     n, mean_spend = 2_000, 2_000.0
     columns = (np.full(n, value, dtype=np.float64) for value in (x, last, age, mean_spend))
 
-    found = value_intervals(BUYING, SPENDING, NOT_DISCOUNTED, *columns)
+    intervals = value_intervals(BUYING, SPENDING, NOT_DISCOUNTED, *columns)
 
     is_alive = float(BUYING.is_alive(*(np.array([value], dtype=np.float64) for value in (x, last, age)))[0])
     expected = simulated(is_alive, x, age, mean_spend, 20_000)
-    assert found.mean(axis=0).tolist() == pytest.approx(expected, rel=0.15, abs=50)
+    assert intervals.mean(axis=0).tolist() == pytest.approx(expected, rel=0.15, abs=50)
 
 
 def test_nothing_is_ahead_of_accounts_that_have_left() -> None:
     n = 100
     columns = (np.full(n, value) for value in (40.0, 40.0, 3_000.0, 2_000.0))
 
-    found = value_intervals(BUYING, SPENDING, NOT_DISCOUNTED, *columns)
+    intervals = value_intervals(BUYING, SPENDING, NOT_DISCOUNTED, *columns)
 
-    assert not found.any()
+    assert not intervals.any()

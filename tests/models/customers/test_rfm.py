@@ -49,12 +49,12 @@ def test_more_is_never_a_worse_segment() -> None:
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=200))
 def test_quintiles_keep_the_order_and_equal_values_are_treated_alike(values: list[int]) -> None:
-    found = quintiles(np.array(values))
+    scores = quintiles(np.array(values))
 
-    assert ((found >= 1) & (found <= 5)).all()
+    assert ((scores >= 1) & (scores <= 5)).all()
     order = np.argsort(values, kind="stable")
-    assert (np.diff(found[order]) >= 0).all()
-    assert len(set(zip(values, found.tolist(), strict=True))) == len(set(values))
+    assert (np.diff(scores[order]) >= 0).all()
+    assert len(set(zip(values, scores.tolist(), strict=True))) == len(set(values))
 
 
 def test_distinct_values_fill_five_equal_fifths() -> None:
@@ -69,14 +69,14 @@ def test_ties_and_small_populations() -> None:
     assert quintiles(np.array([])).tolist() == []
 
 
-def test_who_bought_of_late_often_and_much_is_a_champion_and_who_never_bought_is_nothing() -> None:
+def test_recent_frequent_high_spenders_are_champions_and_non_buyers_have_no_segment() -> None:
     events = [
         (account, 90 - 10 * account - 3 * again, 100.0, 1.0) for account in range(5) for again in range(6 - account)
     ]
 
-    found = rfm_of(history(*events, n_accounts=6))
+    rfm = rfm_of(history(*events, n_accounts=6))
 
-    assert found.recency.tolist() == [5, 4, 3, 2, 1, 0]
-    assert found.frequency.tolist() == found.monetary.tolist() == [5, 4, 3, 2, 1, 0]
-    assert RFM_SEGMENTS[found.segment[0]] == "Champions"
-    assert found.segment[5] == NOT_SEGMENTED
+    assert rfm.recency.tolist() == [5, 4, 3, 2, 1, 0]
+    assert rfm.frequency.tolist() == rfm.monetary.tolist() == [5, 4, 3, 2, 1, 0]
+    assert RFM_SEGMENTS[rfm.segment[0]] == "Champions"
+    assert rfm.segment[5] == NOT_SEGMENTED

@@ -71,7 +71,7 @@ def learned(products: Products) -> LearnedAccounts:
 
 
 def rows_in(segments: Segments, family: str, code: int) -> set[int]:
-    column = [one["id"] for one in read_segment_report(segments)["families"]].index(family)
+    column = [entry["id"] for entry in read_segment_report(segments)["families"]].index(family)
     return set(np.flatnonzero(segments.codes[:, column] == code).tolist())
 
 
@@ -89,11 +89,11 @@ def test_days_of_activity_are_sums_of_lines(products: Products) -> None:
             entry[0] |= {int(order)} if quantity > 0 else set()
             entry[1] += int(amount)
             entry[2] += round(7 * float(quantity)) if product % 2 == 0 else 0
-    found = zip(
+    counted = zip(
         activity.owner().tolist(), activity.day.tolist(), activity.orders.tolist(), activity.spend_minor.tolist(),
         activity.margin_minor.tolist(), strict=True,
     )  # fmt: skip
-    assert {(a, d): (n, spend, margin) for a, d, n, spend, margin in found} == {
+    assert {(a, d): (n, spend, margin) for a, d, n, spend, margin in counted} == {
         key: (len(orders), spend, margin) for key, (orders, spend, margin) in expected.items()
     }
 
@@ -101,10 +101,10 @@ def test_days_of_activity_are_sums_of_lines(products: Products) -> None:
 @pytest.mark.parametrize(("family", "code"), [("rfm", 0), ("rfm", 9), ("revenue-tier", 1), ("strategic", 0)])
 def test_a_segment_s_figures_are_counted_over_its_accounts(learned: LearnedAccounts, family: str, code: int) -> None:
     rows = rows_in(learned.segments, family, code)
-    book = read_segment_report(learned.segments)
-    (of,) = [one for one in book["families"] if one["id"] == family]
+    report = read_segment_report(learned.segments)
+    (family_report,) = [entry for entry in report["families"] if entry["id"] == family]
 
-    measured = book["segments"][of["segments"][code]["id"]]
+    measured = report["segments"][family_report["segments"][code]["id"]]
 
     owner, activity = learned.activity.owner(), learned.activity
     window = [i for i in range(len(owner)) if owner[i] in rows and activity.day[i] >= AS_OF_DAY - 365]
@@ -119,25 +119,27 @@ def test_a_segment_s_figures_are_counted_over_its_accounts(learned: LearnedAccou
     if measured["retention"]["n"]:
         share = len(bought[90] & bought[0] & rows) / len(bought[90] & rows)
         assert measured["retention"]["value"] == pytest.approx(share, abs=1e-6)
-    told = [1 - float(learned.customers.is_alive[row]) for row in rows if np.isfinite(learned.customers.is_alive[row])]
-    assert measured["churn_risk"]["value"] == pytest.approx(sum(told) / len(told), abs=1e-6)
+    churn_risks = [
+        1 - float(learned.customers.is_alive[row]) for row in rows if np.isfinite(learned.customers.is_alive[row])
+    ]
+    assert measured["churn_risk"]["value"] == pytest.approx(sum(churn_risks) / len(churn_risks), abs=1e-6)
     owned = learned.lines.is_owned(np.array(sorted(rows)))
-    assert [one["accounts"] for one in measured["penetration"]] == owned.sum(axis=0).tolist()
+    assert [line["accounts"] for line in measured["penetration"]] == owned.sum(axis=0).tolist()
 
 
 def test_families_that_place_everyone_add_up_to_the_whole(learned: LearnedAccounts) -> None:
-    book = read_segment_report(learned.segments)
-    whole = book["segments"]["all.accounts"]
+    report = read_segment_report(learned.segments)
+    whole = report["segments"]["all.accounts"]
 
     for family in ("rfm", "revenue-tier"):
-        ids = [one["id"] for of in book["families"] if of["id"] == family for one in of["segments"]]
+        ids = [segment["id"] for entry in report["families"] if entry["id"] == family for segment in entry["segments"]]
         for name in ("revenue_minor", "orders", "margin_minor", "active_accounts"):
-            assert sum(book["segments"][one][name] for one in ids) == whole[name], (family, name)
+            assert sum(report["segments"][segment_id][name] for segment_id in ids) == whole[name], (family, name)
 
 
 def test_members_are_listed_by_value(learned: LearnedAccounts) -> None:
-    book, segments = read_segment_report(learned.segments), learned.segments
-    for column, family in enumerate(book["families"]):
+    report, segments = read_segment_report(learned.segments), learned.segments
+    for column, family in enumerate(report["families"]):
         for code in range(len(family["segments"])):
             rows = segments.members_of(column, code)
             assert set(rows.tolist()) == rows_in(segments, family["id"], code)
@@ -198,14 +200,14 @@ def test_a_later_training_goes_on_with_the_history(products: Products, tmp_path:
 
     second = learn(AS_OF_DAY, products, before)
 
-    book, earlier = read_segment_report(second.segments), read_segment_report(first.segments)
-    assert [one["as_of_day"] for one in book["snapshots"]] == [800]
-    assert book["snapshots"][0]["segments"]["rfm.lost"]["size"] == earlier["segments"]["rfm.lost"]["size"]
-    assert book["moves"]["since_day"] == 800
-    for column, family in enumerate(book["families"]):
+    report, earlier = read_segment_report(second.segments), read_segment_report(first.segments)
+    assert [snapshot["as_of_day"] for snapshot in report["snapshots"]] == [800]
+    assert report["snapshots"][0]["segments"]["rfm.lost"]["size"] == earlier["segments"]["rfm.lost"]["size"]
+    assert report["moves"]["since_day"] == 800
+    for column, family in enumerate(report["families"]):
         if family["id"] in ("all", "cluster"):
             continue
-        ids = [None, *(one["id"] for one in family["segments"])]
+        ids = [None, *(segment["id"] for segment in family["segments"])]
         moved: dict[tuple[Any, Any], int] = {}
         for row in range(N_ACCOUNTS):
             pair = (ids[first.segments.codes[row, column] + 1], ids[second.segments.codes[row, column] + 1])
@@ -213,8 +215,10 @@ def test_a_later_training_goes_on_with_the_history(products: Products, tmp_path:
             stayed = first.segments.codes[row, column] == second.segments.codes[row, column]
             assert second.segments.since[row, column] == (800 if stayed else AS_OF_DAY)
         moved.pop((None, None), None)
-        told = {(one["from"], one["to"]): one["accounts"] for one in book["moves"]["families"].get(family["id"], [])}
-        assert told == moved, family["id"]
+        reported = {
+            (move["from"], move["to"]): move["accounts"] for move in report["moves"]["families"].get(family["id"], [])
+        }
+        assert reported == moved, family["id"]
 
 
 def test_training_again_on_the_same_day_changes_nothing(products: Products, tmp_path: Path) -> None:

@@ -14,11 +14,11 @@ def test_the_published_parameters(cdnow: Cdnow) -> None:
     """Fader and Hardie (2013), on the 946 repeat buyers of the sample."""
     history, _ = cdnow
 
-    found = fit_spending(history.n_repeat.astype(np.float64), history.mean_spend)
+    estimated = fit_spending(history.n_repeat.astype(np.float64), history.mean_spend)
 
-    assert found.n == 946
-    assert found.parameters == pytest.approx([6.25, 3.74, 15.44], abs=0.01)
-    assert found.mean == pytest.approx(35.17, abs=0.01)
+    assert estimated.n == 946
+    assert estimated.parameters == pytest.approx([6.25, 3.74, 15.44], abs=0.01)
+    assert estimated.mean == pytest.approx(35.17, abs=0.01)
 
 
 def test_the_currency_s_unit_does_not_matter(cdnow: Cdnow) -> None:
@@ -50,13 +50,13 @@ def test_known_parameters_are_recovered_within_their_standard_errors(seed: int) 
     scale = random.gamma(truth[1], 1 / truth[2], len(x))
     mean_spend = random.gamma(truth[0] * x, 1 / scale) / x
 
-    found = fit_spending(x.astype(np.float64), mean_spend)
+    estimated = fit_spending(x.astype(np.float64), mean_spend)
 
-    distance = np.log(found.parameters / truth)
-    assert distance @ np.linalg.solve(found.covariance, distance) < 16.3, "99.9th percentile, 3 degrees"
+    distance = np.log(estimated.parameters / truth)
+    assert distance @ np.linalg.solve(estimated.covariance, distance) < 16.3, "99.9th percentile, 3 degrees"
 
 
-def test_with_too_few_repeat_purchases_nothing_can_be_told() -> None:
+def test_with_too_few_repeat_purchases_the_model_can_not_be_estimated() -> None:
     with pytest.raises(NotEstimable, match="2 accounts have spent something on a repeat purchase; 10 are needed"):
         fit_spending(np.array([1.0, 2.0, 3.0, 0.0]), np.array([10.0, 20.0, -3.0, np.nan]))
 

@@ -29,16 +29,16 @@ def test_who_has_more_is_never_in_a_lower_tier_and_who_has_as_much_is_in_the_sam
         assert positive[tiers == 0].sum() >= 0.8 * positive.sum() * (1 - 1e-9)
 
 
-def test_more_or_fewer_purchases_of_late_are_told_from_chance() -> None:
+def test_recent_growth_and_decline_are_distinguished_from_chance() -> None:
     growing = [(0, day, 1.0, 1.0) for day in (0, *range(320, 360, 5))]
     falling = [(1, day, 1.0, 1.0) for day in range(0, 270, 15)]
     steady = [(2, day, 1.0, 1.0) for day in range(0, 360, 30)]
     young = [(3, day, 1.0, 1.0) for day in range(300, 360, 5)]
     once = [(4, 10, 1.0, 1.0)]
 
-    found = trends_of(history(*growing, *falling, *steady, *young, *once, n_accounts=6, as_of=360), 360)
+    trends = trends_of(history(*growing, *falling, *steady, *young, *once, n_accounts=6, as_of=360), 360)
 
-    assert found.tolist() == [GROWING, FALLING, STEADY, NOT_SEGMENTED, STEADY, NOT_SEGMENTED]
+    assert trends.tolist() == [GROWING, FALLING, STEADY, NOT_SEGMENTED, STEADY, NOT_SEGMENTED]
 
 
 def test_where_nothing_changes_few_are_said_to_change() -> None:
@@ -46,7 +46,7 @@ def test_where_nothing_changes_few_are_said_to_change() -> None:
     n = 2_000
     events = [(account, day, 1.0, 1.0) for account in range(n) for day in random.integers(0, 360, 8)]
 
-    found = trends_of(history(*events, n_accounts=n, as_of=360), 360)
+    trends = trends_of(history(*events, n_accounts=n, as_of=360), 360)
 
-    assert (found == GROWING).mean() <= 0.1
-    assert (found == FALLING).mean() <= 0.1
+    assert (trends == GROWING).mean() <= 0.1
+    assert (trends == FALLING).mean() <= 0.1

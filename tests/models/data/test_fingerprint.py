@@ -119,10 +119,10 @@ def test_an_attribute_that_nobody_has_and_a_number_in_another_type_change_nothin
 
 
 def test_texts_do_not_run_into_each_other() -> None:
-    one = changed(PRODUCTS, {"name": "ab", "line": "c"})
+    first = changed(PRODUCTS, {"name": "ab", "line": "c"})
     other = changed(PRODUCTS, {"name": "a", "line": "bc"})
 
-    assert fingerprint(products=one) != fingerprint(products=other)
+    assert fingerprint(products=first) != fingerprint(products=other)
 
 
 def test_a_number_is_not_its_text() -> None:

@@ -40,9 +40,9 @@ def store(engine: Engine) -> None:
             )
         session.flush()
         for row in LINES.to_pylist():
-            at = datetime.fromisoformat(row["ordered_at"])
+            ordered_at = datetime.fromisoformat(row["ordered_at"])
             session.add(
-                Order(order_id=row["order_id"], account_id=row["account_id"], ordered_at=at, is_cancelled=False)
+                Order(order_id=row["order_id"], account_id=row["account_id"], ordered_at=ordered_at, is_cancelled=False)
             )
         session.flush()
         for row in LINES.to_pylist():

@@ -47,8 +47,8 @@ def test_completion_is_the_share_of_ranks_below_the_cut() -> None:
     neighbours = Neighbours(products, np.array([[0.5, 0.2], [0.1, 0], [0.1, 0]], dtype=np.float32))
     baskets = HiddenProducts(np.zeros(4, np.int32), np.arange(1, 5), np.array([1, 1, 1, 2], dtype=np.int32))
 
-    found = basket_completion(neighbours, baskets, cuts=(1, 2), seed=0)
+    completion = basket_completion(neighbours, baskets, cuts=(1, 2), seed=0)
 
-    assert found[1].mean == pytest.approx(3 / 4)
-    assert found[2].mean == 1
-    assert found[1].n == 4
+    assert completion[1].mean == pytest.approx(3 / 4)
+    assert completion[2].mean == 1
+    assert completion[1].n == 4

@@ -50,13 +50,13 @@ def test_drift_is_noticed_in_about_the_time_that_theory_gives(ratio: float) -> N
 
     watches = [watch_level(*stream(seed, n, drifts_at, ratio), n, RATE) for seed in range(60)]
 
-    delays = np.array([(one.noticed_after or n) - drifts_at for one in watches])
+    delays = np.array([(watch.noticed_after or n) - drifts_at for watch in watches])
     # Before the drift the statistic has a mean of drifts_at, but is mostly less: theory gives the time in between.
     soonest, latest = ((watches[0].limit - start) / divergence(ratio) for start in (np.log(drifts_at), 0))
     assert (delays > 0).mean() >= 1 - RATE
     assert soonest < np.median(delays) < latest
-    assert np.mean([(one.ratio > 1) == (ratio > 1) for one in watches]) > 0.95
-    assert np.median([abs(one.since - drifts_at) for one in watches]) < soonest / 2
+    assert np.mean([(watch.ratio > 1) == (ratio > 1) for watch in watches]) > 0.95
+    assert np.median([abs(watch.since - drifts_at) for watch in watches]) < soonest / 2
 
 
 def test_the_evidence_is_the_recursion_of_shiryaev_and_roberts() -> None:
@@ -64,12 +64,12 @@ def test_the_evidence_is_the_recursion_of_shiryaev_and_roberts() -> None:
 
     watch = watch_level(p, is_true, 500)
 
-    statistic, found = np.zeros(len(RATIOS)), []
-    for one, hit in zip(p, is_true, strict=True):
-        likelihoods = [r**hit / (1 - one + r * one) for r in RATIOS]
+    statistic, evidence = np.zeros(len(RATIOS)), []
+    for chance, hit in zip(p, is_true, strict=True):
+        likelihoods = [r**hit / (1 - chance + r * chance) for r in RATIOS]
         statistic = (1 + statistic) * likelihoods
-        found.append(np.log(statistic.mean()))
-    assert watch.evidence == pytest.approx(found)
+        evidence.append(np.log(statistic.mean()))
+    assert watch.evidence == pytest.approx(evidence)
 
 
 def test_one_window_of_what_holds_is_a_standard_normal() -> None:
@@ -89,7 +89,7 @@ def test_the_stability_index_is_what_is_written_down() -> None:
     assert stability_index(reference, reference, n_bins=2) == 0
 
 
-def test_the_same_people_are_told_as_others_at_the_stated_rate_only() -> None:
+def test_the_same_population_exceeds_the_stability_limit_at_the_stated_rate_only() -> None:
     rng = np.random.default_rng(4)
     limit = stability_limit(2_000, 1_000)
 

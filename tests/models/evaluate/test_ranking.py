@@ -44,11 +44,11 @@ def test_metrics_are_those_of_a_loop_over_accounts(seed: int, n_products: int, k
     kind[:, 0] = 1
     relevant, excluded = csr_matrix(kind == 1), csr_matrix(kind == 2)
 
-    found = measure_ranking(TableScorer(table), np.arange(6, dtype=np.int32), relevant, excluded, k)
+    measured = measure_ranking(TableScorer(table), np.arange(6, dtype=np.int32), relevant, excluded, k)
 
     for row in range(6):
         sets = [set(np.flatnonzero(kind[row] == value).tolist()) for value in (1, 2)]
-        got = (found.recall[row], found.ndcg[row], found.hit_rate[row])
+        got = (measured.recall[row], measured.ndcg[row], measured.hit_rate[row])
         assert got == pytest.approx(looped(table[row], sets[0], sets[1], k))
 
 
@@ -91,16 +91,16 @@ def test_coverage_counts_the_distinct_products_listed() -> None:
     table = np.array([[4, 3, 2, 1], [4, 3, 2, 1], [1, 3, 4, 2]], dtype=np.float32)
     nothing, everything = csr_matrix((3, 4), dtype=np.bool_), csr_matrix(np.ones((3, 4), dtype=np.bool_))
 
-    found = measure_ranking(TableScorer(table), np.arange(3, dtype=np.int32), everything, nothing, k=2)
+    measured = measure_ranking(TableScorer(table), np.arange(3, dtype=np.int32), everything, nothing, k=2)
 
-    assert found.coverage == 3 / 4
+    assert measured.coverage == 3 / 4
 
 
 def test_a_window_without_purchases_measures_nobody() -> None:
     history = make_history([("a", "1", "p", 0, 1)]).interactions
     nothing = history.select(np.zeros(1, dtype=np.bool_))
 
-    found = measure_window(TableScorer(np.ones((1, 1), np.float32)), history, nothing, k=20, limit=9, seed=0)
+    measured = measure_window(TableScorer(np.ones((1, 1), np.float32)), history, nothing, k=20, limit=9, seed=0)
 
-    assert len(found.rows) == len(found.ndcg) == 0
-    assert found.coverage == 0
+    assert len(measured.rows) == len(measured.ndcg) == 0
+    assert measured.coverage == 0

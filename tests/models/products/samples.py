@@ -72,9 +72,11 @@ def products_of(
     )
 
 
-def told(found: Relationships) -> set[tuple[int, str, int]]:
+def triples_of(relationships: Relationships) -> set[tuple[int, str, int]]:
     """Source, relation and target of each relationship."""
-    pairs = zip(found.sources().tolist(), found.relation.tolist(), found.target.tolist(), strict=True)
+    pairs = zip(
+        relationships.sources().tolist(), relationships.relation.tolist(), relationships.target.tolist(), strict=True
+    )
     return {(source, RELATIONS[relation], target) for source, relation, target in pairs}
 
 

@@ -29,7 +29,7 @@ MANY_BASKETS = st.lists(st.sets(st.integers(0, 4), min_size=1), min_size=1, max_
 def counts_of(baskets: list[set[int]], first: int, second: int) -> Counts:
     """Count one pair, basket by basket."""
     both = sum(first in basket and second in basket for basket in baskets)
-    with_first, with_second = (sum(one in basket for basket in baskets) for one in (first, second))
+    with_first, with_second = (sum(product in basket for basket in baskets) for product in (first, second))
     return Counts(np.array([float(both)]), np.array([float(with_first)]), np.array([float(with_second)]), len(baskets))
 
 
@@ -98,7 +98,7 @@ def test_discoveries_are_those_of_benjamini_and_hochberg(p: list[float], unseen:
     ranks = [k for k in range(1, len(p) + 1) if ordered[k - 1] <= rate * k / n_tests]
     bar = ordered[max(ranks) - 1] if ranks else -1
 
-    assert discovered(np.array(p), n_tests, rate).tolist() == [one <= bar for one in p]
+    assert discovered(np.array(p), n_tests, rate).tolist() == [value <= bar for value in p]
 
 
 @given(MANY_BASKETS)
@@ -112,8 +112,10 @@ def test_pairs_are_counted_and_valued_as_basket_by_basket(baskets: list[set[int]
         (a, b): [7 * len(basket) for basket in held if a in basket and b in basket]
         for a, b in combinations(range(5), 2)
     }
-    found = zip(pairs.first.tolist(), pairs.second.tolist(), pairs.together.tolist(), pairs.value.tolist(), strict=True)
-    assert {(a, b): (n, value) for a, b, n, value in found} == {
+    counted = zip(
+        pairs.first.tolist(), pairs.second.tolist(), pairs.together.tolist(), pairs.value.tolist(), strict=True
+    )
+    assert {(a, b): (n, value) for a, b, n, value in counted} == {
         pair: (len(values), sum(values)) for pair, values in expected.items() if values
     }
     assert pairs.held.tolist() == [sum(i in basket for basket in held) for i in range(5)]

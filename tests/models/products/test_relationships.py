@@ -24,7 +24,7 @@ from models.products.parameters import RelationshipParameters
 from models.products.relationships import gate, mine_relationships
 from models.products.sequences import count_followers
 from models.products.timing import first_purchases, moves_between
-from tests.models.products.samples import Basket, groceries, guests, interactions_of, products_of, told
+from tests.models.products.samples import Basket, groceries, guests, interactions_of, products_of, triples_of
 
 NOISE = 6
 """Rows below are what a test is about; this one and those after it are bought alone, to make a background."""
@@ -37,22 +37,27 @@ def mine(baskets: list[Basket], n_products: int = 10, **catalogue: object) -> Re
     return mine_relationships(interactions_of(baskets, n_products), products_of(n_products, **catalogue))  # type: ignore[arg-type]
 
 
-def at(found: Relationships, source: int, target: int) -> int:
-    """Where a relationship stands."""
-    (place,) = np.flatnonzero((found.sources() == source) & (found.target == target))
+def position_of(relationships: Relationships, source: int, target: int) -> int:
+    """The position of a relationship."""
+    (place,) = np.flatnonzero((relationships.sources() == source) & (relationships.target == target))
     return int(place)
 
 
 def test_what_is_bought_together_is_a_cross_sell_both_ways_with_its_figures() -> None:
-    found = mine([*guests(*([[0, 1]] * 30), *([[0]] * 10), *([[1]] * 20)), *ALONE])
+    relationships = mine([*guests(*([[0, 1]] * 30), *([[0]] * 10), *([[1]] * 20)), *ALONE])
 
-    assert told(found) == {(0, "cross_sell", 1), (1, "cross_sell", 0)}
-    one = at(found, 0, 1)
-    assert (found.together[one], found.n_source[one], found.n_target[one], found.n_total[one]) == (30, 40, 50, 460)
-    assert found.confidence[one] == pytest.approx(30 / 40)
-    assert found.lift[one] == pytest.approx(30 * 460 / (40 * 50))
-    assert found.strength[one] == pytest.approx(30 / 40 - 50 / 460)
-    assert found.value_growth[one] == pytest.approx(200 / 100 - 1)
+    assert triples_of(relationships) == {(0, "cross_sell", 1), (1, "cross_sell", 0)}
+    position = position_of(relationships, 0, 1)
+    assert (
+        relationships.together[position],
+        relationships.n_source[position],
+        relationships.n_target[position],
+        relationships.n_total[position],
+    ) == (30, 40, 50, 460)
+    assert relationships.confidence[position] == pytest.approx(30 / 40)
+    assert relationships.lift[position] == pytest.approx(30 * 460 / (40 * 50))
+    assert relationships.strength[position] == pytest.approx(30 / 40 - 50 / 460)
+    assert relationships.value_growth[position] == pytest.approx(200 / 100 - 1)
 
 
 def test_a_cheaper_thing_that_hardly_goes_alone_is_an_accessory_of_its_main_product() -> None:
@@ -61,8 +66,8 @@ def test_a_cheaper_thing_that_hardly_goes_alone_is_an_accessory_of_its_main_prod
     cheaper = mine(baskets, price={0: 5000, 1: 300})
     dearer = mine(baskets, price={0: 300, 1: 5000})
 
-    assert told(cheaper) == {(0, "accessory", 1), (1, "cross_sell", 0)}
-    assert told(dearer) == {(0, "cross_sell", 1), (1, "cross_sell", 0)}
+    assert triples_of(cheaper) == {(0, "accessory", 1), (1, "cross_sell", 0)}
+    assert triples_of(dearer) == {(0, "cross_sell", 1), (1, "cross_sell", 0)}
 
 
 def test_accounts_that_follow_within_the_window_make_a_sequence_and_later_ones_do_not() -> None:
@@ -70,35 +75,39 @@ def test_accounts_that_follow_within_the_window_make_a_sequence_and_later_ones_d
     late = [(20 + i, day, [product]) for i in range(20) for day, product in ((0, 2), (40, 3))]
     others = [(40 + i, 0, [NOISE + i % 4]) for i in range(400)]
 
-    found = mine([*soon, *late, *others])
+    relationships = mine([*soon, *late, *others])
 
-    assert told(found) == {(0, "cross_sell", 1)}
-    assert EVIDENCE[found.evidence[0]] == "sequence"
-    assert (found.together[0], found.n_total[0]) == (20, 440)
-    assert found.days[0].tolist() == [20, 20, 20]
-    assert found.n_days[0] == 20
+    assert triples_of(relationships) == {(0, "cross_sell", 1)}
+    assert EVIDENCE[relationships.evidence[0]] == "sequence"
+    assert (relationships.together[0], relationships.n_total[0]) == (20, 440)
+    assert relationships.days[0].tolist() == [20, 20, 20]
+    assert relationships.n_days[0] == 20
 
 
 def test_a_higher_tier_of_the_family_is_declared_until_accounts_move_up() -> None:
     moved = [(i, day, [product]) for i in range(5) for day, product in ((0, 1), (10 * (i + 1), 2))]
     others = [(5 + i, 0, [NOISE + i % 4]) for i in range(50)]
 
-    found = mine(
+    relationships = mine(
         [*moved, *others], family=dict.fromkeys(range(3), "f"), tier={0: 1, 1: 2, 2: 3}, price={1: 100, 2: 150}
     )
 
-    upgrades = {(s, t) for s, relation, t in told(found) if relation == "up_sell"}
+    upgrades = {(s, t) for s, relation, t in triples_of(relationships) if relation == "up_sell"}
     assert upgrades == {(0, 1), (0, 2), (1, 2)}
-    assert found.evidence[at(found, 0, 1)] == DECLARED
-    one = at(found, 1, 2)
-    assert (found.evidence[one], found.together[one], found.n_source[one]) == (MOVES, 5, 5)
-    assert found.days[one].tolist() == [20, 30, 40]
-    assert found.price_step_minor[one] == 50
+    assert relationships.evidence[position_of(relationships, 0, 1)] == DECLARED
+    position = position_of(relationships, 1, 2)
+    assert (relationships.evidence[position], relationships.together[position], relationships.n_source[position]) == (
+        MOVES,
+        5,
+        5,
+    )
+    assert relationships.days[position].tolist() == [20, 30, 40]
+    assert relationships.price_step_minor[position] == 50
 
 
 def test_a_family_never_leads_to_a_lower_price_nor_downwards() -> None:
-    found = mine(ALONE, family={0: "f", 1: "f"}, tier={0: 1, 1: 2}, price={0: 200, 1: 100})
-    assert told(found) == set()
+    relationships = mine(ALONE, family={0: "f", 1: "f"}, tier={0: 1, 1: 2}, price={0: 200, 1: 100})
+    assert triples_of(relationships) == set()
 
 
 def test_without_tiers_a_dearer_product_needs_accounts_that_move_up_more_than_down() -> None:
@@ -106,9 +115,9 @@ def test_without_tiers_a_dearer_product_needs_accounts_that_move_up_more_than_do
     both_ways = [(30 + i, day, [2 + (i + day // 50) % 2]) for i in range(30) for day in (0, 50)]
     others = [(60 + i, 0, [NOISE + i % 4]) for i in range(400)]
 
-    found = mine([*up, *both_ways, *others], category="c", price={0: 100, 1: 150, 2: 100, 3: 150})
+    relationships = mine([*up, *both_ways, *others], category="c", price={0: 100, 1: 150, 2: 100, 3: 150})
 
-    assert {(s, t) for s, relation, t in told(found) if relation == "up_sell"} == {(0, 1)}
+    assert {(s, t) for s, relation, t in triples_of(relationships) if relation == "up_sell"} == {(0, 1)}
 
 
 def test_what_few_of_many_move_to_is_no_upgrade() -> None:
@@ -116,30 +125,30 @@ def test_what_few_of_many_move_to_is_no_upgrade() -> None:
 
     for n_others, upgrades in ((200, {(0, 1)}), (300, set())):
         others = [(30 + i, 0, [0]) for i in range(n_others)]
-        found = mine([*movers, *others], category="c", price={0: 100, 1: 150})
-        assert {(s, t) for s, relation, t in told(found) if relation == "up_sell"} == upgrades
+        relationships = mine([*movers, *others], category="c", price={0: 100, 1: 150})
+        assert {(s, t) for s, relation, t in triples_of(relationships) if relation == "up_sell"} == upgrades
 
 
 def test_what_the_same_accounts_buy_but_hardly_together_stands_in_for_each_other() -> None:
     turns = [(i, day, [day % 2]) for i in range(40) for day in range(12)]
     others = [(40 + i, 0, [NOISE + i % 4]) for i in range(200)]
 
-    found = mine([*turns, *others], category={0: "c", 1: "c"})
+    relationships = mine([*turns, *others], category={0: "c", 1: "c"})
 
-    assert {(0, "substitute", 1), (1, "substitute", 0)} <= told(found)
-    assert not any(relation == "cross_sell" for _, relation, _ in told(found))
-    assert found.strength[at(found, 0, 1)] == pytest.approx(1)
+    assert {(0, "substitute", 1), (1, "substitute", 0)} <= triples_of(relationships)
+    assert not any(relation == "cross_sell" for _, relation, _ in triples_of(relationships))
+    assert relationships.strength[position_of(relationships, 0, 1)] == pytest.approx(1)
 
 
 def test_a_product_without_a_history_inherits_what_its_category_goes_with() -> None:
     baskets = [*guests(*([[0, 1]] * 30), [2]), *ALONE]
 
-    found = mine(baskets, category={0: "tea", 2: "tea", 1: "milk"})
+    relationships = mine(baskets, category={0: "tea", 2: "tea", 1: "milk"})
 
-    one = at(found, 2, 1)
-    assert BASES[found.basis[one]] == "category"
-    assert (found.together[one], found.n_days[one]) == (30, 0)
-    assert found.basis[at(found, 0, 1)] != CATEGORY_BASIS
+    position = position_of(relationships, 2, 1)
+    assert BASES[relationships.basis[position]] == "category"
+    assert (relationships.together[position], relationships.n_days[position]) == (30, 0)
+    assert relationships.basis[position_of(relationships, 0, 1)] != CATEGORY_BASIS
     assert mine(baskets, category={0: "tea", 2: "tea", 1: "milk"}, retired=[1]).target.tolist().count(1) == 0
 
 
@@ -150,24 +159,26 @@ def test_nothing_is_inherited_where_the_products_themselves_have_a_relationship(
     upwards = mine(baskets, category=category, family=family, tier={1: 2, 2: 1})
     downwards = mine(baskets, category=category, family=family, tier={1: 1, 2: 2})
 
-    assert [one[:2] for one in told(upwards) if one[0] == 2] == [(2, "up_sell")]
-    assert [one[:2] for one in told(downwards) if one[0] == 2] == []
+    assert [triple[:2] for triple in triples_of(upwards) if triple[0] == 2] == [(2, "up_sell")]
+    assert [triple[:2] for triple in triples_of(downwards) if triple[0] == 2] == []
 
 
 def test_each_product_keeps_the_strongest() -> None:
     baskets = [*guests(*([[0, 1]] * 30), *([[0, 2]] * 20), *([[0, 3]] * 10)), *ALONE]
     catalogue = products_of(10)
 
-    found = mine_relationships(interactions_of(baskets, 10), catalogue, RelationshipParameters(max_per_product=2))
+    relationships = mine_relationships(
+        interactions_of(baskets, 10), catalogue, RelationshipParameters(max_per_product=2)
+    )
 
-    assert found.target[found.sources() == 0].tolist() == [1, 2]
+    assert relationships.target[relationships.sources() == 0].tolist() == [1, 2]
 
 
 @pytest.mark.parametrize("baskets", [guests([0]), guests([0, 1]), [(0, 0, [0])], guests([0], [1])])
 def test_a_tiny_history_has_no_relationships(baskets: list[Basket]) -> None:
-    found = mine(baskets, 2, category="c")
+    relationships = mine(baskets, 2, category="c")
 
-    assert (len(found), found.starts.tolist()) == (0, [0, 0, 0])
+    assert (len(relationships), relationships.starts.tolist()) == (0, [0, 0, 0])
 
 
 @st.composite
@@ -196,20 +207,22 @@ def test_whatever_the_history_upgrades_lead_upwards_and_nothing_rests_on_one_bas
     products = products_of(8, **catalogue)  # type: ignore[arg-type]
     interactions = interactions_of(baskets, 8)
 
-    found = mine_relationships(interactions, products, LENIENT)
+    relationships = mine_relationships(interactions, products, LENIENT)
 
-    sources = found.sources()
-    assert (sources != found.target).all()
-    assert len(set(zip(sources.tolist(), found.target.tolist(), strict=True))) == len(found)
-    assert (found.together[found.evidence != DECLARED] >= 2).all()
-    assert (found.n_source[found.evidence != DECLARED] > 0).all()
-    upgrades = {(s, t) for s, relation, t in told(found) if relation == "up_sell"}
+    sources = relationships.sources()
+    assert (sources != relationships.target).all()
+    assert len(set(zip(sources.tolist(), relationships.target.tolist(), strict=True))) == len(relationships)
+    assert (relationships.together[relationships.evidence != DECLARED] >= 2).all()
+    assert (relationships.n_source[relationships.evidence != DECLARED] > 0).all()
+    upgrades = {(s, t) for s, relation, t in triples_of(relationships) if relation == "up_sell"}
     for source, target in upgrades:
         if products.families[source] and products.families[source] == products.families[target]:
             known = [p for p in (products.prices_minor[source], products.prices_minor[target]) if p > 0]
             assert known == sorted(known)
         assert (target, source) not in upgrades
-        assert not any((source, other, target) in told(found) for other in ("cross_sell", "substitute", "accessory"))
+        assert not any(
+            (source, other, target) in triples_of(relationships) for other in ("cross_sell", "substitute", "accessory")
+        )
     assert not _goes_round(upgrades)
 
 
@@ -227,37 +240,37 @@ def test_moves_and_followers_are_counted_as_account_by_account(purchases: list[t
     first: dict[tuple[int, int], int] = {}
     for account, day, product in purchases:
         first[account, product] = min(day, first.get((account, product), day))
-    found = first_purchases(interactions_of([(a, day, [p]) for a, day, p in purchases], 6))
+    firsts = first_purchases(interactions_of([(a, day, [p]) for a, day, p in purchases], 6))
     pairs = [(a, b) for a in range(6) for b in range(6) if a != b]
-    moves = moves_between(found, *(np.array(rows, dtype=np.int32) for rows in zip(*pairs, strict=True)))
-    keys, followed = count_followers(found, 7, 1)
+    moves = moves_between(firsts, *(np.array(rows, dtype=np.int32) for rows in zip(*pairs, strict=True)))
+    keys, followed = count_followers(firsts, 7, 1)
     followers = dict(zip(keys.tolist(), followed.tolist(), strict=True))
 
     for place, (a, b) in enumerate(pairs):
         days = [first[i, b] - first[i, a] for i in range(5) if (i, a) in first and (i, b) in first]
-        after = [one for one in days if one > 0]
+        after = [gap for gap in days if gap > 0]
         assert (moves.after[place], moves.before[place], moves.both[place]) == (
             len(after),
-            sum(one < 0 for one in days),
+            sum(gap < 0 for gap in days),
             len(days),
         )
         expected = np.quantile(after, [0.25, 0.5, 0.75]) if after else [np.nan] * 3
         np.testing.assert_allclose(moves.quartiles[place], expected, rtol=1e-6)
-        assert followers.get(a * 6 + b, 0) == sum(1 <= one <= 7 for one in days)
+        assert followers.get(a * 6 + b, 0) == sum(1 <= gap <= 7 for gap in days)
 
 
 def test_parts_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(1)
-    found = first_purchases(
+    purchases = first_purchases(
         interactions_of([(i % 40, int(rng.integers(60)), [int(rng.integers(9))]) for i in range(600)], 9)
     )
     first, second = (rows.ravel().astype(np.int32) for rows in np.meshgrid(np.arange(9), np.arange(9)))
-    moves, followers = moves_between(found, first, second), count_followers(found, 7, 2)
+    moves, followers = moves_between(purchases, first, second), count_followers(purchases, 7, 2)
     monkeypatch.setattr("models.products.timing.PAIRS_AT_ONCE", 5)
     monkeypatch.setattr("models.products.sequences.PAIRS_AT_ONCE", 50)
 
-    np.testing.assert_array_equal(moves_between(found, first, second).quartiles, moves.quartiles)
-    for ours, theirs in zip(count_followers(found, 7, 2), followers, strict=True):
+    np.testing.assert_array_equal(moves_between(purchases, first, second).quartiles, moves.quartiles)
+    for ours, theirs in zip(count_followers(purchases, 7, 2), followers, strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
@@ -279,6 +292,6 @@ def test_groceries_gives_the_published_figures(data_folder: Path) -> None:
     assert (lifts[luckiest], pairs.together[luckiest]) == (pytest.approx(223.5, abs=0.05), 1)
     stands = gate(pairs, replace(RelationshipParameters(), min_together=1))
     assert 0 < len(stands) < len(pairs.first)
-    found = mine_relationships(interactions, products_of(len(items)))
-    assert set(found.relation.tolist()) == {CROSS_SELL}
-    assert found.together.min() >= 5
+    relationships = mine_relationships(interactions, products_of(len(items)))
+    assert set(relationships.relation.tolist()) == {CROSS_SELL}
+    assert relationships.together.min() >= 5

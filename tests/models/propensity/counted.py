@@ -6,7 +6,7 @@ from itertools import combinations
 from math import erfc, log, sqrt
 from statistics import fmean, median
 
-from tests.models.propensity.samples import AS_OF, DAY, HORIZON_DAYS, Shop, Sold
+from tests.models.propensity.samples import AS_OF, DAY, HORIZON_DAYS, OrderLine, Shop
 
 RECENT_DAYS = HORIZON_DAYS / 3
 
@@ -16,25 +16,25 @@ class Counted:
 
     def __init__(self, shop: Shop, as_of: int = AS_OF) -> None:
         self.shop, self.as_of = shop, as_of
-        self.past = [line for line in shop.sold if line.time < as_of]
-        self.bought: list[tuple[str, Sold]] = [
+        self.past = [line for line in shop.lines if line.time < as_of]
+        self.bought: list[tuple[str, OrderLine]] = [
             (line.account, line) for line in self.past if line.account is not None and line.quantity > 0
         ]
         self.buyers = {account for account, _ in self.bought}
 
-    def age(self, line: Sold) -> float:
+    def age(self, line: OrderLine) -> float:
         return (self.as_of - line.time) / DAY
 
-    def age_of_day(self, line: Sold) -> float:
+    def age_of_day(self, line: OrderLine) -> float:
         return self.as_of / DAY - line.time // DAY
 
     @cached_property
     def first_ages(self) -> dict[tuple[str, str], float]:
-        found: dict[tuple[str, str], float] = {}
+        ages: dict[tuple[str, str], float] = {}
         for account, line in self.bought:
             key = account, line.product
-            found[key] = max(found.get(key, 0.0), self.age_of_day(line))
-        return found
+            ages[key] = max(ages.get(key, 0.0), self.age_of_day(line))
+        return ages
 
     @cached_property
     def owned(self) -> dict[str, set[str]]:
@@ -42,36 +42,36 @@ class Counted:
         for line in self.past:
             if line.account is not None:
                 net[line.account, line.product] += line.quantity
-        found: dict[str, set[str]] = defaultdict(set)
+        owned: dict[str, set[str]] = defaultdict(set)
         for (account, product), quantity in net.items():
             if quantity > 0:
-                found[account].add(product)
-        return found
+                owned[account].add(product)
+        return owned
 
     @cached_property
     def prices(self) -> dict[str, float]:
-        found = {}
+        prices = {}
         for product, (_, price) in self.shop.products.items():
-            paid = [one.amount / one.quantity for one in self.past if self._tells_price(one, product)]
+            paid = [line.amount / line.quantity for line in self.past if self._has_price(line, product)]
             if price is not None:
-                found[product] = float(price)
+                prices[product] = float(price)
             elif paid:
-                found[product] = median(paid)
-        return found
+                prices[product] = median(paid)
+        return prices
 
     @staticmethod
-    def _tells_price(line: Sold, product: str) -> bool:
+    def _has_price(line: OrderLine, product: str) -> bool:
         return line.product == product and line.quantity > 0 and line.amount > 0
 
     def usual_price(self, account: str) -> float:
         """Mean logarithm of the prices of an account's lines, or of all lines."""
-        told = [(of, log(self.prices[line.product])) for of, line in self.bought if line.product in self.prices]
-        own = [price for of, price in told if of == account]
-        return fmean(own or [price for _, price in told])
+        prices = [(buyer, log(self.prices[line.product])) for buyer, line in self.bought if line.product in self.prices]
+        own = [price for buyer, price in prices if buyer == account]
+        return fmean(own or [price for _, price in prices])
 
     def days(self, account: str) -> list[float]:
         """How long ago each day was on which it bought."""
-        return sorted({self.age_of_day(line) for of, line in self.bought if of == account})
+        return sorted({self.age_of_day(line) for buyer, line in self.bought if buyer == account})
 
     @cached_property
     def leads(self) -> dict[tuple[str, str], float]:
@@ -92,12 +92,12 @@ class Counted:
         p = {pair: _chance(ab, held[pair[0]], held[pair[1]], n) for pair, ab in together.items() if ab >= 5}
         ranked = sorted(p.values())
         passing = [value for rank, value in enumerate(ranked, 1) if value <= 0.01 * rank / n_tests]
-        found = {}
-        for (one, other), value in p.items():
+        strengths = {}
+        for (first, second), value in p.items():
             if passing and value <= passing[-1]:
-                found[one, other] = together[one, other] / held[one] - held[other] / n
-                found[other, one] = together[one, other] / held[other] - held[one] / n
-        return found
+                strengths[first, second] = together[first, second] / held[first] - held[second] / n
+                strengths[second, first] = together[first, second] / held[second] - held[first] / n
+        return strengths
 
 
 def _chance(ab: int, a: int, b: int, n: int) -> float:

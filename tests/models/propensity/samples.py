@@ -17,7 +17,7 @@ N_ACCOUNTS, N_PROSPECTS, N_PRODUCTS = 40, 4, 14
 CATEGORIES = ("cups", "", "beans", "tools")
 
 
-class Sold(NamedTuple):
+class OrderLine(NamedTuple):
     """One order line; an account of None is a guest, a negative quantity a return, an amount of 0 unknown."""
 
     account: str | None
@@ -32,25 +32,28 @@ class Sold(NamedTuple):
 class Shop:
     """Lines, product -> (category, price), account -> attributes."""
 
-    sold: Sequence[Sold]
+    lines: Sequence[OrderLine]
     products: Mapping[str, tuple[str, int | None]]
     accounts: dict[str, dict[str, float | str | None]] = field(default_factory=dict)
 
     def history(self) -> History:
         lines = pa.table(
             {
-                "account_id": pa.array([line.account for line in self.sold], type=pa.string()),
-                "order_id": pa.array([line.order for line in self.sold]),
-                "product_id": pa.array([line.product for line in self.sold]),
-                "ordered_at": pa.array([line.time for line in self.sold]),
-                "quantity": pa.array([line.quantity for line in self.sold], type=pa.float64()),
-                "amount_minor": pa.array([line.amount for line in self.sold]),
+                "account_id": pa.array([line.account for line in self.lines], type=pa.string()),
+                "order_id": pa.array([line.order for line in self.lines]),
+                "product_id": pa.array([line.product for line in self.lines]),
+                "ordered_at": pa.array([line.time for line in self.lines]),
+                "quantity": pa.array([line.quantity for line in self.lines], type=pa.float64()),
+                "amount_minor": pa.array([line.amount for line in self.lines]),
             }
         )
-        described = {"product_id": list(self.products), "category": [of for of, _ in self.products.values()]}
+        described = {
+            "product_id": list(self.products),
+            "category": [category for category, _ in self.products.values()],
+        }
         prices = pa.array([price for _, price in self.products.values()], type=pa.int64())
         names = sorted({name for attributes in self.accounts.values() for name in attributes})
-        accounts = {name: pa.array([of.get(name) for of in self.accounts.values()]) for name in names}
+        accounts = {name: pa.array([attributes.get(name) for attributes in self.accounts.values()]) for name in names}
         return build_history(
             lines,
             pa.table(described | {"price_minor": prices}),
@@ -58,7 +61,7 @@ class Shop:
         )
 
     def before(self, snapshot: int) -> "Shop":
-        return replace(self, sold=[line for line in self.sold if line.time < snapshot])
+        return replace(self, lines=[line for line in self.lines if line.time < snapshot])
 
     def category(self, product: str) -> str:
         return self.products[product][0]
@@ -79,17 +82,19 @@ def random_shop(seed: int = 0) -> Shop:
         }
         for number in range(N_ACCOUNTS + N_PROSPECTS)
     }
-    sold = []
+    lines = []
     for order in range(400):
         buyer = int(rng.integers(-4, N_ACCOUNTS))
         time = int(AS_OF + rng.integers(-240 * DAY, 60 * DAY))
-        chosen = {int(one) for one in rng.integers(0, N_PRODUCTS - 1, rng.integers(1, 4))}
-        chosen |= {one + 1 for one in chosen if one % 4 == 2}
+        chosen = {int(number) for number in rng.integers(0, N_PRODUCTS - 1, rng.integers(1, 4))}
+        chosen |= {number + 1 for number in chosen if number % 4 == 2}
         for number in sorted(chosen):
             quantity = float(rng.choice([1, 2, -1, -2], p=[0.6, 0.25, 0.1, 0.05]))
             amount = 0 if rng.random() < 0.2 else int(quantity * rng.integers(50, 900))
-            sold.append(Sold(f"a{buyer}" if buyer >= 0 else None, f"o{order}", f"p{number}", time, quantity, amount))
-    return Shop(sold, products, accounts)
+            lines.append(
+                OrderLine(f"a{buyer}" if buyer >= 0 else None, f"o{order}", f"p{number}", time, quantity, amount)
+            )
+    return Shop(lines, products, accounts)
 
 
 def snapshot_of(shop: Shop, as_of: int = AS_OF, horizon_days: float = HORIZON_DAYS) -> Snapshot:

@@ -55,11 +55,11 @@ def bought_since(live: Artifact, ratio: float = 1.0, days: int = 400, seed: int 
     """Candidates are bought at constant rates, ``ratio`` times those predicted; one account is gone, one is new."""
     rng = np.random.default_rng(seed)
     accounts, products = list(live.content.account_ids.texts), list(live.content.products.ids.texts)
-    account_ids = in_hash_order([one for one in accounts if one != accounts[GONE]] + [NEW])
+    account_ids = in_hash_order([account for account in accounts if account != accounts[GONE]] + [NEW])
     product_ids = in_hash_order([*products, "another"])
     row_of = {account: row for row, account in enumerate(account_ids)}
     rows = np.array([row_of.get(account, -1) for account in accounts])
-    columns = np.array([product_ids.index(one) for one in products])
+    columns = np.array([product_ids.index(product) for product in products])
     p = np.nan_to_num(live.content.propensities.candidates.astype(np.float64))
     rate = -np.log1p(-p) / HORIZON_DAYS * ratio
     after = rng.exponential(1 / np.maximum(rate, 1e-12))
@@ -107,13 +107,13 @@ def test_expected_and_observed_are_counted_pair_by_pair_within_the_elapsed_days(
                 observed += (account, content.products.ids.texts[int(product)]) in made
                 n += 1
 
-    found = compared(LIVE, SINCE, days)
+    comparison = compared(LIVE, SINCE, days)
 
-    assert (found["version"], found["elapsed_days"]) == ("then", elapsed)
-    assert (found["n"], found["observed"]) == (n, observed)
-    assert found["expected"] == pytest.approx(expected, rel=1e-5)
-    assert found["observed_over_expected"]["value"] == pytest.approx(observed / expected, rel=1e-4)
-    assert found["accounts"] == found["observed_over_expected"]["n"] < N_ACCOUNTS
+    assert (comparison["version"], comparison["elapsed_days"]) == ("then", elapsed)
+    assert (comparison["n"], comparison["observed"]) == (n, observed)
+    assert comparison["expected"] == pytest.approx(expected, rel=1e-5)
+    assert comparison["observed_over_expected"]["value"] == pytest.approx(observed / expected, rel=1e-4)
+    assert comparison["accounts"] == comparison["observed_over_expected"]["n"] < N_ACCOUNTS
 
 
 def test_probabilities_are_scaled_to_a_part_of_their_horizon_at_a_constant_rate() -> None:
@@ -130,17 +130,17 @@ def test_predictions_that_hold_are_rejected_about_as_often_as_the_interval_allow
     assert sum(verdicts) < 5
 
 
-@pytest.mark.parametrize(("ratio", "word"), [(0.7, "predicts too many"), (1.4, "predicts too few")])
-def test_drift_is_reported_in_figures_and_in_words(ratio: float, word: str) -> None:
-    found = compared(LIVE, bought_since(LIVE, ratio), 30)
+@pytest.mark.parametrize(("ratio", "phrase"), [(0.7, "predicts too many"), (1.4, "predicts too few")])
+def test_drift_is_reported_in_figures_and_in_words(ratio: float, phrase: str) -> None:
+    comparison = compared(LIVE, bought_since(LIVE, ratio), 30)
 
-    estimate = found["observed_over_expected"]
-    assert found["has_drifted"] is True
+    estimate = comparison["observed_over_expected"]
+    assert comparison["has_drifted"] is True
     assert estimate["low"] < ratio + 0.05
     assert estimate["high"] > ratio - 0.05
-    assert word in found["note"]
-    assert (found["z"] > 3) == (ratio > 1)
-    assert "of one account are alike" in found["z_note"]
+    assert phrase in comparison["note"]
+    assert (comparison["z"] > 3) == (ratio > 1)
+    assert "of one account are alike" in comparison["z_note"]
 
 
 def test_scores_that_moved_are_reported_without_outcomes() -> None:
@@ -156,10 +156,10 @@ def test_scores_that_moved_are_reported_without_outcomes() -> None:
 def test_too_little_is_no_verdict() -> None:
     few = predicting_artifact(n_accounts=12)
 
-    found = compared(few, bought_since(few), 10)
+    comparison = compared(few, bought_since(few), 10)
 
-    assert found["has_drifted"] is None
-    assert "too few purchases" in found["note"]
+    assert comparison["has_drifted"] is None
+    assert "too few purchases" in comparison["note"]
 
 
 def test_there_is_nothing_to_compare_without_time_or_an_artifact_with_predictions() -> None:

@@ -40,7 +40,7 @@ def test_a_model_whose_probabilities_hold_is_let_through_with_its_figures() -> N
     assert sum(tenth["observed"]["n"] for tenth in described["reliability"]) == N
 
 
-def test_a_miscalibrated_model_gives_way_to_bins_and_it_is_said() -> None:
+def test_a_miscalibrated_model_gives_way_to_bins_and_the_report_says_so() -> None:
     verdict = judge(window(1), window(2), window(3, shift=1.5), seed=0)
 
     assert verdict.method == "bins"
@@ -51,12 +51,12 @@ def test_a_miscalibrated_model_gives_way_to_bins_and_it_is_said() -> None:
 def test_bins_tell_what_came_true_at_such_a_score() -> None:
     later = window(4)
 
-    p_found = learn_predictor(window(1), window(2), "bins").predict_examples(later)
+    predicted = learn_predictor(window(1), window(2), "bins").predict_examples(later)
 
     for low, high in ((-1.0, -0.8), (0.0, 0.2), (1.0, 1.2)):
         is_in = (later.score > low) & (later.score < high)
         middle = (low + high) / 2
-        assert p_found[is_in].mean() == pytest.approx(1 / (1 + np.exp(3 - 1.2 * middle)), rel=0.2)
+        assert predicted[is_in].mean() == pytest.approx(1 / (1 + np.exp(3 - 1.2 * middle)), rel=0.2)
 
 
 @pytest.mark.parametrize("method", ["model", "bins"])
@@ -70,7 +70,7 @@ def test_what_moves_for_all_alike_changes_nothing(method: str) -> None:
 
 @pytest.mark.parametrize("method", ["model", "bins"])
 @pytest.mark.parametrize("ratio", [0.7, 1.0, 1.6])
-def test_the_odds_follow_the_tide(method: str, ratio: float) -> None:
+def test_the_odds_follow_the_novelty_rate(method: str, ratio: float) -> None:
     predictor = learn_predictor(window(1), window(2), method)
     later = window(5, shift=float(np.log(ratio)), novelty=NoveltyRate(ratio * 1e6, 1e8))
 
@@ -79,8 +79,8 @@ def test_the_odds_follow_the_tide(method: str, ratio: float) -> None:
     # The purchases of calibration and of this window vary by chance alone: about two parts in a hundred each.
     assert later.is_true.sum() / expected == pytest.approx(1, abs=0.1)
     still = predictor.adapted(later.features, later.score, STILL).predict(later.features, later.score)
-    p_found = predictor.predict_examples(later)
-    assert p_found / (1 - p_found) == pytest.approx(ratio * still / (1 - still), rel=1e-3)
+    predicted = predictor.predict_examples(later)
+    assert predicted / (1 - predicted) == pytest.approx(ratio * still / (1 - still), rel=1e-3)
 
 
 def test_the_novelty_rate_is_per_pair_and_between_a_half_and_two() -> None:
@@ -89,7 +89,7 @@ def test_the_novelty_rate_is_per_pair_and_between_a_half_and_two() -> None:
     assert NoveltyRate(3e6, 1.2e8).ratio_to(NoveltyRate(2e6, 1e8)) == pytest.approx(3 / 1.2 / 2, rel=1e-4)
 
 
-def test_what_hardly_any_purchases_tell_is_hardly_followed() -> None:
+def test_a_novelty_rate_of_few_purchases_is_shrunk() -> None:
     few, fewer, none = NoveltyRate(100, 1e4), NoveltyRate(50, 1e4), NoveltyRate(0, 1e4)
 
     # 50 and 100 purchases tell as much as 100 / 3 would of one level that is known: 100 / 3 of 100 / 3 + 50.
@@ -109,11 +109,11 @@ def test_too_few_purchases_in_any_window_are_not_enough() -> None:
     assert not is_enough((too_many, enough, enough))
 
 
-def test_foretold_accounts_are_numbered_without_gaps() -> None:
+def test_accounts_of_predictions_are_numbered_without_gaps() -> None:
     examples = window(1, n=100)
     sparse = Examples(examples.features, examples.score, examples.is_true, examples.account * 1_000_000, STILL)
 
-    p_found = sparse.predictions(examples.score)
+    predicted = sparse.predictions(examples.score)
 
-    assert p_found.accounts == 10
-    assert p_found.account.tolist() == examples.account.tolist()
+    assert predicted.accounts == 10
+    assert predicted.account.tolist() == examples.account.tolist()

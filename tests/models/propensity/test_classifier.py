@@ -29,8 +29,8 @@ def test_known_coefficients_are_recovered_within_their_standard_errors() -> None
     design = np.column_stack([np.ones(len(p)), (features - model.centre) / model.scale])
     information = design.T @ (design * (p * (1 - p))[:, None])
     errors = np.sqrt(np.diag(np.linalg.inv(information)))
-    found = np.concatenate([model.bias, model.weights])
-    assert (np.abs(found - np.concatenate([[BIAS], TRUTH])) < 4 * errors + 0.02).all()
+    estimated = np.concatenate([model.bias, model.weights])
+    assert (np.abs(estimated - np.concatenate([[BIAS], TRUTH])) < 4 * errors + 0.02).all()
 
 
 def test_numpy_alone_predicts_what_the_library_does() -> None:
@@ -49,10 +49,10 @@ def test_simulated_probabilities_are_recovered_by_calibration_on_a_later_window(
     model_now = calibrate(model, later, came_true)
 
     features, is_true, p = examples(40_000, 5, shift=-1.0)
-    told, before = model_now.predict(features).astype(np.float64), model.predict(features).astype(np.float64)
+    predicted, before = model_now.predict(features).astype(np.float64), model.predict(features).astype(np.float64)
 
-    assert np.abs(told - p).mean() < 0.01
-    assert measure(Predictions(told, is_true, np.arange(len(p))), 0)["calibration_error"].mean < 0.01
+    assert np.abs(predicted - p).mean() < 0.01
+    assert measure(Predictions(predicted, is_true, np.arange(len(p))), 0)["calibration_error"].mean < 0.01
     assert measure(Predictions(before, is_true, np.arange(len(p))), 0)["calibration_error"].mean > 0.05
 
 
@@ -60,36 +60,36 @@ def test_no_probability_is_zero_or_one_and_a_higher_score_is_never_less_likely()
     features, is_true, _ = examples(500, 6)
     model = calibrate(fit_classifier(features, is_true), features, features[:, 0] > 3)
 
-    told = model.predict(features)
+    predicted = model.predict(features)
 
-    assert told.min() > 0
-    assert told.max() < 1
+    assert predicted.min() > 0
+    assert predicted.max() < 1
     order = np.argsort(model.score(features))
-    assert (np.diff(told[order]) >= 0).all()
+    assert (np.diff(predicted[order]) >= 0).all()
 
 
-def test_what_never_happened_among_n_is_told_half_a_time_in_n() -> None:
+def test_an_outcome_never_seen_in_n_examples_has_probability_one_half_in_n() -> None:
     scores = np.repeat([-1.0, 0.0, 1.0], [400, 100, 50]).astype(np.float32)[:, None]
     is_true = np.zeros(550, dtype=np.bool_)
     is_true[450:500] = is_true[500:] = True
-    one = np.ones(1)
-    model = Calibrated(np.zeros(1), one, one, np.zeros(1), one, one, one)
+    ones = np.ones(1)
+    model = Calibrated(np.zeros(1), ones, ones, np.zeros(1), ones, ones, ones)
 
-    told = calibrate(model, scores, is_true).predict(scores)
+    predicted = calibrate(model, scores, is_true).predict(scores)
 
-    assert told[[0, 450, 549]] == pytest.approx([0.5 / 400, 0.5, 1 - 0.5 / 50])
+    assert predicted[[0, 450, 549]] == pytest.approx([0.5 / 400, 0.5, 1 - 0.5 / 50])
 
 
 def test_a_small_lowest_step_is_not_lifted_above_the_next() -> None:
     scores = np.repeat([-1.0, 0.0, 1.0], [1, 100, 100]).astype(np.float32)[:, None]
     is_true = np.zeros(201, dtype=np.bool_)
     is_true[1:6] = is_true[101:151] = True
-    one = np.ones(1)
-    model = Calibrated(np.zeros(1), one, one, np.zeros(1), one, one, one)
+    ones = np.ones(1)
+    model = Calibrated(np.zeros(1), ones, ones, np.zeros(1), ones, ones, ones)
 
-    told = calibrate(model, scores, is_true).predict(scores)
+    predicted = calibrate(model, scores, is_true).predict(scores)
 
-    assert told[[0, 1, 200]] == pytest.approx([0.05, 0.05, 0.5])
+    assert predicted[[0, 1, 200]] == pytest.approx([0.05, 0.05, 0.5])
 
 
 def test_bins_of_a_score_tell_the_share_that_came_true_in_each() -> None:
@@ -97,9 +97,9 @@ def test_bins_of_a_score_tell_the_share_that_came_true_in_each() -> None:
     scores = rng.random(10_000).astype(np.float32)
     is_true = rng.random(10_000) < scores**2
 
-    told = calibrated_bins(scores, is_true).predict(scores[:, None])
+    predicted = calibrated_bins(scores, is_true).predict(scores[:, None])
 
-    assert np.abs(told - scores**2).mean() < 0.02
+    assert np.abs(predicted - scores**2).mean() < 0.02
 
 
 def test_with_hardly_any_examples_everybody_gets_the_share_of_all() -> None:
@@ -107,9 +107,9 @@ def test_with_hardly_any_examples_everybody_gets_the_share_of_all() -> None:
     is_true = np.zeros(20, dtype=np.bool_)
     is_true[:3] = True
 
-    told = fit_classifier(features, is_true).predict(features)
+    predicted = fit_classifier(features, is_true).predict(features)
 
-    assert told == pytest.approx([3.5 / 21] * 20, abs=1e-3)
+    assert predicted == pytest.approx([3.5 / 21] * 20, abs=1e-3)
 
 
 def test_a_level_multiplies_the_odds() -> None:

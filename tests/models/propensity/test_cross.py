@@ -1,4 +1,4 @@
-"""Fitting on all: calibrated on examples that no fit had seen, and with the penalty that foretells them best."""
+"""Fitting on all: calibrated on examples that no fit had seen, with the penalty that predicts them best."""
 
 from itertools import pairwise
 
@@ -23,7 +23,7 @@ def examples(n: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.bool_],
 
 
 def forward(n: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Four parts in time order, each foretold from all before it."""
+    """Four parts in time order, each predicted from all before it."""
     cuts = np.linspace(n // 5, n, 5).astype(np.int64)
     return [(np.arange(begin), np.arange(begin, end)) for begin, end in pairwise(cuts)]
 
@@ -36,21 +36,21 @@ def test_few_examples_are_calibrated_where_the_models_own_shares_overfit() -> No
 
     each = np.arange(len(later))
     error, overfitted = (
-        Predictions(one.predict(later).astype(np.float64), came_true, each).binned(np.ones(len(later)))
-        for one in (cross, fit_classifier(features, is_true))
+        Predictions(model.predict(later).astype(np.float64), came_true, each).binned(np.ones(len(later)))
+        for model in (cross, fit_classifier(features, is_true))
     )
     assert error["calibration_error"] < 0.03
     assert error["calibration_error"] < overfitted["calibration_error"] - 0.01
 
 
-def test_the_penalty_that_foretells_unseen_examples_best_is_taken() -> None:
+def test_the_penalty_that_predicts_unseen_examples_best_is_chosen() -> None:
     features, is_true, _ = examples(800, 3)
     later, _, p = examples(20_000, 4)
 
     chosen = fit_on_all(features, is_true, forward(800), PENALTIES)
 
-    each = [fit_on_all(features, is_true, forward(800), (one,)) for one in PENALTIES]
-    errors = [np.abs(one.predict(later) - p).mean() for one in each]
+    each = [fit_on_all(features, is_true, forward(800), (penalty,)) for penalty in PENALTIES]
+    errors = [np.abs(model.predict(later) - p).mean() for model in each]
     assert chosen.weights == pytest.approx(each[int(np.argmin(errors))].weights)
     assert min(errors) < 0.8 * max(errors)
 

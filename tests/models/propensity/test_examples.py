@@ -17,14 +17,14 @@ def test_what_was_bought_is_kept_and_within_the_horizon() -> None:
     bought = bought_between(history, AS_OF, HORIZON_DAYS).tocoo()
 
     net: dict[tuple[str, str], float] = {}
-    for line in SHOP.sold:
+    for line in SHOP.lines:
         if line.account is not None and AS_OF <= line.time < AS_OF + HORIZON_DAYS * DAY:
             net[line.account, line.product] = net.get((line.account, line.product), 0) + line.quantity
-    found = {
+    pairs = {
         (history.account_ids[row], history.product_ids[column])
         for row, column in zip(bought.row, bought.col, strict=True)
     }
-    assert found == {pair for pair, quantity in net.items() if quantity > 0}
+    assert pairs == {pair for pair, quantity in net.items() if quantity > 0}
 
 
 def test_each_candidate_is_an_example_with_its_features_score_account_and_outcome() -> None:
@@ -46,5 +46,5 @@ def test_each_candidate_is_an_example_with_its_features_score_account_and_outcom
 
 
 def test_batches_cover_everything_once() -> None:
-    assert [i for at in batches_of(2_500) for i in range(at.start, at.stop)] == list(range(2_500))
+    assert [i for batch in batches_of(2_500) for i in range(batch.start, batch.stop)] == list(range(2_500))
     assert batches_of(0) == []

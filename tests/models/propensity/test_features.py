@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from models.artifact import NO_ROW
 from models.propensity.features import FEATURES, learn_features
 from tests.models.propensity.counted import RECENT_DAYS, Counted
-from tests.models.propensity.samples import AS_OF, DAY, HORIZON_DAYS, Shop, Sold, random_shop, snapshot_of
+from tests.models.propensity.samples import AS_OF, DAY, HORIZON_DAYS, OrderLine, Shop, random_shop, snapshot_of
 
 SHOP = random_shop(1)
 
@@ -23,28 +23,28 @@ def features_of(shop: Shop, ids: list[str] | None = None) -> dict[tuple[str, str
     products = np.broadcast_to(
         np.arange(snapshot.past.n_products, dtype=np.int32), (len(rows), snapshot.past.n_products)
     )
-    found = known.features_of(rows, products, np.zeros(products.shape, dtype=np.float32))
+    features = known.features_of(rows, products, np.zeros(products.shape, dtype=np.float32))
     return {
-        (account, product): found[row, column]
+        (account, product): features[row, column]
         for row, account in enumerate(snapshot.past.account_ids)
         for column, product in enumerate(snapshot.past.product_ids)
         if ids is None or account in ids
     }
 
 
-FOUND = features_of(SHOP)
+FEATURES_OF_PAIRS = features_of(SHOP)
 COUNTED = Counted(SHOP)
 
 
 def column(name: str) -> dict[tuple[str, str], float]:
-    return {pair: float(values[FEATURES.index(name)]) for pair, values in FOUND.items()}
+    return {pair: float(values[FEATURES.index(name)]) for pair, values in FEATURES_OF_PAIRS.items()}
 
 
 def test_an_account_s_features_are_counted_from_its_own_lines() -> None:
     for account in SHOP.accounts:
         days = COUNTED.days(account)
-        lines = [line for of, line in COUNTED.bought if of == account]
-        new = [age for (of, _), age in COUNTED.first_ages.items() if of == account]
+        lines = [line for buyer, line in COUNTED.bought if buyer == account]
+        new = [age for (buyer, _), age in COUNTED.first_ages.items() if buyer == account]
         expected = {
             "recency": min(days, default=100 * HORIZON_DAYS),
             "frequency": sum(age <= RECENT_DAYS for age in days),
@@ -57,7 +57,7 @@ def test_an_account_s_features_are_counted_from_its_own_lines() -> None:
 
 def test_a_product_s_features_are_counted_from_all_lines_of_known_accounts() -> None:
     for product in SHOP.products:
-        firsts = [age for (_, of), age in COUNTED.first_ages.items() if of == product]
+        firsts = [age for (_, adopted), age in COUNTED.first_ages.items() if adopted == product]
         lines = [line for _, line in COUNTED.bought if line.product == product]
         expected = {
             "adopters": sum(age <= RECENT_DAYS for age in firsts),
@@ -71,8 +71,8 @@ def test_a_product_s_features_are_counted_from_all_lines_of_known_accounts() -> 
 def test_a_price_is_compared_with_what_the_account_usually_pays_and_says_nothing_where_it_is_unknown() -> None:
     bare = {product: (category, None) for product, (category, _) in SHOP.products.items()}
     for shop in (SHOP, replace(SHOP, products=bare)):
-        counted, found = Counted(shop), features_of(shop)
-        for (account, product), values in found.items():
+        counted, features = Counted(shop), features_of(shop)
+        for (account, product), values in features.items():
             price = counted.prices.get(product)
             expected = 0.0 if price is None else log(price) - counted.usual_price(account)
             assert values[FEATURES.index("price")] == pytest.approx(expected, abs=1e-5), (account, product)
@@ -80,10 +80,16 @@ def test_a_price_is_compared_with_what_the_account_usually_pays_and_says_nothing
 
 
 def test_a_category_s_features_are_counted_from_the_account_s_lines_of_it() -> None:
-    for account, product in FOUND:
+    for account, product in FEATURES_OF_PAIRS:
         category = SHOP.category(product)
-        firsts = [age for (of, one), age in COUNTED.first_ages.items() if of == account and _is_in(one, category)]
-        ages = [COUNTED.age(line) for of, line in COUNTED.bought if of == account and _is_in(line.product, category)]
+        firsts = [
+            age
+            for (buyer, adopted), age in COUNTED.first_ages.items()
+            if buyer == account and _is_in(adopted, category)
+        ]
+        ages = [
+            COUNTED.age(line) for buyer, line in COUNTED.bought if buyer == account and _is_in(line.product, category)
+        ]
         expected = {
             "category_novelty": sum(age <= HORIZON_DAYS for age in firsts),
             "category_recency": min(ages, default=10_000),
@@ -100,7 +106,7 @@ def _is_in(product: str, category: str) -> bool:
 def test_the_share_of_a_category_is_that_of_first_purchases_within_a_horizon() -> None:
     new = [product for (_, product), age in COUNTED.first_ages.items() if age <= HORIZON_DAYS]
     for product in SHOP.products:
-        beside = sum(SHOP.category(one) == SHOP.category(product) for one in new)
+        beside = sum(SHOP.category(other) == SHOP.category(product) for other in new)
         expected = log((new.count(product) + 0.5) / (beside + 5))
         assert column("share_of_category")["a0", product] == pytest.approx(expected, rel=1e-5)
 
@@ -109,8 +115,8 @@ def test_relations_are_counted_from_what_goes_together_beyond_chance_with_what_i
     leads = COUNTED.leads
     assert len(leads) >= 4
 
-    for account, product in FOUND:
-        strengths = [leads[one, product] for one in COUNTED.owned[account] if (one, product) in leads]
+    for account, product in FEATURES_OF_PAIRS:
+        strengths = [leads[owned, product] for owned in COUNTED.owned[account] if (owned, product) in leads]
         assert column("relations")[account, product] == pytest.approx(log1p(len(strengths)), rel=1e-6)
         assert column("relation_strength")[account, product] == pytest.approx(log1p(sum(strengths)), rel=1e-5)
     assert max(column("relations").values()) > 0
@@ -121,17 +127,17 @@ def test_the_score_is_passed_on_and_the_rank_is_the_place_in_the_list() -> None:
     products = np.array([[3, 1, 2, NO_ROW]], dtype=np.int32)
     scores = np.array([[0.9, 0.5, 0.25, 0]], dtype=np.float32)
 
-    found = known.features_of(np.array([0], dtype=np.int32), products, scores)[0, :3]
+    features = known.features_of(np.array([0], dtype=np.int32), products, scores)[0, :3]
 
-    assert found[:, FEATURES.index("score")] == pytest.approx([0.9, 0.5, 0.25])
-    assert found[:, FEATURES.index("rank")] == pytest.approx(np.log([1, 2, 3]))
+    assert features[:, FEATURES.index("score")] == pytest.approx([0.9, 0.5, 0.25])
+    assert features[:, FEATURES.index("rank")] == pytest.approx(np.log([1, 2, 3]))
 
 
 def test_every_feature_is_a_number_whatever_is_missing() -> None:
     bare = dict.fromkeys(SHOP.products, ("", None))
-    unpaid = [line._replace(amount=0) for line in SHOP.sold]
-    guests = [line._replace(account=None) for line in SHOP.sold]
-    for shop in (SHOP, Shop(unpaid, bare, {}), Shop([*guests, SHOP.sold[0]._replace(time=AS_OF)], bare, {"a1": {}})):
+    unpaid = [line._replace(amount=0) for line in SHOP.lines]
+    guests = [line._replace(account=None) for line in SHOP.lines]
+    for shop in (SHOP, Shop(unpaid, bare, {}), Shop([*guests, SHOP.lines[0]._replace(time=AS_OF)], bare, {"a1": {}})):
         for values in features_of(shop).values():
             assert np.isfinite(values).all()
 
@@ -142,13 +148,13 @@ def test_nothing_that_comes_later_is_in_any_feature(seed: int) -> None:
     shop = random_shop(seed)
     early = shop.before(AS_OF)
     later = [
-        Sold(f"a{rng.integers(60)}", f"late{number}", f"p{rng.integers(20)}", AS_OF + number * DAY, 3.0, 77)
+        OrderLine(f"a{rng.integers(60)}", f"late{number}", f"p{rng.integers(20)}", AS_OF + number * DAY, 3.0, 77)
         for number in range(30)
     ]
-    kept = [line for line in shop.sold if line.time >= AS_OF and rng.random() < 0.5]
+    kept = [line for line in shop.lines if line.time >= AS_OF and rng.random() < 0.5]
     products = dict(shop.products) | {f"p{number}": ("beans", 100) for number in range(14, 20)}
 
-    with_more = features_of(Shop([*early.sold, *kept, *later], products, shop.accounts))
+    with_more = features_of(Shop([*early.lines, *kept, *later], products, shop.accounts))
 
     without = features_of(replace(early, products=products))
     for pair, values in without.items():

@@ -41,7 +41,7 @@ def groups_at(snapshot: Snapshot) -> GroupFeatures:
 
 KNOWN = groups_at(snapshot_of(SHOP))
 IDS = list(KNOWN.snapshot.past.account_ids)
-FOUND = KNOWN.features_of(np.arange(len(IDS), dtype=np.int32))
+KNOWN_FEATURES = KNOWN.features_of(np.arange(len(IDS), dtype=np.int32))
 
 
 def owns(account: str) -> set[str]:
@@ -51,11 +51,11 @@ def owns(account: str) -> set[str]:
 
 def firsts_of(category: str) -> dict[str, float]:
     """How long ago each account first bought of a category."""
-    found: dict[str, float] = {}
+    ages: dict[str, float] = {}
     for (account, product), age in COUNTED.first_ages.items():
         if SHOP.category(product) == category:
-            found[account] = max(age, found.get(account, 0))
-    return found
+            ages[account] = max(age, ages.get(account, 0))
+    return ages
 
 
 def test_what_is_open_to_an_account_is_what_it_owns_nothing_of() -> None:
@@ -75,19 +75,19 @@ def test_the_features_of_a_group_are_counted_from_its_lines() -> None:
             "adopters": log1p(sum(age <= HORIZON_DAYS for age in firsts_of(category).values())),
         }
         for name, value in expected.items():
-            assert FOUND[:, column, FEATURES.index(name)] == pytest.approx(value, rel=1e-5), (category, name)
+            assert KNOWN_FEATURES[:, column, FEATURES.index(name)] == pytest.approx(value, rel=1e-5), (category, name)
         assert price == pytest.approx(median(prices), abs=0.2)
         for row, account in enumerate(IDS):
-            price = FOUND[row, column, FEATURES.index("price")]
+            price = KNOWN_FEATURES[row, column, FEATURES.index("price")]
             assert price == pytest.approx(median(prices) - COUNTED.usual_price(account), abs=1e-5)
 
 
 def test_the_features_of_an_account_are_those_of_products_and_how_many_groups_it_owns() -> None:
     accounts = KNOWN.snapshot.accounts
     for row, account in enumerate(IDS):
-        assert FOUND[row, :, FEATURES.index("owned")] == pytest.approx(log1p(len(owns(account))))
+        assert KNOWN_FEATURES[row, :, FEATURES.index("owned")] == pytest.approx(log1p(len(owns(account))))
         for name in ("recency", "frequency", "lines", "novelty"):
-            assert (FOUND[row, :, FEATURES.index(name)] == getattr(accounts, name)[row]).all()
+            assert (KNOWN_FEATURES[row, :, FEATURES.index(name)] == getattr(accounts, name)[row]).all()
 
 
 def test_affinity_is_what_ridge_regressions_of_each_group_on_the_others_say() -> None:
@@ -97,10 +97,10 @@ def test_affinity_is_what_ridge_regressions_of_each_group_on_the_others_say() ->
         others = np.delete(owned, column, axis=1)
         gram = others.T @ others + REGULARIZATION * np.eye(others.shape[1])
         weights = np.linalg.solve(gram, others.T @ owned[:, column])
-        assert FOUND[:, column, FEATURES.index("affinity")] == pytest.approx(others @ weights, abs=1e-5)
+        assert KNOWN_FEATURES[:, column, FEATURES.index("affinity")] == pytest.approx(others @ weights, abs=1e-5)
 
 
-def test_the_novelty_rate_is_what_accounts_that_were_here_first_bought_of_a_group_of_late() -> None:
+def test_the_novelty_rate_counts_recent_first_purchases_in_a_group_by_existing_accounts() -> None:
     oldest: dict[str, float] = {}
     for (account, _), age in COUNTED.first_ages.items():
         oldest[account] = max(age, oldest.get(account, 0))
@@ -108,7 +108,7 @@ def test_the_novelty_rate_is_what_accounts_that_were_here_first_bought_of_a_grou
 
     novelty = KNOWN.novelty_rate(1.5)
 
-    new = sum(age <= RECENT_DAYS and of in here for name in NAMES for of, age in firsts_of(name).items())
+    new = sum(age <= RECENT_DAYS and account in here for name in NAMES for account, age in firsts_of(name).items())
     assert novelty == NoveltyRate(new, 1.5 * len(here))
 
 
@@ -118,18 +118,20 @@ def test_examples_are_the_open_groups_of_buyers_and_what_was_bought_of_them() ->
 
     examples, group = group_examples(KNOWN, bought, seed=0)
 
-    found = {
+    outcomes = {
         (IDS[account], NAMES[column]): bool(is_true)
         for account, column, is_true in zip(examples.account, group, examples.is_true, strict=True)
     }
     kept: dict[tuple[str | None, str], float] = {}
-    for line in SHOP.sold:
+    for line in SHOP.lines:
         if AS_OF <= line.time < END:
             kept[line.account, line.product] = kept.get((line.account, line.product), 0) + line.quantity
-    new = {(of, SHOP.category(product)) for (of, product), quantity in kept.items() if quantity > 0}
+    new = {(account, SHOP.category(product)) for (account, product), quantity in kept.items() if quantity > 0}
     owners = [account for account in IDS if COUNTED.owned[account]]
-    assert found == {(of, name): (of, name) in new for of in owners for name in set(NAMES) - owns(of)}
-    assert any(found.values())
+    assert outcomes == {
+        (account, name): (account, name) in new for account in owners for name in set(NAMES) - owns(account)
+    }
+    assert any(outcomes.values())
 
 
 def test_spend_is_added_up_from_the_lines_of_the_horizon_returns_subtracted() -> None:
@@ -137,7 +139,7 @@ def test_spend_is_added_up_from_the_lines_of_the_horizon_returns_subtracted() ->
 
     for row, account in enumerate(IDS):
         for column, name in enumerate(NAMES):
-            lines = [line for line in SHOP.sold if line.account == account and AS_OF <= line.time < END]
+            lines = [line for line in SHOP.lines if line.account == account and AS_OF <= line.time < END]
             assert spend[row, column] == sum(line.amount for line in lines if SHOP.category(line.product) == name)
 
 
@@ -146,15 +148,15 @@ def test_usual_spend_is_mean_and_spread_of_adopters_with_three_average_ones_adde
     is_true = np.array([True, True, True, True, True, False, False])
     examples = Examples(np.zeros((7, 1), np.float32), np.zeros(7, np.float32), is_true, np.arange(7), NoveltyRate(1, 1))
 
-    found = usual_spend(examples, group, spent, 3)
+    measured = usual_spend(examples, group, spent, 3)
 
     everyone = [100.0, 300.0, 50.0, 0.0, 0.0]
     for column, own in enumerate(([100.0, 300.0], [50.0, 0.0, 0.0], [])):
         # Three adopters with the mean and the mean square of all are added to the group's own.
         mean = (sum(own) + 3 * fmean(everyone)) / (len(own) + 3)
-        square = (sum(one**2 for one in own) + 3 * fmean(one**2 for one in everyone)) / (len(own) + 3)
-        assert found[column].tolist() == pytest.approx([mean, (square - mean**2) ** 0.5], rel=1e-5)
-    assert found[2].tolist() == pytest.approx([fmean(everyone), pstdev(everyone)], rel=1e-5)
+        square = (sum(value**2 for value in own) + 3 * fmean(value**2 for value in everyone)) / (len(own) + 3)
+        assert measured[column].tolist() == pytest.approx([mean, (square - mean**2) ** 0.5], rel=1e-5)
+    assert measured[2].tolist() == pytest.approx([fmean(everyone), pstdev(everyone)], rel=1e-5)
 
 
 def test_where_nobody_bought_anything_new_spend_is_unknown() -> None:
@@ -179,13 +181,13 @@ def test_spend_factors_tell_how_dear_accounts_buy_beside_all_that_ever_bought() 
 def test_nothing_that_comes_later_is_in_any_feature_or_factor() -> None:
     snapshot = snapshot_of(replace(SHOP.before(AS_OF), products=SHOP.products))
 
-    np.testing.assert_array_equal(groups_at(snapshot).features_of(np.arange(len(IDS), dtype=np.int32)), FOUND)
+    np.testing.assert_array_equal(groups_at(snapshot).features_of(np.arange(len(IDS), dtype=np.int32)), KNOWN_FEATURES)
     np.testing.assert_array_equal(spend_factors(snapshot), spend_factors(KNOWN.snapshot))
     assert groups_at(snapshot).novelty_rate(1) == KNOWN.novelty_rate(1)
 
 
 def test_one_group_of_which_all_own_something_leaves_nothing_to_learn() -> None:
-    snapshot = snapshot_of(Shop(SHOP.sold, dict.fromkeys(SHOP.products, ("all", None)), SHOP.accounts))
+    snapshot = snapshot_of(Shop(SHOP.lines, dict.fromkeys(SHOP.products, ("all", None)), SHOP.accounts))
     groups = groups_of(snapshot.products.categories, owned_matrix(snapshot.past))
 
     learned = learn_groups([snapshot] * 4, snapshot.past, groups, seed=0)

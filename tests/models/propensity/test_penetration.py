@@ -15,8 +15,8 @@ A, T = 120, 5
 RNG = np.random.default_rng(3)
 SEGMENT = RNG.integers(0, N_SEGMENTS + 1, A)
 OWNED = (RNG.random((A, T)) < 0.3) & (SEGMENT < N_SEGMENTS)[:, None]
-TRADE = [[None, "bar", "café", "hotel"][one] for one in RNG.integers(0, 4, A)]
-SIZE = [None if one < 5 else float(one) for one in RNG.integers(0, 100, A)]
+TRADE = [[None, "bar", "café", "hotel"][code] for code in RNG.integers(0, 4, A)]
+SIZE = [None if number < 5 else float(number) for number in RNG.integers(0, 100, A)]
 ROWS = np.arange(A, dtype=np.int32)
 THINGS = np.broadcast_to(np.arange(T, dtype=np.int32), (A, T))
 
@@ -42,29 +42,29 @@ def fifth(value: float) -> int:
 
 
 def test_a_segment_s_share_of_owners_is_counted_among_its_accounts() -> None:
-    found = learn_penetration(csr_matrix(OWNED.astype(np.float32)), SEGMENT, AccountFacts.none(A))
+    learned = learn_penetration(csr_matrix(OWNED.astype(np.float32)), SEGMENT, AccountFacts.none(A))
 
-    penetration = found.among_segment(SEGMENT, THINGS)
+    penetration = learned.among_segment(SEGMENT, THINGS)
     for row in range(A):
-        members = [one for one in range(A) if SEGMENT[one] == SEGMENT[row] < N_SEGMENTS]
+        members = [other for other in range(A) if SEGMENT[other] == SEGMENT[row] < N_SEGMENTS]
         assert penetration[row] == pytest.approx([advantage(members, thing) for thing in range(T)], abs=1e-5)
-    assert (found.among_alike(ROWS, THINGS) == 0).all()
+    assert (learned.among_alike(ROWS, THINGS) == 0).all()
 
 
 def test_accounts_that_are_alike_share_a_text_or_a_fifth_of_a_number_and_the_mean_is_taken() -> None:
-    found = learn_penetration(
+    learned = learn_penetration(
         csr_matrix(OWNED.astype(np.float32)), SEGMENT, facts(trade=TRADE, size=SIZE, country=["nl"] * A)
     )
 
-    penetration = found.among_alike(ROWS, THINGS)
+    penetration = learned.among_alike(ROWS, THINGS)
     buyers = [row for row in range(A) if SEGMENT[row] < N_SEGMENTS]
     for row in range(A):
         alike = []
         if TRADE[row] is not None:
-            alike.append([one for one in buyers if TRADE[one] == TRADE[row]])
+            alike.append([other for other in buyers if TRADE[other] == TRADE[row]])
         own = SIZE[row]
         if own is not None:
-            alike.append([one for one in buyers if (of := SIZE[one]) is not None and fifth(of) == fifth(own)])
+            alike.append([other for other in buyers if (size := SIZE[other]) is not None and fifth(size) == fifth(own)])
         for thing in range(T):
             expected = [advantage(members, thing) for members in alike]
             assert penetration[row, thing] == pytest.approx(sum(expected) / max(len(expected), 1), abs=1e-5)
@@ -100,7 +100,7 @@ def test_what_is_not_known_or_no_number_is_of_no_kind_and_an_attribute_that_all_
 
 
 def test_the_twelve_attributes_that_most_is_known_of_are_taken() -> None:
-    known = {f"n{number}": [one if one < 60 + number else None for one in range(A)] for number in range(15)}
+    known = {f"n{number}": [row if row < 60 + number else None for row in range(A)] for number in range(15)}
 
     kinds = kinds_of(facts(**known), A)
 

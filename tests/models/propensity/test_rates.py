@@ -30,8 +30,8 @@ def listed_at(n_candidates: int) -> ListedCandidates:
     products = np.full((len(rows), n_candidates), NO_ROW, dtype=np.int32)
     for place, row in enumerate(rows):
         free = np.setdiff1d(np.arange(SNAPSHOT.past.n_products), owned[row].indices)
-        some = rng.permutation(free)[: n_candidates - place % 2]
-        products[place, : len(some)] = some
+        chosen = rng.permutation(free)[: n_candidates - place % 2]
+        products[place, : len(chosen)] = chosen
     return ListedCandidates(rows, products, np.zeros(products.shape, dtype=np.float32), owned)
 
 
@@ -111,7 +111,7 @@ def test_where_everything_is_among_the_candidates_rates_are_what_is_usual_of_wha
 def test_nothing_after_the_horizon_and_nothing_before_the_moment_that_comes_later_matters() -> None:
     late = AS_OF + round(HORIZON_DAYS * DAY)
     history = replace(
-        SHOP, sold=[line._replace(time=late) if line.time > late else line for line in SHOP.sold]
+        SHOP, lines=[line._replace(time=late) if line.time > late else line for line in SHOP.lines]
     ).history()
 
     rates = learn_rates(SNAPSHOT, LISTED, bought_between(history.interactions, AS_OF, HORIZON_DAYS), CATEGORY)

@@ -20,7 +20,7 @@ SNAPSHOT = snapshot_of(SHOP)
 def test_lines_are_what_known_accounts_bought_before_it() -> None:
     ids, products = SNAPSHOT.past.account_ids, SNAPSHOT.past.product_ids
 
-    found = sorted(
+    lines = sorted(
         (ids[account], products[product], round(float(age) * DAY, -1), amount)
         for account, product, age, amount in zip(*vars(SNAPSHOT.lines).values(), strict=True)
     )
@@ -29,33 +29,33 @@ def test_lines_are_what_known_accounts_bought_before_it() -> None:
         (account, line.product, round(float(np.float32(COUNTED.age(line))) * DAY, -1), line.amount)
         for account, line in COUNTED.bought
     )
-    assert found == expected
+    assert lines == expected
 
 
 def test_first_purchases_are_one_for_each_account_and_product_that_it_ever_bought() -> None:
     firsts = SNAPSHOT.firsts
 
-    found = {
+    ages = {
         (SNAPSHOT.past.account_ids[account], SNAPSHOT.past.product_ids[product]): float(age)
         for account, product, age in zip(firsts.account, firsts.product, firsts.age, strict=True)
     }
 
-    assert found == pytest.approx(COUNTED.first_ages)
+    assert ages == pytest.approx(COUNTED.first_ages)
 
 
 def test_prices_are_the_catalogue_s_or_the_median_paid() -> None:
-    found = dict(zip(SNAPSHOT.past.product_ids, SNAPSHOT.prices, strict=True))
+    prices = dict(zip(SNAPSHOT.past.product_ids, SNAPSHOT.prices, strict=True))
 
     for product in SHOP.products:
         expected = COUNTED.prices.get(product, float("nan"))
-        assert found[product] == pytest.approx(expected, nan_ok=True)
+        assert prices[product] == pytest.approx(expected, nan_ok=True)
 
 
 def test_the_usual_price_is_the_mean_of_the_account_s_lines_and_of_all_where_it_has_none() -> None:
     for account, price in zip(SNAPSHOT.past.account_ids, SNAPSHOT.accounts.price, strict=True):
         assert price == pytest.approx(COUNTED.usual_price(account), rel=1e-5)
-    told = [log(COUNTED.prices[line.product]) for _, line in COUNTED.bought if line.product in COUNTED.prices]
-    assert COUNTED.usual_price("a42") == pytest.approx(sum(told) / len(told))
+    prices = [log(COUNTED.prices[line.product]) for _, line in COUNTED.bought if line.product in COUNTED.prices]
+    assert COUNTED.usual_price("a42") == pytest.approx(sum(prices) / len(prices))
 
 
 def test_who_never_bought_is_in_no_segment() -> None:
@@ -64,7 +64,7 @@ def test_who_never_bought_is_in_no_segment() -> None:
     assert never == set(SHOP.accounts) - COUNTED.buyers
 
 
-def test_the_novelty_rate_is_what_is_new_of_late_to_accounts_that_were_here() -> None:
+def test_the_novelty_rate_counts_recent_first_purchases_of_existing_accounts() -> None:
     ages = [(account, age) for (account, _), age in COUNTED.first_ages.items()]
     here = {account for account, age in ages if age > RECENT_DAYS}
 
@@ -77,8 +77,8 @@ def test_what_comes_later_changes_neither_novelty_rate_nor_prices_nor_segments()
     alone = snapshot_of(replace(SHOP.before(AS_OF), products=SHOP.products))
 
     assert alone.novelty_rate(1) == SNAPSHOT.novelty_rate(1)
-    for one, other in ((alone.prices, SNAPSHOT.prices), (alone.segment, SNAPSHOT.segment)):
-        np.testing.assert_array_equal(one, other)
+    for alone_values, full_values in ((alone.prices, SNAPSHOT.prices), (alone.segment, SNAPSHOT.segment)):
+        np.testing.assert_array_equal(alone_values, full_values)
     for name, values in vars(alone.accounts).items():
         np.testing.assert_array_equal(values, getattr(SNAPSHOT.accounts, name))
 
@@ -95,7 +95,7 @@ def snapshot_with(rate_of_late: float, n_new: int, seed: int = 1, days: int = 40
             lines.append((f"a{account}", f"o{len(lines)}", f"p{rng.integers(2_000)}", day, 1))
     for newcomer in range(n_new):
         day = days - 1 - int(rng.integers(20))
-        lines += [(f"n{newcomer}", f"o{len(lines)}-{one}", f"p{rng.integers(2_000)}", day, 1) for one in range(5)]
+        lines += [(f"n{newcomer}", f"o{len(lines)}-{line}", f"p{rng.integers(2_000)}", day, 1) for line in range(5)]
     history = make_history(lines)
     return Snapshot(history.interactions, history.products, history.accounts, START + days * 86_400, HORIZON_DAYS)
 
@@ -106,7 +106,7 @@ def test_the_novelty_rate_follows_the_level_however_many_accounts_are_new(rate: 
 
     ratio = now.novelty_rate(100).ratio_to(then.novelty_rate(100))
 
-    # About 400 purchases of late on either side: the logarithm's error is sqrt(1 / 400 + 1 / (400 rate)), and
+    # About 400 recent purchases on either side: the logarithm's error is sqrt(1 / 400 + 1 / (400 rate)), and
     # n = 400 rate / (1 + rate) of them tell n / (n + 50) of it.
     n = 400 * rate / (1 + rate)
     assert log(ratio) == pytest.approx(log(rate) * n / (n + 50), abs=3 / np.sqrt(n))

@@ -20,8 +20,10 @@ def test_pairs_are_listed_by_product_the_most_likely_first_ties_by_account(share
     starts, accounts, places = index_targets(products, p, PRODUCTS)
 
     for product in range(PRODUCTS):
-        expected = sorted((-p[row, at], row, at) for row, at in np.argwhere(products == product).tolist())
-        some = slice(starts[product], starts[product + 1])
-        assert list(zip(accounts[some], places[some], strict=True)) == [(row, at) for _, row, at in expected]
-    assert [str(one.dtype) for one in (starts, accounts, places)] == ["int64", "int32", "uint8"]
+        expected = sorted((-p[row, place], row, place) for row, place in np.argwhere(products == product).tolist())
+        entries = slice(starts[product], starts[product + 1])
+        assert list(zip(accounts[entries], places[entries], strict=True)) == [
+            (row, place) for _, row, place in expected
+        ]
+    assert [str(array.dtype) for array in (starts, accounts, places)] == ["int64", "int32", "uint8"]
     assert starts[-1] == len(accounts) == (products != NO_ROW).sum()

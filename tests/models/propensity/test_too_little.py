@@ -11,7 +11,7 @@ from models.artifact import open_artifact
 from models.data.history import History
 from models.train import TrainingOptions, train
 from tests.models.histories import DAY, START, Line, make_history
-from tests.models.propensity.samples import Shop, Sold
+from tests.models.propensity.samples import OrderLine, Shop
 
 Make = Callable[[], History]
 
@@ -26,7 +26,9 @@ def some_lines(n: int = 600, accounts: int = 30, days: int = 200, products: int 
 
 def guests_first() -> History:
     lines = some_lines()
-    return make_history([(None if day < 50 else of, order, what, day, n) for of, order, what, day, n in lines])
+    return make_history(
+        [(None if day < 50 else account, order, what, day, n) for account, order, what, day, n in lines]
+    )
 
 
 def all_inactive() -> History:
@@ -35,11 +37,11 @@ def all_inactive() -> History:
 
 
 def one_line_only() -> History:
-    sold = [
-        Sold(account, order, product, day * 86_400, 1.0, 0)
+    lines = [
+        OrderLine(account, order, product, day * 86_400, 1.0, 0)
         for account, order, product, day, _ in some_lines(3_000, 200)
     ]
-    return Shop(sold, {f"p{number}": ("all", None) for number in range(8)}).history()
+    return Shop(lines, {f"p{number}": ("all", None) for number in range(8)}).history()
 
 
 POOR: dict[str, Make] = {
@@ -55,12 +57,12 @@ POOR: dict[str, Make] = {
 
 
 @pytest.mark.parametrize("name", POOR)
-def test_where_there_is_too_little_to_learn_from_it_is_said_and_training_succeeds(name: str, tmp_path: Path) -> None:
+def test_training_on_too_little_data_succeeds_and_the_report_says_why(name: str, tmp_path: Path) -> None:
     trained = train(POOR[name](), TrainingOptions(), tmp_path, None, lambda _: None)
 
     propensities = open_artifact(trained.folder).content.propensities
     assert trained.report.propensity["method"] is None
-    assert any(word in trained.report.propensity["note"] for word in ("too short", "too few", "no account"))
+    assert any(reason in trained.report.propensity["note"] for reason in ("too short", "too few", "no account"))
     assert "propensity" not in trained.report.metrics
     for values in (
         propensities.candidates,

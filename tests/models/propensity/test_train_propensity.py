@@ -77,7 +77,7 @@ def learn(truth: Truth, root: Path) -> World:
         trained = train(truth.history(), TrainingOptions(horizon_days=HORIZON_DAYS), root, None, lambda _: None)
     content = open_artifact(trained.folder).content
     account, product = (
-        np.array([int(one[1:]) for one in texts]) for texts in (content.account_ids.texts, content.products.ids.texts)
+        np.array([int(text[1:]) for text in texts]) for texts in (content.account_ids.texts, content.products.ids.texts)
     )
     chance = np.full((ACCOUNTS + PROSPECTS, PRODUCTS), np.nan)
     chance[:ACCOUNTS] = truth.chance()
@@ -100,16 +100,16 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 def candidates_of(
     world: World, propensities: Propensities | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What is told of every candidate, and what is true."""
+    """The predicted and the true probability of every candidate."""
     row, place = np.nonzero(world.content.candidate_products != NO_ROW)
     p = (propensities or world.content.propensities).candidates[row, place].astype(np.float64)
     return p, world.chance[row, world.content.candidate_products[row, place]]
 
 
 def calibration_error(p: NDArray[np.float64], truth: NDArray[np.float64]) -> float:
-    """Mean difference between what is told and what is true on average, in tenths by what is told."""
+    """Mean difference between predicted and true probability, averaged in tenths by predicted probability."""
     tenths = np.array_split(np.argsort(p), 10)
-    return float(np.mean([abs(p[at].mean() - truth[at].mean()) for at in tenths]))
+    return float(np.mean([abs(p[rows].mean() - truth[rows].mean()) for rows in tenths]))
 
 
 def test_the_probabilities_of_candidates_are_recovered(world: World) -> None:
@@ -122,7 +122,7 @@ def test_the_probabilities_of_candidates_are_recovered(world: World) -> None:
     assert np.corrcoef(p, truth)[0, 1] > 0.5
 
 
-def test_the_report_says_so_of_a_period_that_it_had_not_seen(world: World) -> None:
+def test_the_report_measures_the_model_on_an_unseen_period(world: World) -> None:
     measured = world.report["metrics"]["propensity"]["model"]
 
     ratio = measured["observed_over_expected"]
@@ -213,10 +213,10 @@ def test_no_probability_is_zero_or_one(world: World) -> None:
         p.candidates[owned != NO_ROW], p.rates, p.category_rates, p.lines[is_open[0]],
         p.categories[is_open[1]], p.line_averages, p.category_averages,
     )  # fmt: skip
-    for some in everything:
-        assert len(some)
-        assert (some > 0).all()
-        assert (some < 1).all()
+    for values in everything:
+        assert len(values)
+        assert (values > 0).all()
+        assert (values < 1).all()
     assert (p.factors > 0).all()
     assert np.isnan(p.candidates[owned == NO_ROW]).all()
     assert np.isnan(p.lines[~is_open[0]]).all()
@@ -255,7 +255,9 @@ def test_the_same_history_and_seed_give_the_same_bytes(world: World) -> None:
     assert json.loads(json.dumps(again.described)) == world.described
 
 
-def test_where_the_gate_is_shut_bins_are_used_and_it_is_said(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_the_gate_rejects_the_model_bins_are_used_and_the_report_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(procedure, "MAX_ERROR", 0.0)
 
     learned = learn_propensity(world.given, 0, lambda _: None)
@@ -269,17 +271,17 @@ def test_where_the_gate_is_shut_bins_are_used_and_it_is_said(world: World, monke
 
 
 @pytest.mark.slow
-def test_a_level_that_changes_of_late_is_followed(tmp_path: Path) -> None:
+def test_a_recent_change_of_level_is_followed(tmp_path: Path) -> None:
     truth = Truth(level=1.6)
 
     p, true = candidates_of(learn(truth, tmp_path))
 
-    # Without the novelty rate 1.6 times as much would be bought as was foretold.
+    # Without the novelty rate 1.6 times as much would be bought as was predicted.
     assert true.sum() / p.sum() == pytest.approx(1, abs=3 * 0.054)
 
 
 @pytest.mark.slow
-def test_the_next_training_tells_whether_what_was_foretold_has_held(world: World, tmp_path: Path) -> None:
+def test_the_next_training_reports_whether_predictions_held(world: World, tmp_path: Path) -> None:
     days = 30
     row, place = np.nonzero(world.content.candidate_products != NO_ROW)
     product = world.product[world.content.candidate_products[row, place]]

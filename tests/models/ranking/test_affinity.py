@@ -66,11 +66,11 @@ def test_contributions_of_many_accounts_are_those_of_each(max_walked: int, monke
 
     together = scorer.contributions(rows, candidates.astype(np.int32))
 
-    for at, row in enumerate(rows):
-        (alone,) = scorer.contributions(np.array([row]), candidates[at][None].astype(np.int32))
-        is_real = candidates[at] >= 0
-        assert together[at, is_real, : alone.shape[1]] == pytest.approx(alone[is_real], abs=1e-6)
-        assert not together[at, is_real, alone.shape[1] :].any()
+    for position, row in enumerate(rows):
+        (alone,) = scorer.contributions(np.array([row]), candidates[position][None].astype(np.int32))
+        is_real = candidates[position] >= 0
+        assert together[position, is_real, : alone.shape[1]] == pytest.approx(alone[is_real], abs=1e-6)
+        assert not together[position, is_real, alone.shape[1] :].any()
 
 
 @pytest.mark.parametrize("pairs_per_chunk", [1, 10_000])
@@ -78,11 +78,11 @@ def test_the_strongest_links_are_the_largest_of_each_row(pairs_per_chunk: int, m
     monkeypatch.setattr(links, "PAIRS_PER_CHUNK", pairs_per_chunk)
     B = written_out(np.minimum(STRENGTH.toarray().astype(np.float64), 1))
 
-    found = links.strongest_links(links.build_graph(STRENGTH, 0.7, 0.4, 1.5), 4).toarray()
+    strongest = links.strongest_links(links.build_graph(STRENGTH, 0.7, 0.4, 1.5), 4).toarray()
 
     for row in range(len(B)):
         bar = np.sort(B[row])[-4]
-        assert found[row] == pytest.approx(np.where(B[row] >= bar - 1e-6, B[row], 0), abs=1e-5)
+        assert strongest[row] == pytest.approx(np.where(B[row] >= bar - 1e-6, B[row], 0), abs=1e-5)
 
 
 def test_more_discount_of_products_lowers_the_popular_against_the_rare() -> None:

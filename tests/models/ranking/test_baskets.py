@@ -58,7 +58,7 @@ def test_neighbours_are_learnt_from_guests_and_not_from_returns(dense_products: 
     lines = [(None, str(i), product, i, 1.0) for i in range(9) for product in ("p", "q")]
     returned = [("a", f"r{i}", product, i, -1.0) for i in range(9) for product in ("p", "s")]
     interactions = make_history([*lines, *returned]).interactions
-    row = {name: at for at, name in enumerate(interactions.product_ids)}
+    row = {name: position for position, name in enumerate(interactions.product_ids)}
 
     neighbours = fit_neighbours(interactions, START, replace(PARAMETERS, dense_products=dense_products), k=2)
 

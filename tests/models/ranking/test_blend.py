@@ -47,8 +47,8 @@ def test_als_contributions_add_up_to_the_exact_solution_whether_an_account_owns_
         c[owned] = 1 + 3 * FITTED.strength[[row]].toarray()[0, owned]
         W = np.linalg.inv(Y.T @ np.diag(c) @ Y + np.eye(5))
         brute = (Y @ W @ (Y[owned] * c[owned, None]).T).astype(np.float64)
-        (found,) = contributions.contributions(np.array([row]), everything[None])
-        assert found == pytest.approx(brute, abs=1e-4)
+        (contributed,) = contributions.contributions(np.array([row]), everything[None])
+        assert contributed == pytest.approx(brute, abs=1e-4)
         sizes.add(len(owned) < 5)
 
     assert sizes == {True, False}, "both ways of solving were taken"
@@ -57,8 +57,8 @@ def test_als_contributions_add_up_to_the_exact_solution_whether_an_account_owns_
 def test_contributions_add_up_to_the_score_but_for_popularity() -> None:
     scorer = BlendScorer(FITTED, BlendWeights(0.4, 0.6, 0.0))
     scores = scorer.score(ROWS)
-    found = [peaks(ranker.score(ROWS)) for ranker in FITTED.scorers[:2]]
-    scales = (np.array([0.4, 0.6]) / np.stack(found, axis=1)).astype(np.float32)
+    peak_values = [peaks(ranker.score(ROWS)) for ranker in FITTED.scorers[:2]]
+    scales = (np.array([0.4, 0.6]) / np.stack(peak_values, axis=1)).astype(np.float32)
 
     for row in ROWS[np.diff(FITTED.strength.indptr) > 0]:
         (shares,) = scorer.contributions(np.array([row]), np.arange(25, dtype=np.int32)[None], scales[[row]])

@@ -56,11 +56,11 @@ def measure(scorer: Scorer, learned: Interactions, history: Interactions) -> Ran
 def test_the_window_has_the_accounts_and_products_of_the_reference(
     history: Interactions, learned: Interactions
 ) -> None:
-    found = measure(
+    measured = measure(
         DenseScorer(np.zeros((5_000, 1), np.float32), np.ones((1, history.n_products), np.float32)), learned, history
     )
 
-    assert len(found.rows) == 1_283
+    assert len(measured.rows) == 1_283
     assert len(np.unique(learned.product)) == 3_165
 
 
@@ -71,13 +71,13 @@ def test_popularity_and_ease_measure_what_the_reference_did(history: Interaction
     popularity = DenseScorer(np.ones((history.n_accounts, 1), np.float32), buyers)
     ease = DenseScorer(owned.toarray(), regression_weights(owned, regularization=200))
 
-    found = [measure(scorer, learned, history) for scorer in (popularity, ease)]
+    measured = [measure(scorer, learned, history) for scorer in (popularity, ease)]
 
     # The reference broke popularity's many ties in some other order, so its third digit may differ.
-    assert found[0].recall.mean() == pytest.approx(0.0493, abs=6e-4)
-    assert found[0].ndcg.mean() == pytest.approx(0.0617, abs=6e-4)
-    assert found[1].recall.mean() == pytest.approx(0.1314, abs=1e-4)
-    assert found[1].ndcg.mean() == pytest.approx(0.1488, abs=1e-4)
+    assert measured[0].recall.mean() == pytest.approx(0.0493, abs=6e-4)
+    assert measured[0].ndcg.mean() == pytest.approx(0.0617, abs=6e-4)
+    assert measured[1].recall.mean() == pytest.approx(0.1314, abs=1e-4)
+    assert measured[1].ndcg.mean() == pytest.approx(0.1488, abs=1e-4)
 
 
 def test_the_blend_chosen_on_the_window_before_beats_the_best_reference_and_passes_the_gate(
@@ -104,13 +104,13 @@ def test_neighbours_complete_baskets_better_than_the_best_reference(data_folder:
 
     neighbours = fit_neighbours(learned, epoch(HELD_OUT), PARAMETERS)
 
-    found = basket_completion(neighbours, baskets, cuts=(1, 3, 10), seed=0)
-    assert found[1].mean >= 0.089
-    assert found[3].mean >= 0.165
-    assert found[10].mean >= 0.27
+    completion = basket_completion(neighbours, baskets, cuts=(1, 3, 10), seed=0)
+    assert completion[1].mean >= 0.089
+    assert completion[3].mean >= 0.165
+    assert completion[10].mean >= 0.27
     published = {"cosine": (0.134, 0.213), "llr": (0.161, 0.265)}
     for name, scorer in fit_pairs(learned).items():
         floor = basket_completion(scorer, baskets, cuts=(3, 10), seed=0)
         for estimate, expected in zip(floor.values(), published[name], strict=True):
             assert estimate.low <= expected <= estimate.high
-        assert floor[3].mean < found[3].mean
+        assert floor[3].mean < completion[3].mean

@@ -28,7 +28,7 @@ def test_best_products_are_those_of_a_full_sort_with_ties_by_row(
     products, values = top_products(scores, count)
 
     for row, line in enumerate(scores):
-        order = [at for at in np.lexsort((np.arange(len(line)), -line)) if line[at] > -np.inf][:count]
+        order = [column for column in np.lexsort((np.arange(len(line)), -line)) if line[column] > -np.inf][:count]
         padding = count - len(order)
         assert products[row].tolist() == order + [NO_PRODUCT] * padding
         assert values[row].tolist() == line[order].tolist() + [0] * padding
@@ -41,7 +41,7 @@ def test_batches_come_back_in_order(n_rows: int, monkeypatch: pytest.MonkeyPatch
     def double(rows: NDArray[np.int32]) -> list[int]:
         return [2 * int(row) for row in rows]
 
-    found = list(in_batches(double, np.arange(n_rows, dtype=np.int32), n_products=10))
+    batches = list(in_batches(double, np.arange(n_rows, dtype=np.int32), n_products=10))
 
-    assert [value for batch in found for value in batch] == [2 * row for row in range(n_rows)]
-    assert all(len(batch) <= 3 for batch in found)
+    assert [value for batch in batches for value in batch] == [2 * row for row in range(n_rows)]
+    assert all(len(batch) <= 3 for batch in batches)

@@ -57,6 +57,6 @@ def test_looking_up_entries_finds_those_of_the_dense_matrix(seed: int, density: 
     rows = rng.integers(0, 5, (7, 1)).astype(np.int32)
     columns = rng.integers(-1, 9, (7, 4)).astype(np.int32)
 
-    found = look_up(csr_matrix(dense), rows, columns)
+    values = look_up(csr_matrix(dense), rows, columns)
 
-    assert (found == np.where(columns >= 0, dense[rows, columns], 0)).all()
+    assert (values == np.where(columns >= 0, dense[rows, columns], 0)).all()

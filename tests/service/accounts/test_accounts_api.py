@@ -18,12 +18,12 @@ def order(order_id: str, day: int, *lines: tuple[str, float, int], **changes: An
 def test_rows_are_judged_one_by_one(api: TestClient) -> None:
     rows = [{"account_id": "A", "name": "Acme"}, {"account_id": " "}, {"name": "nobody"}, 5, {"account_id": 17850}]
 
-    found = results(api, "/v1/accounts", rows)
+    outcomes = results(api, "/v1/accounts", rows)
 
-    assert [result["status"] for result in found] == ["created", "rejected", "rejected", "rejected", "created"]
-    assert [result["id"] for result in found] == ["A", " ", None, None, "17850"]
-    assert found[1]["errors"] == [{"field": "account_id", "reason": "is empty"}]
-    assert found[2]["errors"] == [{"field": "account_id", "reason": "field required"}]
+    assert [result["status"] for result in outcomes] == ["created", "rejected", "rejected", "rejected", "created"]
+    assert [result["id"] for result in outcomes] == ["A", " ", None, None, "17850"]
+    assert outcomes[1]["errors"] == [{"field": "account_id", "reason": "is empty"}]
+    assert outcomes[2]["errors"] == [{"field": "account_id", "reason": "field required"}]
 
 
 def test_a_row_again_is_unchanged_and_a_new_value_updates(api: TestClient) -> None:
@@ -46,9 +46,9 @@ def test_a_field_that_is_left_out_keeps_its_value_and_null_clears_it(api: TestCl
 
 
 def test_a_field_that_does_not_exist_is_refused(api: TestClient) -> None:
-    found = results(api, "/v1/accounts", [{"account_id": "A", "nmae": "Acme"}])
+    outcomes = results(api, "/v1/accounts", [{"account_id": "A", "nmae": "Acme"}])
 
-    assert found[0]["errors"][0]["field"] == "nmae"
+    assert outcomes[0]["errors"][0]["field"] == "nmae"
 
 
 def test_ndjson_is_read_line_by_line(api: TestClient) -> None:

@@ -1,4 +1,4 @@
-"""The profile of an account: from memory, and at once what changed."""
+"""The profile of an account: cached, and current after every change."""
 
 from collections import Counter
 from typing import Any
@@ -31,20 +31,20 @@ def test_interests_are_shares_of_order_lines_against_those_of_all(
 ) -> None:
     of_all = Counter(category for _, category in lines)
 
-    told = shop_client.get("/v1/accounts/a-8").json()["interests"]
+    interests = shop_client.get("/v1/accounts/a-8").json()["interests"]
 
     own = Counter(category for account_id, category in lines if account_id == "a-8")
-    assert told
-    for one in told:
-        count = own[one["category"]]
-        share, average = count / own.total(), of_all[one["category"]] / of_all.total()
-        assert one["order_lines"] == count >= 5
-        assert one["share"] == pytest.approx(share, abs=1e-6)
-        assert one["average_share"] == pytest.approx(average, abs=1e-6)
-        assert one["times_average"] == pytest.approx(share / average, abs=0.01)
+    assert interests
+    for interest in interests:
+        count = own[interest["category"]]
+        share, average = count / own.total(), of_all[interest["category"]] / of_all.total()
+        assert interest["order_lines"] == count >= 5
+        assert interest["share"] == pytest.approx(share, abs=1e-6)
+        assert interest["average_share"] == pytest.approx(average, abs=1e-6)
+        assert interest["times_average"] == pytest.approx(share / average, abs=0.01)
 
 
-def test_the_profile_tells_of_open_deals_and_usage(shop_client: TestClient) -> None:
+def test_the_profile_shows_open_deals_and_usage(shop_client: TestClient) -> None:
     owned = shop_client.get("/v1/accounts/a-8").json()["owned"][0]["product_id"]
     usage = {"usage": {owned: {"seats": 12}}}
     deal = {
@@ -58,15 +58,15 @@ def test_the_profile_tells_of_open_deals_and_usage(shop_client: TestClient) -> N
     shop_client.post("/v1/accounts", json=[{"account_id": "a-8", "attributes": usage}])
     shop_client.post("/v1/deals", json=[deal])
 
-    told = shop_client.get("/v1/accounts/a-8").json()
-    assert told["owned"][0]["usage"] == {"seats": 12}
-    assert [(one["deal_id"], one["stage"], one["expected_close"]) for one in told["open_deals"]] == [
-        ("d", "Engaging", "2024-04-01")
-    ]
-    assert told["needs"] == []
+    profile = shop_client.get("/v1/accounts/a-8").json()
+    assert profile["owned"][0]["usage"] == {"seats": 12}
+    assert [
+        (open_deal["deal_id"], open_deal["stage"], open_deal["expected_close"]) for open_deal in profile["open_deals"]
+    ] == [("d", "Engaging", "2024-04-01")]
+    assert profile["needs"] == []
 
 
-def test_every_change_is_told_at_once(shop_client: TestClient) -> None:
+def test_every_change_shows_in_the_next_read(shop_client: TestClient) -> None:
     before = shop_client.get("/v1/accounts/a-8").json()
     line = {"product_id": "p-7", "quantity": 2, "amount_minor": 1100}
     order = {
@@ -86,10 +86,10 @@ def test_every_change_is_told_at_once(shop_client: TestClient) -> None:
 
     assert after_order["order_count"] == before["order_count"] + 1
     assert after_consent["marketing"] == "objected"
-    assert "Renamed" in {one["name"] for one in after_product["owned"]}
+    assert "Renamed" in {product["name"] for product in after_product["owned"]}
 
 
-def test_it_is_asked_of_the_database_once(shop_client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_profile_is_read_from_the_database_once(shop_client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     first = shop_client.get("/v1/accounts/a-8")
 
     def refuse(*_: Any) -> None:
@@ -102,36 +102,36 @@ def test_it_is_asked_of_the_database_once(shop_client: TestClient, monkeypatch: 
     assert again.status_code == 304
 
 
-def test_what_was_read_while_something_changed_is_not_remembered() -> None:
-    remembered = AccountCache()
+def test_a_record_that_changed_while_it_was_read_is_not_cached() -> None:
+    cache = AccountCache()
 
     def read_while_it_changes() -> bytes:
-        remembered.forget(["a"])
+        cache.forget(["a"])
         return b"old"
 
-    first = remembered.get("a", read_while_it_changes)
+    first = cache.get("a", read_while_it_changes)
 
     assert first == b"old"
-    assert remembered.get("a", lambda: b"new") == b"new"
-    assert remembered.get("a", lambda: b"never asked") == b"new"
+    assert cache.get("a", lambda: b"new") == b"new"
+    assert cache.get("a", lambda: b"never asked") == b"new"
 
 
-def test_only_so_many_bytes_are_remembered_those_asked_for_last() -> None:
-    remembered = AccountCache(max_bytes=5)
+def test_the_cache_is_bounded_in_bytes_and_evicts_the_least_recently_used() -> None:
+    cache = AccountCache(max_bytes=5)
 
     for account_id in "abac":
-        remembered.get(account_id, lambda: b"12")
+        cache.get(account_id, lambda: b"12")
 
-    assert remembered.get("a", lambda: b"--") == b"12"
-    assert remembered.get("b", lambda: b"--") == b"--"
+    assert cache.get("a", lambda: b"--") == b"12"
+    assert cache.get("b", lambda: b"--") == b"--"
 
 
-def test_forgetting_makes_room() -> None:
-    remembered = AccountCache(max_bytes=5)
+def test_forgetting_an_account_frees_its_bytes() -> None:
+    cache = AccountCache(max_bytes=5)
     for account_id in "ab":
-        remembered.get(account_id, lambda: b"12")
+        cache.get(account_id, lambda: b"12")
 
-    remembered.forget(["a"])
-    remembered.get("c", lambda: b"12")
+    cache.forget(["a"])
+    cache.get("c", lambda: b"12")
 
-    assert remembered.get("b", lambda: b"--") == b"12"
+    assert cache.get("b", lambda: b"--") == b"12"

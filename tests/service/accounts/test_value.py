@@ -1,4 +1,4 @@
-"""What an account is worth, as an artifact says it."""
+"""The value of an account, as an artifact gives it."""
 
 from dataclasses import replace
 from datetime import date
@@ -29,7 +29,7 @@ def content() -> Content:
     events = [(0, 200 + 7 * week, 500) for week in range(28)] + [(N_ACCOUNTS - 2, 100, 900), (GUEST, 150, 77)]
     for account in range(1, N_ACCOUNTS - 2):
         bought = np.unique(random.integers(30, AS_OF, 1 + account % 7)).tolist()
-        events += [(account, one, int(random.integers(100, 5_000))) for one in bought]
+        events += [(account, day, int(random.integers(100, 5_000))) for day in bought]
     whose, days, amounts = (np.array(column) for column in zip(*events, strict=True))
     world = replace(coffee_world(), owned={f"a{number}": ["beans"] for number in range(N_ACCOUNTS)})
     made = content_of(world)
@@ -49,13 +49,13 @@ def content() -> Content:
     return replace(made, customers=customers, report=orjson.dumps({"customers": described}))
 
 
-def told(content: Content) -> SegmentCatalog:
-    """What an artifact says."""
+def catalog_of(content: Content) -> SegmentCatalog:
+    """The segment catalog of an artifact."""
     return SegmentCatalog(content, "v", SegmentMembership(content, AS_OF, {}))
 
 
-def test_an_account_s_figures_are_told_with_what_they_rest_on(content: Content) -> None:
-    value = value_of(told(content), "a0")
+def test_an_account_s_value_comes_with_the_figures_behind_it(content: Content) -> None:
+    value = value_of(catalog_of(content), "a0")
 
     assert value is not None
     assert (value.purchase_days, value.spend_minor) == (28, 28 * 500)
@@ -65,15 +65,15 @@ def test_an_account_s_figures_are_told_with_what_they_rest_on(content: Content) 
     assert value.rfm.frequency == 5
     assert value.is_alive is not None
     assert value.is_alive > 0.9
-    assert [one.days for one in value.expected_purchases] == [30, 90, 365]
+    assert [expected.days for expected in value.expected_purchases] == [30, 90, 365]
     assert value.value_ahead is not None
     assert value.value_ahead.low_minor is not None
     assert value.value_ahead.high_minor is not None
     assert value.value_ahead.low_minor <= value.value_ahead.expected_minor <= value.value_ahead.high_minor
 
 
-def test_what_one_purchase_does_not_tell_is_null(content: Content) -> None:
-    value = value_of(told(content), f"a{N_ACCOUNTS - 2}")
+def test_figures_that_need_more_than_one_purchase_are_null(content: Content) -> None:
+    value = value_of(catalog_of(content), f"a{N_ACCOUNTS - 2}")
 
     assert value is not None
     assert (value.purchase_days, value.usual_gap_days, value.next_purchase_on) == (1, None, None)
@@ -81,11 +81,11 @@ def test_what_one_purchase_does_not_tell_is_null(content: Content) -> None:
 
 
 def test_who_never_bought_or_is_not_known_has_no_value(content: Content) -> None:
-    assert value_of(told(content), f"a{N_ACCOUNTS - 1}") is None
-    assert value_of(told(content), "nobody") is None
+    assert value_of(catalog_of(content), f"a{N_ACCOUNTS - 1}") is None
+    assert value_of(catalog_of(content), "nobody") is None
 
 
 def test_an_artifact_that_knows_nothing_of_customers_gives_none(content: Content) -> None:
     bare = replace(content, customers=Customers.empty({ACCOUNTS: N_ACCOUNTS}), report=b"{}")
 
-    assert value_of(told(bare), "a0") is None
+    assert value_of(catalog_of(bare), "a0") is None

@@ -238,7 +238,7 @@ def test_a_body_is_not_read_before_its_sender_is_known(keyless: TestClient) -> N
 
 
 def run_command(settings: Settings, *arguments: str) -> str:
-    """Run `nextoffer keys ...` on the settings' database and return what it says on standard output."""
+    """Run `nextoffer keys ...` on the settings' database and return its standard output."""
     environment = {"NEXTOFFER_DATABASE_URL": settings.database_url, "COLUMNS": "200"}
     result = CliRunner().invoke(command.app, arguments, env=environment, catch_exceptions=False)
     assert result.exit_code == 0, result.output

@@ -42,11 +42,11 @@ def statuses(client: TestClient, n: int) -> list[int]:
 
 def test_a_key_that_asks_too_often_is_told_when_to_come_back(settings: Settings, version: str) -> None:
     with running(limited(settings, "3/hour"), make_key(settings.database_url, "recommend,read")) as client:
-        found = statuses(client, 3)
+        answered = statuses(client, 3)
         refused = client.get(URL)
         metrics = client.get("/metrics")
 
-    assert found == [200] * 3
+    assert answered == [200] * 3
     assert (refused.status_code, refused.json()["code"]) == (429, "rate-limited")
     assert 1 <= int(refused.headers["Retry-After"]) <= 2 * 3600
     assert metrics.status_code == 429
@@ -61,13 +61,13 @@ def test_each_key_is_counted_by_itself_and_may_have_a_limit_of_its_own(settings:
     own = made.stdout.strip()
 
     with running(limited(settings, "2/hour")) as client:
-        found = {
+        answered = {
             key: [client.get(URL, headers={"X-API-Key": key}).status_code for _ in range(6)]
             for key in (first, second, own)
         }
 
-    assert found[first] == found[second] == [200] * 2 + [429] * 4
-    assert found[own] == [200] * 5 + [429]
+    assert answered[first] == answered[second] == [200] * 2 + [429] * 4
+    assert answered[own] == [200] * 5 + [429]
 
 
 def test_the_refused_body_is_not_even_read(settings: Settings, version: str) -> None:
@@ -81,22 +81,22 @@ def test_the_refused_body_is_not_even_read(settings: Settings, version: str) -> 
 def test_replicas_share_a_limit_over_redis(settings: Settings, version: str, redis_url: str) -> None:
     shared = limited(settings, "6/hour", redis_url)
     key = make_key(settings.database_url, "recommend")
-    with running(shared, key) as one, running(shared, key) as other:
-        found = [client.get(URL).status_code for _ in range(4) for client in (one, other)]
+    with running(shared, key) as first, running(shared, key) as second:
+        answered = [client.get(URL).status_code for _ in range(4) for client in (first, second)]
 
-    assert found == [200] * 6 + [429] * 2
+    assert answered == [200] * 6 + [429] * 2
 
 
-def test_without_redis_requests_pass_and_it_is_said(settings: Settings, version: str) -> None:
+def test_without_redis_requests_pass_and_that_is_logged_once(settings: Settings, version: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         nobody_there = f"redis://127.0.0.1:{probe.getsockname()[1]}"
     log = io.BytesIO()
     key = make_key(settings.database_url, "recommend,read")
     with running(limited(settings, "1/hour", nobody_there), key, log_stream=log) as client:
-        found = statuses(client, 5)
+        answered = statuses(client, 5)
         metrics = client.get("/metrics").text
 
-    assert found == [200] * 5
+    assert answered == [200] * 5
     assert "nextoffer_rate_limit_storage_failures_total 0.0" not in metrics
     assert log.getvalue().count(b"rate limits are off") == 1
 

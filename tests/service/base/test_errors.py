@@ -23,12 +23,12 @@ def domain_errors() -> list[type[DomainError]]:
     """Every domain error of the service, wherever it is defined."""
     for module in pkgutil.walk_packages(service.__path__, "service."):
         importlib.import_module(module.name)
-    found, waiting = [], [DomainError]
+    errors, waiting = [], [DomainError]
     while waiting:
         children = waiting.pop().__subclasses__()
-        found += [child for child in children if child.__module__.startswith("service.")]
+        errors += [child for child in children if child.__module__.startswith("service.")]
         waiting += children
-    return sorted(set(found), key=lambda kind: kind.__qualname__)
+    return sorted(set(errors), key=lambda kind: kind.__qualname__)
 
 
 @pytest.mark.parametrize("kind", domain_errors(), ids=lambda kind: kind.__name__)

@@ -14,10 +14,10 @@ PRODUCTS = [
 def test_a_product_is_stored_in_minor_units_and_read_back(api: TestClient) -> None:
     row = {"product_id": "P", "tier": 2, "price": "4821.005", "currency": "USD", "margin": 10.5, "family": "F"}
 
-    found = results(api, "/v1/products", [row])
+    outcomes = results(api, "/v1/products", [row])
 
     product = api.get("/v1/products/P").json()
-    assert found[0]["status"] == "created"
+    assert outcomes[0]["status"] == "created"
     assert (product["name"], product["price_minor"], product["margin_minor"]) == ("P", 482_100, 1050)
     assert (product["tier"], product["family"], product["active"], product["is_stub"]) == (2, "F", True, False)
     assert product["updated_at"] == "2024-03-01T12:00:00Z"
@@ -32,9 +32,9 @@ def test_a_row_again_is_unchanged(api: TestClient) -> None:
 
 
 def test_one_amount_excludes_the_other(api: TestClient) -> None:
-    found = results(api, "/v1/products", [{"product_id": "P", "price": 1, "price_minor": 100}])
+    outcomes = results(api, "/v1/products", [{"product_id": "P", "price": 1, "price_minor": 100}])
 
-    assert found[0]["errors"] == [{"field": "", "reason": "price and price_minor exclude each other"}]
+    assert outcomes[0]["errors"] == [{"field": "", "reason": "price and price_minor exclude each other"}]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 6])

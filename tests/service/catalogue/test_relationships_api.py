@@ -1,4 +1,4 @@
-"""Relationships over HTTP, on both databases: looked at, judged, felt by the next answer."""
+"""Relationships over HTTP, on both databases: read, curated, and applied by the next answer."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -25,7 +25,7 @@ LEARNED = [
 
 @pytest.fixture
 def world() -> World:
-    """The coffee shop, with what relates in it."""
+    """The coffee shop, with learned relationships."""
     return replace(coffee_world(), relationships=LEARNED)
 
 
@@ -61,15 +61,15 @@ def api(start: Callable[[], Any], world: World) -> Iterator[TestClient]:
 
 
 def put(client: TestClient, *rows: dict[str, Any]) -> list[dict[str, Any]]:
-    """Say something of some pairs, and return what became of each row."""
+    """Curate some pairs, and return the result of each row."""
     answer = client.post(URL, json=list(rows))
     assert answer.status_code == 200, answer.text
-    found: list[dict[str, Any]] = answer.json()["results"]
-    return found
+    outcomes: list[dict[str, Any]] = answer.json()["results"]
+    return outcomes
 
 
-def said(source: str, target: str, relation: str = "cross_sell", **fields: Any) -> dict[str, Any]:
-    """What is said of a pair."""
+def relationship(source: str, target: str, relation: str = "cross_sell", **fields: Any) -> dict[str, Any]:
+    """A curated relationship as it is posted."""
     return {"source_product_id": source, "target_product_id": target, "relation": relation, **fields}
 
 
@@ -86,7 +86,7 @@ def listed(client: TestClient, url: str = URL, **parameters: Any) -> list[dict[s
 
 
 def pairs(items: list[dict[str, Any]]) -> list[tuple[str, str, str, str]]:
-    """What relates to what, how, and on whose word."""
+    """Source, relation, target and status of each relationship."""
     return [(i["source_product_id"], i["relation"], i["target_product_id"], i["status"]) for i in items]
 
 
@@ -96,10 +96,10 @@ def offers(client: TestClient, *basket: str) -> list[str]:
     return [offer["product_id"] for offer in answer.json()["offers"]]
 
 
-def test_a_learned_relationship_is_told_with_its_figures(api: TestClient) -> None:
-    (found,) = listed(api, "/v1/products/beans/relationships", minimum_strength=0.3)
+def test_a_learned_relationship_is_shown_with_its_figures(api: TestClient) -> None:
+    (learned,) = listed(api, "/v1/products/beans/relationships", minimum_strength=0.3)
 
-    assert found == {
+    assert learned == {
         "relationship_id": "WyJiZWFucyIsImZpbHRlciJd",
         "source_product_id": "beans",
         "source_name": "Coffee beans",
@@ -134,7 +134,12 @@ def test_a_learned_relationship_is_told_with_its_figures(api: TestClient) -> Non
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 100])
 def test_pages_list_every_relationship_once(api: TestClient, limit: int) -> None:
-    put(api, said("beans", "mug", "up_sell"), said("syrup", "mug"), said("beans", "milk", status="banned"))
+    put(
+        api,
+        relationship("beans", "mug", "up_sell"),
+        relationship("syrup", "mug"),
+        relationship("beans", "milk", status="banned"),
+    )
 
     assert pairs(listed(api, limit=limit)) == [
         ("beans", "up_sell", "mug", "added"),
@@ -163,13 +168,17 @@ def test_pages_list_every_relationship_once(api: TestClient, limit: int) -> None
     ],
 )
 def test_filters(api: TestClient, parameters: dict[str, Any], expected: set[str]) -> None:
-    put(api, said("mug", "mug2") | {"target_product_id": "milk"}, said("beans", "filter", status="approved"))
-    put(api, said("mug", "milk", status="mined"), said("syrup", "mug"))
+    put(
+        api,
+        relationship("mug", "mug2") | {"target_product_id": "milk"},
+        relationship("beans", "filter", status="approved"),
+    )
+    put(api, relationship("mug", "milk", status="mined"), relationship("syrup", "mug"))
 
     assert {item["target_product_id"] for item in listed(api, **parameters)} == expected
 
 
-def test_a_ban_is_felt_by_the_next_answer_and_taken_back(api: TestClient) -> None:
+def test_a_ban_takes_effect_in_the_next_answer_and_can_be_lifted(api: TestClient) -> None:
     assert "filter" in offers(api, "beans")
     (item,) = listed(api, product="beans", minimum_strength=0.3)
 
@@ -187,11 +196,11 @@ def test_a_ban_is_felt_by_the_next_answer_and_taken_back(api: TestClient) -> Non
     assert (again.status_code, again.json()["code"]) == (404, "unknown-relationship")
 
 
-def test_what_people_say_is_known_to_every_worker_and_after_a_restart_and_survives_a_new_artifact(
+def test_curated_relationships_reach_every_worker_and_survive_a_restart_and_a_new_artifact(
     api: TestClient, start: Callable[[], Any], artifacts_dir: Path, world: World
 ) -> None:
     with start() as other:
-        put(api, said("beans", "filter", status="banned"), said("beans", "kettle"))
+        put(api, relationship("beans", "filter", status="banned"), relationship("beans", "kettle"))
         wait_until(lambda: "filter" not in offers(other, "beans"))
         assert offers(other, "beans")[0] == "kettle"
 
@@ -204,7 +213,7 @@ def test_what_people_say_is_known_to_every_worker_and_after_a_restart_and_surviv
         assert ("beans", "cross_sell", "filter", "banned") in pairs(listed(later))
 
 
-def test_a_note_alone_judges_nothing(api: TestClient) -> None:
+def test_a_note_alone_neither_approves_nor_bans(api: TestClient) -> None:
     (item,) = listed(api, product="kettle")
 
     noted = api.patch(f"{URL}/{item['relationship_id']}", json={"note": "Ask Ann."}).json()
@@ -217,7 +226,7 @@ def test_a_note_alone_judges_nothing(api: TestClient) -> None:
     assert (cleared["note"], cleared["updated_at"]) == (None, None)
 
 
-def test_another_relation_stands_as_approved(api: TestClient) -> None:
+def test_changing_the_relation_approves_it(api: TestClient) -> None:
     (item,) = listed(api, product="kettle")
 
     changed = api.patch(f"{URL}/{item['relationship_id']}", json={"relation": "cross_sell"}).json()
@@ -228,12 +237,12 @@ def test_another_relation_stands_as_approved(api: TestClient) -> None:
 @pytest.mark.parametrize(
     ("row", "field", "reason"),
     [
-        (said("beans", "beans"), "target_product_id", "a product can't be related to itself"),
-        (said("beans", "tea"), "target_product_id", "names no product: there is no 'tea'"),
-        (said("tea", "beans"), "source_product_id", "names no product: there is no 'tea'"),
-        (said("grinder-pro", "grinder", "up_sell"), "relation", "is tier 1 of family 'grinders', below tier 2"),
-        (said("kettle", "scale", "up_sell"), "relation", "'scale' costs 29.00 EUR, less than 59.00 EUR"),
-        (said("mug", "mug") | {"relation": "friend"}, "relation", "input should be 'up_sell'"),
+        (relationship("beans", "beans"), "target_product_id", "a product can't be related to itself"),
+        (relationship("beans", "tea"), "target_product_id", "names no product: there is no 'tea'"),
+        (relationship("tea", "beans"), "source_product_id", "names no product: there is no 'tea'"),
+        (relationship("grinder-pro", "grinder", "up_sell"), "relation", "is tier 1 of family 'grinders', below tier 2"),
+        (relationship("kettle", "scale", "up_sell"), "relation", "'scale' costs 29.00 EUR, less than 59.00 EUR"),
+        (relationship("mug", "mug") | {"relation": "friend"}, "relation", "input should be 'up_sell'"),
         ({"source_product_id": "mug"}, "target_product_id", "field required"),
     ],
 )
@@ -242,7 +251,7 @@ def test_contradictions_are_refused_with_the_reason(
 ) -> None:
     before = listed(api)
 
-    (result, good) = put(api, row, said("mug", "milk"))
+    (result, good) = put(api, row, relationship("mug", "milk"))
 
     assert (result["status"], good["status"]) == ("rejected", "created")
     assert result["errors"][0]["field"] == field
@@ -250,27 +259,29 @@ def test_contradictions_are_refused_with_the_reason(
     assert len(listed(api)) == len(before) + 1
 
 
-def test_circles_of_upgrades_are_refused_also_with_what_was_learned(api: TestClient) -> None:
+def test_cycles_of_upgrades_are_refused_including_those_with_learned_ones(api: TestClient) -> None:
     """The learned upgrade leads from the grinder to its pro."""
     first, second, third, fourth = put(
         api,
-        said("mug", "syrup", "up_sell"),
-        said("syrup", "mug", "up_sell"),
-        said("grinder-pro", "mug", "up_sell"),
-        said("syrup", "grinder", "up_sell"),
+        relationship("mug", "syrup", "up_sell"),
+        relationship("syrup", "mug", "up_sell"),
+        relationship("grinder-pro", "mug", "up_sell"),
+        relationship("syrup", "grinder", "up_sell"),
     )
 
     assert (first["status"], third["status"]) == ("created", "created")
     assert second["errors"][0]["reason"].endswith("in a circle: syrup → mug → syrup; ban one of those first")
     assert "syrup → grinder → grinder-pro → mug → syrup" in fourth["errors"][0]["reason"]
     (ban, again) = put(
-        api, said("grinder", "grinder-pro", "up_sell", status="banned"), said("syrup", "grinder", "up_sell")
+        api,
+        relationship("grinder", "grinder-pro", "up_sell", status="banned"),
+        relationship("syrup", "grinder", "up_sell"),
     )
     assert (ban["status"], again["status"]) == ("created", "created")
 
 
 def test_a_contradiction_in_a_patch_is_a_conflict_and_changes_nothing(api: TestClient) -> None:
-    put(api, said("kettle", "beans"))
+    put(api, relationship("kettle", "beans"))
     (item,) = listed(api, product="kettle", status="added")
 
     refused = api.patch(f"{URL}/{item['relationship_id']}", json={"relation": "up_sell"})
@@ -280,8 +291,8 @@ def test_a_contradiction_in_a_patch_is_a_conflict_and_changes_nothing(api: TestC
     assert listed(api, product="kettle", status="added") == [item]
 
 
-def test_what_was_never_learned_can_not_be_left_to_learning(api: TestClient) -> None:
-    put(api, said("mug", "milk"))
+def test_a_pair_that_was_never_learned_can_not_be_set_to_mined(api: TestClient) -> None:
+    put(api, relationship("mug", "milk"))
     (item,) = listed(api, product="mug")
 
     for change in ({"status": "mined"}, {"status": "mined", "note": "Hm."}):
@@ -291,7 +302,7 @@ def test_what_was_never_learned_can_not_be_left_to_learning(api: TestClient) -> 
 
 
 @pytest.mark.parametrize("name", ["x", "WyJhIl0", "WyJiZWFucyIsIm11ZyJd", "WyJiZWFucyIsICJtdWciXQ"])
-def test_a_name_of_nothing_is_unknown(api: TestClient, name: str) -> None:
+def test_an_invalid_relationship_id_is_unknown(api: TestClient, name: str) -> None:
     for answer in (api.patch(f"{URL}/{name}", json={"status": "approved"}), api.delete(f"{URL}/{name}")):
         assert (answer.status_code, answer.json()["code"]) == (404, "unknown-relationship")
 
@@ -306,9 +317,9 @@ def test_a_cursor_that_nobody_gave_is_refused(api: TestClient, cursor: str) -> N
 def test_a_row_again_is_unchanged_and_a_later_one_replaces_all(api: TestClient) -> None:
     first, second, third = put(
         api,
-        said("mug", "milk", note="One."),
-        said("mug", "milk", note="One."),
-        said("mug", "milk", "accessory", author="j.doe"),
+        relationship("mug", "milk", note="One."),
+        relationship("mug", "milk", note="One."),
+        relationship("mug", "milk", "accessory", author="j.doe"),
     )
 
     (item,) = listed(api, product="mug")
@@ -318,7 +329,7 @@ def test_a_row_again_is_unchanged_and_a_later_one_replaces_all(api: TestClient) 
 
 
 def test_the_name_of_a_pair_comes_back_with_each_row(api: TestClient) -> None:
-    (result,) = put(api, said("mug", "milk"))
+    (result,) = put(api, relationship("mug", "milk"))
     (item,) = listed(api, product="mug")
 
     assert result["id"] == item["relationship_id"]

@@ -43,7 +43,7 @@ STATUSES = st.sampled_from(["mined", "approved", "banned", "added"])
 
 
 def store(engine: Engine, *products: dict[str, Any]) -> None:
-    """Have only these products, and no word on them."""
+    """Store only these products, without curated relationships."""
     nothing = dict.fromkeys(("line", "category", "family", "tier", "price_minor", "currency", "margin_minor"))
     with engine.begin() as connection:
         connection.execute(delete(Relationship))
@@ -55,8 +55,8 @@ def store(engine: Engine, *products: dict[str, Any]) -> None:
         connection.execute(insert(cast(Table, Product.__table__)), [{**row, "updated_at": NOON} for row in rows])
 
 
-def say(engine: Engine, view: CatalogueView | None, *rows: RelationshipIn) -> None:
-    """Say something of some pairs; contradictions are refused."""
+def curate(engine: Engine, view: CatalogueView | None, *rows: RelationshipIn) -> None:
+    """Curate some pairs; contradictions are refused."""
     with engine.begin() as connection:
         changes = ChangeLog()
         Curation(connection, changes, NOON, partial(learned_from, view)).put(rows, "ann")
@@ -124,7 +124,7 @@ def test_the_export_comes_back_as_the_same_catalogue(
         )
         for source, target in data.draw(st.lists(pairs, max_size=6))
     ]
-    say(engine, view, *rows)
+    curate(engine, view, *rows)
     before = standing(engine, view)
     with engine.connect() as connection:
         catalogue = RelationshipCatalogue(connection, view)
@@ -156,7 +156,7 @@ def test_the_catalogue_is_for_people(engine: Engine) -> None:
     )
     world = World([ProductSpec(i) for i in "012"], {}, {}, [], relationships=[("1", "cross_sell", "0", 8)])
     view = LiveState(content_of(world), 0).part(CatalogueView)
-    say(
+    curate(
         engine,
         view,
         RelationshipIn(source_product_id="2", target_product_id="1", relation="up_sell", note="-1", author="@bob"),
@@ -182,7 +182,7 @@ def test_the_catalogue_is_for_people(engine: Engine) -> None:
 
 def test_a_workbook_holds_text_and_no_formula(engine: Engine) -> None:
     store(engine, {"product_id": "=1+1"}, {"product_id": "b"})
-    say(engine, None, RelationshipIn(source_product_id="=1+1", target_product_id="b", relation="cross_sell"))
+    curate(engine, None, RelationshipIn(source_product_id="=1+1", target_product_id="b", relation="cross_sell"))
 
     with engine.connect() as connection:
         content = as_workbook(RelationshipCatalogue(connection, None), NOTHING)
@@ -194,7 +194,7 @@ def test_a_workbook_holds_text_and_no_formula(engine: Engine) -> None:
 
 def test_what_a_workbook_can_not_hold_is_shown_as_unknown_characters(engine: Engine) -> None:
     store(engine, {"product_id": "a", "name": "bell\x07"}, {"product_id": "b"})
-    say(engine, None, RelationshipIn(source_product_id="a", target_product_id="b", relation="cross_sell"))
+    curate(engine, None, RelationshipIn(source_product_id="a", target_product_id="b", relation="cross_sell"))
 
     with engine.connect() as connection:
         content = as_workbook(RelationshipCatalogue(connection, None), NOTHING)
@@ -206,7 +206,7 @@ def test_a_sheet_that_would_overflow_is_refused(engine: Engine, monkeypatch: pyt
     monkeypatch.setattr(spreadsheets, "MAX_ROWS", 1)
     store(engine, {"product_id": "a"}, {"product_id": "b"})
     pair = RelationshipIn(source_product_id="a", target_product_id="b", relation="cross_sell")
-    say(engine, None, pair, pair.model_copy(update={"source_product_id": "b", "target_product_id": "a"}))
+    curate(engine, None, pair, pair.model_copy(update={"source_product_id": "b", "target_product_id": "a"}))
 
     with engine.connect() as connection, pytest.raises(TooLargeForSpreadsheet, match="1 rows at most"):
         as_workbook(RelationshipCatalogue(connection, None), NOTHING)
@@ -264,20 +264,20 @@ def test_rubbish_is_refused(engine: Engine, tmp_path: Path, content: bytes, reas
 
 def test_a_workbook_without_names_or_with_repeated_ones_is_refused(engine: Engine, tmp_path: Path) -> None:
     for header, reason in (([None, None], "must name the columns"), (["a", "a"], "named more than once: a")):
-        book = Workbook()
-        book.worksheets[0].append(header)
-        book.worksheets[0].append(["x", "y"])
+        workbook = Workbook()
+        workbook.worksheets[0].append(header)
+        workbook.worksheets[0].append(["x", "y"])
         file = BytesIO()
-        book.save(file)
+        workbook.save(file)
         with pytest.raises(UnreadableFile, match=reason):
             import_back(engine, tmp_path, "in.xlsx", file.getvalue())
 
 
 def test_a_workbook_of_products_is_imported_too(engine: Engine, tmp_path: Path) -> None:
-    book = Workbook()
+    workbook = Workbook()
     for row in (["product_id", "name", "price"], [995242, "Soup", 2.69], [None, None, None], ["b", None, None]):
-        book.worksheets[0].append(row)
-    book.save(tmp_path / "products.xlsx")
+        workbook.worksheets[0].append(row)
+    workbook.save(tmp_path / "products.xlsx")
 
     summary = import_file(engine, "products", [tmp_path / "products.xlsx"])
 
@@ -301,7 +301,7 @@ def test_the_command_imports_what_the_route_exports(sqlite_url: str, tmp_path: P
 def test_filters_narrow_the_export_down(engine: Engine) -> None:
     store(engine, {"product_id": "a", "line": "L"}, {"product_id": "b"})
     pair = RelationshipIn(source_product_id="a", target_product_id="b", relation="cross_sell")
-    say(engine, None, pair, pair.model_copy(update={"source_product_id": "b", "target_product_id": "a"}))
+    curate(engine, None, pair, pair.model_copy(update={"source_product_id": "b", "target_product_id": "a"}))
 
     for wanted in (replace(NOTHING, line="L"), replace(NOTHING, product_id="a")):
         assert [row["source_product_id"] for row in read(exported(engine, None, wanted))] == ["a"]

@@ -21,8 +21,8 @@ def listed(client: TestClient, **parameters: str) -> list[dict[str, Any]]:
     return items
 
 
-def statuses(found: list[dict[str, Any]]) -> list[str]:
-    return [result["status"] for result in found]
+def statuses(outcomes: list[dict[str, Any]]) -> list[str]:
+    return [result["status"] for result in outcomes]
 
 
 def account(client: TestClient, account_id: str) -> Any:
@@ -32,7 +32,7 @@ def account(client: TestClient, account_id: str) -> Any:
 def test_a_deal_is_stored_with_stubs_for_what_it_names_and_read_back(api: TestClient, engine: Engine) -> None:
     posted = deal(value="12.345", currency="eur", opened_at="2024-05-01", expected_close="2024-07-31T23:30:00-01:00")
 
-    found = results(api, "/v1/deals", [posted])
+    outcomes = results(api, "/v1/deals", [posted])
 
     state = database_state(engine)
     expected = {
@@ -40,7 +40,7 @@ def test_a_deal_is_stored_with_stubs_for_what_it_names_and_read_back(api: TestCl
         "value_minor": 1234, "currency": "EUR", "opened_at": "2024-05-01T00:00:00Z", "closed_at": None,
         "expected_close": "2024-08-01", "updated_at": "2024-03-01T12:00:00Z",
     }  # fmt: skip
-    assert statuses(found) == ["created"]
+    assert statuses(outcomes) == ["created"]
     assert listed(api) == [expected]
     assert (state["accounts"][0][-1], state["products"][0][-1], state["orders"]) == (True, True, [])
 
@@ -62,7 +62,7 @@ def test_a_status_that_is_given_counts_more_than_the_stage(api: TestClient) -> N
 
     results(api, "/v1/deals", rows)
 
-    assert [one["status"] for one in listed(api)] == ["lost", "open", "lost"]
+    assert [item["status"] for item in listed(api)] == ["lost", "open", "lost"]
 
 
 def test_a_won_deal_is_an_order_that_training_sees(api: TestClient, engine: Engine) -> None:
@@ -125,9 +125,9 @@ def test_an_order_that_somebody_overwrote_is_mended_by_its_deal(api: TestClient,
     lines = [{"product_id": "p", "quantity": 3}]
     results(api, "/v1/orders", [{"order_id": "deal:d", "ordered_at": "2020-01-01", "lines": lines}])
 
-    found = results(api, "/v1/deals", [won])
+    outcomes = results(api, "/v1/deals", [won])
 
-    assert statuses(found) == ["unchanged"]
+    assert statuses(outcomes) == ["unchanged"]
     assert database_state(engine) == before
 
 
@@ -136,10 +136,10 @@ def test_a_field_that_is_left_out_keeps_its_value_and_a_blank_one_clears_it(api:
 
     results(api, "/v1/deals", [{"deal_id": "d", "product_id": "p", "stage": "Demo", "opened_at": "", "value": 2}])
 
-    (found,) = listed(api)
-    assert (found["account_id"], found["stage"], found["expected_close"]) == ("A", "Demo", "2024-07-01")
-    assert found["opened_at"] is None
-    assert (found["value_minor"], found["currency"]) == (200, None)
+    (stored,) = listed(api)
+    assert (stored["account_id"], stored["stage"], stored["expected_close"]) == ("A", "Demo", "2024-07-01")
+    assert stored["opened_at"] is None
+    assert (stored["value_minor"], stored["currency"]) == (200, None)
 
 
 def test_good_deals_are_stored_beside_bad_ones(api: TestClient, engine: Engine) -> None:
@@ -157,10 +157,10 @@ def test_good_deals_are_stored_beside_bad_ones(api: TestClient, engine: Engine) 
         ("deal_id", deal("")),
     ]
 
-    found = results(api, "/v1/deals", [deal("good"), *(row for _, row in bad)])
+    outcomes = results(api, "/v1/deals", [deal("good"), *(row for _, row in bad)])
 
-    assert statuses(found) == ["created", *["rejected"] * len(bad)]
-    assert [result["errors"][0]["field"] for result in found[1:]] == [field for field, _ in bad]
+    assert statuses(outcomes) == ["created", *["rejected"] * len(bad)]
+    assert [result["errors"][0]["field"] for result in outcomes[1:]] == [field for field, _ in bad]
     state = database_state(engine)
     assert ([row[0] for row in state["deals"]], state["orders"]) == (["good"], [])
 
@@ -168,9 +168,9 @@ def test_good_deals_are_stored_beside_bad_ones(api: TestClient, engine: Engine) 
 def test_every_fault_of_a_row_is_named(api: TestClient) -> None:
     posted = deal(stage="Won", value=-1)
 
-    found = results(api, "/v1/deals", [posted], unknown_products="reject")
+    outcomes = results(api, "/v1/deals", [posted], unknown_products="reject")
 
-    assert {error["field"]: error["reason"] for error in found[0]["errors"]} == {
+    assert {error["field"]: error["reason"] for error in outcomes[0]["errors"]} == {
         "product_id": "is an unknown product: 'p'",
         "value": "is negative",
         "closed_at": "is empty, but the deal is won: an order needs the time at which it was",
@@ -198,7 +198,7 @@ def test_lines_of_json_are_read_too_and_the_last_of_a_deal_counts(api: TestClien
     answer = api.post("/v1/deals", content=body, headers={"Content-Type": "application/x-ndjson"}).json()
 
     assert statuses(answer["results"]) == ["created", "updated", "created", "rejected"]
-    assert [one["status"] for one in listed(api)] == ["lost", "open"]
+    assert [item["status"] for item in listed(api)] == ["lost", "open"]
     assert not [row for row in database_state(engine)["orders"] if not row[-1]]
 
 
@@ -221,7 +221,7 @@ def test_pages_list_every_deal_once(api: TestClient, limit: int) -> None:
     parameters = {"limit": str(limit)}
     while True:
         page = api.get("/v1/deals", params=parameters).json()
-        seen += [one["deal_id"] for one in page["items"]]
+        seen += [item["deal_id"] for item in page["items"]]
         assert len(page["items"]) <= limit
         if page["next_cursor"] is None:
             break
@@ -243,7 +243,7 @@ def test_deals_are_filtered(api: TestClient, parameters: dict[str, str], expecte
     rows = [deal("1"), deal("2", "Lost"), deal("3", "Won", account_id="B", closed_at=SUMMER), deal("4", account_id="B")]
     results(api, "/v1/deals", rows)
 
-    assert [one["deal_id"] for one in listed(api, **parameters)] == expected
+    assert [item["deal_id"] for item in listed(api, **parameters)] == expected
 
 
 @pytest.mark.parametrize("parameters", [{"limit": "0"}, {"limit": "501"}, {"status": "Won"}, {"account_id": "a\0b"}])

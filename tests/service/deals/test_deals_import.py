@@ -151,8 +151,10 @@ def test_a_crms_whole_pipeline(engine: Engine, data_folder: Path, crm: list[dict
         pipeline = open_deals(connection)
         trained = connection.execute(text("SELECT COUNT(*) FROM training_order_lines")).scalar()
     named = [row for row in hoped if row["account"]]
-    assert {of: len(deals) for of, deals in pipeline.items()} == Counter(row["account"] for row in named)
-    assert {one.deal_id: one.opened_at for one in itertools.chain(*pipeline.values())} == {
+    assert {account_id: len(deals) for account_id, deals in pipeline.items()} == Counter(
+        row["account"] for row in named
+    )
+    assert {open_deal.deal_id: open_deal.opened_at for open_deal in itertools.chain(*pipeline.values())} == {
         row["opportunity_id"]: row["engage_date"] and datetime.combine(row["engage_date"], time(), UTC) for row in named
     }
     assert trained == len(won)

@@ -105,16 +105,16 @@ def test_an_account_s_decisions_are_listed_newest_first_a_page_at_a_time(client:
     client.get(f"{URL}/ann?dry_run=true")
     flush(client)
 
-    found: list[str] = []
+    listed: list[str] = []
     cursor = ""
     while True:
         page = client.get(f"/v1/accounts/ann/decisions?limit=2{cursor}").json()
-        found += [item["decision_id"] for item in page["items"]]
+        listed += [item["decision_id"] for item in page["items"]]
         if page["next_cursor"] is None:
             break
         cursor = f"&cursor={page['next_cursor']}"
 
-    assert found == sorted(made, reverse=True)
+    assert listed == sorted(made, reverse=True)
 
 
 def test_pages_hold_each_decision_once_although_new_ones_come(client: TestClient) -> None:
@@ -160,7 +160,7 @@ def test_nobody_waits_for_a_decision_log_that_can_t_write(engine: Engine, monkey
     assert (half_full, fuller, decision_log.is_behind) == (False, True, False)
 
 
-def test_an_unknown_decision_is_said_to_be_unknown(client: TestClient) -> None:
+def test_an_unknown_decision_is_not_found(client: TestClient) -> None:
     answer = client.get("/v1/decisions/nothing")
 
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown-decision")
@@ -225,15 +225,15 @@ def test_a_batch_that_was_written_but_not_acknowledged_is_not_written_twice(engi
 def test_every_byte_is_stored_as_it_is_and_what_is_missing_stays_missing(engine: Engine) -> None:
     decision_log, _, _ = make_decision_log(engine)
     request = '{"ä\\u0000":\r\n\t"\\\\N \\"€\U0001f600, \'%s ?"}'.encode()
-    moment = NOON.replace(year=1999, microsecond=123_456)
-    decision_log.record("d-1", None, moment, None, request, b'{"a": "\\\\."}')
+    decided_at = NOON.replace(year=1999, microsecond=123_456)
+    decision_log.record("d-1", None, decided_at, None, request, b'{"a": "\\\\."}')
 
     decision_log.write_queued()
 
     with Session(engine) as session:
-        found = find_decision(session, "d-1")
-    assert (found.account_id, found.key_id, found.decided_at) == (None, None, moment)
-    assert (found.request, found.answer) == (request, b'{"a": "\\\\."}')
+        decision = find_decision(session, "d-1")
+    assert (decision.account_id, decision.key_id, decision.decided_at) == (None, None, decided_at)
+    assert (decision.request, decision.answer) == (request, b'{"a": "\\\\."}')
 
 
 def test_what_comes_while_a_batch_is_written_waits_for_the_next_round(engine: Engine) -> None:
@@ -250,13 +250,13 @@ def test_what_comes_while_a_batch_is_written_waits_for_the_next_round(engine: En
 
 def test_a_decision_is_found_while_it_is_being_written(engine: Engine) -> None:
     decision_log, _, _ = make_decision_log(engine)
-    found: list[Any] = []
-    event.listen(engine, "commit", lambda _: found.append(decision_log.find("d-0002")))
+    seen: list[Any] = []
+    event.listen(engine, "commit", lambda _: seen.append(decision_log.find("d-0002")))
     record(decision_log, 1, 2)
 
     decision_log.write_queued()
 
-    assert found[0].decision_id == "d-0002"
+    assert seen[0].decision_id == "d-0002"
     assert decision_log.find("d-0002") is None
 
 
@@ -270,8 +270,8 @@ def test_many_batches_and_pieces_lose_nothing(engine: Engine) -> None:
     assert written(engine) == [f"d-{number:04}" for number in range(1001)]
     assert value(telemetry, "written_decisions_total") == 1001
     with Session(engine) as session:
-        found = decisions_of(session, "ann", None, 2000)
-    assert [(one.request, one.answer) for one in found] == [
+        decisions = decisions_of(session, "ann", None, 2000)
+    assert [(decision.request, decision.answer) for decision in decisions] == [
         (b"%d" % number, b"{}" * (number % 7)) for number in reversed(range(1001))
     ]
 

@@ -23,30 +23,30 @@ store = ArtifactStore(root, smoke_test)
 first = write_world(root, coffee_world())
 second = write_world(root, coffee_world(), as_of="2024-03-01T00:00:00Z")
 store.activate(first)
-told = {"first": first}
+report = {"first": first}
 with (root / "filler").open("wb", buffering=0) as filler:
     try:
         while True:
             filler.write(bytes(512))
     except OSError as error:
-        told["filler"] = errno.errorcode[error.errno]
+        report["filler"] = errno.errorcode[error.errno]
 for name, act in {
     "write": lambda: write_world(root, coffee_world(), as_of="2024-03-02T00:00:00Z"),
     "activate": lambda: store.activate(second),
 }.items():
     try:
         act()
-        told[name] = "done"
+        report[name] = "done"
     except OSError as error:
-        told[name] = errno.errorcode[error.errno]
-told["left"] = sorted(path.name for path in root.iterdir() if path.name.startswith(".") and path.name != ".lock")
-told["active"] = store.active_version()
+        report[name] = errno.errorcode[error.errno]
+report["left"] = sorted(path.name for path in root.iterdir() if path.name.startswith(".") and path.name != ".lock")
+report["active"] = store.active_version()
 open_artifact(store.folder_of(first))
 (root / "filler").unlink()
 third = write_world(root, coffee_world(), as_of="2024-03-02T00:00:00Z")
 store.activate(third)
-told["recovered"] = store.active_version() == third
-print(json.dumps(told))
+report["recovered"] = store.active_version() == third
+print(json.dumps(report))
 """
 
 
@@ -72,8 +72,8 @@ def test_a_full_disk_leaves_no_half_artifact_and_the_active_one_as_it_was(tmp_pa
     )
 
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["filler"] == told["write"] == told["activate"] == "ENOSPC"
-    assert told["left"] == []
-    assert told["active"] == told["first"]
-    assert told["recovered"]
+    report = json.loads(done.stdout)
+    assert report["filler"] == report["write"] == report["activate"] == "ENOSPC"
+    assert report["left"] == []
+    assert report["active"] == report["first"]
+    assert report["recovered"]

@@ -128,8 +128,8 @@ def hostile_body(rng: random.Random) -> bytes:
         return hostile_value(rng)
     if kind < 0.6:
         return hostile_object(rng)
-    some = [hostile_object(rng) for _ in range(rng.randrange(1, 4))]
-    return b"[" + b",".join(some) + b"]" if kind < 0.85 else b"\n".join(some)
+    rows = [hostile_object(rng) for _ in range(rng.randrange(1, 4))]
+    return b"[" + b",".join(rows) + b"]" if kind < 0.85 else b"\n".join(rows)
 
 
 def hostile_headers(rng: random.Random, key: str) -> list[bytes]:

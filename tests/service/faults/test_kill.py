@@ -106,16 +106,16 @@ def test_after_kill_9_every_acknowledged_order_is_there_whole_and_once(
             server.kill()
             for client in clients:
                 client.join()
-        found = stored(engine)
+        stored_orders = stored(engine)
         acknowledged = {order_id for client in clients for order_id in client.acknowledged}
         in_flight = {order["order_id"] for client in clients if client.pending for order in client.pending[1]}
-        assert acknowledged <= set(found)
-        assert set(found) <= acknowledged | in_flight
-        assert set(found.values()) == {LINES}
+        assert acknowledged <= set(stored_orders)
+        assert set(stored_orders) <= acknowledged | in_flight
+        assert set(stored_orders.values()) == {LINES}
         for client in clients:
             if client.pending:
                 its_own = {order["order_id"] for order in client.pending[1]}
-                assert its_own <= set(found) or not its_own & set(found), "a request is half there"
+                assert its_own <= set(stored_orders) or not its_own & set(stored_orders), "a request is half there"
 
     assert sum(len(client.acknowledged) for client in clients) == len({o for c in clients for o in c.acknowledged})
     with engine.connect() as connection:

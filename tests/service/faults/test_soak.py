@@ -32,7 +32,7 @@ def resident_mib(pid: int) -> float:
 
 
 class Caller(threading.Thread):
-    """One client on one connection, until it is told to stop."""
+    """One client on one connection, until it is stopped."""
 
     def __init__(self, server: Server, key: str, request_of: Callable[[int], tuple[str, str, object]]) -> None:
         super().__init__()

@@ -23,7 +23,7 @@ ACCOUNTS = ("ann", "bob")
 
 
 def world_of(prefix: str) -> World:
-    """A world whose products are told by their prefix."""
+    """A world whose products are identified by their prefix."""
     ids = [f"{prefix}-{number}" for number in range(6)]
     return World(
         products=[ProductSpec(product_id) for product_id in ids],
@@ -74,16 +74,16 @@ def metrics(server: Server, key: str) -> str:
     return call(server, "GET", "/metrics", x_api_key=key)[2].decode()
 
 
-def test_any_worker_tells_the_telemetry_of_all(server: Server, key: str) -> None:
+def test_any_worker_exposes_the_telemetry_of_all(server: Server, key: str) -> None:
     for _ in range(40):
         assert call(server, "GET", f"{URL}/ann", x_api_key=key)[0] == 200
     for _ in range(10):
         assert call(server, "GET", f"{URL}/ann")[0] == 401
 
-    told = [metrics(server, key) for _ in range(6)]
+    expositions = [metrics(server, key) for _ in range(6)]
 
     route = "/v1/recommendations/{account_id}"
-    for text in told:
+    for text in expositions:
         assert metric(text, "nextoffer_requests_total", route=route, status="200") == 40
         assert metric(text, "nextoffer_requests_total", route=route, status="401") == 10
         assert metric(text, "nextoffer_request_seconds_count", route=route) == 50
@@ -117,7 +117,7 @@ def test_sigterm_ends_all_of_them_without_a_failed_answer(server: Server, key: s
 
 
 class Caller(threading.Thread):
-    """Asks on one connection until told to stop, and keeps what it was told."""
+    """Sends requests on one connection until it is stopped, and keeps the answers."""
 
     def __init__(self, server: Server, key: str) -> None:
         super().__init__()

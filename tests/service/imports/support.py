@@ -83,5 +83,5 @@ def results(client: TestClient, path: str, rows: Any, **parameters: str) -> list
     """Post rows and return the result of each."""
     answer = client.post(path, json=rows, params=parameters)
     assert answer.status_code == 200, answer.text
-    found: list[dict[str, Any]] = answer.json()["results"]
-    return found
+    outcomes: list[dict[str, Any]] = answer.json()["results"]
+    return outcomes

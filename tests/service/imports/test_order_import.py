@@ -109,7 +109,7 @@ def test_a_row_that_contradicts_its_order_is_rejected(engine: Engine, batch_rows
     state = import_lines(engine, rows, batch_rows=batch_rows)
 
     assert [row[:3] for row in state["order_lines"]] == [("o1", "p1", 0), ("o1", "p1", 1), ("o2", "p1", 0)]
-    assert [(at, field) for at, field, _ in reasons()] == [(4, "account_id"), (6, "currency"), (7, "status")]
+    assert [(line, field) for line, field, _ in reasons()] == [(4, "account_id"), (6, "currency"), (7, "status")]
     assert all("an earlier row of the same order" in reason for *_, reason in reasons())
 
 
@@ -137,8 +137,8 @@ def test_each_bad_row_is_rejected_with_its_line_field_and_reason_and_the_good_go
     state = import_lines(engine, rows)
 
     assert [row[1] for row in state["order_lines"]] == ["last", "p1"]
-    found = reasons()
-    assert [(at, field) for at, field, _ in found] == [
+    rejected = reasons()
+    assert [(line, field) for line, field, _ in rejected] == [
         (3, "product_id"),
         (4, "ordered_at"),
         (5, "quantity"),
@@ -149,8 +149,8 @@ def test_each_bad_row_is_rejected_with_its_line_field_and_reason_and_the_good_go
         (10, "account_id"),
         (11, "amount"),
     ]
-    assert found[0][2] == "is empty"
-    assert "status must be placed or cancelled" in found[6][2]
+    assert rejected[0][2] == "is empty"
+    assert "status must be placed or cancelled" in rejected[6][2]
     assert read_rejects(Path("lines.csv.rejects.csv"))[0]["file"] == "lines.csv"
 
 

@@ -10,12 +10,12 @@ from service.base.settings import Settings
 from tests.service.conftest import make_key, part_of, running
 
 URL = "/v1/recommendations"
-OF_THE_MOMENT = ("decision_id", "generated_at")
+VARYING_FIELDS = ("decision_id", "generated_at")
 
 
 def lasting(answer: dict[str, object]) -> dict[str, object]:
-    """What the same request is answered with each time."""
-    return {name: value for name, value in answer.items() if name not in OF_THE_MOMENT}
+    """The part of an answer that is the same for the same request."""
+    return {name: value for name, value in answer.items() if name not in VARYING_FIELDS}
 
 
 def test_a_batch_answers_each_account_as_a_single_call_does(client: TestClient) -> None:

@@ -34,9 +34,9 @@ def offer_of(decision: Decision, product_id: str) -> Offer:
     return next(offer for offer in decision.offers if offer["product_id"] == product_id)
 
 
-def decide_for(limit: int = 3, **asked: object) -> Decision:
+def decide_for(limit: int = 3, **parameters: object) -> Decision:
     """Decide in the coffee shop."""
-    request = OfferRequest(**{"account_id": None, "limit": limit} | asked)  # type: ignore[arg-type]
+    request = OfferRequest(**{"account_id": None, "limit": limit} | parameters)  # type: ignore[arg-type]
     return decide(gather(STATE, [request], is_up_sell_first=True))
 
 
@@ -99,9 +99,9 @@ def test_basket_scores_equal_a_sum_in_a_dictionary_whatever_the_order(basket: li
     reverse = basket_scores(basket[::-1])
 
     ids = STATE.content.products.ids.texts
-    found = {ids[row]: score for row, score in zip(rows.tolist(), scores.tolist(), strict=True) if row >= 0}
-    assert found == pytest.approx(expected, rel=1e-6)
-    assert list(found.values()) == sorted(found.values(), reverse=True)
+    summed = {ids[row]: score for row, score in zip(rows.tolist(), scores.tolist(), strict=True) if row >= 0}
+    assert summed == pytest.approx(expected, rel=1e-6)
+    assert list(summed.values()) == sorted(summed.values(), reverse=True)
     assert reverse[0].tolist() == rows.tolist()
     assert reverse[1].tolist() == scores.tolist()
 
@@ -157,7 +157,7 @@ def test_withheld_candidates_are_counted_by_their_first_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "why"),
+    ("parameters", "why"),
     [
         ({"account_id": "stranger"}, "an unknown account"),
         ({"account_id": "cid"}, "an account that owns nothing"),
@@ -167,8 +167,8 @@ def test_withheld_candidates_are_counted_by_their_first_reason() -> None:
         ({}, "nobody"),
     ],
 )
-def test_what_nothing_is_known_of_gets_popular_products(asked: dict[str, object], why: str) -> None:
-    decision = decide_for(**asked)  # type: ignore[arg-type]
+def test_what_nothing_is_known_of_gets_popular_products(parameters: dict[str, object], why: str) -> None:
+    decision = decide_for(**parameters)  # type: ignore[arg-type]
 
     assert decision.source is Source.POPULAR, why
     assert offered(decision) == ["milk", "beans", "filter"]

@@ -60,7 +60,7 @@ def test_many_requests_are_decided_as_each_alone(
 
     together = decide_many(gather(state, wanted, is_up_sell_first=is_up_sell_first))
 
-    assert together == [decide(gather(state, [one], is_up_sell_first=is_up_sell_first)) for one in wanted]
+    assert together == [decide(gather(state, [request], is_up_sell_first=is_up_sell_first)) for request in wanted]
 
 
 def test_an_account_that_objects_is_offered_nothing_among_others() -> None:

@@ -38,15 +38,15 @@ def test_every_neighbour_comes_out_with_its_sum_and_its_greatest_contributors(si
     content = replace(content_of(coffee_world()), neighbour_products=products, neighbour_scores=scores)
 
     seeds = AccountProducts.from_rows([np.array(rows, dtype=np.int32)], N_PRODUCTS)
-    found = NeighbourScores(content, seeds, 1)
+    neighbours = NeighbourScores(content, seeds, 1)
 
     sums = {product: sum(score for score, _ in contributions) for product, contributions in parts.items()}
-    assert dict(zip(found.product.tolist(), found.score.tolist(), strict=True)) == sums
-    best = best_first(found.account, found.product, found.score, 1, len(sums))
-    assert found.product[best].tolist() == sorted(sums, key=lambda product: (-sums[product], product))
-    for place, product in enumerate(found.product.tolist()):
-        greatest = sorted(parts[product], key=lambda one: (-one[0], one[1]))[:2]
-        assert found.contributors(place) == [row for _, row in greatest]
+    assert dict(zip(neighbours.product.tolist(), neighbours.score.tolist(), strict=True)) == sums
+    best = best_first(neighbours.account, neighbours.product, neighbours.score, 1, len(sums))
+    assert neighbours.product[best].tolist() == sorted(sums, key=lambda product: (-sums[product], product))
+    for place, product in enumerate(neighbours.product.tolist()):
+        greatest = sorted(parts[product], key=lambda part: (-part[0], part[1]))[:2]
+        assert neighbours.contributors(place) == [row for _, row in greatest]
 
 
 def test_neighbours_of_several_accounts_are_those_of_each() -> None:

@@ -21,30 +21,30 @@ from tests.artifacts import ProductSpec, World, coffee_world, content_of
 
 COFFEE = coffee_world()
 PRODUCT_IDS = [product.product_id for product in COFFEE.products]
-SAID_OF_COFFEE = [
+COFFEE_RELATIONSHIPS = [
     ("grinder", "up_sell", "grinder-pro", 6),
     ("beans", "cross_sell", "milk", 8),
     ("beans", "substitute", "syrup", 5),
     ("kettle", "accessory", "scale", 10),
     ("mug", "cross_sell", "syrup", 7),
 ]
-WORLD = replace(COFFEE, relationships=SAID_OF_COFFEE)
+WORLD = replace(COFFEE, relationships=COFFEE_RELATIONSHIPS)
 
 
-def state_of(world: World, words: dict[str, dict[str, CuratedRelationship]]) -> LiveState:
+def state_of(world: World, curated: dict[str, dict[str, CuratedRelationship]]) -> LiveState:
     """A state in which some relationships are curated."""
     state = LiveState(content_of(world), 0)
-    state.replace_part(state.part(CatalogueView).with_curated(words))
+    state.replace_part(state.part(CatalogueView).with_curated(curated))
     return state
 
 
 def decide_in(
-    world: World, words: dict[str, dict[str, CuratedRelationship]] | None = None, **asked: object
+    world: World, curated: dict[str, dict[str, CuratedRelationship]] | None = None, **parameters: object
 ) -> Decision:
-    """Decide in a world where people said some words."""
-    state = state_of(world, words or {})
-    policy = bool(asked.pop("is_up_sell_first", True))
-    wanted = OfferRequest(**{"account_id": None, "limit": 3} | asked)  # type: ignore[arg-type]
+    """Decide in a world with curated relationships."""
+    state = state_of(world, curated or {})
+    policy = bool(parameters.pop("is_up_sell_first", True))
+    wanted = OfferRequest(**{"account_id": None, "limit": 3} | parameters)  # type: ignore[arg-type]
     return decide(gather(state, [wanted], is_up_sell_first=policy))
 
 
@@ -53,8 +53,8 @@ def offered(decision: Decision) -> list[str]:
     return [offer["product_id"] for offer in decision.offers]
 
 
-def told(offer: Offer) -> tuple[Relation | None, str | None, ReasonCode, str]:
-    """What an offer says of why."""
+def explanation_of(offer: Offer) -> tuple[Relation | None, str | None, ReasonCode, str]:
+    """Relation, source product, reason code and reason text of an offer."""
     return (offer["relation"], offer["source_product_id"], offer["reasons"][0]["code"], offer["reasons"][0]["text"])
 
 
@@ -62,7 +62,7 @@ def test_an_upgrade_of_what_is_owned_comes_first_and_says_of_what() -> None:
     decision = decide_in(WORLD, account_id="ann")
 
     assert decision.source is Source.PERSONALIZED
-    assert told(decision.offers[0]) == (
+    assert explanation_of(decision.offers[0]) == (
         Relation.UP_SELL,
         "grinder",
         ReasonCode.UPGRADE,
@@ -90,9 +90,9 @@ def test_a_clear_relationship_gives_its_figures_and_an_unclear_one_no_relation()
     decision = decide_in(WORLD, basket=["beans"], limit=2)
 
     assert offered(decision) == ["filter", "grinder"]
-    assert told(decision.offers[0])[:3] == (None, "beans", ReasonCode.GOES_WITH_BASKET)
+    assert explanation_of(decision.offers[0])[:3] == (None, "beans", ReasonCode.GOES_WITH_BASKET)
     milk = decide_in(WORLD, basket=["beans"], limit=3).offers[2]
-    assert told(milk) == (
+    assert explanation_of(milk) == (
         Relation.CROSS_SELL,
         "beans",
         ReasonCode.GOES_WITH_BASKET,
@@ -100,7 +100,7 @@ def test_a_clear_relationship_gives_its_figures_and_an_unclear_one_no_relation()
     )
 
 
-def test_the_second_contributor_speaks_if_only_it_has_a_clear_relationship() -> None:
+def test_the_second_contributor_gives_the_reason_if_only_it_has_a_clear_relationship() -> None:
     world = replace(COFFEE, relationships=[("grinder", "cross_sell", "filter", 9)])
 
     decision = decide_in(world, basket=["beans", "grinder"], limit=1)
@@ -117,7 +117,7 @@ def test_a_basket_without_neighbours_is_answered_by_relationships() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "product_id", "code"),
+    ("parameters", "product_id", "code"),
     [
         ({"basket": ["beans"]}, "syrup", WithheldCode.SUBSTITUTE),
         ({"account_id": "dee"}, "syrup", WithheldCode.SUBSTITUTE),
@@ -125,8 +125,10 @@ def test_a_basket_without_neighbours_is_answered_by_relationships() -> None:
         ({"basket": ["grinder-pro"]}, "grinder", WithheldCode.LOWER_TIER),
     ],
 )
-def test_what_a_relationship_forbids_is_withheld(asked: dict[str, Any], product_id: str, code: WithheldCode) -> None:
-    decision = decide_in(WORLD, limit=50, **asked)
+def test_what_a_relationship_forbids_is_withheld(
+    parameters: dict[str, Any], product_id: str, code: WithheldCode
+) -> None:
+    decision = decide_in(WORLD, limit=50, **parameters)
 
     assert product_id not in offered(decision)
     assert decision.withheld[code] == 1
@@ -136,30 +138,30 @@ def test_an_accessory_is_offered_with_its_main_product() -> None:
     decision = decide_in(WORLD, basket=["kettle"], limit=50)
 
     offer = next(offer for offer in decision.offers if offer["product_id"] == "scale")
-    assert told(offer)[:2] == (Relation.ACCESSORY, "kettle")
-    assert told(offer)[3].startswith("Belongs to Kettle: ")
+    assert explanation_of(offer)[:2] == (Relation.ACCESSORY, "kettle")
+    assert explanation_of(offer)[3].startswith("Belongs to Kettle: ")
 
 
-def test_what_people_add_comes_before_what_was_learned_and_says_so() -> None:
-    words = {"beans": {"kettle": CuratedRelationship(Relation.CROSS_SELL, is_banned=False)}}
+def test_a_curated_relationship_comes_before_learned_ones_and_is_named_as_such() -> None:
+    curated = {"beans": {"kettle": CuratedRelationship(Relation.CROSS_SELL, is_banned=False)}}
 
-    decision = decide_in(WORLD, words, basket=["beans"])
+    decision = decide_in(WORLD, curated, basket=["beans"])
 
     assert offered(decision) == ["kettle", "filter", "grinder"]
-    assert told(decision.offers[0])[3] == "Goes with Coffee beans: recommended by our product experts."
+    assert explanation_of(decision.offers[0])[3] == "Goes with Coffee beans: recommended by our product experts."
 
 
-def test_what_people_banned_is_never_shown_even_where_the_model_likes_it() -> None:
-    words = {"beans": {"filter": CuratedRelationship(Relation.CROSS_SELL, is_banned=True)}}
+def test_a_banned_relationship_is_never_offered_even_where_the_model_ranks_it_high() -> None:
+    curated = {"beans": {"filter": CuratedRelationship(Relation.CROSS_SELL, is_banned=True)}}
 
     for account_id, basket in ((None, ["beans", "kettle"]), ("ann", [])):
-        decision = decide_in(WORLD, words, limit=50, account_id=account_id, basket=basket)
+        decision = decide_in(WORLD, curated, limit=50, account_id=account_id, basket=basket)
         assert "filter" not in offered(decision)
         assert decision.withheld[WithheldCode.BANNED] == 1
-    assert "filter" in offered(decide_in(WORLD, words, basket=["kettle"], limit=50))
+    assert "filter" in offered(decide_in(WORLD, curated, basket=["kettle"], limit=50))
 
 
-def test_the_last_word_on_a_product_replaces_those_before() -> None:
+def test_the_latest_curated_relationships_of_a_product_replace_earlier_ones() -> None:
     state = LiveState(content_of(WORLD), 0)
     request = OfferRequest(None, 1, ["beans"])
     state.replace_part(
@@ -175,24 +177,24 @@ def test_the_last_word_on_a_product_replaces_those_before() -> None:
     assert offered(decide(gather(state, [request], is_up_sell_first=True))) == ["filter"]
 
 
-def test_a_learned_upgrade_gives_way_to_what_people_say_the_other_way_round() -> None:
+def test_a_learned_upgrade_gives_way_to_a_curated_one_in_the_other_direction() -> None:
     world = replace(
         COFFEE,
         relationships=[("beans", "up_sell", "milk", 6), ("milk", "up_sell", "mug", 6), ("mug", "up_sell", "syrup", 6)],
     )
-    words = {"mug": {"beans": CuratedRelationship(Relation.UP_SELL, is_banned=False)}}
+    curated = {"mug": {"beans": CuratedRelationship(Relation.UP_SELL, is_banned=False)}}
 
-    upgrades = _upgrades(world, words)
+    upgrades = _upgrades(world, curated)
 
     assert upgrades >= {("mug", "beans"), ("mug", "syrup")}
     assert not _has_cycle(upgrades)
 
 
 class Case(NamedTuple):
-    """A world, what people say in it, and what is asked."""
+    """A world, its curated relationships, and a request."""
 
     world: World
-    words: dict[str, dict[str, CuratedRelationship]]
+    curated: dict[str, dict[str, CuratedRelationship]]
     account_id: str | None
     basket: list[str]
     limit: int
@@ -200,7 +202,7 @@ class Case(NamedTuple):
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    """Draw any relationships, tiers, words, owners and baskets."""
+    """Draw any learned and curated relationships, tiers, owners and baskets."""
     ids = st.sampled_from(PRODUCT_IDS)
     pairs = draw(st.lists(st.tuples(ids, ids).filter(lambda pair: pair[0] != pair[1]), unique=True, max_size=14))
     relations = st.sampled_from(["up_sell", "cross_sell", "accessory", "substitute"])
@@ -210,14 +212,14 @@ def cases(draw: st.DrawFn) -> Case:
         ProductSpec(p.product_id, p.name, tiers[p.product_id][0], tiers[p.product_id][1], is_active=p.is_active)
         for p in COFFEE.products
     ]
-    words: dict[str, dict[str, CuratedRelationship]] = {}
+    curated: dict[str, dict[str, CuratedRelationship]] = {}
     for source, target in draw(st.lists(st.tuples(ids, ids).filter(lambda p: p[0] != p[1]), unique=True, max_size=6)):
-        words.setdefault(source, {})[target] = CuratedRelationship(Relation(draw(relations)), draw(st.booleans()))
+        curated.setdefault(source, {})[target] = CuratedRelationship(Relation(draw(relations)), draw(st.booleans()))
     owned = {"ann": draw(st.lists(ids, unique=True, max_size=4)), "bob": draw(st.lists(ids, unique=True, max_size=4))}
     world = replace(COFFEE, products=products, relationships=learned, owned=owned)
     return Case(
         world,
-        words,
+        curated,
         draw(st.sampled_from([None, "ann", "bob"])),
         draw(st.lists(ids, max_size=3)),
         draw(st.integers(1, 12)),
@@ -225,14 +227,14 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 def _effective(case: Case) -> dict[tuple[str, str], str]:
-    """What leads to what: learned, unless people spoke."""
-    found = {(source, target): relation for source, relation, target, _ in case.world.relationships}
-    for source, words in case.words.items():
-        for target, word in words.items():
-            found.pop((source, target), None)
-            if not word.is_banned:
-                found[source, target] = str(word.relation)
-    return found
+    """The relation of each pair: as learned, unless it is curated."""
+    effective = {(source, target): relation for source, relation, target, _ in case.world.relationships}
+    for source, by_target in case.curated.items():
+        for target, curated in by_target.items():
+            effective.pop((source, target), None)
+            if not curated.is_banned:
+                effective[source, target] = str(curated.relation)
+    return effective
 
 
 def _had(case: Case) -> set[str]:
@@ -245,11 +247,11 @@ def test_nothing_is_offered_that_a_relationship_forbids(case: Case) -> None:
     specs = {product.product_id: product for product in case.world.products}
 
     decision = decide_in(
-        case.world, case.words, account_id=case.account_id, basket=case.basket, limit=50, is_up_sell_first=True
+        case.world, case.curated, account_id=case.account_id, basket=case.basket, limit=50, is_up_sell_first=True
     )
 
     for product_id in offered(decision):
-        assert not any(w[product_id].is_banned for s, w in case.words.items() if s in had and product_id in w)
+        assert not any(w[product_id].is_banned for s, w in case.curated.items() if s in had and product_id in w)
         assert not any(effective.get((s, product_id)) == "substitute" for s in had)
         mains = {s for (s, t), relation in effective.items() if t == product_id and relation == "accessory"}
         assert not mains or mains & had
@@ -261,10 +263,10 @@ def test_nothing_is_offered_that_a_relationship_forbids(case: Case) -> None:
 
 @given(cases())
 def test_every_upgrade_that_may_be_offered_comes_before_everything_else(case: Case) -> None:
-    upgrades = {target for source, target in _upgrades(case.world, case.words) if source in _had(case)}
+    upgrades = {target for source, target in _upgrades(case.world, case.curated) if source in _had(case)}
 
-    everything = decide_in(case.world, case.words, account_id=case.account_id, basket=case.basket, limit=50)
-    decision = decide_in(case.world, case.words, account_id=case.account_id, basket=case.basket, limit=case.limit)
+    everything = decide_in(case.world, case.curated, account_id=case.account_id, basket=case.basket, limit=50)
+    decision = decide_in(case.world, case.curated, account_id=case.account_id, basket=case.basket, limit=case.limit)
 
     qualifying = upgrades & set(offered(everything))
     first = offered(decision)[: len(qualifying)]
@@ -275,7 +277,7 @@ def test_every_upgrade_that_may_be_offered_comes_before_everything_else(case: Ca
 @given(cases(), st.booleans())
 def test_many_at_once_are_decided_as_one_by_one(case: Case, is_up_sell_first: bool) -> None:
     state = LiveState(content_of(case.world), 0)
-    state.replace_part(state.part(CatalogueView).with_curated(case.words))
+    state.replace_part(state.part(CatalogueView).with_curated(case.curated))
     requests = [
         OfferRequest("ann", case.limit, exclude=case.basket),
         OfferRequest(None, 3, case.basket),
@@ -290,32 +292,32 @@ def test_many_at_once_are_decided_as_one_by_one(case: Case, is_up_sell_first: bo
 
 
 @given(cases())
-def test_upgrades_never_go_round_in_circles_because_of_what_was_learned(case: Case) -> None:
-    """Where neither what people say nor what was learned goes round in circles by itself, both together do not."""
+def test_learned_upgrades_never_close_a_cycle(case: Case) -> None:
+    """Where neither curated nor learned upgrades contain a cycle, both together contain none."""
     learned = {(s, t) for s, relation, t, _ in case.world.relationships if relation == "up_sell"}
-    said = {
+    curated_upgrades = {
         (s, t)
-        for s, words in case.words.items()
-        for t, w in words.items()
+        for s, by_target in case.curated.items()
+        for t, w in by_target.items()
         if w.relation is Relation.UP_SELL and not w.is_banned
     }
 
-    upgrades = _upgrades(case.world, case.words)
+    upgrades = _upgrades(case.world, case.curated)
 
-    assert said <= upgrades
-    if not _has_cycle(learned) and not _has_cycle(said):
+    assert curated_upgrades <= upgrades
+    if not _has_cycle(learned) and not _has_cycle(curated_upgrades):
         assert not _has_cycle(upgrades)
 
 
-def _upgrades(world: World, words: dict[str, dict[str, CuratedRelationship]]) -> set[tuple[str, str]]:
+def _upgrades(world: World, curated: dict[str, dict[str, CuratedRelationship]]) -> set[tuple[str, str]]:
     state = LiveState(content_of(world), 0)
-    state.replace_part(state.part(CatalogueView).with_curated(words))
+    state.replace_part(state.part(CatalogueView).with_curated(curated))
     ids, index = state.content.products.ids.texts, state.part(CatalogueView).relationships
-    return {(ids[s], ids[found.target]) for s in range(len(ids)) for found in upgrades_among(index.standing(s))}
+    return {(ids[s], ids[target.target]) for s in range(len(ids)) for target in upgrades_among(index.standing(s))}
 
 
 def _has_cycle(edges: Iterable[tuple[str, str]]) -> bool:
-    """Take away what leads nowhere until nothing is left, or a circle is."""
+    """Remove edges to products without upgrades until none is left, or only cycles are."""
     left = set(edges)
     while left:
         sources = {source for source, _ in left}

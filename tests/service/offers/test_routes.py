@@ -261,11 +261,13 @@ def bare_client(database_url: str, artifacts_dir: Path) -> Iterator[TestClient]:
         yield client
 
 
-def sell(database_url: str, sales: dict[str, int], *, at: datetime, prefix: str = "o", quantity: float = 1) -> None:
+def sell(
+    database_url: str, sales: dict[str, int], *, sold_at: datetime, prefix: str = "o", quantity: float = 1
+) -> None:
     """Store so many orders of each product; ``gone`` is no longer sold."""
     engine = create_database_engine(database_url)
     with Session(engine) as session, session.begin():
-        session.merge(Account(account_id="a", attributes={}, is_stub=True, updated_at=at))
+        session.merge(Account(account_id="a", attributes={}, is_stub=True, updated_at=sold_at))
         for product_id in sales:
             session.merge(
                 Product(
@@ -274,14 +276,14 @@ def sell(database_url: str, sales: dict[str, int], *, at: datetime, prefix: str 
                     is_active=product_id != "gone",
                     attributes={},
                     is_stub=False,
-                    updated_at=at,
+                    updated_at=sold_at,
                 )
             )
         session.flush()
         for product_id, n_orders in sales.items():
             for n in range(n_orders):
                 order_id = f"{prefix}-{product_id}-{n}"
-                session.add(Order(order_id=order_id, account_id="a", ordered_at=at, is_cancelled=False))
+                session.add(Order(order_id=order_id, account_id="a", ordered_at=sold_at, is_cancelled=False))
                 session.flush()
                 session.add(OrderLine(order_id=order_id, product_id=product_id, ordinal=0, quantity=quantity))
     engine.dispose()
@@ -290,9 +292,9 @@ def sell(database_url: str, sales: dict[str, int], *, at: datetime, prefix: str 
 def test_without_an_artifact_popular_products_are_offered_and_said_to_be_degraded(
     database_url: str, artifacts_dir: Path
 ) -> None:
-    sell(database_url, {"cup": 2, "pot": 3, "gone": 5, "jar": 1}, at=datetime(2024, 2, 1, tzinfo=UTC))
-    sell(database_url, {"jar": 9}, at=datetime(2023, 2, 1, tzinfo=UTC), prefix="too-long-ago")
-    sell(database_url, {"jar": 9}, at=datetime(2024, 2, 1, tzinfo=UTC), prefix="returned", quantity=-1)
+    sell(database_url, {"cup": 2, "pot": 3, "gone": 5, "jar": 1}, sold_at=datetime(2024, 2, 1, tzinfo=UTC))
+    sell(database_url, {"jar": 9}, sold_at=datetime(2023, 2, 1, tzinfo=UTC), prefix="too-long-ago")
+    sell(database_url, {"jar": 9}, sold_at=datetime(2024, 2, 1, tzinfo=UTC), prefix="returned", quantity=-1)
 
     with running(make_settings(database_url, artifacts_dir), make_key(database_url, "admin")) as client:
         body = client.post(URL, json={"account_id": "a", "basket": ["cup"]}).json()
@@ -306,7 +308,7 @@ def test_without_an_artifact_popular_products_are_offered_and_said_to_be_degrade
 
 
 def test_a_catalogue_without_sales_is_offered_rather_than_nothing(database_url: str, artifacts_dir: Path) -> None:
-    sell(database_url, {"cup": 0}, at=NOON)
+    sell(database_url, {"cup": 0}, sold_at=NOON)
 
     with running(make_settings(database_url, artifacts_dir), make_key(database_url, "admin")) as client:
         body = client.get(f"{URL}/a").json()
@@ -355,7 +357,7 @@ def test_data_that_arrives_before_the_first_training_is_soon_offered(
 ) -> None:
     monkeypatch.setattr("service.sync.artifact_holder.MIN_FALLBACK_PAUSE_SECONDS", 0.05)
     with running(make_settings(sqlite_url, artifacts_dir), make_key(sqlite_url, "admin")) as client:
-        sell(sqlite_url, {"cup": 1}, at=NOON)
+        sell(sqlite_url, {"cup": 1}, sold_at=NOON)
 
         wait_until(lambda: client.get(f"{URL}/a").status_code == 200)
         version = write_world(artifacts_dir, coffee_world())

@@ -55,7 +55,7 @@ def written(state: LiveState, target: Path, limit: int) -> list[dict[str, Any]]:
 
 @given(cases(), st.integers(1, 12))
 def test_lists_are_the_offers_that_the_service_answers(case: Case, limit: int) -> None:
-    state = state_of(case.world, case.words)
+    state = state_of(case.world, case.curated)
     state.part(Ownership).replace("new", case.basket)
     state.part(Objections).replace(["bob"], {"bob"})
     requests = [OfferRequest(account_id, limit) for account_id in known_accounts(state)]

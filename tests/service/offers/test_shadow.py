@@ -42,8 +42,8 @@ def client(sqlite_url: str, artifacts_dir: Path, world: World, candidate: str) -
 
 def value(client: TestClient, name: str, **labels: str) -> float:
     telemetry = part_of(client, Telemetry)
-    found: float | None = telemetry.registry.get_sample_value(f"nextoffer_shadow_{name}", labels)
-    return found or 0.0
+    sample: float | None = telemetry.registry.get_sample_value(f"nextoffer_shadow_{name}", labels)
+    return sample or 0.0
 
 
 def test_differences_are_counted_and_never_shown(client: TestClient, version: str, candidate: str) -> None:
@@ -57,7 +57,7 @@ def test_differences_are_counted_and_never_shown(client: TestClient, version: st
     assert value(client, "seconds_count") == 3
 
 
-def test_the_shadow_feels_what_was_written_too(client: TestClient) -> None:
+def test_the_shadow_follows_changes_too(client: TestClient) -> None:
     post(client, order("o-1", "ann", "beans", "scale"))
     shadow = part_of(client, Shadow)
 
@@ -95,7 +95,7 @@ def test_a_bad_candidate_does_not_keep_the_service_from_starting(
         assert "nextoffer_refused_artifacts_total 1.0" in client.get("/metrics").text
 
 
-def test_who_starts_the_service_is_told_of_a_bad_candidate(settings: Settings, version: str) -> None:
+def test_the_command_refuses_to_start_with_a_bad_candidate(settings: Settings, version: str) -> None:
     environment = {
         "NEXTOFFER_DATABASE_URL": settings.database_url,
         "NEXTOFFER_ARTIFACTS_DIR": str(settings.artifacts_dir),
@@ -108,8 +108,8 @@ def test_who_starts_the_service_is_told_of_a_bad_candidate(settings: Settings, v
 
 
 @pytest.mark.parametrize(
-    ("some", "others", "expected"),
+    ("first", "second", "expected"),
     [([], [], 1.0), (["a"], [], 0.0), (["a", "b"], ["b", "a"], 1.0), (["a", "b", "c"], ["a"], 1 / 3)],
 )
-def test_overlap_is_the_share_of_the_longer_list(some: list[str], others: list[str], expected: float) -> None:
-    assert overlap(some, others) == overlap(others, some) == expected
+def test_overlap_is_the_share_of_the_longer_list(first: list[str], second: list[str], expected: float) -> None:
+    assert overlap(first, second) == overlap(second, first) == expected

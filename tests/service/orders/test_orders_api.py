@@ -17,17 +17,17 @@ def order(*lines: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return {"order_id": "o", "account_id": "A", "ordered_at": "2024-02-29T12:00:00Z", "lines": named, **changes}
 
 
-def statuses(found: list[dict[str, Any]]) -> list[str]:
-    return [result["status"] for result in found]
+def statuses(outcomes: list[dict[str, Any]]) -> list[str]:
+    return [result["status"] for result in outcomes]
 
 
 def test_an_order_is_stored_with_stubs_for_what_it_names(api: TestClient, engine: Engine) -> None:
     posted = order({"quantity": 2, "amount": "1.50"}, {"quantity": 1}, currency="EUR")
 
-    found = results(api, "/v1/orders", [posted])
+    outcomes = results(api, "/v1/orders", [posted])
 
     state = database_state(engine)
-    assert statuses(found) == ["created"]
+    assert statuses(outcomes) == ["created"]
     assert state["order_lines"] == [("o", "p", 0, 2.0, 150), ("o", "p", 1, 1.0, None)]
     assert (state["accounts"][0][-1], state["products"][0][-1], state["orders"][0][3]) == (True, True, "EUR")
 
@@ -36,10 +36,10 @@ def test_an_order_again_is_unchanged_and_a_new_version_replaces_all_lines(api: T
     results(api, "/v1/orders", [order({"product_id": "p"}, {"product_id": "q"})])
     changed = order({"product_id": "q", "quantity": 5}, {"product_id": "r"}, account_id=None)
 
-    found = results(api, "/v1/orders", [order({"product_id": "p"}, {"product_id": "q"}), changed, changed])
+    outcomes = results(api, "/v1/orders", [order({"product_id": "p"}, {"product_id": "q"}), changed, changed])
 
     state = database_state(engine)
-    assert statuses(found) == ["unchanged", "updated", "unchanged"]
+    assert statuses(outcomes) == ["unchanged", "updated", "unchanged"]
     assert state["order_lines"] == [("o", "q", 0, 5.0, None), ("o", "r", 0, 1.0, None)]
     assert state["orders"][0][1] is None
 
@@ -53,10 +53,10 @@ def test_good_orders_are_stored_beside_bad_ones(api: TestClient, engine: Engine)
         order(order_id="bad line", lines=[{"product_id": "p", "quantity": "many"}]),
     ]
 
-    found = results(api, "/v1/orders", rows)
+    outcomes = results(api, "/v1/orders", rows)
 
-    assert statuses(found) == ["created", "rejected", "rejected", "rejected", "rejected"]
-    assert [result["errors"][0]["field"] for result in found[1:]] == [
+    assert statuses(outcomes) == ["created", "rejected", "rejected", "rejected", "rejected"]
+    assert [result["errors"][0]["field"] for result in outcomes[1:]] == [
         "lines.0.unit_price",
         "lines.1.amount",
         "lines",

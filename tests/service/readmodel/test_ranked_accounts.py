@@ -1,4 +1,4 @@
-"""Segments of rules kept up account by account, against the same measured anew."""
+"""Segments of rules updated account by account, against the same segments measured from scratch."""
 
 import numpy as np
 import pytest
@@ -21,14 +21,18 @@ def measure_anew(ranked_accounts: RankedAccounts, rows: NDArray[np.int64]) -> Se
     return ranked_accounts.with_series(ranked_accounts.measure(STRATEGIC_DEFINITION, rows, frozenset()))
 
 
-def assert_alike(one: SegmentMembers, other: SegmentMembers) -> None:
-    assert one.ranks.tolist() == other.ranks.tolist()
-    assert one.sums.figures == pytest.approx(other.sums.figures)
-    assert one.sums.owners.tolist() == other.sums.owners.tolist()
-    assert {of: one.series[of].tolist() for of in INTERVALS} == {of: other.series[of].tolist() for of in INTERVALS}
+def assert_alike(actual: SegmentMembers, expected: SegmentMembers) -> None:
+    assert actual.ranks.tolist() == expected.ranks.tolist()
+    assert actual.sums.figures == pytest.approx(expected.sums.figures)
+    assert actual.sums.owners.tolist() == expected.sums.owners.tolist()
+    assert {interval: actual.series[interval].tolist() for interval in INTERVALS} == {
+        interval: expected.series[interval].tolist() for interval in INTERVALS
+    }
 
 
-def test_after_any_comings_and_goings_a_segment_is_as_if_it_were_measured_anew(ranked_accounts: RankedAccounts) -> None:
+def test_adding_and_removing_accounts_gives_what_measuring_the_segment_again_gives(
+    ranked_accounts: RankedAccounts,
+) -> None:
     rng = np.random.default_rng(3)
     is_in = rng.random(N_ACCOUNTS) < 0.5
     kept = measure_anew(ranked_accounts, np.flatnonzero(is_in))
@@ -42,7 +46,7 @@ def test_after_any_comings_and_goings_a_segment_is_as_if_it_were_measured_anew(r
     assert ranked_accounts.has(kept, np.arange(N_ACCOUNTS)).tolist() == is_in.tolist()
 
 
-def test_whoever_leaves_last_leaves_nothing_behind(ranked_accounts: RankedAccounts) -> None:
+def test_removing_the_last_accounts_leaves_every_figure_at_zero(ranked_accounts: RankedAccounts) -> None:
     everyone = np.arange(N_ACCOUNTS)
 
     kept = ranked_accounts.change(measure_anew(ranked_accounts, everyone), NO_ROWS, everyone)

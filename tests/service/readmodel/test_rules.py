@@ -31,14 +31,14 @@ class Table:
         return len(self.accounts)
 
     def field(self, name: str) -> NDArray[Any]:
-        found = [account["fields"][name] for account in self.accounts]
+        values = [account["fields"][name] for account in self.accounts]
         kinds: dict[str, tuple[Any, Any]] = {
             "number": (np.float64, np.nan),
             "text": (object, ""),
             "flag": (bool, False),
         }
         kind, blank = kinds[FIELDS[name].kind]
-        return np.array([blank if value is None else value for value in found], dtype=kind)
+        return np.array([blank if value is None else value for value in values], dtype=kind)
 
     def attribute(self, key: str) -> Sequence[object]:
         return [account["attributes"].get(key) for account in self.accounts]
@@ -48,28 +48,28 @@ class Table:
 
 
 def is_true(rule: Mapping[str, Any], account: Mapping[str, Any]) -> bool:
-    """What a rule means, said once more for one account."""
+    """Evaluate a rule for one account, independently of the service."""
     if "all" in rule:
-        return all(is_true(one, account) for one in rule["all"])
+        return all(is_true(part, account) for part in rule["all"])
     if "any" in rule:
-        return any(is_true(one, account) for one in rule["any"])
+        return any(is_true(part, account) for part in rule["any"])
     if "not" in rule:
         return not is_true(rule["not"], account)
     if "owns" in rule:
         return bool(account["owned"].intersection(*rule["owns"].values()))
-    found = account["fields"][rule["field"]] if "field" in rule else account["attributes"].get(rule["attribute"])
-    if found is None:
+    actual = account["fields"][rule["field"]] if "field" in rule else account["attributes"].get(rule["attribute"])
+    if actual is None:
         return False
     if rule["op"] == "is_known":
         return True
-    asked = rule["values"] if "values" in rule else [rule["value"]]
-    alike = [one for one in asked if sort(one) == sort(found) and sort(found) is not None]
+    operands = rule["values"] if "values" in rule else [rule["value"]]
+    alike = [operand for operand in operands if sort(operand) == sort(actual) and sort(actual) is not None]
     if rule["op"] in ("eq", "in"):
-        return found in alike
+        return actual in alike
     if rule["op"] in ("ne", "not_in"):
-        return found not in alike
+        return actual not in alike
     signs = {"lt": (-1,), "le": (-1, 0), "gt": (1,), "ge": (0, 1)}[rule["op"]]
-    return any((found > one) - (found < one) in signs for one in alike)
+    return any((actual > operand) - (actual < operand) in signs for operand in alike)
 
 
 def sort(value: object) -> str | None:
@@ -148,10 +148,10 @@ def depth(rule: Mapping[str, Any]) -> int:
 def test_a_rule_means_the_same_for_many_as_for_one(rule: dict[str, Any], table: list[dict[str, Any]]) -> None:
     parsed = RULE.validate_python(rule)
 
-    found = matches(parsed, Table(table))
+    matched = matches(parsed, Table(table))
 
-    assert found.dtype == np.bool_
-    assert found.tolist() == [is_true(rule, account) for account in table]
+    assert matched.dtype == np.bool_
+    assert matched.tolist() == [is_true(rule, account) for account in table]
 
 
 @settings(deadline=None)
@@ -204,12 +204,12 @@ def test_what_is_no_rule_is_refused_where_it_is_wrong(rule: Any, where: tuple[ob
     with pytest.raises(ValidationError) as refused:
         RULE.validate_python(rule)
 
-    said = [
+    errors = [
         error
         for error in refused.value.errors()
         if message in error["msg"] and all(part in error["loc"] for part in where)
     ]
-    assert said, refused.value.errors()
+    assert errors, refused.value.errors()
 
 
 def test_a_rule_may_be_as_deep_as_it_says() -> None:

@@ -181,7 +181,7 @@ def test_an_unreadable_record_says_so_and_is_mended_by_an_activation(store: Arti
     assert store.active_version() == version
 
 
-def test_a_new_artifact_is_felt_without_a_restart(
+def test_a_new_artifact_is_served_without_a_restart(
     client: TestClient, store: ArtifactStore, version: str, world: World
 ) -> None:
     newer = write_world(store.root, world, as_of=NEWER)
@@ -306,7 +306,7 @@ def test_activation_over_http_answers_once_it_is_served_here(
     assert (rejected.status_code, rejected.json()["code"]) == (409, "artifact-rejected")
     assert (unknown.status_code, unknown.json()["code"]) == (404, "artifact-not-found")
     assert (nothing.status_code, nothing.json()["code"]) == (409, "nothing-to-roll-back")
-    assert forced.json() == next(one for one in listed if one["version"] == newer)
+    assert forced.json() == next(item for item in listed if item["version"] == newer)
     assert (forced.json()["is_active"], forced.json()["is_live"]) == (True, True)
 
 
@@ -344,7 +344,7 @@ def test_artifacts_are_listed_with_verdict_and_metrics(
 
     body = client.get("/v1/artifacts").json()
 
-    states = [(one["version"], one["state"], one["is_active"], one["is_live"]) for one in body["items"]]
+    states = [(item["version"], item["state"], item["is_active"], item["is_live"]) for item in body["items"]]
     assert states == [
         ("rubbish", "invalid", False, False),
         (rejected, "rejected", False, False),
@@ -360,7 +360,7 @@ def test_artifacts_are_paged(client: TestClient, store: ArtifactStore, version: 
     first = client.get("/v1/artifacts?limit=1").json()
     second = client.get("/v1/artifacts", params={"limit": 1, "cursor": first["next_cursor"]}).json()
 
-    assert [one["version"] for one in first["items"] + second["items"]] == [newer, version]
+    assert [item["version"] for item in first["items"] + second["items"]] == [newer, version]
     assert second["next_cursor"] is None
 
 
@@ -398,7 +398,7 @@ def test_what_did_not_change_is_not_sent_again(client: TestClient, version: str,
 
 
 def run_command(store: ArtifactStore, *arguments: str) -> str:
-    """Run `nextoffer artifacts ...` and return what it says."""
+    """Run `nextoffer artifacts ...` and return its output."""
     environment = {"NEXTOFFER_ARTIFACTS_DIR": str(store.root), "COLUMNS": "200"}
     result = CliRunner().invoke(command.app, arguments, env=environment, catch_exceptions=False)
     assert result.exit_code == 0

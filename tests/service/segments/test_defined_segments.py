@@ -1,4 +1,4 @@
-"""Segments that people define: who is in them now, and what can be said of them."""
+"""Segments that callers define: their current members and their figures."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +34,7 @@ def define(client: TestClient, rule: Any, name: str = "Mine") -> Any:
 
 def accounts_of(client: TestClient, segment_id: str) -> list[str]:
     items = client.get(f"{URL}/{segment_id}/accounts", params={"limit": 500}).json()["items"]
-    return [one["account_id"] for one in items]
+    return [item["account_id"] for item in items]
 
 
 def test_a_segment_of_a_rule_is_measured_as_any_other(client: TestClient) -> None:
@@ -42,15 +42,18 @@ def test_a_segment_of_a_rule_is_measured_as_any_other(client: TestClient) -> Non
 
     assert made["segment_id"] == "custom.our-largest"
     assert made["definition"]["rule"] == TIER_A
-    told = client.get(f"{URL}/custom.our-largest").json()
+    detail = client.get(f"{URL}/custom.our-largest").json()
     built_in = client.get(f"{URL}/revenue-tier.a").json()
-    assert {**made, "definition": None} == {**told, "definition": None}
+    assert {**made, "definition": None} == {**detail, "definition": None}
     same = ("size", "revenue_minor", "orders", "retention", "churn_risk", "value_ahead", "penetration")
-    assert {name: told[name] for name in same} == {name: built_in[name] for name in same}
-    series = [client.get(f"{URL}/{of}/metrics").json()["periods"] for of in ("custom.our-largest", "revenue-tier.a")]
+    assert {name: detail[name] for name in same} == {name: built_in[name] for name in same}
+    series = [
+        client.get(f"{URL}/{segment_id}/metrics").json()["periods"]
+        for segment_id in ("custom.our-largest", "revenue-tier.a")
+    ]
     assert series[0] == series[1]
     assert accounts_of(client, "custom.our-largest") == accounts_of(client, "revenue-tier.a")
-    assert "custom.our-largest" in [one["segment_id"] for one in client.get(URL).json()["items"]]
+    assert "custom.our-largest" in [item["segment_id"] for item in client.get(URL).json()["items"]]
 
 
 def test_an_account_is_placed_anew_when_its_facts_change(client: TestClient) -> None:
@@ -66,7 +69,7 @@ def test_an_account_is_placed_anew_when_its_facts_change(client: TestClient) -> 
     assert {"segment_id": "custom.mine", "name": "Mine", "since": None} in client.get("/v1/accounts/new").json()[
         "segments"
     ]
-    client.post("/v1/accounts", json=[{"account_id": one, "attributes": {}} for one in ("a1", "new")])
+    client.post("/v1/accounts", json=[{"account_id": account_id, "attributes": {}} for account_id in ("a1", "new")])
     assert accounts_of(client, "custom.mine") == []
 
 
@@ -85,7 +88,9 @@ def test_what_is_declared_strategic_is_a_segment_at_once(client: TestClient) -> 
 
     assert accounts_of(client, "strategic.accounts") == ["a7"]
     assert client.get("/v1/accounts/a7").json()["is_strategic"] is True
-    assert "strategic.accounts" in [one["segment_id"] for one in client.get("/v1/accounts/a7").json()["segments"]]
+    assert "strategic.accounts" in [
+        segment["segment_id"] for segment in client.get("/v1/accounts/a7").json()["segments"]
+    ]
 
 
 def test_a_rule_can_be_tried_out(client: TestClient) -> None:
@@ -136,7 +141,7 @@ def test_a_segment_outlives_the_service_and_the_artifact(
         ("POST", "/preview", {"rule": {"all": []}}, 422, "request-invalid"),
     ],
 )
-def test_what_can_t_be_is_refused(
+def test_an_invalid_definition_is_refused(
     client: TestClient, method: str, path: str, body: Any, status: int, code: str
 ) -> None:
     define(client, TIER_A)
@@ -155,5 +160,5 @@ def test_one_definition_counts_once_under_a_key(client: TestClient) -> None:
     assert answers[0].json() == answers[1].json()
 
 
-def test_what_this_world_knows() -> None:
+def test_the_test_data_has_accounts_in_the_top_revenue_tier() -> None:
     assert (sold_content().segments.codes[:, 2] == 0).any()

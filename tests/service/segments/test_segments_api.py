@@ -27,8 +27,8 @@ def test_every_segment_is_listed_with_its_figures(client: TestClient, version: s
     assert page.artifact_version == version
     assert page.as_of == date(2024, 2, 29)
     assert (page.value_days, page.annual_rate) == (1095, 0.1)
-    assert [one.family for one in page.families][:3] == ["all", "rfm", "revenue-tier"]
-    sizes = {one.segment_id: one.size for one in page.items}
+    assert [entry.family for entry in page.families][:3] == ["all", "rfm", "revenue-tier"]
+    sizes = {item.segment_id: item.size for item in page.items}
     assert sizes["all.accounts"] == N_ACCOUNTS
     assert sum(size for name, size in sizes.items() if name.startswith("rfm.")) == 50
 
@@ -36,41 +36,41 @@ def test_every_segment_is_listed_with_its_figures(client: TestClient, version: s
 def test_one_family_can_be_asked_for(client: TestClient) -> None:
     segments = client.get(URL, params={"family": "trend"}).json()["items"]
 
-    assert [one["segment_id"] for one in segments] == ["trend.growing", "trend.steady", "trend.falling"]
+    assert [segment["segment_id"] for segment in segments] == ["trend.growing", "trend.steady", "trend.falling"]
 
 
-def test_a_family_that_there_is_not_is_named(client: TestClient) -> None:
+def test_an_unknown_family_is_named(client: TestClient) -> None:
     answer = client.get(URL, params={"family": "nope"})
 
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown-family")
     assert "trend" in answer.json()["detail"]
-    assert client.get(URL, params={"family": "custom"}).json()["segments"] == []
+    assert client.get(URL, params={"family": "custom"}).json()["items"] == []
 
 
-def test_a_segment_is_told_in_full(client: TestClient) -> None:
+def test_a_segment_is_returned_with_all_its_figures(client: TestClient) -> None:
     detail = SegmentDetail.model_validate(client.get(f"{URL}/all.accounts").json())
 
     content = sold_content()
     spend = content.activity.spend_minor[content.activity.day >= AS_OF_DAY - 365]
     assert detail.revenue_minor == spend.sum()
-    assert [(one.line, one.accounts) for one in detail.penetration] == [("coffee", 50), ("machines", 40)]
+    assert [(row.line, row.accounts) for row in detail.penetration] == [("coffee", 50), ("machines", 40)]
     assert detail.movement is None
 
 
 def test_accounts_come_page_by_page_and_all_of_them(client: TestClient) -> None:
-    found: list[str] = []
+    account_ids: list[str] = []
     ahead: list[int] = []
     cursor: str | None = None
     while True:
         parameters = {"limit": "7"} | ({"cursor": cursor} if cursor else {})
         page = Page[SegmentAccount].model_validate(client.get(f"{URL}/all.accounts/accounts", params=parameters).json())
-        found += [one.account_id for one in page.items]
-        ahead += [one.value_ahead_minor or 0 for one in page.items]
+        account_ids += [item.account_id for item in page.items]
+        ahead += [item.value_ahead_minor or 0 for item in page.items]
         cursor = page.next_cursor
         if cursor is None:
             break
 
-    assert sorted(found) == sorted(f"a{number}" for number in range(N_ACCOUNTS))
+    assert sorted(account_ids) == sorted(f"a{number}" for number in range(N_ACCOUNTS))
     assert ahead == sorted(ahead, reverse=True)
 
 
@@ -85,20 +85,20 @@ def test_periods_add_up_to_the_history(client: TestClient) -> None:
     metrics = SegmentMetrics.model_validate(client.get(f"{URL}/all.accounts/metrics?interval=week").json())
 
     activity = sold_content().activity
-    assert sum(one.revenue_minor for one in metrics.periods) == activity.spend_minor.sum()
-    assert sum(one.orders for one in metrics.periods) == activity.orders.sum()
-    assert [one.is_whole for one in metrics.periods].count(False) == 2
+    assert sum(period.revenue_minor for period in metrics.periods) == activity.spend_minor.sum()
+    assert sum(period.orders for period in metrics.periods) == activity.orders.sum()
+    assert [period.is_whole for period in metrics.periods].count(False) == 2
     assert metrics.periods[-1].ends_on == date(2024, 2, 28)
     assert metrics.periods[-1].retention.value is None
-    assert [one.as_of for one in metrics.snapshots] == [date(2024, 2, 29)]
+    assert [snapshot.as_of for snapshot in metrics.snapshots] == [date(2024, 2, 29)]
 
 
 def test_periods_can_be_asked_for_by_their_dates(client: TestClient) -> None:
-    asked = {"interval": "month", "from": "2023-05-01", "to": "2023-08-01"}
+    parameters = {"interval": "month", "from": "2023-05-01", "to": "2023-08-01"}
 
-    metrics = client.get(f"{URL}/all.accounts/metrics", params=asked).json()
+    metrics = client.get(f"{URL}/all.accounts/metrics", params=parameters).json()
 
-    assert [one["begins_on"] for one in metrics["periods"]] == ["2023-05-01", "2023-06-01", "2023-07-01"]
+    assert [period["begins_on"] for period in metrics["periods"]] == ["2023-05-01", "2023-06-01", "2023-07-01"]
     assert metrics["snapshots"] == []
 
 
@@ -157,7 +157,7 @@ def test_a_key_that_may_not_read_is_refused(settings: Settings, version: str) ->
         assert client.get(URL).status_code == 403
 
 
-def test_the_world_of_these_tests_is_worth_telling() -> None:
+def test_the_test_data_has_accounts_in_more_than_five_segments() -> None:
     codes = sold_content().segments.codes
 
     assert np.unique(codes[:, 1]).size > 5

@@ -147,10 +147,12 @@ def test_logs_are_json_and_tell_neither_keys_nor_personal_data(settings: Setting
     assert all(line["milliseconds"] > 0 and len(line["request_id"]) == 32 for line in requests)
 
 
-def test_a_crash_is_logged_with_its_trace_under_the_request_id(settings: Settings, version: str) -> None:
+def test_a_crash_is_logged_with_its_trace_under_the_request_id(
+    settings: Settings, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stream = io.BytesIO()
     with running(settings, make_key(settings.database_url, "admin"), log_stream=stream) as client:
-        object.__setattr__(part_of(client, Recommender), "holder", None)
+        monkeypatch.setattr(part_of(client, Recommender), "_holder", None)
         answer = client.get(URL)
 
     crash = next(line for line in map(json.loads, stream.getvalue().splitlines()) if line["level"] == "error")
@@ -187,7 +189,7 @@ def test_telemetry_tells_the_age_of_the_data(client: TestClient) -> None:
 
 def test_each_application_counts_for_itself(settings: Settings, version: str) -> None:
     key = make_key(settings.database_url, "admin")
-    with running(settings, key) as one, running(settings, key) as other:
-        one.get(URL)
+    with running(settings, key) as first, running(settings, key) as second:
+        first.get(URL)
 
-        assert "nextoffer_answers_total{" not in other.get("/metrics").text
+        assert "nextoffer_answers_total{" not in second.get("/metrics").text

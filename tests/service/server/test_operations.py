@@ -1,4 +1,4 @@
-"""The board and the alerts ask for what is there."""
+"""The dashboard and the alerts refer to series that exist."""
 
 import json
 import re
@@ -41,7 +41,7 @@ def stray_labels(expression: str, legend: str = "") -> set[str]:
     for name, selectors in re.findall(r"(nextoffer_\w+)(?:\{([^}]*)\})?", expression):
         on_all &= labels_on(name)
         strays |= set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", re.sub(r'"[^"]*"', "", selectors))) - labels_on(name)
-    grouped = {label.strip() for some in re.findall(r"by \(([^)]*)\)", expression) for label in some.split(",")}
+    grouped = {label.strip() for labels in re.findall(r"by \(([^)]*)\)", expression) for label in labels.split(",")}
     shown = set(re.findall(r"\{\{\s*(?:\$labels\.)?(\w+)\s*\}\}", legend))
     return strays | (grouped - on_all) | (shown - on_all)
 

@@ -1,4 +1,4 @@
-"""What has had its time is deleted, and nothing that is still needed."""
+"""Periodic cleanup deletes expired rows, and nothing that is still needed."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -37,9 +37,9 @@ def delete_expired(engine: Engine, store: ArtifactStore, **settings: Any) -> Non
     PeriodicCleanup(engine, store, Settings().model_copy(update=settings), lambda: NOON).delete_expired()
 
 
-def add_changes(engine: Engine, n: int, moment: datetime = LONG_AGO) -> None:
+def add_changes(engine: Engine, n: int, changed_at: datetime = LONG_AGO) -> None:
     with engine.begin() as connection:
-        connection.execute(insert(Change), [{"kind": "orders", "ids": ["ann"], "changed_at": moment}] * n)
+        connection.execute(insert(Change), [{"kind": "orders", "ids": ["ann"], "changed_at": changed_at}] * n)
 
 
 def sequences(engine: Engine) -> Sequence[int]:
@@ -53,8 +53,11 @@ def count(engine: Engine, table: Any) -> int:
 
 
 def test_old_decisions_and_answers_go_and_young_ones_stay(engine: Engine, store: ArtifactStore) -> None:
-    moments = [NOON - timedelta(days=days) for days in [91] * 4500 + [89] * 3]
-    decisions = [(new_decision_id(moment), None, moment, None, b"{}", b"[%d]" % n) for n, moment in enumerate(moments)]
+    decision_times = [NOON - timedelta(days=days) for days in [91] * 4500 + [89] * 3]
+    decisions = [
+        (new_decision_id(decided_at), None, decided_at, None, b"{}", b"[%d]" % n)
+        for n, decided_at in enumerate(decision_times)
+    ]
     answers = [
         {"key_id": "k", "idempotency_key": str(hours), "fingerprint": "", "created_at": NOON - timedelta(hours=hours)}
         for hours in (1, 47, 49, 1000)

@@ -54,7 +54,7 @@ def order(order_id: str, account_id: str | None, *product_ids: str, **fields: An
 
 
 def post(client: TestClient, *orders: dict[str, Any]) -> int:
-    """Post orders, and return the sequence number from which they are felt."""
+    """Post orders, and return the sequence number from which they take effect."""
     answer = client.post("/v1/orders", json=list(orders))
     assert answer.status_code == 200, answer.text
     assert answer.json()["rejected"] == 0, answer.text

@@ -44,7 +44,7 @@ def test_granting_again_brings_the_offers_back(client: TestClient) -> None:
     assert offered(client, "ann") == before
 
 
-def test_an_objection_is_felt_elsewhere_survives_a_restart_and_every_artifact(
+def test_an_objection_reaches_other_applications_and_survives_restarts_and_new_artifacts(
     client: TestClient, another: Another, artifacts_dir: Path, world: World
 ) -> None:
     with another() as other:

@@ -1,4 +1,4 @@
-"""What was just written is felt by the next answer: here at once, elsewhere within a second, after a restart too."""
+"""A write takes effect in the next answer here, elsewhere within a second, and after a restart."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +31,7 @@ def test_what_was_bought_is_not_offered_any_more_from_the_next_answer_on(client:
     assert offered(client, "ann") == [product for product in before if product != "filter"]
 
 
-def test_an_artifact_trained_on_files_is_believed_where_the_database_knows_nothing(
+def test_ownership_in_an_artifact_trained_on_files_holds_where_the_database_has_no_orders(
     another: Another, version: str, artifacts_dir: Path, world: World
 ) -> None:
     ArtifactStore(artifacts_dir, smoke_test).activate(write_world(artifacts_dir, world, as_of="2024-03-01T00:00:00Z"))
@@ -55,7 +55,7 @@ def test_what_was_returned_or_cancelled_is_offered_again(client: TestClient) -> 
     assert offered(client, "ann") == before
 
 
-def test_an_order_that_moves_to_another_account_is_felt_by_both(client: TestClient) -> None:
+def test_an_order_that_moves_to_another_account_changes_the_offers_of_both(client: TestClient) -> None:
     post(client, order("o-1", "ann", "filter"), order("o-2", "bob", "kettle"))
 
     post(client, order("o-1", "bob", "filter"))
@@ -64,7 +64,7 @@ def test_an_order_that_moves_to_another_account_is_felt_by_both(client: TestClie
     assert "filter" not in offered(client, "bob")
 
 
-def test_another_application_feels_it_by_itself_and_a_new_one_from_its_start(
+def test_another_application_follows_the_change_and_a_new_one_starts_with_it(
     client: TestClient, another: Another
 ) -> None:
     with another() as other:
@@ -76,7 +76,7 @@ def test_another_application_feels_it_by_itself_and_a_new_one_from_its_start(
         assert "filter" not in offered(restarted, "ann")
 
 
-def test_an_imported_file_is_felt_by_a_running_application(client: TestClient, engine: Engine, tmp_path: Path) -> None:
+def test_a_running_application_follows_an_imported_file(client: TestClient, engine: Engine, tmp_path: Path) -> None:
     path = tmp_path / "lines.csv"
     path.write_text("order_id,account_id,product_id,ordered_at\no-1,ann,filter,2024-03-01\no-2,new,beans,2024-03-01\n")
 
@@ -87,7 +87,7 @@ def test_an_imported_file_is_felt_by_a_running_application(client: TestClient, e
     assert client.get(f"{URL}/new").json()["source"] == "personalized"
 
 
-def test_an_import_that_moves_an_order_is_felt_by_the_account_that_had_it(
+def test_an_import_that_moves_an_order_changes_the_offers_of_the_previous_account(
     client: TestClient, engine: Engine, tmp_path: Path
 ) -> None:
     post(client, order("o-1", "ann", "filter"))
@@ -112,7 +112,7 @@ def test_the_same_file_again_changes_nothing(engine: Engine, client: TestClient,
     assert post(client) == sequence
 
 
-def test_a_product_that_is_withdrawn_renamed_or_repriced_is_felt_at_once(client: TestClient, another: Another) -> None:
+def test_a_withdrawn_renamed_or_repriced_product_changes_the_next_answer(client: TestClient, another: Another) -> None:
     assert {"filter", "milk"} <= set(offered(client, "ann"))
 
     answer = client.post(
@@ -125,8 +125,8 @@ def test_a_product_that_is_withdrawn_renamed_or_repriced_is_felt_at_once(client:
 
     assert answer.json()["rejected"] == 0, answer.text
     with another() as restarted:
-        for one in (client, restarted):
-            offers = one.get(f"{URL}/ann?limit=20").json()["offers"]
+        for application in (client, restarted):
+            offers = application.get(f"{URL}/ann?limit=20").json()["offers"]
             assert "filter" not in [offer["product_id"] for offer in offers]
             milk = next(offer for offer in offers if offer["product_id"] == "milk")
             assert (milk["name"], milk["price_minor"]) == ("Oat milk, 1 l", 249)

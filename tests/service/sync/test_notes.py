@@ -21,8 +21,8 @@ def offers(client: TestClient) -> list[object]:
     """What a basket of beans is offered, reasons included."""
     answer = client.post(URL, json={"basket": ["beans"], "limit": 5})
     assert answer.status_code == 200, answer.text
-    found: list[object] = answer.json()["offers"]
-    return found
+    offers: list[object] = answer.json()["offers"]
+    return offers
 
 
 def test_a_note_alone_leaves_offers_as_they_are(client: TestClient) -> None:

@@ -64,8 +64,8 @@ def test_a_transaction_that_is_held_open_is_not_overtaken(postgres_url: str) -> 
 
 
 @pytest.mark.postgres
-def test_without_taking_turns_a_tail_would_miss_a_change(postgres_url: str) -> None:
-    """The trap that the lock is for: it is real."""
+def test_without_the_lock_a_change_follower_would_miss_a_change(postgres_url: str) -> None:
+    """Show the failure that the lock prevents."""
     engine = create_database_engine(postgres_url)
     row = {"kind": "orders", "changed_at": NOON}
     with engine.connect() as slow:
@@ -142,7 +142,10 @@ def test_followed_in_pieces_or_at_once_the_state_is_the_same(
         pass
     for number, batch in enumerate(batches):
         with engine.begin() as connection:
-            rows = [{"account_id": one, "attributes": {}, "is_stub": True, "updated_at": NOON} for one in set(batch)]
+            rows = [
+                {"account_id": account_id, "attributes": {}, "is_stub": True, "updated_at": NOON}
+                for account_id in set(batch)
+            ]
             if rows:
                 connection.execute(insert(Account).prefix_with("OR IGNORE"), rows)
             changes = ChangeLog()
@@ -156,4 +159,6 @@ def test_followed_in_pieces_or_at_once_the_state_is_the_same(
     engine.dispose()
     assert state.sequence == fresh.sequence
     accounts = set(state.part(Ownership).by_account)
-    assert accounts == set(fresh.part(Ownership).by_account) >= {one for batch in batches for one in batch}
+    assert (
+        accounts == set(fresh.part(Ownership).by_account) >= {account_id for batch in batches for account_id in batch}
+    )

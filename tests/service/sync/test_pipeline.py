@@ -24,7 +24,7 @@ def deal(deal_id: str, account_id: str | None, product_id: str, stage: str = "De
 
 
 def post(client: TestClient, *deals: dict[str, Any]) -> int:
-    """Post deals, and return the sequence number from which they are felt."""
+    """Post deals, and return the sequence number from which they take effect."""
     answer = client.post("/v1/deals", json=list(deals))
     assert answer.json()["rejected"] == 0, answer.text
     return int(answer.headers["X-Sequence"])
@@ -39,7 +39,7 @@ def pipeline(client: TestClient) -> Pipeline:
 
 def ids(client: TestClient) -> dict[str, list[str]]:
     """The identifiers of all open deals that an application knows, by account."""
-    return {account_id: [one.deal_id for one in deals] for account_id, deals in pipeline(client).items()}
+    return {account_id: [open_deal.deal_id for open_deal in deals] for account_id, deals in pipeline(client).items()}
 
 
 def test_an_open_deal_is_in_the_pipeline_as_it_is_stored(client: TestClient) -> None:
@@ -82,7 +82,7 @@ def test_a_deal_that_moves_to_another_account_is_in_one_pipeline_only(client: Te
     assert ids(client) == {"ann": ["d-2"], "bob": ["d-1"]}
 
 
-def test_another_application_feels_it_by_itself_and_a_new_one_from_its_start(
+def test_another_application_follows_the_change_and_a_new_one_starts_with_it(
     client: TestClient, another: Another
 ) -> None:
     post(client, deal("d-1", "ann", "filter"))
@@ -109,7 +109,7 @@ def test_a_request_that_names_the_write_sees_it_elsewhere(client: TestClient, an
         assert ids(other) == {"ann": ["d-2"]}
 
 
-def test_an_imported_file_is_felt_by_a_running_application(client: TestClient, engine: Engine, tmp_path: Path) -> None:
+def test_a_running_application_follows_an_imported_file(client: TestClient, engine: Engine, tmp_path: Path) -> None:
     path = tmp_path / "deals.csv"
     path.write_text("deal_id,account_id,product_id,stage,closed_at\n1,ann,filter,Won,2024-03-01\n2,bob,scale,Demo,\n")
 

@@ -241,8 +241,8 @@ def assert_same_facts(live: LiveState, scratch: LiveState) -> None:
     assert live.part(Objections).accounts == scratch.part(Objections).accounts
     owned, expected = (
         {
-            key: (of.owned.tolist(), of.recent.tolist(), of.others)
-            for key, of in state.part(Ownership).by_account.items()
+            key: (owned_products.owned.tolist(), owned_products.recent.tolist(), owned_products.others)
+            for key, owned_products in state.part(Ownership).by_account.items()
         }
         for state in (live, scratch)
     )
@@ -264,7 +264,7 @@ def assert_same_segments(live: SegmentMembership, scratch: SegmentMembership) ->
     """Compare who is strategic, and who is in which segment."""
     assert live.strategic == scratch.strategic
     assert live.newcomers == scratch.newcomers
-    by_id, expected = ({of.definition.id: of for of in state.segments()} for state in (live, scratch))
+    by_id, expected = ({members.definition.id: members for members in state.segments()} for state in (live, scratch))
     assert by_id.keys() == expected.keys()
     for segment_id, members in expected.items():
         assert by_id[segment_id].definition == members.definition

@@ -56,10 +56,10 @@ def test_a_reason_lists_the_accounts_that_have_it(current: CurrentExclusions, re
 
 def test_a_page_of_a_rare_reason_looks_at_its_own_accounts_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     state, segments = large_state()
-    exclusions, asked = Exclusions(segments), []
+    exclusions, examined = Exclusions(segments), []
 
     def count(current: CurrentExclusions, account_id: str, row: int | None) -> list[dict[str, str]]:
-        asked.append(account_id)
+        examined.append(account_id)
         return reasons_of(current, account_id, row)
 
     monkeypatch.setattr(do_not_pitch, "reasons_of", count)
@@ -68,4 +68,4 @@ def test_a_page_of_a_rare_reason_looks_at_its_own_accounts_alone(monkeypatch: py
 
     assert 0 < len(page["items"]) < 1000
     assert len(exclusions.unlikely_rows) > 10_000
-    assert len(asked) == len(page["items"])
+    assert len(examined) == len(page["items"])

@@ -22,13 +22,13 @@ def content(shop: Shop) -> Content:
 
 def everyone(client: TestClient, url: str) -> list[dict[str, Any]]:
     """Every item, page by page."""
-    found: list[dict[str, Any]] = []
+    items: list[dict[str, Any]] = []
     cursor: str | None = ""
     while cursor is not None:
         page = client.get(f"{url}{'&' if '?' in url else '?'}limit=50" + (f"&cursor={cursor}" if cursor else "")).json()
-        found += page["items"]
+        items += page["items"]
         cursor = page["next_cursor"]
-    return found
+    return items
 
 
 def test_targets_are_all_who_do_not_own_it_the_most_likely_first(shop_client: TestClient, content: Content) -> None:
@@ -43,13 +43,15 @@ def test_targets_are_all_who_do_not_own_it_the_most_likely_first(shop_client: Te
         elif row not in content.owned_by(number).tolist():
             wanted[account_id] = float(propensities.rates[row] * factors[number]), "prior"
 
-    found = everyone(shop_client, "/v1/products/p-7/targets")
+    targets = everyone(shop_client, "/v1/products/p-7/targets")
 
-    assert {one["account_id"]: one["basis"] for one in found} == {of: basis for of, (_, basis) in wanted.items()}
-    for one in found:
-        assert one["propensity"] == pytest.approx(wanted[one["account_id"]][0], abs=1e-6)
-        assert 0 < one["propensity"] < 1
-    likely = [one["propensity"] for one in found]
+    assert {target["account_id"]: target["basis"] for target in targets} == {
+        account_id: basis for account_id, (_, basis) in wanted.items()
+    }
+    for target in targets:
+        assert target["propensity"] == pytest.approx(wanted[target["account_id"]][0], abs=1e-6)
+        assert 0 < target["propensity"] < 1
+    likely = [target["propensity"] for target in targets]
     assert likely == sorted(likely, reverse=True)
     assert {basis for _, basis in wanted.values()} == {"candidate", "prior"}
 
@@ -71,22 +73,22 @@ def test_price_and_margin_are_both_as_of_now(shop_client: TestClient) -> None:
 
     shop_client.post("/v1/products", json=[changed])
 
-    told = shop_client.get("/v1/products/p-7/targets").json()
-    assert (told["price_minor"], told["margin_minor"]) == (1000, 400)
+    page = shop_client.get("/v1/products/p-7/targets").json()
+    assert (page["price_minor"], page["margin_minor"]) == (1000, 400)
 
 
 def test_pages_skip_nobody_when_accounts_of_an_earlier_one_are_spared(shop_client: TestClient) -> None:
     for number in range(20, 40):
         shop_client.put(f"/v1/accounts/a-{number}/consent", json={"marketing": "objected"})
     url = "/v1/accounts/do-not-pitch?reason=objects-to-marketing"
-    whole = [one["account_id"] for one in everyone(shop_client, url)]
+    whole = [item["account_id"] for item in everyone(shop_client, url)]
     page = shop_client.get(f"{url}&limit=5").json()
 
-    for one in page["items"][:3]:
-        shop_client.put(f"/v1/accounts/{one['account_id']}/consent", json={"marketing": "granted"})
+    for item in page["items"][:3]:
+        shop_client.put(f"/v1/accounts/{item['account_id']}/consent", json={"marketing": "granted"})
     rest = shop_client.get(f"{url}&limit=50&cursor={page['next_cursor']}").json()["items"]
 
-    assert [one["account_id"] for one in rest] == whole[5:]
+    assert [item["account_id"] for item in rest] == whole[5:]
     assert len(whole) == 20
 
 
@@ -116,31 +118,31 @@ def test_a_read_waits_for_the_change_that_it_names(shop_client: TestClient, url:
     beyond = shop_client.get(url, headers={"X-Min-Sequence": str(10**9)})
     nonsense = shop_client.get(url, headers={"X-Min-Sequence": "abc"})
 
-    assert [one.status_code for one in (reached, beyond, nonsense)] == [200, 503, 422]
+    assert [response.status_code for response in (reached, beyond, nonsense)] == [200, 503, 422]
     assert beyond.json()["code"] == "sequence-not-reached"
 
 
 def test_the_worth_of_a_target_is_its_propensity_times_price_and_margin(shop_client: TestClient) -> None:
-    told = shop_client.get("/v1/products/p-7/targets").json()
+    page = shop_client.get("/v1/products/p-7/targets").json()
 
-    assert (told["price_minor"], told["margin_minor"]) == (200 + 50 * 7, 20 + 7)
-    for one in told["items"]:
-        assert one["expected_revenue_minor"] == pytest.approx(one["propensity"] * 550, abs=0.51)
-        assert one["expected_margin_minor"] == pytest.approx(one["propensity"] * 27, abs=0.51)
+    assert (page["price_minor"], page["margin_minor"]) == (200 + 50 * 7, 20 + 7)
+    for target in page["items"]:
+        assert target["expected_revenue_minor"] == pytest.approx(target["propensity"] * 550, abs=0.51)
+        assert target["expected_margin_minor"] == pytest.approx(target["propensity"] * 27, abs=0.51)
 
 
 def test_targets_of_a_segment_are_its_accounts(shop_client: TestClient) -> None:
     listed = shop_client.get("/v1/segments/value-tier.a/accounts", params={"limit": 500}).json()["items"]
 
-    found = shop_client.get("/v1/products/p-7/targets", params={"segment": "value-tier.a", "limit": 500}).json()
+    page = shop_client.get("/v1/products/p-7/targets", params={"segment": "value-tier.a", "limit": 500}).json()
 
-    assert {one["account_id"] for one in found["items"]} <= {one["account_id"] for one in listed}
-    assert found["items"]
+    assert {item["account_id"] for item in page["items"]} <= {item["account_id"] for item in listed}
+    assert page["items"]
 
 
 def test_who_bought_it_or_objects_is_no_target_any_more(shop_client: TestClient) -> None:
     buyer, objector, third = (
-        one["account_id"] for one in shop_client.get("/v1/products/p-7/targets").json()["items"][:3]
+        item["account_id"] for item in shop_client.get("/v1/products/p-7/targets").json()["items"][:3]
     )
     line = {"product_id": "p-7", "quantity": 1, "amount_minor": 550}
     order = {
@@ -158,10 +160,10 @@ def test_who_bought_it_or_objects_is_no_target_any_more(shop_client: TestClient)
 
 
 def test_nobody_is_a_target_for_what_is_not_sold(shop_client: TestClient) -> None:
-    told = shop_client.get(f"/v1/products/{OLD}/targets").json()
+    page = shop_client.get(f"/v1/products/{OLD}/targets").json()
 
-    assert not told["is_active"]
-    assert told["items"] == []
+    assert not page["is_active"]
+    assert page["items"] == []
 
 
 def test_a_product_that_is_new_since_the_training_has_the_rate_of_its_category(
@@ -177,13 +179,13 @@ def test_a_product_that_is_new_since_the_training_has_the_rate_of_its_category(
     }
     shop_client.post("/v1/products", json=[product])
 
-    told = shop_client.get("/v1/products/brand-new/targets", params={"limit": 500}).json()
+    page = shop_client.get("/v1/products/brand-new/targets", params={"limit": 500}).json()
 
     rate = float(content.propensities.category_rates[list(content.categories.names).index(category)])
     factors = content.propensities.factors_of(content.customers)
-    assert len(told["items"]) == N_ACCOUNTS
-    assert told["items"][0]["propensity"] == pytest.approx(rate * float(factors.max()), rel=1e-3)
-    assert min(one["propensity"] for one in told["items"]) > 0
+    assert len(page["items"]) == N_ACCOUNTS
+    assert page["items"][0]["propensity"] == pytest.approx(rate * float(factors.max()), rel=1e-3)
+    assert min(target["propensity"] for target in page["items"]) > 0
 
 
 def test_an_open_deal_is_shown(shop_client: TestClient) -> None:
@@ -201,10 +203,10 @@ def test_the_sum_of_candidates_propensities_is_how_many_are_expected(shop_client
     row = content.products.ids.row_of("p-7")
     is_it = (content.candidate_products == row) & (content.candidate_products != NO_ROW)
 
-    told = shop_client.get("/v1/products/p-7/targets").json()
+    page = shop_client.get("/v1/products/p-7/targets").json()
 
-    assert told["candidates"] == is_it.sum()
-    assert told["expected_buyers"] == pytest.approx(float(content.propensities.candidates[is_it].sum()), abs=0.01)
+    assert page["candidates"] == is_it.sum()
+    assert page["expected_buyers"] == pytest.approx(float(content.propensities.candidates[is_it].sum()), abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -224,7 +226,7 @@ def test_what_is_not_there_is_named(shop_client: TestClient, url: str, code: str
 def reasons_of(client: TestClient, account_id: str) -> list[str]:
     """Why not to ask an account."""
     listed = everyone(client, "/v1/accounts/do-not-pitch")
-    return [reason["code"] for one in listed if one["account_id"] == account_id for reason in one["reasons"]]
+    return [reason["code"] for item in listed if item["account_id"] == account_id for reason in item["reasons"]]
 
 
 def test_unlikely_are_those_far_below_the_median_or_hardly_customers(shop_client: TestClient, content: Content) -> None:
@@ -234,9 +236,9 @@ def test_unlikely_are_those_far_below_the_median_or_hardly_customers(shop_client
     alive = np.nan_to_num(content.customers.is_alive, nan=1.0)
     wanted = {a for r, a in enumerate(content.account_ids.texts) if 0 <= best[r] < bar or alive[r] < 0.1}
 
-    found = everyone(shop_client, "/v1/accounts/do-not-pitch?reason=unlikely")
+    excluded = everyone(shop_client, "/v1/accounts/do-not-pitch?reason=unlikely")
 
-    assert {one["account_id"] for one in found} == wanted
+    assert {item["account_id"] for item in excluded} == wanted
     assert wanted
 
 
@@ -258,9 +260,9 @@ def test_an_objection_and_a_lost_deal_speak_against_asking(shop_client: TestClie
 
 
 def test_unprofitable_accounts_are_spared_where_they_are_strategic(shop_client: TestClient, content: Content) -> None:
-    found = everyone(shop_client, "/v1/accounts/do-not-pitch?reason=unprofitable")
-    assert found
-    account_id = found[0]["account_id"]
+    excluded = everyone(shop_client, "/v1/accounts/do-not-pitch?reason=unprofitable")
+    assert excluded
+    account_id = excluded[0]["account_id"]
     activity, row = content.activity, content.account_ids.row_of(account_id)
     assert row is not None
     days = slice(activity.offsets[row], activity.offsets[row + 1])
@@ -268,11 +270,11 @@ def test_unprofitable_accounts_are_spared_where_they_are_strategic(shop_client: 
     earned = activity.margin_minor[days][activity.day[days] >= as_of_day - 365].sum()
 
     assert earned < 0
-    assert f"{int(earned):,} minor units" in found[0]["reasons"][-1]["text"]
+    assert f"{int(earned):,} minor units" in excluded[0]["reasons"][-1]["text"]
 
     shop_client.post("/v1/accounts", json=[{"account_id": account_id, "is_strategic": True}])
 
     left = everyone(shop_client, "/v1/accounts/do-not-pitch?reason=unprofitable")
-    assert account_id not in {one["account_id"] for one in left}
+    assert account_id not in {item["account_id"] for item in left}
     counts = shop_client.get("/v1/accounts/do-not-pitch").json()["counts"]
-    assert counts["unprofitable"] == len(left) == len(found) - 1
+    assert counts["unprofitable"] == len(left) == len(excluded) - 1

@@ -61,11 +61,11 @@ def write_semicolons(path: Path, rows: Rows) -> Path:
 
 
 def write_workbook(path: Path, rows: Rows) -> Path:
-    book = Workbook()
-    sheet: Any = book.active
+    workbook = Workbook()
+    sheet: Any = workbook.active
     for row in (list(rows[0]), *(list(row.values()) for row in rows)):
         sheet.append(row)
-    book.save(path)
+    workbook.save(path)
     return path
 
 

@@ -200,7 +200,7 @@ def test_anything_else_is_left_to_fastapi(method: str, path: str) -> None:
 
 
 JSON = "Content-Type: application/json\r\n"
-ASKED: dict[str, tuple[str, str, bytes, str]] = {
+REQUESTS: dict[str, tuple[str, str, bytes, str]] = {
     "account": ("GET", f"{URL}/ann", b"", ""),
     "account with parameters": ("GET", f"{URL}/b%6Fb?limit=2&dry_run=true&other=1", b"", ""),
     "account with a slash and a line break": ("GET", f"{URL}/a/b%2Fc%0Ad", b"", ""),
@@ -229,11 +229,11 @@ def leave_to_fastapi(_fast_path: FastPath, _scope: Scope) -> None:
     """Stand for ``FastPath.find``."""
 
 
-@pytest.mark.parametrize("asked", ASKED)
+@pytest.mark.parametrize("name", REQUESTS)
 def test_the_fast_path_and_fastapi_give_the_same_answer(
-    server: Running, monkeypatch: pytest.MonkeyPatch, asked: str
+    server: Running, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    message = server.request(*ASKED[asked])
+    message = server.request(*REQUESTS[name])
 
     fast = server.whole(message)
     is_fast = not server.through_fastapi
@@ -242,14 +242,14 @@ def test_the_fast_path_and_fastapi_give_the_same_answer(
 
     assert is_fast
     assert server.through_fastapi
-    assert said(fast) == said(usual)
+    assert comparable(fast) == comparable(usual)
 
 
-@pytest.mark.parametrize("asked", [name for name, request in ASKED.items() if request[0] == "POST"])
-def test_one_read_or_two_make_no_difference(server: Running, asked: str) -> None:
-    message = server.request(*ASKED[asked])
+@pytest.mark.parametrize("name", [key for key, request in REQUESTS.items() if request[0] == "POST"])
+def test_one_read_or_two_make_no_difference(server: Running, name: str) -> None:
+    message = server.request(*REQUESTS[name])
 
-    assert said(server.in_two_writes(message)) == said(server.whole(message))
+    assert comparable(server.in_two_writes(message)) == comparable(server.whole(message))
     assert not server.through_fastapi
 
 
@@ -290,7 +290,7 @@ def test_every_client_takes_the_fast_path(server: Running, post: Post) -> None:
 
 
 @pytest.fixture
-def sold(sqlite_url: str, artifacts_dir: Path) -> Iterator[Running]:
+def history_server(sqlite_url: str, artifacts_dir: Path) -> Iterator[Running]:
     """A server over an artifact whose accounts have a history."""
     ArtifactStore(artifacts_dir, smoke_test).activate(write_sold(artifacts_dir))
     update = {"port": 0, "key_refresh_seconds": 600.0}
@@ -308,45 +308,48 @@ LIST_PATH = "/v1/segments"
 
 
 @pytest.mark.parametrize("path", POLLED)
-def test_a_polled_response_is_made_once(sold: Running, path: str) -> None:
-    first = sold.whole(sold.request("GET", path))
-    assert sold.through_fastapi == [f"GET {path.partition('?')[0]}"]
-    sold.through_fastapi.clear()
+def test_a_polled_response_is_made_once(history_server: Running, path: str) -> None:
+    first = history_server.whole(history_server.request("GET", path))
+    assert history_server.through_fastapi == [f"GET {path.partition('?')[0]}"]
+    history_server.through_fastapi.clear()
 
-    second = sold.whole(sold.request("GET", path))
-    etag = said(first)[1]["etag"]
-    unchanged = sold.whole(sold.request("GET", path, headers=f'If-None-Match: W/"x", {etag}\r\n'))
-    changed = sold.whole(sold.request("GET", path, headers='If-None-Match: "x"\r\n'))
+    second = history_server.whole(history_server.request("GET", path))
+    etag = comparable(first)[1]["etag"]
+    unchanged = history_server.whole(history_server.request("GET", path, headers=f'If-None-Match: W/"x", {etag}\r\n'))
+    changed = history_server.whole(history_server.request("GET", path, headers='If-None-Match: "x"\r\n'))
 
-    assert not sold.through_fastapi
-    assert said(second) == said(changed) == said(first)
+    assert not history_server.through_fastapi
+    assert comparable(second) == comparable(changed) == comparable(first)
     assert unchanged.startswith(b"HTTP/1.1 304 Not Modified\r\n")
     assert f"etag: {etag}".encode() in unchanged
     assert unchanged.endswith(b"\r\n\r\n")
-    metrics = sold.whole(sold.request("GET", "/metrics")).decode()
+    metrics = history_server.whole(history_server.request("GET", "/metrics")).decode()
     assert f'nextoffer_requests_total{{method="GET",route="{POLLED[path]}",status="200"}} 3.0' in metrics
     assert f'nextoffer_requests_total{{method="GET",route="{POLLED[path]}",status="304"}} 1.0' in metrics
 
 
-def test_a_kept_response_is_for_keys_that_may_read(sold: Running, sqlite_url: str) -> None:
-    sold.whole(sold.request("GET", LIST_PATH))
+def test_a_kept_response_is_for_keys_that_may_read(history_server: Running, sqlite_url: str) -> None:
+    history_server.whole(history_server.request("GET", LIST_PATH))
     key = make_key(sqlite_url, "recommend")
 
-    statuses = [status_of(sold.whole(sold.request("GET", LIST_PATH, key=one))) for one in (key, key, "nxo_wrong")]
+    statuses = [
+        status_of(history_server.whole(history_server.request("GET", LIST_PATH, key=api_key)))
+        for api_key in (key, key, "nxo_wrong")
+    ]
 
     assert statuses == [403, 403, 401]
 
 
-def test_a_polled_response_is_made_anew_for_another_artifact(sold: Running, artifacts_dir: Path) -> None:
-    first = said(sold.whole(sold.request("GET", LIST_PATH)))
+def test_a_polled_response_is_made_anew_for_another_artifact(history_server: Running, artifacts_dir: Path) -> None:
+    first = comparable(history_server.whole(history_server.request("GET", LIST_PATH)))
 
     ArtifactStore(artifacts_dir, smoke_test).activate(write_sold(artifacts_dir, AS_OF_DAY - 90))
 
-    wait_until(lambda: said(sold.whole(sold.request("GET", LIST_PATH))) != first)
+    wait_until(lambda: comparable(history_server.whole(history_server.request("GET", LIST_PATH))) != first)
 
 
-def said(answer: bytes) -> tuple[str, dict[str, str], dict[str, Any]]:
-    """What an answer says, but for what is new each time."""
+def comparable(answer: bytes) -> tuple[str, dict[str, str], dict[str, Any]]:
+    """Status, headers and body of an answer, without what differs each time."""
     head, _, body = answer.partition(b"\r\n\r\n")
     status, *lines = head.decode().split("\r\n")
     headers = dict(line.split(": ", 1) for line in lines)
@@ -469,7 +472,7 @@ def test_a_failure_is_answered_once_and_logged(server: Running, monkeypatch: pyt
         calls.append(arguments)
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("service.offers.routes.answer", fail)
+    monkeypatch.setattr("service.offers.routes.respond", fail)
     answer = server.whole(server.request("GET", f"{URL}/ann"))
 
     assert (status_of(answer), body_of(answer)["code"]) == (500, "internal-error")

@@ -1,10 +1,10 @@
-"""Answers that are kept: never one that was made from something else."""
+"""Cached responses: never one that was made from another version of its source."""
 
 from service.web.response_cache import MAX_BYTES, CachedResponse, ResponseCache
 
 
 class Source:
-    """What answers are made from, to be replaced."""
+    """The source version of answers, which a test replaces."""
 
     now: object = "first"
 
@@ -13,18 +13,18 @@ def kept(body: bytes, made_from: object) -> CachedResponse:
     return CachedResponse('"etag"', body, "/v1/segments", made_from)
 
 
-def test_an_answer_is_found_while_what_it_was_made_from_stays() -> None:
+def test_a_response_is_cached_while_its_source_version_is_current() -> None:
     answers = ResponseCache(lambda: Source.now)
     answers.keep(b"/a", kept(b"1", Source.now))
 
-    found = answers.find(b"/a")
+    response = answers.find(b"/a")
 
-    assert found is not None
-    assert found.content == b"1"
+    assert response is not None
+    assert response.content == b"1"
     assert answers.find(b"/b") is None
 
 
-def test_an_answer_that_came_late_is_never_taken_for_a_new_one() -> None:
+def test_a_response_made_from_an_earlier_version_is_never_returned() -> None:
     source = Source()
     answers = ResponseCache(lambda: source.now)
     source.now = "second"

@@ -1,4 +1,4 @@
-"""Identifiers in paths may hold anything; other applications' paths are none of our business."""
+"""Identifiers in paths may hold any character; the paths of other applications are unaffected."""
 
 import pytest
 from starlette.convertors import CONVERTOR_TYPES

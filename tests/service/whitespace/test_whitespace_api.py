@@ -23,7 +23,7 @@ LINES = """
 
 
 @pytest.fixture
-def sold(shop: Shop) -> list[dict[str, Any]]:
+def order_lines(shop: Shop) -> list[dict[str, Any]]:
     """All order lines, from the database."""
     engine = create_engine(f"sqlite:///{shop.database}")
     with engine.connect() as connection:
@@ -32,37 +32,37 @@ def sold(shop: Shop) -> list[dict[str, Any]]:
     return rows
 
 
-def owners_of(sold: list[dict[str, Any]], kind: str) -> dict[str, set[str]]:
+def owners_of(order_lines: list[dict[str, Any]], kind: str) -> dict[str, set[str]]:
     """Who owns something of each line or category: more was bought of one of its products than returned."""
     net: dict[tuple[str, str, str], float] = defaultdict(float)
-    for line in sold:
+    for line in order_lines:
         if line["account_id"] and line[kind]:
             net[line["account_id"], line[kind], line["product_id"]] += line["quantity"]
-    found: dict[str, set[str]] = defaultdict(set)
+    owners: dict[str, set[str]] = defaultdict(set)
     for (account_id, name, _), quantity in net.items():
         if quantity > 0:
-            found[name].add(account_id)
-    return found
+            owners[name].add(account_id)
+    return owners
 
 
 def members_of(client: TestClient, segment_id: str) -> set[str]:
     """Every account of a segment."""
     listed = client.get(f"/v1/segments/{segment_id}/accounts", params={"limit": 500}).json()
     assert listed["next_cursor"] is None
-    return {one["account_id"] for one in listed["items"]}
+    return {item["account_id"] for item in listed["items"]}
 
 
 @pytest.mark.parametrize(("rows", "column"), [("line", "line"), ("category", "category")])
 def test_owners_and_penetration_are_those_of_the_orders(
-    shop_client: TestClient, sold: list[dict[str, Any]], rows: str, column: str
+    shop_client: TestClient, order_lines: list[dict[str, Any]], rows: str, column: str
 ) -> None:
-    owners = owners_of(sold, column)
+    owners = owners_of(order_lines, column)
 
-    told = shop_client.get("/v1/whitespace", params={"rows": rows, "columns": "rfm"}).json()
+    matrix = shop_client.get("/v1/whitespace", params={"rows": rows, "columns": "rfm"}).json()
 
-    assert [item["row"] for item in told["items"]] == sorted({line[column] for line in sold if line[column]})
-    members = {one["segment_id"]: members_of(shop_client, one["segment_id"]) for one in told["columns"]}
-    for item in told["items"]:
+    assert [item["row"] for item in matrix["items"]] == sorted({line[column] for line in order_lines if line[column]})
+    members = {segment["segment_id"]: members_of(shop_client, segment["segment_id"]) for segment in matrix["columns"]}
+    for item in matrix["items"]:
         assert item["total"]["owners"] == len(owners[item["row"]])
         for cell in item["cells"]:
             n = len(members[cell["segment_id"]])
@@ -73,9 +73,9 @@ def test_owners_and_penetration_are_those_of_the_orders(
 
 @pytest.mark.parametrize("family", ["rfm", "value-tier", "trend", "cluster", "strategic"])
 def test_the_cells_of_a_row_and_what_is_in_none_add_up_to_its_total(shop_client: TestClient, family: str) -> None:
-    told = shop_client.get("/v1/whitespace", params={"columns": family}).json()
+    matrix = shop_client.get("/v1/whitespace", params={"columns": family}).json()
 
-    for item in told["items"]:
+    for item in matrix["items"]:
         for name in ("accounts", "owners", "revenue_minor"):
             parts = [cell[name] for cell in (*item["cells"], item["others"])]
             assert sum(parts) == item["total"][name], (item["row"], name)
@@ -83,43 +83,43 @@ def test_the_cells_of_a_row_and_what_is_in_none_add_up_to_its_total(shop_client:
         assert sum(expected) == pytest.approx(item["total"]["expected_revenue"]["expected_minor"], abs=len(expected))
 
 
-def test_totals_reconcile_to_the_orders(shop_client: TestClient, sold: list[dict[str, Any]]) -> None:
+def test_totals_reconcile_to_the_orders(shop_client: TestClient, order_lines: list[dict[str, Any]]) -> None:
     begin = (AS_OF - WINDOW).replace(tzinfo=None)
-    recent = [line for line in sold if line["account_id"] and line["ordered_at"] >= str(begin)]
+    recent = [line for line in order_lines if line["account_id"] and line["ordered_at"] >= str(begin)]
 
-    told = shop_client.get("/v1/whitespace").json()
+    matrix = shop_client.get("/v1/whitespace").json()
 
-    assert told["totals"]["accounts"] == N_ACCOUNTS
-    assert told["totals"]["revenue_minor"] == sum(line["amount_minor"] for line in recent)
-    assert told["totals"]["revenue_outside_minor"] == sum(line["amount_minor"] for line in recent if not line["line"])
-    assert told["totals"]["revenue_outside_minor"] > 0
-    for item in told["items"]:
+    assert matrix["totals"]["accounts"] == N_ACCOUNTS
+    assert matrix["totals"]["revenue_minor"] == sum(line["amount_minor"] for line in recent)
+    assert matrix["totals"]["revenue_outside_minor"] == sum(line["amount_minor"] for line in recent if not line["line"])
+    assert matrix["totals"]["revenue_outside_minor"] > 0
+    for item in matrix["items"]:
         of_line = sum(line["amount_minor"] for line in recent if line["line"] == item["row"])
         assert item["total"]["revenue_minor"] == of_line
 
 
-def test_adopters_are_counted_over_two_horizons(shop_client: TestClient, sold: list[dict[str, Any]]) -> None:
+def test_adopters_are_counted_over_two_horizons(shop_client: TestClient, order_lines: list[dict[str, Any]]) -> None:
     first: dict[tuple[str, str], str] = {}
-    for line in sold:
+    for line in order_lines:
         if line["account_id"] and line["line"] and line["quantity"] > 0:
             key = line["account_id"], line["line"]
             first[key] = min(first.get(key, "9"), line["ordered_at"])
     ends = [str((AS_OF - timedelta(days=HORIZON_DAYS * back)).replace(tzinfo=None)) for back in (0, 1, 2)]
 
-    told = shop_client.get("/v1/whitespace").json()
+    matrix = shop_client.get("/v1/whitespace").json()
 
-    for item in told["items"]:
-        days = [moment for (_, name), moment in first.items() if name == item["row"]]
+    for item in matrix["items"]:
+        days = [ordered_at for (_, name), ordered_at in first.items() if name == item["row"]]
         trend = item["total"]["trend"]
         assert trend["days"] == HORIZON_DAYS
-        assert trend["adopters"] == sum(ends[1] <= moment < ends[0] for moment in days)
-        assert trend["adopters_before"] == sum(ends[2] <= moment < ends[1] for moment in days)
+        assert trend["adopters"] == sum(ends[1] <= ordered_at < ends[0] for ordered_at in days)
+        assert trend["adopters_before"] == sum(ends[2] <= ordered_at < ends[1] for ordered_at in days)
 
 
 def test_headroom_is_measured_from_the_best_segment_that_is_large_enough(shop_client: TestClient) -> None:
-    told = shop_client.get("/v1/whitespace", params={"columns": "value-tier"}).json()
+    matrix = shop_client.get("/v1/whitespace", params={"columns": "value-tier"}).json()
 
-    for item in told["items"]:
+    for item in matrix["items"]:
         large = [cell for cell in item["cells"] if cell["accounts"] >= 30]
         best = max(cell["owners"] / cell["accounts"] for cell in large)
         for cell in item["cells"]:
@@ -128,28 +128,28 @@ def test_headroom_is_measured_from_the_best_segment_that_is_large_enough(shop_cl
 
 
 def test_expected_revenue_is_the_sum_over_the_accounts_behind_the_cell(shop_client: TestClient) -> None:
-    told = shop_client.get("/v1/whitespace", params={"columns": "value-tier"}).json()
-    item = max(told["items"], key=lambda one: one["total"]["expected_revenue"]["expected_minor"])
+    matrix = shop_client.get("/v1/whitespace", params={"columns": "value-tier"}).json()
+    item = max(matrix["items"], key=lambda item: item["total"]["expected_revenue"]["expected_minor"])
     cell = item["cells"][0]
 
     url = f"/v1/whitespace/cells/{item['row']}/{cell['segment_id']}/accounts"
     behind = shop_client.get(url, params={"limit": 500}).json()["items"]
 
     assert len(behind) == cell["accounts"] - cell["owners"] == cell["expected_revenue"]["n"]
-    assert sum(one["expected_minor"] for one in behind) == pytest.approx(
+    assert sum(account["expected_minor"] for account in behind) == pytest.approx(
         cell["expected_revenue"]["expected_minor"], abs=len(behind)
     )
-    assert sum(one["propensity"] for one in behind) == pytest.approx(cell["expected_buyers"], abs=0.01)
-    worth = [one["expected_minor"] for one in behind]
+    assert sum(account["propensity"] for account in behind) == pytest.approx(cell["expected_buyers"], abs=0.01)
+    worth = [account["expected_minor"] for account in behind]
     assert worth == sorted(worth, reverse=True)
     money = cell["expected_revenue"]
     assert money["low_minor"] <= money["expected_minor"] <= money["high_minor"]
 
 
 def test_of_a_line_that_is_not_sold_any_more_nothing_is_expected(shop_client: TestClient) -> None:
-    told = shop_client.get("/v1/whitespace").json()
+    matrix = shop_client.get("/v1/whitespace").json()
 
-    item = next(one for one in told["items"] if one["row"] == UNSOLD_LINE)
+    item = next(item for item in matrix["items"] if item["row"] == UNSOLD_LINE)
     assert not item["is_sold"]
     assert item["total"]["expected_revenue"] == {"expected_minor": 0, "low_minor": 0, "high_minor": 0} | {
         "n": item["total"]["accounts"] - item["total"]["owners"]
@@ -160,22 +160,22 @@ def test_pages_of_a_cell_hold_everybody_once(shop_client: TestClient) -> None:
     url = "/v1/whitespace/cells/line-1/all.accounts/accounts"
     whole = shop_client.get(url, params={"limit": 500}).json()["items"]
 
-    found: list[str] = []
+    account_ids: list[str] = []
     cursor = None
     while True:
         page = shop_client.get(url, params={"limit": 7} | ({"cursor": cursor} if cursor else {})).json()
-        found += [one["account_id"] for one in page["items"]]
+        account_ids += [account["account_id"] for account in page["items"]]
         cursor = page["next_cursor"]
         if cursor is None:
             break
 
-    assert found == [one["account_id"] for one in whole]
-    assert len(set(found)) == len(found)
+    assert account_ids == [account["account_id"] for account in whole]
+    assert len(set(account_ids)) == len(account_ids)
 
 
 def test_who_bought_since_or_objects_is_not_behind_a_cell_any_more(shop_client: TestClient) -> None:
     url = "/v1/whitespace/cells/line-1/all.accounts/accounts"
-    buyer, objector, third = (one["account_id"] for one in shop_client.get(url).json()["items"][:3])
+    buyer, objector, third = (account["account_id"] for account in shop_client.get(url).json()["items"][:3])
 
     line = {"product_id": "p-1", "quantity": 1, "amount_minor": 250}
     order = {
@@ -192,15 +192,15 @@ def test_who_bought_since_or_objects_is_not_behind_a_cell_any_more(shop_client: 
 
 
 def test_each_line_stands_once_for_an_account_with_its_status_and_reason(
-    shop_client: TestClient, sold: list[dict[str, Any]]
+    shop_client: TestClient, order_lines: list[dict[str, Any]]
 ) -> None:
-    owners = owners_of(sold, "line")
+    owners = owners_of(order_lines, "line")
 
-    told = shop_client.get("/v1/accounts/a-3/whitespace").json()
+    account_map = shop_client.get("/v1/accounts/a-3/whitespace").json()
 
-    rows = [item["row"] for item in told["items"]]
-    assert sorted(rows) == sorted({line["line"] for line in sold if line["line"]})
-    for item in told["items"]:
+    rows = [item["row"] for item in account_map["items"]]
+    assert sorted(rows) == sorted({line["line"] for line in order_lines if line["line"]})
+    for item in account_map["items"]:
         is_owned = "a-3" in owners[item["row"]]
         wanted = "owned" if is_owned else "not_eligible" if item["row"] == UNSOLD_LINE else "gap"
         assert item["status"] == wanted
@@ -211,8 +211,8 @@ def test_each_line_stands_once_for_an_account_with_its_status_and_reason(
 
 
 def test_a_deal_moves_a_gap_into_the_pipeline_and_winning_it_into_what_is_owned(shop_client: TestClient) -> None:
-    told = shop_client.get("/v1/accounts/a-3/whitespace").json()["items"]
-    gap = next(item["row"] for item in told if item["status"] == "gap")
+    items = shop_client.get("/v1/accounts/a-3/whitespace").json()["items"]
+    gap = next(item["row"] for item in items if item["status"] == "gap")
     product = f"p-{int(gap.removeprefix('line-')) + 12}"
     deal = {"deal_id": "d-1", "account_id": "a-3", "product_id": product, "value_minor": 90_000, "currency": "EUR"}
 
@@ -229,8 +229,8 @@ def test_a_deal_moves_a_gap_into_the_pipeline_and_winning_it_into_what_is_owned(
 def status_of(client: TestClient, account_id: str, row: str) -> dict[str, Any]:
     """How an account stands to one line."""
     items = client.get(f"/v1/accounts/{account_id}/whitespace").json()["items"]
-    found: dict[str, Any] = next(item for item in items if item["row"] == row)
-    return found
+    line: dict[str, Any] = next(item for item in items if item["row"] == row)
+    return line
 
 
 def test_an_account_that_objects_is_eligible_for_nothing_new(shop_client: TestClient) -> None:
@@ -254,16 +254,16 @@ def test_an_account_that_is_new_since_the_training_has_the_average_chance(shop_c
 
 
 def test_a_segment_of_a_rule_is_a_column_that_is_counted_when_it_changes(
-    shop_client: TestClient, sold: list[dict[str, Any]]
+    shop_client: TestClient, order_lines: list[dict[str, Any]]
 ) -> None:
     rule = {"attribute": "sort", "op": "eq", "value": "b"}
     shop_client.post("/v1/segments", json={"name": "Sort b", "rule": rule})
 
-    told = shop_client.get("/v1/whitespace", params={"columns": "custom"}).json()
+    matrix = shop_client.get("/v1/whitespace", params={"columns": "custom"}).json()
 
-    owners = owners_of(sold, "line")
+    owners = owners_of(order_lines, "line")
     members = {f"a-{number}" for number in range(1, N_ACCOUNTS, 2)}
-    for item in told["items"]:
+    for item in matrix["items"]:
         (cell,) = item["cells"]
         assert item["others"] is None
         assert cell["owners"] == len(owners[item["row"]] & members)
@@ -274,11 +274,11 @@ def test_accounts_that_are_new_since_the_training_make_no_figure_of_the_map_impo
     newcomers = [{"account_id": f"new-{number}", "is_strategic": True} for number in range(N_ACCOUNTS + 50)]
     shop_client.post("/v1/accounts", json=[*newcomers, {"account_id": "a-1", "is_strategic": True}])
 
-    told = shop_client.get("/v1/whitespace", params={"columns": "strategic"}).json()
+    matrix = shop_client.get("/v1/whitespace", params={"columns": "strategic"}).json()
     segment = shop_client.get("/v1/segments/strategic.accounts").json()
 
-    assert [column["accounts"] for column in told["columns"]] == [1]
-    for item in told["items"]:
+    assert [column["accounts"] for column in matrix["columns"]] == [1]
+    for item in matrix["items"]:
         for cell in (*item["cells"], item["others"]):
             assert 0 <= cell["owners"] <= cell["accounts"]
             assert 0 <= cell["expected_revenue"]["n"] <= cell["accounts"]
@@ -297,23 +297,23 @@ def test_a_crafted_cursor_is_refused(shop_client: TestClient) -> None:
     version = shop_client.get(url, params={"limit": 1}).json()["artifact_version"]
     tag = ["cell", version, "line", "line-1", "all.accounts"]
 
-    for at in (True, -1, 1.5, None, "x"):
-        answer = shop_client.get(url, params={"cursor": encode_cursor(tag, at)})
-        assert answer.json()["code"] == "invalid-cursor", at
+    for position in (True, -1, 1.5, None, "x"):
+        answer = shop_client.get(url, params={"cursor": encode_cursor(tag, position)})
+        assert answer.json()["code"] == "invalid-cursor", position
 
 
 def test_pages_of_a_rule_s_segment_skip_nobody_when_accounts_of_an_earlier_one_leave(shop_client: TestClient) -> None:
     rule = {"attribute": "sort", "op": "eq", "value": "b"}
     shop_client.post("/v1/segments", json={"name": "Sort b", "rule": rule})
     url = "/v1/segments/custom.sort-b/accounts"
-    whole = [one["account_id"] for one in shop_client.get(url, params={"limit": 500}).json()["items"]]
+    whole = [account["account_id"] for account in shop_client.get(url, params={"limit": 500}).json()["items"]]
     page = shop_client.get(url, params={"limit": 5}).json()
 
-    left = [{"account_id": of, "attributes": {"sort": "a"}} for of in whole[:3]]
+    left = [{"account_id": account_id, "attributes": {"sort": "a"}} for account_id in whole[:3]]
     shop_client.post("/v1/accounts", json=left)
     rest = shop_client.get(url, params={"limit": 500, "cursor": page["next_cursor"]}).json()["items"]
 
-    assert [one["account_id"] for one in rest] == whole[5:]
+    assert [account["account_id"] for account in rest] == whole[5:]
 
 
 def test_what_did_not_change_is_not_sent_again(shop_client: TestClient) -> None:
@@ -326,19 +326,19 @@ def test_what_did_not_change_is_not_sent_again(shop_client: TestClient) -> None:
 
 
 def test_the_export_holds_a_row_for_each_cell(shop_client: TestClient) -> None:
-    told = shop_client.get("/v1/whitespace").json()
+    matrix = shop_client.get("/v1/whitespace").json()
 
     exported = shop_client.get("/v1/whitespace/export")
-    book = shop_client.get("/v1/whitespace/export", params={"format": "xlsx"})
+    workbook = shop_client.get("/v1/whitespace/export", params={"format": "xlsx"})
 
     rows = list(csv.DictReader(io.StringIO(exported.content.decode("utf-8-sig"))))
-    assert len(rows) == sum(len(item["cells"]) + 1 for item in told["items"])
-    cell = told["items"][0]["cells"][0]
-    assert (rows[0]["row"], rows[0]["segment_id"]) == (told["items"][0]["row"], cell["segment_id"])
+    assert len(rows) == sum(len(item["cells"]) + 1 for item in matrix["items"])
+    cell = matrix["items"][0]["cells"][0]
+    assert (rows[0]["row"], rows[0]["segment_id"]) == (matrix["items"][0]["row"], cell["segment_id"])
     assert int(rows[0]["owners"]) == cell["owners"]
     assert int(rows[0]["revenue_minor"]) == cell["revenue_minor"]
-    assert book.headers["content-type"] == XLSX_TYPE
-    sheet = load_workbook(io.BytesIO(book.content)).active
+    assert workbook.headers["content-type"] == XLSX_TYPE
+    sheet = load_workbook(io.BytesIO(workbook.content)).active
     assert sheet is not None
     assert sheet.max_row == len(rows) + 1
 
