@@ -12,11 +12,11 @@ def learned_from(view: CatalogueView | None, source_id: str) -> dict[str, Learne
     source = view.products.row_of(source_id) if view else None
     if view is None or source is None:
         return {}
-    learned, dropped = view.relationships.learned, view.relationships.dropped
+    learned, dropped = view.relationships.learned, view.relationships.dropped.get(source, ())
     return {
         learned.ids[target]: relationship
         for target, relationship in learned.targets_of(source).items()
-        if (source, target) not in dropped
+        if target not in dropped
     }
 
 

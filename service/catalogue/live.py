@@ -23,7 +23,9 @@ RELATIONSHIPS_CHANGED: Final = ChangeKind("relationships")
 def load(state: LiveState, connection: Connection, changes: ChangeSet) -> None:
     """Read all curated relationships, and the products that changed since the artifact."""
     view = state.part(CatalogueView).with_products(product_infos(connection, changes.ids(PRODUCTS_CHANGED)))
-    state.replace_part(view.with_curated(curated_from(connection)))
+    view = view.with_curated(curated_from(connection))
+    view.relationships.prepare()
+    state.replace_part(view)
 
 
 def refresh(state: LiveState, connection: Connection, changes: ChangeSet) -> None:
@@ -33,6 +35,7 @@ def refresh(state: LiveState, connection: Connection, changes: ChangeSet) -> Non
         view = view.with_products(product_infos(connection, product_ids))
     if source_ids := changes.ids(RELATIONSHIPS_CHANGED):
         view = view.with_curated(curated_from(connection, source_ids))
+        view.relationships.prepare()
     state.replace_part(view)
 
 

@@ -14,6 +14,7 @@ from service.offers.sources.blocks import NO_CANDIDATES, Block, CandidateSource
 from service.offers.sources.model import ModelList, Neighbours, OwnedAndModelList, Popular
 from service.offers.sources.relationships import BasketCompanions, OwnedCompanions, Promoted, Upgrades
 
+
 class CandidatePool(NamedTuple):
     """Candidates of n accounts from all sources, arrays of one length m, in the order of the sources.
 

@@ -17,6 +17,8 @@ MIN_POPULAR: Final = 32
 """Popular products in the first pool with fallbacks."""
 DEEPENING: Final = 32
 """How many times deeper into the popular products the next pool goes."""
+MAX_DEEPENED: Final = 200_000
+"""Popular products of all accounts in one such pool: about 40 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,11 @@ def _rank(facts: Facts, n_popular: int) -> Iterator[Ranked]:
     if done:
         yield Ranked(done, [selections[account] for account in done], pool, facts)
     deeper = n_popular * DEEPENING or _popular_needed(facts)
-    for part in _rank(facts.only(np.array(short)), deeper):
-        yield part._replace(accounts=[short[account] for account in part.accounts])
+    n_together = max(1, MAX_DEEPENED // deeper)
+    for begin in range(0, len(short), n_together):
+        part_of_short = short[begin : begin + n_together]
+        for part in _rank(facts.only(np.array(part_of_short)), deeper):
+            yield part._replace(accounts=[part_of_short[account] for account in part.accounts])
 
 
 def _describe(facts: Facts, account: int, pool: CandidatePool, selection: Selection, part: Facts) -> Decision:

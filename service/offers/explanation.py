@@ -36,7 +36,7 @@ class Offer(TypedDict):
 def explain(pool: CandidatePool, positions: NDArray[np.int64], facts: Facts) -> list[Offer]:
     """Turn chosen candidates of one account into offers, best first. positions: int64 (k,), of candidates in the pool.
 
-    One loop without calls: it is a large part of what an answer costs.
+    One loop rather than many small functions: it is a large part of what an answer costs.
     """
     info, link_between, sources = facts.products.info, facts.relationships.link, pool.sources
     columns = (pool.product, pool.score, pool.source, pool.origin)

@@ -62,6 +62,7 @@ class Facts(NamedTuple):
     recent:           what accounts that the artifact has no candidates for bought last.
     basket, excluded: what the request for each account names.
     had:              what each account owns or has in the basket; what is both comes twice.
+    is_changed:       whether what each account owns may differ from what the artifact says.
     limits:           int64 (n,), how many offers are asked for.
     is_up_sell_first: whether every upgrade that may be offered comes before everything else.
     includes_owned:   whether what accounts own is ranked among the rest, rather than withheld.
@@ -72,6 +73,7 @@ class Facts(NamedTuple):
     relationships: RelationshipIndex
     account_rows: NDArray[np.int64]
     is_known: Sequence[bool]
+    is_changed: Sequence[bool]
     is_objecting: NDArray[np.bool_]
     owned: AccountProducts
     recent: AccountProducts
@@ -109,6 +111,7 @@ class Facts(NamedTuple):
         return self._replace(
             account_rows=self.account_rows[accounts],
             is_known=[self.is_known[place] for place in accounts.tolist()],
+            is_changed=[self.is_changed[place] for place in accounts.tolist()],
             is_objecting=self.is_objecting[accounts],
             owned=kept(self.owned),
             recent=kept(self.recent),
@@ -131,6 +134,7 @@ def gather(
     n_products = len(products.is_active)
     rows: list[int] = []
     is_known: list[bool] = []
+    is_changed: list[bool] = []
     owned: list[NDArray[np.int32]] = []
     recent: list[NDArray[np.int32]] = []
     for request in requests:
@@ -140,6 +144,7 @@ def gather(
             row, live = content.account_ids.row_of(account_id), by_account.get(account_id)
         rows.append(NO_ROW if row is None else row)
         is_known.append(row is not None or live is not None)
+        is_changed.append(live is not None)
         recent.append(NO_PRODUCTS if live is None else live.recent)
         if live is not None:
             owned.append(live.owned)
@@ -155,6 +160,7 @@ def gather(
         relationships=catalogue.relationships,
         account_rows=np.array(rows, dtype=np.int64),
         is_known=is_known,
+        is_changed=is_changed,
         is_objecting=np.array([request.account_id in objections.accounts for request in requests], dtype=np.bool_),
         owned=owned_products,
         recent=AccountProducts.from_rows(recent, n_products),
@@ -180,8 +186,10 @@ def _named(products: ProductIndex, named: Sequence[Sequence[str]]) -> AccountPro
 
 def _joined(first: AccountProducts, second: AccountProducts) -> AccountProducts:
     """Return the pairs of both; one that is in both comes twice."""
-    order = np.concatenate((first.keys, second.keys)).argsort()
-    return AccountProducts(*(np.concatenate(columns)[order] for columns in zip(first, second, strict=True)))
+    keys = np.concatenate((first.keys, second.keys))
+    order = keys.argsort()
+    account = np.concatenate((first.account, second.account))[order]
+    return AccountProducts(account, np.concatenate((first.product, second.product))[order], keys[order])
 
 
 def known_rows(products: ProductIndex, product_ids: Iterable[str]) -> NDArray[np.int32]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class OfferRequest(NamedTuple):
-    """One request for offers. A batch asks the same for many accounts: see ``facts.gather_many``."""
+    """One request for offers. A batch asks the same for many accounts: see ``facts.gather``."""
 
     account_id: str | None
     limit: int

@@ -3,7 +3,7 @@
 import asyncio
 
 import orjson
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from service.auth.dependencies import admit
 from service.auth.keys import Principal, Scope
@@ -24,11 +24,12 @@ from service.web.decoding import decode_body, decode_parameters, read_body
 from service.web.openapi_parts import MIN_SEQUENCE, decoded_body, decoded_parameters, problems
 from service.web.read_your_writes import wait_for_min_sequence
 from service.web.responses import JsonResponse
+from service.web.routing import Router
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 DECISION_LOG_WAIT_SECONDS = 0.005
 ACCOUNTS_AT_ONCE = 50
-"""A batch lets other requests in after so many accounts: about a millisecond."""
+"""A batch lets other requests in after so many accounts: some milliseconds."""
 
 ANY_PROBLEMS = (
     "key-missing",
@@ -42,7 +43,7 @@ ANY_PROBLEMS = (
 )
 BODY_PROBLEMS = ("body-too-large", "media-type-unsupported")
 
-router = APIRouter(prefix="/v1/recommendations", tags=["recommendations"])
+router = Router("recommendations", prefix="/v1/recommendations")
 
 
 @router.get(

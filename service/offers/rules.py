@@ -121,8 +121,8 @@ RULES: Final[tuple[tuple[WithheldCode, Rule], ...]] = (
     (WithheldCode.LOWER_TIER, is_lower_tier),
 )
 """In the order in which a candidate's reason is looked for: the first rule that withholds it gives it."""
-
-
+FIRST_BETWEEN_PRODUCTS: Final = [rule for _, rule in RULES].index(is_substitute)
+"""From here on, rules compare a candidate with what is owned: what is owned itself is then ranked for what it is."""
 N_REASONS: Final = len(RULES) + 2
 ALLOWED: Final = len(RULES)
 """No rule withholds the candidate."""
@@ -139,6 +139,9 @@ def apply_rules(pool: CandidatePool, facts: Facts) -> NDArray[np.int8]:
         withheld = RULES[position][1](candidates)
         if withheld is not None:
             reasons[withheld] = position
+    if facts.includes_owned and not facts.owned.is_empty:
+        is_between_products = (reasons >= FIRST_BETWEEN_PRODUCTS) & (reasons != ALLOWED)
+        reasons[is_between_products & facts.owned.has(pool.keys)] = ALLOWED
     reasons[pool.is_repeated] = REPEATED
     return reasons
 

@@ -150,7 +150,7 @@ class RecommendationAnswer(BaseModel):
         description="The trained artifact behind the answer; null while there is none.", examples=[ARTIFACT_VERSION]
     )
     sequence: int = Field(
-        description="The newest change that the answer knows: at least the `X-Sequence` of each write that it reflects."
+        description="A change, numbered as in `X-Sequence`: the answer reflects it and all changes before it."
     )
     source: Source = Field(
         description="Where the first offer comes from: "
@@ -161,8 +161,9 @@ class RecommendationAnswer(BaseModel):
         description="True if something was missing: there is no good artifact, or the database does not answer."
     )
     offers: list[OfferOut] = Field(
-        description="Best first, upgrades before all else. What may not be offered was withheld before the list was "
-        "cut, so it is shorter than `limit` only when products run out, or if the account objects to marketing."
+        description="Best first; upgrades before all else, unless configured otherwise. What may not be offered was "
+        "withheld before the list was cut, so it is shorter than `limit` only when products run out, or if the "
+        "account objects to marketing."
     )
     withheld: dict[WithheldCode, int] = Field(
         description="How many candidates were withheld until the list was full, by reason: "

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import Content
+from models.artifact.relationships import UP_SELL
 from service.readmodel.relationship_overlay import LearnedRelationship
 
 
@@ -38,11 +39,24 @@ class LearnedRelationships:
         starts = self.arrays.starts
         return range(int(starts[source]), int(starts[source + 1]))
 
-    def position(self, source: int, target: int) -> int | None:
-        """Return where the relationship of a pair stands, if it was learned."""
-        positions = self.positions(source)
-        places = (self.arrays.target[positions.start : positions.stop] == target).nonzero()[0]
-        return positions.start + int(places[0]) if len(places) else None
+    def relation_of(self, source: int, target: int) -> int | None:
+        """Return the code of a pair's relationship, if it was learned."""
+        known = self.targets_of(source).get(target)
+        return None if known is None else known.relation
+
+    def upgrades_of(self, source: int) -> list[int]:
+        """Return the upgrades of a source product: the first of its relationships."""
+        begin, end = self._upgrade_bounds[source], self._upgrade_bounds[source + self.n_products]
+        upgrades: list[int] = self.arrays.target[begin:end].tolist() if end > begin else []
+        return upgrades
+
+    @cached_property
+    def _upgrade_bounds(self) -> list[int]:
+        """Where each product's upgrades begin, then where they end."""
+        starts = self.arrays.starts
+        n_upgrades = np.concatenate(([0], np.cumsum(self.arrays.relation == UP_SELL)))
+        ends = starts[:-1] + n_upgrades[starts[1:]] - n_upgrades[starts[:-1]]
+        return [*starts[:-1].tolist(), *ends.tolist()]
 
     def targets_of(self, source: int) -> dict[int, LearnedRelationship]:
         """Return the relationships of a source product by target."""

@@ -34,6 +34,8 @@ class ProductInfo:
 class ProductIndex:
     """Products by row and by identifier. Immutable: a change makes a new index, which shares what did not change.
 
+    Caches and the codes of families are shared, too; they only ever grow.
+
     is_active: bool (P,), whether each product is sold now.
     family:    int32 (P,), a code for the family of each product that has a tier in one, NO_FAMILY for the others.
     tier:      int64 (P,), the place within the family.

@@ -113,7 +113,7 @@ def open_shadow(
         return None
     try:
         candidate = holder.load(settings.shadow_version)
-        with follower.admit(candidate.state):
+        with follower.admit(candidate.state, is_essential=False):
             return Shadow(candidate, settings.shadow_share, telemetry, is_up_sell_first=settings.up_sell_first)
     except DomainError as error:
         telemetry.refused_artifacts.inc()

@@ -15,6 +15,7 @@ from service.base.logging import Logs
 from service.base.progress import console
 from service.base.settings import Settings
 from service.base.telemetry import Telemetry
+from service.offers.scores import known_accounts
 from service.offers.smoke import smoke_test
 from service.readmodel.live_state import LiveState
 from service.readmodel.objections import Objections
@@ -48,10 +49,10 @@ def score(
         raise OptionInvalid(f"No artifact is active in {store.root}. Run: nextoffer train")
     with open_engine(settings.database_url) as engine:
         state = open_state(store.open(version), engine)
-    n_accounts = len(state.content.account_ids)
+    n_known = len(known_accounts(state))
     with Progress(console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("score", total=n_accounts)
-        n_rows = score_file.write_scores(
+        task = progress.add_task("score", total=n_known)
+        n_rows, n_accounts = score_file.write_scores(
             state,
             out,
             limit,

@@ -37,8 +37,8 @@ def write_scores(
     is_up_sell_first: bool,
     includes_owned: bool,
     progress: Callable[[int], None],
-) -> int:
-    """Write every account's list as Parquet and return the number of rows.
+) -> tuple[int, int]:
+    """Write every account's list as Parquet; return the numbers of rows and of accounts that have any.
 
     Columns: account_id, rank (from 1), product_id, score, source, propensity, and what that is worth: times the price,
     and times the margin, null where these are not known. The file appears complete or not at all.
@@ -48,7 +48,7 @@ def write_scores(
     accounts = pa.array(account_ids, type=pa.string())
     catalogue = _Catalogue(state)
     partial = target.with_name(f".{target.name}.writing")
-    n_rows = 0
+    n_rows = n_listed = 0
     try:
         with pyarrow.parquet.ParquetWriter(partial, SCHEMA) as writer:
             scored = score_accounts(
@@ -58,11 +58,12 @@ def write_scores(
                 table = _to_table(lists, accounts.slice(begin), catalogue)
                 writer.write_table(table)
                 n_rows += table.num_rows
+                n_listed += len(np.unique(lists.account))
                 progress(min(begin + ACCOUNTS_AT_ONCE, len(account_ids)))
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
-    return n_rows
+    return n_rows, n_listed
 
 
 class _Catalogue:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 from structlog.typing import FilteringBoundLogger
 
 from models.artifact import Content
@@ -42,7 +43,7 @@ class ChangeFollower:
         self._poll_seconds = poll_seconds
         self._telemetry = telemetry
         self._log = log
-        self._states: tuple[LiveState, ...] = ()
+        self._states: dict[LiveState, bool] = {}
         self._lock = threading.Lock()
         self._wake_up = threading.Event()
         self._stopping = threading.Event()
@@ -78,8 +79,12 @@ class ChangeFollower:
         return self.open(content, max(0, newest - MAX_FALLBACK_CHANGES), None)
 
     @contextmanager
-    def admit(self, state: LiveState, *, replacing: LiveState | None = None) -> Iterator[None]:
+    def admit(
+        self, state: LiveState, *, replacing: LiveState | None = None, is_essential: bool = True
+    ) -> Iterator[None]:
         """Bring a state up to date and follow it from here on, in place of another; raises SQLAlchemyError.
+
+        is_essential: whether answers rest on it. One that does not is dropped when it can't be followed.
 
         Put the state in use inside the block. Whoever writes meanwhile waits: a write that was acknowledged before is
         in the state, and one that is acknowledged later will be.
@@ -88,20 +93,22 @@ class ChangeFollower:
             with self._engine.connect() as connection:
                 self._follow(state, connection)
             yield
-            self._states = (*(other for other in self._states if other is not replacing), state)
+            self._states = {other: is_needed for other, is_needed in self._states.items() if other is not replacing}
+            self._states[state] = is_essential
 
     def dismiss(self, state: LiveState) -> None:
         """Follow a state no longer."""
         with self._lock:
-            self._states = tuple(other for other in self._states if other is not state)
+            self._states = {other: is_needed for other, is_needed in self._states.items() if other is not state}
 
     def catch_up(self) -> None:
         """Apply every change that is committed now. Blocks; raises SQLAlchemyError."""
         with self._lock:
             begun = time.monotonic()
             with self._engine.connect() as connection:
-                for state in self._states:
-                    self._follow(state, connection)
+                # Those that answers rest on come first.
+                for state in sorted(self._states, key=self._states.__getitem__, reverse=True):
+                    self._try_to_follow(state, connection)
             self._current_at = begun
             self._is_failing = False
 
@@ -133,6 +140,18 @@ class ChangeFollower:
             self._log.warning("changes since the artifact were deleted: reading who ordered since", since=as_of)
         changes = all_changes_after(connection, sequence or 0)
         return replace(changes, unlogged_since=as_of) if sequence is None or is_gap else changes
+
+    def _try_to_follow(self, state: LiveState, connection: Connection) -> None:
+        try:
+            self._follow(state, connection)
+        except SQLAlchemyError:
+            raise
+        except Exception as error:
+            if self._states[state]:
+                raise
+            self._telemetry.loop_failures.labels("changes").inc()
+            self._log.warning("a state that no answer rests on is followed no longer", error=type(error).__name__)
+            del self._states[state]
 
     def _follow(self, state: LiveState, connection: Connection) -> None:
         is_last = False

@@ -49,8 +49,9 @@ class ResponseCache:
         is_full = len(self._entries) >= MAX_RESPONSES or self._n_bytes > MAX_BYTES
         if is_full or entry.made_from is not self._made_from:
             self._entries, self._n_bytes, self._made_from = {}, 0, entry.made_from
+        replaced = self._entries.get(url)
         self._entries[url] = entry
-        self._n_bytes += len(entry.content)
+        self._n_bytes += len(entry.content) - (len(replaced.content) if replaced else 0)
 
 
 def cached_response(request: Request, make: Callable[[], object]) -> Response:

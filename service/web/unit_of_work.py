@@ -1,7 +1,6 @@
 """The one transaction of a writing request: the changes that it makes, and one answer per idempotency key."""
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -10,7 +9,6 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Header, Request, Response
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from service.auth.dependencies import authenticate
 from service.base.clock import Clock
@@ -94,9 +92,12 @@ def _open_write(
     claimed = make_claim() if make_claim else None
     with components.get(WriteSessions).open() as session:
         yield UnitOfWork(session.connection(), components.get(Clock).now(), claimed)
-    # It is committed. This worker applies it before the caller has the answer; a failure here must not deny the write.
-    with suppress(SQLAlchemyError):
-        components.get(ChangeFollower).catch_up()
+    # It is committed. This worker applies it before the caller has the answer.
+    follower = components.get(ChangeFollower)
+    try:
+        follower.catch_up()
+    except Exception:  # A failure here must not deny the write. The follower's thread meets and reports it, too.
+        follower.nudge()
 
 
 # With the default scope ("request") the commit would come after the answer, and a failing one still say 201.

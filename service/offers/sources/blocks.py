@@ -32,7 +32,7 @@ NO_CANDIDATES: Final = Block(
 
 
 class CandidateSource(Protocol):
-    """Where candidates come from."""
+    """Where candidates come from. Made anew for each set of facts: it remembers what each candidate rests on."""
 
     name: Source
 

@@ -1,6 +1,7 @@
 """Candidates of the trained model: neighbours of products, an account's list, and what is popular."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.arrays import concatenate_ranges
 from models.artifact import NO_ROW
@@ -55,8 +56,21 @@ class ModelList:
         content = self._facts.content
         row, place = divmod(origin, content.candidate_products.shape[1])
         if place < content.candidate_reasons.shape[1]:
-            return [product for product in content.candidate_reasons[row, place].tolist() if product != NO_ROW]
+            reasons = content.candidate_reasons[row, place]
+            if not any(self._facts.is_changed):
+                return [product for product in reasons.tolist() if product != NO_ROW]
+            if kept := self._still_owned(row, reasons):
+                return kept
         return self._contributors_of(int(np.flatnonzero(self._facts.account_rows == row)[0]), origin)
+
+    def _still_owned(self, row: int, products: NDArray[np.int32]) -> list[ProductRow]:
+        """Leave out what was returned since the training."""
+        facts = self._facts
+        account = np.full(len(products), np.flatnonzero(facts.account_rows == row)[0])
+        kept: list[ProductRow] = products[
+            (products != NO_ROW) & facts.owned.has(facts.keys(account, products))
+        ].tolist()
+        return kept
 
     def _contributors_of(self, account: int, origin: int) -> list[ProductRow]:
         """Work out what training did not keep."""
@@ -103,7 +117,11 @@ class Popular:
 
     def block(self) -> Block:
         content, n_accounts = self._facts.content, self._facts.n_accounts
-        product, score = content.popular_products[: self._depth], content.popular_scores[: self._depth]
+        # Most of a catalogue may be switched off: deeper down, what is no longer sold is passed over.
+        chosen = self._facts.products.is_active[content.popular_products]
+        chosen[: self._depth] = True
+        positions = chosen.nonzero()[0][: 2 * self._depth]
+        product, score = content.popular_products[positions], content.popular_scores[positions]
         account = np.arange(n_accounts).repeat(len(product))
         if n_accounts > 1:
             product, score = np.tile(product, n_accounts), np.tile(score, n_accounts)
