@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.offers.candidates import collect_candidates
 from service.offers.decide import Decision, decide, decide_many
 from service.offers.explanation import Offer
 from service.offers.facts import gather
@@ -15,6 +16,7 @@ from service.offers.reasons import ReasonCode, Source, WithheldCode
 from service.offers.request import OfferRequest
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.live_state import LiveState
+from service.readmodel.ownership import Ownership
 from service.readmodel.relation import Relation
 from service.readmodel.relationship_overlay import CuratedRelationship, upgrades_among
 from tests.artifacts import ProductSpec, World, coffee_world, content_of
@@ -326,3 +328,41 @@ def _has_cycle(edges: Iterable[tuple[str, str]]) -> bool:
             return True
         left = kept
     return False
+
+
+def test_a_banned_accessory_is_not_offered_without_its_main_product() -> None:
+    curated = {"kettle": {"scale": CuratedRelationship(Relation.ACCESSORY, is_banned=True)}}
+
+    without, with_main = (decide_in(WORLD, curated, basket=basket, limit=50) for basket in (["mug"], ["kettle"]))
+
+    assert without.withheld[WithheldCode.WITHOUT_MAIN] == 1
+    assert with_main.withheld[WithheldCode.BANNED] == 1
+    assert "scale" not in {*offered(without), *offered(with_main)}
+
+
+def test_a_reason_names_nothing_that_was_returned() -> None:
+    state = state_of(COFFEE, {})
+    ann = OfferRequest("ann", 50)
+    before = decide(gather(state, [ann], is_up_sell_first=True))
+    named = {i for offer in before.offers for reason in offer["reasons"] for i in reason["product_ids"]}
+    returned = sorted(named)[0]
+
+    state.part(Ownership).replace("ann", [i for i in COFFEE.owned["ann"] if i != returned])
+    after = decide(gather(state, [ann], is_up_sell_first=True))
+
+    assert returned in COFFEE.owned["ann"]
+    named_after = {i for offer in after.offers for reason in offer["reasons"] for i in reason["product_ids"]}
+    assert named_after == named - {returned}
+
+
+def test_a_pool_stays_small_where_most_products_are_switched_off() -> None:
+    products = [ProductSpec(f"p{n:04}", is_active=n >= 1_960) for n in range(2_000)]
+    ids = [product.product_id for product in products]
+    world = replace(COFFEE, products=products, owned={"ann": ids[:1]}, neighbours={}, popular=ids, relationships=[])
+    state = state_of(world, {})
+    facts = gather(state, [OfferRequest("ann", 50)], is_up_sell_first=True)
+
+    decision = decide(facts)
+
+    assert offered(decision) == ids[1_960:]
+    assert len(collect_candidates(facts, n_popular=100).product) <= 200 + world.n_candidates

@@ -23,7 +23,7 @@ from service.readmodel.objections import Objections
 from service.readmodel.ownership import Ownership
 from service.server.score_file import write_scores
 from tests.models.contents import make_content
-from tests.service.offers.test_relationships import Case, cases, state_of
+from tests.service.offers.test_relationships import COFFEE, Case, cases, state_of
 
 Lists = dict[str, list[tuple[str, float]]]
 
@@ -98,6 +98,18 @@ def test_owned_products_are_ranked_among_the_others_when_asked_for() -> None:
     first = content.account_ids.texts[0]
     assert rows_of(lists, content) == [[4, 2, 0], [0, 1, 2]]
     assert [score for _, score in lists[first]] == pytest.approx([0.9, 0.5, 0.3])
+
+
+def test_owned_products_are_ranked_whatever_else_is_owned() -> None:
+    world = replace(
+        COFFEE, owned={"ann": ["beans", "syrup", "grinder", "grinder-pro"]},
+        relationships=[("beans", "substitute", "syrup", 9), ("mug", "accessory", "beans", 9)],
+    )  # fmt: skip
+    state = state_of(world, {})
+
+    lists = lists_of(state, 50, includes_owned=True)
+
+    assert {product for product, _ in lists["ann"]} >= {*world.owned["ann"]}
 
 
 def test_what_was_returned_since_the_training_is_not_ranked_as_owned() -> None:

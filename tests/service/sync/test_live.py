@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
@@ -14,6 +15,7 @@ from service.rows.options import ImportOptions
 from service.storage.database import create_database_engine
 from service.sync.artifact_holder import ArtifactHolder
 from service.sync.artifact_store import ArtifactStore
+from service.sync.follower import ChangeFollower
 from tests.artifacts import World, write_world
 from tests.service.conftest import part_of, wait_until
 from tests.service.sync.conftest import URL, is_current, offered, order, post
@@ -193,3 +195,17 @@ def test_an_artifact_of_a_part_of_the_history_knows_who_ordered_since(
         restarted_live = part_of(restarted, ArtifactHolder).current
         assert restarted_live is not None
         assert set(restarted_live.state.part(Ownership).by_account) == {"ann"}
+
+
+def test_a_write_that_is_committed_is_not_denied_when_applying_it_fails(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: ChangeFollower) -> None:
+        raise IndexError("broken")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ChangeFollower, "catch_up", fail)
+        sequence = post(client, order("o-1", "bob", "filter"))
+
+    assert client.get(f"{URL}/bob", headers={"X-Min-Sequence": str(sequence)}).status_code == 200
+    assert "filter" not in offered(client, "bob")

@@ -94,6 +94,38 @@ def test_a_new_kind_of_change_takes_a_section_and_its_place_in_the_list(engine: 
     assert other.part(AccountNames).by_account == {}
 
 
+def test_a_state_that_no_answer_rests_on_is_dropped_when_it_fails_and_the_others_go_on(
+    engine: Engine, world: World
+) -> None:
+    failing: list[LiveState] = []
+
+    def refresh(state: LiveState, connection: Connection, changes: ChangeSet) -> None:
+        if state in failing:
+            raise IndexError("broken")
+        read_names(state, connection, changes)
+
+    section = LiveSection("names", frozenset({NAMES_CHANGED}), load=read_names, refresh=refresh)
+    with engine.begin() as connection:
+        row: dict[str, Any] = {"account_id": "ann", "attributes": {}, "is_stub": True, "updated_at": NOON}
+        connection.execute(Account.__table__.insert(), row)  # type: ignore[attr-defined]
+    follower = make_follower(engine, (*LIVE_SECTIONS, section))
+    shadow = follower.open(content_of(world), 0, None)
+    with follower.admit(shadow, is_essential=False):
+        failing.append(shadow)
+    state = follow(follower, world)
+
+    for name in ("Ann", "Anna"):
+        rename(engine, "ann", name)
+        follower.catch_up()
+
+    assert state.part(AccountNames).by_account == {"ann": "Anna"}
+    assert follower.is_database_up
+    failing.append(state)
+    rename(engine, "ann", "Anne")
+    with pytest.raises(IndexError):
+        follower.catch_up()
+
+
 @pytest.mark.parametrize("order", [("segments", "ownership"), ("ownership", "ownership")])
 def test_a_section_before_one_that_it_reads_or_named_as_another_is_refused(order: tuple[str, str]) -> None:
     by_name = {section.name: section for section in LIVE_SECTIONS}

@@ -35,6 +35,16 @@ def test_a_response_made_from_an_earlier_version_is_never_returned() -> None:
     assert answers.find(b"/a") is None
 
 
+def test_a_response_in_place_of_another_is_counted_once() -> None:
+    answers = ResponseCache(lambda: Source.now)
+    answers.keep(b"/other", kept(b"other", Source.now))
+
+    for _ in range(3):
+        answers.keep(b"/a", kept(bytes(MAX_BYTES // 2), Source.now))
+
+    assert answers.find(b"/other") is not None
+
+
 def test_answers_are_bounded_in_bytes() -> None:
     answers = ResponseCache(lambda: Source.now)
     half = bytes(MAX_BYTES // 2 + 1)
