@@ -1,5 +1,6 @@
 """A write takes effect in the next answer here, elsewhere within a second, and after a restart."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -200,11 +201,15 @@ def test_an_artifact_of_a_part_of_the_history_knows_who_ordered_since(
 def test_a_write_that_is_committed_is_not_denied_when_applying_it_fails(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: ChangeFollower) -> None:
-        raise IndexError("broken")
+    catch_up = ChangeFollower.catch_up
+
+    def fail_beside_the_follower_s_thread(follower: ChangeFollower) -> None:
+        if threading.current_thread().name != "nextoffer-changefollower":
+            raise IndexError("broken")
+        catch_up(follower)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ChangeFollower, "catch_up", fail)
+        patch.setattr(ChangeFollower, "catch_up", fail_beside_the_follower_s_thread)
         sequence = post(client, order("o-1", "bob", "filter"))
 
     assert client.get(f"{URL}/bob", headers={"X-Min-Sequence": str(sequence)}).status_code == 200
