@@ -76,6 +76,14 @@ class DeadlineProtocol(HttpToolsProtocol):
         if self._header_deadline is None:
             self._start_deadline()
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Answer a caller that will send no more but has sent a whole request: uvicorn would hang up on it."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or cycle.more_body:
+            return False
+        cycle.keep_alive = False
+        return True
+
     def on_message_begin(self) -> None:
         self._awaits_header = True
         super().on_message_begin()

@@ -457,6 +457,24 @@ def test_an_idle_connection_is_kept_longer_than_a_header_may_take(settings: Sett
         assert time.monotonic() - begun < 5
 
 
+@pytest.mark.parametrize("path", [f"{URL}/ann", "/v1/products"])
+def test_a_caller_that_will_send_no_more_is_answered(server: Running, path: str) -> None:
+    with server.connect() as connection:
+        connection.sendall(server.request("GET", path))
+        connection.shutdown(socket.SHUT_WR)
+
+        assert status_of(read_answer(connection)) == 200
+        assert connection.recv(1) == b"", "the connection ends with the answer"
+
+
+def test_a_caller_that_leaves_amid_its_body_is_hung_up_on(server: Running) -> None:
+    with server.connect() as connection:
+        connection.sendall(server.request("POST", URL, b'{"basket": ["beans"]}')[:-5])
+        connection.shutdown(socket.SHUT_WR)
+
+        assert connection.recv(1) == b""
+
+
 def test_rubbish_after_an_answer_ends_the_connection(server: Running) -> None:
     with server.connect() as connection:
         connection.sendall(server.request("GET", f"{URL}/ann"))
