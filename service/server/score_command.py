@@ -64,7 +64,7 @@ def score(
     if engine is None:
         console.print("There is no database: what changed since the training, and who objects, is not known.")
     elif objecting := state.part(Objections).accounts:
-        console.print(f"{len(objecting):,} accounts object to marketing and are left out.", highlight=False)
+        console.print(f"Left out because they object to marketing: {len(objecting):,} accounts.", highlight=False)
 
 
 @contextmanager

@@ -70,8 +70,11 @@ def train(
     --where (order lines only), --default-currency, --rejects and --max-rejects are about files.
     Exit code 3: the artifact was written but the gate rejected it, so it was not published.
     """
-    if orders is None and (products or accounts):
-        raise OptionInvalid("--products and --accounts describe what is in --orders: name those files too.")
+    if orders is None:
+        refuse_file_options(
+            products=products, accounts=accounts, map=mapping, where=where, default_currency=default_currency,
+            rejects=rejects, max_rejects=max_rejects,
+        )  # fmt: skip
     file_options = ImportOptions(
         mapping=parse_mapping(mapping or ()),
         where=[parse_condition(text) for text in where or ()],
@@ -92,6 +95,17 @@ def train(
             history = read_files(orders, products, accounts, file_options, step)
         trained = train_and_publish(history, options, ArtifactStore(out or settings.artifacts_dir, smoke_test), step)
     show_report(trained)
+    show_verdict(trained)
+
+
+def refuse_file_options(**options: object) -> None:
+    """Raise OptionInvalid if any option was given that is about files."""
+    if given := [f"--{name.replace('_', '-')}" for name, value in options.items() if value]:
+        raise OptionInvalid(f"{', '.join(given)}: about the files in --orders, so name those files too.")
+
+
+def show_verdict(trained: "Trained") -> None:
+    """Say what became of the artifact; exits with EXIT_REJECTED if the gate rejected it."""
     if not trained.manifest.verdict.is_approved:
         console.print(f"[bold red]Rejected:[/] {trained.manifest.verdict.reason}", highlight=False)
         raise typer.Exit(EXIT_REJECTED)

@@ -229,3 +229,13 @@ def test_the_command_starts_and_says_what_to_install_where_the_training_librarie
     refused = command_line("train")
     assert refused.returncode == 1
     assert "pip install 'nextoffer[train]'" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "options", [("--map", "a=b"), ("--where", "a=b"), ("--max-rejects", "1"), ("--default-currency", "EUR")]
+)
+def test_options_about_files_without_files_are_refused(options: tuple[str, str]) -> None:
+    result = run("train", *options)
+
+    assert isinstance(result.exception, DomainError)
+    assert str(result.exception) == f"{options[0]}: about the files in --orders, so name those files too."
