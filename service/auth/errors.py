@@ -13,7 +13,7 @@ class KeyMissing(DomainError):
 
 
 class KeyInvalid(DomainError):
-    """The API key is unknown, revoked or expired; which of these is not told."""
+    """The API key is unknown, revoked or expired; the answer does not say which."""
 
     code = "key-invalid"
 

@@ -62,13 +62,13 @@ class Curation:
         return outcomes
 
     def remove(self, pair: Pair) -> bool:
-        """Take back what people said of a pair, and tell whether they had said anything."""
+        """Delete what is curated of a pair; return whether there was anything."""
         stored = self.stored([pair])
         self._write(stored, dict.fromkeys(stored))
         return bool(stored)
 
     def stored(self, pairs: Iterable[Pair]) -> dict[Pair, dict[str, Any]]:
-        """What people say of some pairs."""
+        """Return what is curated of some pairs."""
         wanted = sorted(set(pairs))
         key = tuple_(Relationship.source_product_id, Relationship.target_product_id)
         stored: dict[Pair, dict[str, Any]] = {}

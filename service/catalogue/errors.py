@@ -13,7 +13,7 @@ class UnknownProduct(DomainError):
 
 
 class UnknownRelationship(DomainError):
-    """The identifier names no relationship that was learned or that people spoke of."""
+    """The identifier names no relationship, learned or curated."""
 
     code = "unknown-relationship"
 
@@ -22,6 +22,6 @@ class UnknownRelationship(DomainError):
 
 
 class RelationshipRefused(DomainError):
-    """What people say of a relationship contradicts the catalogue or other relationships."""
+    """A curated relationship contradicts the catalogue or other relationships."""
 
     code = "relationship-refused"

@@ -69,10 +69,10 @@ Wanted = Annotated[RelationshipFilter, Depends(_wanted)]
 def list_relationships(
     request: Request, session: ReadSession, wanted: Wanted, cursor: Cursor = None, limit: Limit = DEFAULT_PAGE_ITEMS
 ) -> Page[RelationshipOut]:
-    """All relationships as they stand: what was learned, with what people say in its place.
+    """All relationships as they stand: learned ones, with curated ones in their place.
 
     They come in the order of the source's identifier; of each source, upgrades first, then cross-sells, accessories
-    and substitutes; of each relation, what people say first, then the strongest.
+    and substitutes; of each relation curated ones first, then the strongest.
     """
     return _page(RelationshipCatalogue(session.connection(), _view(request)), wanted, cursor, limit)
 
@@ -88,8 +88,9 @@ def export_relationships(
     wanted: Wanted,
     file_format: Annotated[Literal["csv", "xlsx"], Query(alias="format", description="CSV or a workbook.")] = "csv",
 ) -> Response:
-    """The catalogue for people: by product line and name, with reasons in words; `nextoffer import relationships` reads
-    it back.
+    """The catalogue as a table: by product line and name, with reasons in words.
+
+    `nextoffer import relationships` reads it back.
 
     Whatever a spreadsheet would take for a formula begins with an apostrophe.
     """
@@ -104,10 +105,10 @@ def export_relationships(
 
 @bulk_route(router, "/relationships", "Approve, ban, add or annotate relationships", RelationshipIn)
 def import_relationships(request: Request, principal: Writer, rows: BulkRows, writing: UnitOfWorkDep) -> Response:
-    """Say what stands, many pairs at once: a JSON array, or one object per line as `application/x-ndjson`.
+    """Curate many pairs at once: a JSON array, or one object per line as `application/x-ndjson`.
 
-    A row replaces all that people said of its pair before. It holds until people say otherwise, whatever is learned,
-    and is felt by the next answer. Each row is judged by itself; one that contradicts the catalogue or other
+    A row replaces what was curated of its pair before. It holds until it is changed, whatever is learned,
+    and takes effect in the next answer. Each row is judged by itself; one that contradicts the catalogue or other
     relationships is rejected with the reason.
     """
     good, faults = validate_body(_RELATIONSHIPS, rows)
@@ -138,7 +139,7 @@ def update_relationship(
     change: RelationshipPatch,
     writing: UnitOfWorkDep,
 ) -> Response:
-    """Change what people say of one pair, learned or not. Of a pair that was only learned, a note says nothing else.
+    """Curate one pair, learned or not. A note alone leaves a learned pair as it was learned.
 
     Another relation than the learned one stands as approved.
     """
@@ -153,7 +154,9 @@ def update_relationship(
         if before["status"] == "mined" and "relation" in changes and "status" not in changes:
             changes["status"] = "approved"
         if {**before, **changes}["status"] == "mined" and catalogue.learned_relation(*pair) is None:
-            raise RelationshipRefused("It is not learned, so that without people's word nothing is left: DELETE it.")
+            raise RelationshipRefused(
+                "It was not learned: without a status of its own nothing is left of it. DELETE it instead."
+            )
         row = RelationshipIn(
             source_product_id=source_id, target_product_id=target_id, **{**before, "author": None, **changes}
         )
@@ -165,14 +168,16 @@ def update_relationship(
     return writing.answer(work)
 
 
-@router.write_route("DELETE", RELATIONSHIP_PATH, "Take back what people said", "unknown-relationship", status_code=204)
+@router.write_route(
+    "DELETE", RELATIONSHIP_PATH, "Delete what was curated of a pair", "unknown-relationship", status_code=204
+)
 def delete_relationship(request: Request, relationship_id: RelationshipInPath, writing: UnitOfWorkDep) -> Response:
-    """Take back what people said of a pair: what was learned of it, if anything, stands again."""
+    """Delete what was curated of a pair: what was learned of it, if anything, holds again."""
     pair = _pair(relationship_id)
 
     def work(write: UnitOfWork) -> Response:
         if not _curation(request, write).remove(pair):
-            raise UnknownRelationship(relationship_id, "People said nothing of it; to have it never shown, ban it.")
+            raise UnknownRelationship(relationship_id, "Nothing was curated of it. To never offer it, ban it.")
         return Response(status_code=204)
 
     return writing.answer(work)
@@ -232,7 +237,7 @@ def _pair(relationship_id: str) -> Pair:
 
 
 def _standing(catalogue: RelationshipCatalogue, curation: Curation, pair: Pair, relationship_id: str) -> dict[str, Any]:
-    """What is said of a pair, or else what was learned; raises UnknownRelationship."""
+    """What is curated of a pair, or else what was learned; raises UnknownRelationship."""
     stored = curation.stored([pair]).get(pair)
     if stored is not None:
         return {name: stored[name] for name in ("relation", "status", "note")}

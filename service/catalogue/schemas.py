@@ -112,7 +112,7 @@ RelationName = Literal["up_sell", "cross_sell", "accessory", "substitute"]
 RelationshipStatus = Literal["mined", "approved", "banned", "added"]
 STATUS_MEANINGS: Final = (
     "`mined`: learned, and not judged yet; `approved`: it stands, whatever is learned; `banned`: it is never shown; "
-    "`added`: by people."
+    "`added`: curated, not learned."
 )
 
 
@@ -124,7 +124,7 @@ def _as_code(value: object) -> object:
 
 
 class RelationshipIn(BaseModel):
-    """What people say of one pair of products, in place of what was said before."""
+    """What is curated of one pair of products, in place of what was curated before."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -146,7 +146,7 @@ class RelationshipIn(BaseModel):
         description="What the target is to the source."
     )
     status: Annotated[RelationshipStatus, BeforeValidator(lambda given: _as_code(given) or "added")] = Field(
-        default="added", description=f"{STATUS_MEANINGS} `mined` takes back what people said; a note stays."
+        default="added", description=f"{STATUS_MEANINGS} `mined` takes that back; a note stays."
     )
     note: OptionalText = Field(default=None, description="Why, for colleagues. Left out or blank: none.")
     author: OptionalText = Field(default=None, description="Who says so, such as a user of your CRM; else the API key.")
@@ -181,7 +181,7 @@ class DaysBetween(BaseModel):
 
 
 class RelationshipOut(BaseModel):
-    """How one product relates to another, what that rests on, and what people say of it."""
+    """How one product relates to another, what that rests on, and what is curated of it."""
 
     relationship_id: str = Field(description="Names the pair in paths; the same after every training.")
     source_product_id: str
@@ -198,12 +198,12 @@ class RelationshipOut(BaseModel):
     )
     evidence: Literal["baskets", "sequence", "moves", "declared", "people"] = Field(
         description="Counted in baskets; in what accounts bought within 30 days; in accounts that moved up; declared "
-        "by the catalogue's family and tier alone; or said by people alone."
+        "by the catalogue's family and tier alone; or curated alone."
     )
     strength: float = Field(
         description="Between 0 and 1, comparable within a relation: how much likelier the target is in a basket with "
         "the source; of an up-sell, the share of accounts that moved up; of a substitute, the share of missed baskets. "
-        "What only people say has 1."
+        "What is curated alone has 1."
     )
     reason: str = Field(examples=["Bought together in 466 orders, 2.2 times as often as by chance."])
     together: int | None = Field(description="Baskets, or for sequences, moves and substitutes accounts, with both.")
@@ -222,7 +222,7 @@ class RelationshipOut(BaseModel):
     price_step_minor: int | None = Field(description="The target's price less the source's, in minor units.")
     currency: str | None
     note: str | None
-    created_at: datetime | None = Field(description="When people first said something of it; null if they did not.")
+    created_at: datetime | None = Field(description="When it was first curated; null if it was not.")
     created_by: str | None
     updated_at: datetime | None
     updated_by: str | None

@@ -1,4 +1,4 @@
-"""The tables of products, and of what people say of their relationships."""
+"""The tables of products, and of curated relationships."""
 
 from datetime import datetime
 from typing import Any
@@ -30,7 +30,7 @@ class Product(Base):
 
 
 class Relationship(Base):
-    """What people say of a pair of products, in place of what was learned. status: approved, banned or added.
+    """A curated relationship, in place of what was learned. status: approved, banned or added.
 
     created_by, updated_by: the id of the API key, or what else it was that wrote.
     """

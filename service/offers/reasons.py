@@ -41,7 +41,7 @@ WITHHELD_MEANINGS = {
     WithheldCode.IN_BASKET: "it is in the basket already",
     WithheldCode.OWNED: "the account owns it",
     WithheldCode.INACTIVE: "it is no longer sold",
-    WithheldCode.BANNED: "people banned it from being offered with a product that is owned or in the basket",
+    WithheldCode.BANNED: "it is banned from being offered with a product that is owned or in the basket",
     WithheldCode.SUBSTITUTE: "it stands in for a product that is owned or in the basket",
     WithheldCode.LOWER_TIER: "a higher tier of its family is owned or in the basket",
     WithheldCode.WITHOUT_MAIN: "it belongs to products of which none is owned or in the basket",

@@ -57,7 +57,7 @@ router = Router("recommendations", prefix="/v1/recommendations")
 async def get_recommendations(request: Request) -> Response:
     """What to offer an account next: products that it does not own yet, best first, each with its reason.
 
-    Orders, returns and objections are felt by the next answer. An account that is new since the training gets offers
+    Orders, returns and objections take effect in the next answer. An account that is new since the training gets offers
     from what it bought so far; one that nobody knows gets the most popular products, with `account_known` false and
     `source` `popular`. An account that objects to marketing gets none.
     """

@@ -42,7 +42,7 @@ def write_scores(
 
     Columns: account_id, rank (from 1), product_id, score, source, propensity, and what that is worth: times the price,
     and times the margin, null where these are not known. The file appears complete or not at all.
-    progress: told the number of accounts done.
+    progress: called with the number of accounts done.
     """
     account_ids = known_accounts(state)
     accounts = pa.array(account_ids, type=pa.string())

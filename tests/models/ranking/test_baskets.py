@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_matrix, random_array
+from scipy.sparse import csr_matrix
 
 from models.ranking.baskets import Neighbours, fit_neighbours, regression_weights
 from models.ranking.settings import RankingParameters
@@ -15,8 +15,13 @@ HISTORY = random_interactions(seed=4)
 PARAMETERS = RankingParameters(basket_regularization=3)
 
 
+def random_matrix(shape: tuple[int, int], density: float, seed: int) -> csr_matrix:
+    rng = np.random.default_rng(seed)
+    return csr_matrix(np.where(rng.random(shape) < density, rng.random(shape), 0).astype(np.float32))
+
+
 def test_one_inverse_gives_each_column_its_ridge_regression_on_the_others() -> None:
-    matrix = csr_matrix(random_array((30, 8), density=0.4, rng=np.random.default_rng(0), dtype=np.float32))
+    matrix = random_matrix((30, 8), density=0.4, seed=0)
     X = matrix.toarray().astype(np.float64)
 
     weights = regression_weights(matrix, regularization=2)
@@ -29,7 +34,7 @@ def test_one_inverse_gives_each_column_its_ridge_regression_on_the_others() -> N
 
 def test_the_primal_inverse_agrees_with_the_dual_one() -> None:
     """X (X'X + l I)^-1 = (X X' + l I)^-1 X: the same regression through the orders instead of the products."""
-    matrix = csr_matrix(random_array((12, 30), density=0.3, rng=np.random.default_rng(1), dtype=np.float32))
+    matrix = random_matrix((12, 30), density=0.3, seed=1)
     X, ridge = matrix.toarray().astype(np.float64), 1.5
 
     inverse = (np.eye(30) - X.T @ np.linalg.solve(X @ X.T + ridge * np.eye(12), X)) / ridge
