@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOWEST := .venv-lowest
-PYTEST := -m pytest -q -n 2 --dist worksteal
+# Three workers keep two cores busy: tests wait for servers and databases.
+PYTEST := -m pytest -q -n 3 --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help demo serve test test-all test-lowest faults lint format openapi bench bench-serving lock clean
@@ -21,7 +22,7 @@ test: $(VENV)/.dev ## Set up and run the fast tests
 	$(BIN)/python $(PYTEST) -m "not slow"
 
 test-all: $(VENV)/.dev ## Set up and run every test: the whole demo, kills, load, and the benchmarks' targets too
-	$(BIN)/python $(PYTEST)
+	$(BIN)/python $(PYTEST) -n 2
 
 # Old releases use what their newer dependencies deprecate, and openapi.yaml is written with the locked versions.
 test-lowest: $(LOWEST)/.lowest ## Set up the lowest versions that pyproject.toml allows, and run the fast tests on them

@@ -194,6 +194,7 @@ def demo_state(demo: Demo) -> LiveState:
         return open_state(store.open(str(store.active_version())), engine)
 
 
+@pytest.mark.parametrize("demo", [pytest.param("whole", marks=pytest.mark.slow)], indirect=True)
 def test_a_score_file_holds_nothing_that_may_not_be_offered(demo: Demo, tmp_path: Path) -> None:
     shutil.copytree(demo.folder / "var", tmp_path / "var")
     owned = owned_by_account(tmp_path)

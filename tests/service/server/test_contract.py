@@ -160,7 +160,7 @@ def test_no_generated_request_leaves_the_contract(
 ) -> None:
     url, key = server
 
-    @settings(GENERATED, max_examples=30 if is_covered else 10)
+    @settings(GENERATED, max_examples=30 if is_covered else 4)
     def check(case: Any) -> None:
         case.call_and_validate(base_url=url, headers={"X-API-Key": key}, excluded_checks=checks_beside_the_point(case))
 
