@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +20,7 @@ from service.readmodel.live_state import LiveState
 from service.readmodel.objections import Objections
 from service.server.live_sections import LIVE_SECTIONS
 from service.storage.database import check_schema, create_database_engine
+from service.sync.artifact_holder import as_of_time
 from service.sync.artifact_store import ArtifactStore
 from service.sync.follower import ChangeFollower
 from service.sync.sections import LiveSections
@@ -87,7 +87,4 @@ def open_state(artifact: Artifact, engine: Engine | None) -> LiveState:
     if engine is None:
         return LiveState(artifact.content, artifact.manifest.sequence or 0)
     follower = ChangeFollower(engine, LiveSections(LIVE_SECTIONS), 1.0, Telemetry(), Logs("error").log)
-    as_of = datetime.fromisoformat(artifact.manifest.as_of)
-    return follower.open(
-        artifact.content, artifact.manifest.sequence, as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
-    )
+    return follower.open(artifact.content, artifact.manifest.sequence, as_of_time(artifact.manifest))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
-from models.artifact import Content
+from models.artifact import Content, Manifest
 from service.base.errors import DomainError
 from service.base.telemetry import Telemetry
 from service.readmodel.segment_catalog import SegmentCatalog
@@ -21,6 +21,12 @@ from service.sync.loaded_artifact import LoadedArtifact
 MIN_FALLBACK_PAUSE_SECONDS = 5.0
 
 LoadFallback = Callable[[], Content | None]
+
+
+def as_of_time(manifest: Manifest) -> datetime:
+    """Return the time up to which an artifact knows the history; UTC where the manifest names no zone."""
+    as_of = datetime.fromisoformat(manifest.as_of)
+    return as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
 
 
 class ArtifactHolder:
@@ -72,8 +78,7 @@ class ArtifactHolder:
         Raises ArtifactNotFound, ArtifactCorrupt or SQLAlchemyError.
         """
         artifact = self._store.try_out(version)
-        as_of = datetime.fromisoformat(artifact.manifest.as_of)
-        as_of = as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
+        as_of = as_of_time(artifact.manifest)
         state = self._follower.open(artifact.content, artifact.manifest.sequence, as_of)
         segments = SegmentCatalog(artifact.content, version, state.part(SegmentMembership))
         return LoadedArtifact(version, state, segments, as_of)
