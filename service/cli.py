@@ -18,6 +18,7 @@ from service.base.errors import DomainError
 from service.base.progress import console
 from service.base.settings import Settings
 from service.demo.command import demo
+from service.imports.arguments import with_file_options
 from service.imports.command import app as imports
 from service.registry.command import app as artifacts
 from service.server.score_command import score
@@ -37,7 +38,7 @@ app.add_typer(database, name="db")
 app.add_typer(imports, name="import")
 app.add_typer(keys, name="keys")
 app.add_typer(artifacts, name="artifacts")
-app.command()(training.train)
+app.command("train")(with_file_options(training.train, "orders"))
 app.command()(score)
 app.command()(serve)
 app.command()(demo)

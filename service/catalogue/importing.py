@@ -23,5 +23,6 @@ PRODUCT_IMPORT: Final = ImportKind(
     import_rows=PRODUCT_RECORDS.import_rows,
     # As the training view names it: what is exported from there can be imported.
     aliases={"is_active": "active"},
+    kinds=dict.fromkeys(("tier", "price", "price_minor", "margin", "margin_minor"), "number"),
     takes_default_currency=True,
 )

@@ -20,7 +20,7 @@ from service.storage.database import read_connection
 def _deal_resolver(engine: Engine, import_run: ImportRun) -> Resolve:
     options = import_run.options
     with read_connection(engine) as connection:
-        matcher = matcher_of_all_products(connection, options.unknown_products)
+        matcher = matcher_of_all_products(connection, options)
 
     def resolve(deals: Mapping[int, DealIn]) -> tuple[dict[int, dict[str, Any]], RowErrors]:
         records, row_errors = resolve_deals(deals, matcher, options.default_currency)
@@ -55,6 +55,10 @@ DEAL_IMPORT: Final = ImportKind(
     fields=tuple(DealIn.model_fields),
     mandatory=("deal_id", "product_id", "stage"),
     import_rows=DEAL_RECORDS.import_rows,
+    kinds={
+        **dict.fromkeys(("opened_at", "closed_at", "expected_close"), "date"),
+        **dict.fromkeys(("value", "value_minor"), "number"),
+    },
     takes_default_currency=True,
     takes_unknown_products=True,
 )

@@ -13,6 +13,7 @@ from service.orders.queries import matcher_for
 from service.rows.field_types import MAX_IDENTIFIER
 from service.web.bulk import (
     BulkRows,
+    MatchProductsInQuery,
     UnknownProductsInQuery,
     bulk_response,
     bulk_route,
@@ -30,7 +31,10 @@ _DEALS: Final = TypeAdapter(list[DealIn])
 
 @bulk_route(router, "/deals", "Create or update deals", DealIn)
 def import_deals(
-    rows: BulkRows, writing: UnitOfWorkDep, unknown_products: UnknownProductsInQuery = "match"
+    rows: BulkRows,
+    writing: UnitOfWorkDep,
+    unknown_products: UnknownProductsInQuery = "add",
+    match_products: MatchProductsInQuery = "exactly",
 ) -> Response:
     """Create or update deals, many at once: a JSON array, or one object per line as `application/x-ndjson`.
 
@@ -44,7 +48,7 @@ def import_deals(
     named = {deal.product_id for deal in valid.values()}
 
     def work(write: UnitOfWork) -> Response:
-        good, unresolved = resolve_deals(valid, matcher_for(write.connection, named, unknown_products))
+        good, unresolved = resolve_deals(valid, matcher_for(write.connection, named, unknown_products, match_products))
         done = upsert_deals(write.connection, list(good.values()), write.now, write.changes)
         kept = {index: valid[index] for index in good}
         return bulk_response("deal_id", rows, kept, done.statuses, faults | unresolved)

@@ -1,27 +1,149 @@
 """Command-line options that every command which reads files shares."""
 
-from typing import Annotated
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Final, NamedTuple, get_type_hints
 
 import typer
 
-from service.rows.options import UnknownProducts
-
-Mapping = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--map", metavar="THEIRS=OURS", help="Which column fills which field; also attributes.NAME. Repeatable."
-    ),
-]
-Where = Annotated[
-    list[str] | None,
-    typer.Option(metavar="CONDITION", help="COLUMN=VALUE, !=VALUE, ~REGEX or !~REGEX: skip other rows. Repeatable."),
-]
-DefaultCurrency = Annotated[
-    str | None, typer.Option(metavar="CODE", help="Currency of rows that name none, such as EUR.")
-]
-Unknown = Annotated[
+from service.imports.mapping_file import MappingFile, options_of, read_mapping_file, read_preset
+from service.rows.conditions import parse_condition
+from service.rows.layout import parse_delimiter, parse_encoding
+from service.rows.options import (
+    ImportOptions,
+    MatchProducts,
     UnknownProducts,
-    typer.Option(
-        help="An unknown product is matched by its spelling or else added; always added; or its row rejected."
-    ),
-]
+    parse_attribute_types,
+    parse_default_currency,
+    parse_mapping,
+    parse_value_maps,
+)
+from service.rows.value_formats import parse_date_formats, parse_decimal_sign
+
+Texts = list[str] | None
+Text = str | None
+
+
+def _option(*names: str, help: str, metavar: str | None = None) -> Any:  # noqa: A002  as Typer calls it
+    return typer.Option(*names, help=help, metavar=metavar)
+
+
+class FileOptions(NamedTuple):
+    """The options of a command that are about its files, and which of them were given."""
+
+    options: ImportOptions
+    mapping: MappingFile
+    given: list[str]
+
+
+def read_file_options(
+    kind_name: str,
+    preset: Annotated[Text, _option(help="Layout of a known system's export, such as shopify.", metavar="NAME")] = None,
+    mapping_file: Annotated[
+        Path | None, typer.Option("--mapping", exists=True, dir_okay=False, help="Options from a TOML file.")
+    ] = None,
+    mapping: Annotated[
+        Texts,
+        _option(
+            "--map", help="Which column fills which field; also attributes.NAME. Repeatable.", metavar="THEIRS=OURS"
+        ),
+    ] = None,
+    map_value: Annotated[
+        Texts,
+        _option(help="What a value of theirs means, as in status:refunded=cancelled.", metavar="FIELD:THEIRS=OURS"),
+    ] = None,
+    ignore: Annotated[Texts, _option(help="Leave a column out, whatever it is called.", metavar="COLUMN")] = None,
+    where: Annotated[
+        Texts,
+        _option(help="COLUMN=VALUE, !=VALUE, ~REGEX or !~REGEX: skip other rows. Repeatable.", metavar="CONDITION"),
+    ] = None,
+    fill_down: Annotated[Texts, _option(help="A blank cell repeats the one above.", metavar="COLUMN")] = None,
+    skip_rows: Annotated[int, typer.Option(min=0, help="Lines above the header.")] = 0,
+    encoding: Annotated[Text, _option(help="By default UTF-8; cp1252, latin-1 …", metavar="NAME")] = None,
+    delimiter: Annotated[Text, _option(help="By default the commonest of , ; tab | in the header.")] = None,
+    decimal: Annotated[Text, _option(help="The decimal sign, . or , where a column leaves doubt.")] = None,
+    date_format: Annotated[
+        Texts,
+        _option(
+            help="dmy, mdy, excel … or a pattern such as %d.%m.%Y, where a column leaves doubt. Repeatable.",
+            metavar="[FIELD:]FORMAT",
+        ),
+    ] = None,
+    timezone: Annotated[
+        Text, _option(help="Of times without an offset, such as Europe/Berlin; by default UTC.", metavar="ZONE")
+    ] = None,
+    attribute_type: Annotated[
+        Texts, _option(help="text, number, boolean or date; by default what a whole column shows.", metavar="NAME=TYPE")
+    ] = None,
+    default_currency: Annotated[
+        Text, _option(help="Currency of rows that name none, such as EUR.", metavar="CODE")
+    ] = None,
+    unknown_products: Annotated[
+        UnknownProducts | None, typer.Option(help="Add an unknown product, or reject its row; by default add.")
+    ] = None,
+    match_products: Annotated[
+        MatchProducts | None,
+        typer.Option(help="names: read GTXPro as GTX Pro, which differs in case and spaces alone; by default exactly."),
+    ] = None,
+) -> FileOptions:
+    """Put the options together: a preset's first, then a mapping file's, then those of the command line."""
+    arguments = {name: value for name, value in locals().items() if name != "kind_name" and value}
+    given = [f"--{_DISPLAYED.get(name, name).replace('_', '-')}" for name in arguments]
+    own = MappingFile(
+        values=parse_value_maps(map_value or ()),
+        ignore=ignore or [],
+        where=where or [],
+        fill_down=fill_down or [],
+        skip_rows=skip_rows or None,
+        encoding=parse_encoding(encoding),
+        delimiter=parse_delimiter(delimiter),
+        decimal=parse_decimal_sign(decimal),
+        date_format=date_format or [],
+        timezone=timezone,
+        attribute_types=parse_attribute_types(attribute_type or ()),
+        default_currency=parse_default_currency(default_currency),
+        unknown_products=unknown_products,
+        match_products=match_products,
+    )
+    for condition in own.where:
+        parse_condition(condition)
+    parse_date_formats(own.date_format)
+    known = read_preset(preset, kind_name) if preset else None
+    if mapping_file:
+        own = read_mapping_file(mapping_file, kind_name).overridden_by(own)
+    options = options_of(own, known, parse_mapping(mapping or ()))
+    return FileOptions(options, known.overridden_by(own) if known else own, given)
+
+
+_DISPLAYED: Final = {"mapping": "map", "mapping_file": "mapping"}
+
+
+def with_file_options(command: Callable[..., None], kind_name: str, left_out: frozenset[str] = frozenset()) -> Any:
+    """Give a command, in place of its parameter ``files``, the options that ``read_file_options`` reads.
+
+    left_out: options that this command does not have.
+    """
+    shared = dict(list(inspect.signature(read_file_options).parameters.items())[1:])
+    hints = get_type_hints(read_file_options, include_extras=True)
+    options = [
+        each.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, each in shared.items()
+        if name not in left_out
+    ]
+
+    def wrapped(**arguments: Any) -> None:
+        own = {name: arguments.pop(name) for name in shared if name in arguments}
+        command(**arguments, file_options=read_file_options(kind_name, **own))
+
+    signature = inspect.signature(command)
+    command_hints = get_type_hints(command, include_extras=True)
+    before = [
+        each.replace(annotation=command_hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, each in signature.parameters.items()
+        if name != "file_options"
+    ]
+    # Typer makes a command's options from the signature that the function shows.
+    wrapped.__signature__ = signature.replace(parameters=[*before, *options])  # type: ignore[attr-defined]
+    wrapped.__doc__ = command.__doc__
+    return wrapped

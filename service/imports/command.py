@@ -4,6 +4,7 @@ import inspect
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -13,22 +14,20 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from service.base.settings import Settings
-from service.imports.arguments import DefaultCurrency, Mapping, Unknown, Where
+from service.imports.arguments import FileOptions, with_file_options
 from service.imports.importer import import_file
+from service.imports.mapping_file import write_mapping_file
 from service.imports.registry import IMPORT_KINDS
-from service.imports.report import summary_lines
+from service.imports.report import share_line, summary_lines
 from service.rows.chunks import Progress
 from service.rows.errors import TooManyRejects, UnreadableFile
 from service.rows.import_kind import ImportKind
-from service.rows.options import (
-    ImportOptions,
-    parse_condition,
-    parse_default_currency,
-    parse_mapping,
-)
+from service.rows.options import MAX_REJECTED_SHARE, ImportOptions
+from service.rows.summary import ImportSummary
 from service.storage.database import create_database_engine
 
 EXIT_TOO_MANY_REJECTS: Final = 2
+EXIT_TOO_LARGE_A_SHARE: Final = 4
 _SECONDS_BETWEEN_LINES: Final = 5.0
 
 app = typer.Typer(
@@ -41,6 +40,15 @@ RejectsPath = Annotated[
     Path | None, typer.Option(dir_okay=False, help="Where rejected rows go; by default FILE.rejects.csv here.")
 ]
 MaxRejects = Annotated[int | None, typer.Option(min=0, help="Stop with code 2 once more rows than this are rejected.")]
+MaxRejectedShare = Annotated[
+    float, typer.Option(min=0, max=1, help="Exit with code 4 if a larger share of the rows was rejected.")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Check the files and show the first rows as they would be stored.")
+]
+SaveMapping = Annotated[
+    Path | None, typer.Option(dir_okay=False, help="Keep these options in a TOML file, for --mapping.")
+]
 
 
 def make_command(kind: ImportKind) -> Callable[..., None]:
@@ -48,36 +56,37 @@ def make_command(kind: ImportKind) -> Callable[..., None]:
 
     def command(
         files: Files,
-        mapping: Mapping = None,
-        where: Where = None,
+        file_options: FileOptions,
         rejects: RejectsPath = None,
         max_rejects: MaxRejects = None,
-        default_currency: DefaultCurrency = None,
-        unknown_products: Unknown = "match",
+        max_rejected_share: MaxRejectedShare = MAX_REJECTED_SHARE,
+        dry_run: DryRun = False,
+        save_mapping: SaveMapping = None,
     ) -> None:
-        options = ImportOptions(
-            mapping=parse_mapping(mapping or ()),
-            where=[parse_condition(text) for text in where or ()],
+        options = replace(
+            file_options.options,
             rejects=rejects,
             max_rejects=max_rejects,
-            default_currency=parse_default_currency(default_currency),
-            unknown_products=unknown_products,
+            max_rejected_share=max_rejected_share,
+            is_dry_run=dry_run,
         )
-        run_import(kind.name, files, options)
+        summary = run_import(kind.name, files, options)
+        if save_mapping:
+            write_mapping_file(save_mapping, file_options.mapping, kind.name, summary.columns[files[0]])
+        refuse_rejected_share(summary, options)
 
     is_taken = {"default_currency": kind.takes_default_currency, "unknown_products": kind.takes_unknown_products}
-    signature = inspect.signature(command)
-    parameters = [each for each in signature.parameters.values() if is_taken.get(each.name, True)]
-    # Typer makes a command's options from the signature that the function shows.
-    command.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    return command
+    is_taken |= {"match_products": kind.takes_unknown_products, "attribute_type": "attributes" in kind.fields}
+    left_out = frozenset(name for name, taken in is_taken.items() if not taken)
+    whole: Callable[..., None] = with_file_options(command, kind.name, left_out)
+    return whole
 
 
 for _kind in IMPORT_KINDS.values():
     app.command(_kind.name, help=inspect.cleandoc(_kind.help))(make_command(_kind))
 
 
-def run_import(kind_name: str, files: list[Path], options: ImportOptions) -> None:
+def run_import(kind_name: str, files: list[Path], options: ImportOptions) -> ImportSummary:
     """Import files into the database of the settings, with progress and a summary on standard error."""
     console = Console(stderr=True, highlight=False)
     engine = create_database_engine(Settings().database_url)
@@ -86,14 +95,22 @@ def run_import(kind_name: str, files: list[Path], options: ImportOptions) -> Non
             summary = import_file(engine, kind_name, files, options, progress)
     except TooManyRejects as error:
         console.print(f"[bold red]Stopped:[/] {error}", soft_wrap=True)
-        _print_lines(console, summary_lines(error.summary))
+        _print_lines(console, summary_lines(error.summary, options))
         raise typer.Exit(EXIT_TOO_MANY_REJECTS) from error
     except UnreadableFile as error:
-        _print_lines(console, summary_lines(error.summary) if error.summary else [])
+        _print_lines(console, summary_lines(error.summary, options) if error.summary else [])
         raise
     finally:
         engine.dispose()
-    _print_lines(console, summary_lines(summary))
+    _print_lines(console, summary_lines(summary, options))
+    return summary
+
+
+def refuse_rejected_share(summary: ImportSummary, options: ImportOptions) -> None:
+    """Exit with EXIT_TOO_LARGE_A_SHARE if more of the rows were rejected than is accepted, or all of them."""
+    if line := share_line(summary, options):
+        _print_lines(Console(stderr=True, highlight=False), [line])
+        raise typer.Exit(EXIT_TOO_LARGE_A_SHARE)
 
 
 def _print_lines(console: Console, lines: list[str]) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from service.imports.registry import IMPORT_KINDS
 from service.rows.chunks import Progress
 from service.rows.errors import UnreadableFile
+from service.rows.format_detection import detect_formats
 from service.rows.import_run import ImportRun
 from service.rows.options import ImportOptions
 from service.rows.readers import open_source
@@ -36,12 +37,18 @@ def import_file(
     kind, options = IMPORT_KINDS[kind_name], options or ImportOptions()
     check_schema(engine)
     started = time.monotonic()
-    sources = [open_source(path) for path in paths]
+    sources = [open_source(path, options.layout) for path in paths]
     columns = [kind.check_columns(source, options) for source in sources]
+    formats = [
+        detect_formats(source, columns_of_source, kind.kinds, options.formats)
+        for source, columns_of_source in zip(sources, columns, strict=True)
+    ]
     summary = ImportSummary(kind.name, kind.row_noun)
     with closing(Rejects(options.rejects, paths)) as rejects:
-        for source, columns_of_source in zip(sources, columns, strict=True):
-            import_run = ImportRun(source, columns_of_source, options, summary, rejects, progress or (lambda _: None))
+        for source, columns_of_source, written in zip(sources, columns, formats, strict=True):
+            show = progress or (lambda _: None)
+            import_run = ImportRun(source, columns_of_source, options, summary, rejects, show, written)
+            summary.columns[source.path] = columns_of_source
             summary.ignored_columns[source.path] = import_run.ignored_columns()
             try:
                 kind.import_rows(engine, import_run, clock())

@@ -15,7 +15,7 @@ from service.orders.order_reader import OrderReader
 from service.orders.queries import matcher_of_all_products
 from service.orders.schemas import LINE_FIELDS
 from service.rows.import_kind import ImportKind
-from service.rows.import_run import ImportRun
+from service.rows.import_run import ImportRun, import_transaction
 from service.storage.changes import ChangeLog
 from service.storage.database import read_connection
 
@@ -23,10 +23,10 @@ from service.storage.database import read_connection
 def import_orders(engine: Engine, import_run: ImportRun, now: datetime) -> None:
     """Import the lines of one file."""
     with read_connection(engine) as connection:
-        matcher = matcher_of_all_products(connection, import_run.options.unknown_products)
+        matcher = matcher_of_all_products(connection, import_run.options)
     reader, summary = OrderReader(import_run, matcher), import_run.summary
     for batch in reader.batches():
-        with engine.begin() as connection:
+        with import_transaction(engine, import_run.options) as connection:
             changes = ChangeLog()
             written = write_orders(connection, batch, now, changes)
             changes.write(connection, now)
@@ -34,7 +34,7 @@ def import_orders(engine: Engine, import_run: ImportRun, now: datetime) -> None:
         summary.product_stubs += written.product_stubs
         summary.orders.add(*written.orders, given=len(batch.orders))
         summary.rows.add(*written.lines, given=len(batch.lines))
-    with engine.begin() as connection:
+    with import_transaction(engine, import_run.options) as connection:
         changes = ChangeLog()
         changes.touch(PRODUCTS_CHANGED, rename_stubs(connection, reader.product_names, now))
         changes.write(connection, now)
@@ -51,6 +51,10 @@ ORDER_IMPORT: Final = ImportKind(
     mandatory=("order_id", "product_id", "ordered_at"),
     import_rows=import_orders,
     row_noun="order lines",
+    kinds={
+        "ordered_at": "date",
+        **dict.fromkeys(("quantity", "amount", "amount_minor", "unit_price", "unit_price_minor"), "number"),
+    },
     takes_default_currency=True,
     takes_unknown_products=True,
 )

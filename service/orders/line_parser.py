@@ -1,16 +1,24 @@
 """From a chunk of a file to validated order lines with their amounts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any, Final
+
+from pydantic import TypeAdapter
 
 from service.base.money import AMOUNT_FIELDS, line_amount
 from service.orders.schemas import LINE_FIELDS
 from service.rows.chunks import Chunk, RowError
+from service.rows.import_run import ImportRun
 from service.rows.plain_values import plain_identifiers, plain_times
+from service.rows.text_fields import is_blank
 from service.rows.validation import ColumnReader, RowErrors
+from service.rows.value_formats import FieldFormat
 
 _IDENTIFIERS: Final = frozenset({"order_id", "account_id", "product_id"})
+_SAID_ONCE: Final = frozenset({"ordered_at", "currency", "status"})
+"""What an order's lines share, and many exports write on the first of them alone."""
 _DEFAULTS: Final[dict[str, Any]] = {"quantity": 1.0, "status": "placed"}
 
 
@@ -26,26 +34,28 @@ class ParsedLines:
 class LineParser:
     """Validates the lines of one file and works out their amounts."""
 
-    def __init__(self, columns: Mapping[str, str], default_currency: str | None) -> None:
-        self._columns = columns
-        self._default_currency = default_currency
+    def __init__(self, import_run: ImportRun) -> None:
+        self._import_run = import_run
+        self._default_currency = import_run.options.default_currency
         self._readers = {
-            name: ColumnReader(field_type, name, plain_times if name == "ordered_at" else lambda _: None)
+            name: _column_reader(name, field_type, import_run.formats.field(name))
             for name, field_type in LINE_FIELDS.items()
-            if name in columns
+            if name in import_run.columns
         }
 
     def parse(self, chunk: Chunk) -> ParsedLines:
         """Parse one chunk."""
-        empty = [None] * len(chunk.lines)
         fields: dict[str, list[Any]] = {name: [_DEFAULTS.get(name)] * len(chunk.lines) for name in LINE_FIELDS}
         row_errors: RowErrors = {}
         for name, reader in self._readers.items():
-            values = chunk.columns.get(self._columns[name]) or empty
+            values = self._import_run.values(chunk, name)
             if name in _IDENTIFIERS and (plain := plain_identifiers(values)) is not None:
                 fields[name] = plain
                 continue
             fields[name], column_errors = reader.read(values)
+            if name in _SAID_ONCE:
+                order_ids = self._import_run.values(chunk, "order_id")
+                _complete(order_ids, values, fields[name], column_errors)
             for index, errors in column_errors.items():
                 row_errors[index] = (*row_errors.get(index, ()), *errors)
         if self._default_currency:
@@ -53,6 +63,27 @@ class LineParser:
         amount_columns: dict[str, list[Any]] = {name: fields[name] for name in AMOUNT_FIELDS if name in self._readers}
         amounts = _amounts(amount_columns, fields["quantity"], fields["currency"], row_errors)
         return ParsedLines(fields, amounts, row_errors)
+
+
+def _complete(
+    order_ids: Sequence[Any], values: Sequence[Any], parsed: list[Any], column_errors: dict[int, tuple[RowError, ...]]
+) -> None:
+    """Fill blank values with the one that an earlier line of the same order gives, if it is valid."""
+    if "" not in values and None not in values:
+        return
+    given: dict[Any, Any] = {}
+    for index, (order_id, value) in enumerate(zip(order_ids, values, strict=True)):
+        if not is_blank(value):
+            if index not in column_errors:
+                given.setdefault(order_id, parsed[index])
+        elif order_id in given:
+            parsed[index] = given[order_id]
+            column_errors.pop(index, None)
+
+
+def _column_reader(name: str, field_type: TypeAdapter[list[object]], written: FieldFormat) -> ColumnReader:
+    is_plain = name == "ordered_at" and written.date.zone is UTC and not written.date.pattern
+    return ColumnReader(field_type, name, plain_times if is_plain else lambda _: None, written)
 
 
 def _amounts(

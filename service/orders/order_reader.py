@@ -5,8 +5,9 @@ Adjacent lines of an order are never split between batches.
 
 from collections.abc import Iterable, Iterator
 
+from service.base.money import AMOUNT_FIELDS
 from service.orders.bulk import OrderBatch
-from service.orders.line_parser import LineParser
+from service.orders.line_parser import LineParser, ParsedLines
 from service.orders.order_assembler import OrderAssembler
 from service.rows.chunks import Chunk
 from service.rows.import_run import ImportRun
@@ -24,13 +25,21 @@ class OrderReader:
     def batches(self) -> Iterator[OrderBatch]:
         """Yield the good lines; refuses the others before their batch is yielded."""
         run = self._import_run
-        parser = LineParser(run.columns, run.options.default_currency)
+        parser = LineParser(run)
         for chunk in whole_orders(run.chunks(), run.columns["order_id"], run.options.batch_rows):
             parsed = parser.parse(chunk)
             batch, matched = self._assembler.assemble(parsed)
             run.refuse(chunk, parsed.row_errors)
             run.summary.matched += matched
+            run.show(_shown_lines(parsed))
             yield batch
+
+
+def _shown_lines(parsed: ParsedLines) -> Iterator[dict[str, object]]:
+    for index, amount in enumerate(parsed.amounts):
+        if index not in parsed.row_errors:
+            line = {name: values[index] for name, values in parsed.fields.items() if name not in AMOUNT_FIELDS}
+            yield {**line, "amount_minor": amount}
 
 
 def whole_orders(chunks: Iterable[Chunk], column: str, batch_rows: int) -> Iterator[Chunk]:

@@ -12,7 +12,7 @@ from service.catalogue.tables import Product
 from service.orders.live import ORDERS_CHANGED
 from service.orders.stubs import add_named
 from service.orders.tables import Order, OrderLine
-from service.rows.options import UnknownProducts
+from service.rows.options import ImportOptions, MatchProducts, UnknownProducts
 from service.rows.product_matching import ProductMatcher
 from service.storage.bulk import RowStatus, in_chunks, stored_ids, stored_rows, upsert_rows
 from service.storage.changes import ChangeLog
@@ -40,18 +40,21 @@ class WholeOrder:
         return {name: value for name, value in vars(self).items() if name != "lines"}
 
 
-def matcher_for(connection: Connection, product_ids: Iterable[str], mode: UnknownProducts) -> ProductMatcher:
+def matcher_for(
+    connection: Connection, product_ids: Iterable[str], unknown: UnknownProducts, match: MatchProducts
+) -> ProductMatcher:
     """A matcher for these products; the others are read only if one of these is not stored."""
     described = select(Product.product_id).where(~Product.is_stub)
-    return ProductMatcher(stored_ids(connection, _PRODUCTS, product_ids), lambda: connection.scalars(described), mode)
+    known = stored_ids(connection, _PRODUCTS, product_ids)
+    return ProductMatcher(known, lambda: connection.scalars(described), unknown, match)
 
 
-def matcher_of_all_products(connection: Connection, mode: UnknownProducts) -> ProductMatcher:
+def matcher_of_all_products(connection: Connection, options: ImportOptions) -> ProductMatcher:
     """A matcher that knows every stored product."""
     rows = connection.execute(select(Product.product_id, Product.is_stub))
     stubs = {product_id: is_stub for product_id, is_stub in rows}  # noqa: C416  a Row is no pair to mypy
     described = [product_id for product_id, is_stub in stubs.items() if not is_stub]
-    return ProductMatcher(set(stubs), lambda: described, mode)
+    return ProductMatcher(set(stubs), lambda: described, options.unknown_products, options.match_products)
 
 
 def replace_orders(

@@ -10,6 +10,7 @@ from service.orders.resolve import resolve_orders
 from service.orders.schemas import OrderIn
 from service.web.bulk import (
     BulkRows,
+    MatchProductsInQuery,
     UnknownProductsInQuery,
     bulk_response,
     bulk_route,
@@ -24,7 +25,10 @@ _ORDERS: Final = TypeAdapter(list[OrderIn])
 
 @bulk_route(router, "/orders", "Create or replace orders", OrderIn)
 def import_orders(
-    rows: BulkRows, writing: UnitOfWorkDep, unknown_products: UnknownProductsInQuery = "match"
+    rows: BulkRows,
+    writing: UnitOfWorkDep,
+    unknown_products: UnknownProductsInQuery = "add",
+    match_products: MatchProductsInQuery = "exactly",
 ) -> Response:
     """Create or replace orders, many at once: a JSON array, or one object per line as `application/x-ndjson`.
 
@@ -36,7 +40,7 @@ def import_orders(
     named = {line.product_id for order in valid.values() for line in order.lines}
 
     def work(write: UnitOfWork) -> Response:
-        good, unresolved = resolve_orders(valid, matcher_for(write.connection, named, unknown_products))
+        good, unresolved = resolve_orders(valid, matcher_for(write.connection, named, unknown_products, match_products))
         statuses = replace_orders(write.connection, list(good.values()), write.now, write.changes)
         return bulk_response("order_id", rows, {index: valid[index] for index in good}, statuses, faults | unresolved)
 

@@ -35,9 +35,10 @@ class MissingColumn(DomainError):
 
     code = "missing-column"
 
-    def __init__(self, path: Path, fields: Sequence[str], columns: Sequence[str]) -> None:
-        hints = [f"--map {column}={field}" for field in fields for column in close_columns(field, columns)]
-        advice = f" Perhaps: {' '.join(hints)}" if hints else " Name them with --map theirs=ours."
+    def __init__(self, path: Path, fields: Sequence[str], columns: Sequence[str], suggested: str) -> None:
+        advice = f" Perhaps: {suggested}" if suggested else " Name them with --map THEIRS=OURS."
+        if unnamed := [name for name in fields if f"={name}" not in suggested]:
+            advice += f" (for {', '.join(unnamed)}, no column has a similar name)" if suggested else ""
         super().__init__(
             f"{path}: there is no column for {', '.join(fields)}. The columns are: {', '.join(columns)}.{advice}"
         )
@@ -82,3 +83,12 @@ def close_columns(name: str, among: Iterable[str]) -> list[str]:
     lowered = {column.casefold(): column for column in among}
     matches = get_close_matches(name.casefold(), lowered, n=1, cutoff=0.55)
     return [lowered[match] for match in matches]
+
+
+def no_column(name: str, names: Sequence[str]) -> str:
+    """Say that a file has no such column, and which of its columns may have been meant."""
+    if numbered := [each for each in names if each.startswith(f"{name} (")]:
+        return f"several columns are called {name}; they are told apart as {', '.join(numbered)}."
+    close = close_columns(name, names)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    return f"the file has no column {name}; its columns are {', '.join(names)}.{hint}"

@@ -23,6 +23,7 @@ from service.rows.text_fields import (
     read_text,
 )
 from service.rows.time_fields import read_day, read_timestamp
+from service.rows.value_formats import format_of
 
 __all__ = [
     "MAX_IDENTIFIER",
@@ -46,6 +47,8 @@ __all__ = [
     "Timestamp",
     "optional",
     "optional_number",
+    "optional_written",
+    "written",
 ]
 NO_NUL: Final = r"^[^\x00]*$"
 """Pattern of what may be looked up: PostgreSQL refuses a NUL even in a query parameter."""
@@ -58,22 +61,34 @@ def optional(read: Any) -> BeforeValidator:
     return BeforeValidator(lambda value: None if is_blank(value) else read(value))
 
 
+def written(read: Any) -> BeforeValidator:
+    """Have a field read as its file writes it: the reader takes a ``FieldFormat``, too."""
+    return BeforeValidator(lambda value, info: read(value, format_of(info)))
+
+
+def optional_written(read: Any) -> BeforeValidator:
+    """Make such a field optional: what is blank becomes None."""
+    return BeforeValidator(lambda value, info: None if is_blank(value) else read(value, format_of(info)))
+
+
 def optional_number(read: Any) -> BeforeValidator:
-    """Like ``optional``, but a NaN is a wrong amount, not a missing one."""
-    return BeforeValidator(lambda value: None if is_blank(value) and not isinstance(value, float) else read(value))
+    """Like ``optional_written``, but a NaN is a wrong amount, not a missing one."""
+    return BeforeValidator(
+        lambda value, info: None if is_blank(value) and not isinstance(value, float) else read(value, format_of(info))
+    )
 
 
 Identifier = Annotated[str, Field(min_length=1, max_length=MAX_IDENTIFIER), BeforeValidator(read_identifier)]
 OptionalIdentifier = Annotated[str | None, optional(read_identifier)]
 OptionalText = Annotated[str | None, optional(read_text)]
-Timestamp = Annotated[datetime, BeforeValidator(read_timestamp)]
-OptionalTimestamp = Annotated[datetime | None, optional(read_timestamp)]
-OptionalDay = Annotated[date | None, optional(read_day)]
-Quantity = Annotated[float, BeforeValidator(read_quantity)]
+Timestamp = Annotated[datetime, written(read_timestamp)]
+OptionalTimestamp = Annotated[datetime | None, optional_written(read_timestamp)]
+OptionalDay = Annotated[date | None, optional_written(read_day)]
+Quantity = Annotated[float, written(read_quantity)]
 _NUMBER_SCHEMA = WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "null"}]})
 OptionalMoney = Annotated[Decimal | None, optional_number(read_money), _NUMBER_SCHEMA]
 OptionalMinor = Annotated[int | None, optional_number(read_minor)]
-OptionalTier = Annotated[int | None, optional(read_tier)]
+OptionalTier = Annotated[int | None, optional_written(read_tier)]
 OptionalCurrency = Annotated[str | None, optional(read_currency)]
 Status = Annotated[Literal["placed", "cancelled"], BeforeValidator(read_status)]
 Flag = Annotated[bool, BeforeValidator(lambda value: True if is_blank(value) else read_flag(value))]

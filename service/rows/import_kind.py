@@ -7,9 +7,11 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from service.rows.chunks import Source
-from service.rows.errors import MissingColumn
+from service.rows.column_mapping import is_field, map_columns
+from service.rows.errors import InvalidImportOption
+from service.rows.format_detection import FieldKind
 from service.rows.import_run import ImportRun
-from service.rows.options import ImportOptions, map_columns
+from service.rows.options import ImportOptions
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class ImportKind:
     import_rows: imports one file.
     row_noun:    what rows are called in the summary; the name if empty.
     aliases:     other names of fields that a file may use.
+    kinds:       which fields are numbers or dates, so that their values may be written in several ways.
     """
 
     name: str
@@ -31,6 +34,7 @@ class ImportKind:
     import_rows: Callable[[Engine, ImportRun, datetime], None]
     row_noun: str = ""
     aliases: Mapping[str, str] = field(default_factory=dict)
+    kinds: Mapping[str, FieldKind] = field(default_factory=dict)
     takes_default_currency: bool = False
     takes_unknown_products: bool = False
 
@@ -38,8 +42,8 @@ class ImportKind:
         self, source: Source, options: ImportOptions, also_mandatory: tuple[str, ...] = ()
     ) -> dict[str, str]:
         """Return the file's column for each field; raises MissingColumn if a mandatory field has none."""
-        columns = map_columns(source.path, source.names, self.fields, options, self.aliases)
-        missing = [name for name in (*self.mandatory, *also_mandatory) if name not in columns]
-        if missing:
-            raise MissingColumn(source.path, missing, source.names)
-        return columns
+        if unknown := [name for name in options.values if not is_field(name, self.fields)]:
+            raise InvalidImportOption(
+                f"--map-value {unknown[0]}: there is no field {unknown[0]}; the fields are {', '.join(self.fields)}."
+            )
+        return map_columns(source, self.fields, (*self.mandatory, *also_mandatory), options, self.aliases)

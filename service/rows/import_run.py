@@ -1,15 +1,23 @@
 """One file on its way through an import: unwanted rows are skipped, bad ones refused and counted."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+from sqlalchemy import Connection, Engine
 
 from service.rows.chunks import Chunk, Progress, Reject, Source
+from service.rows.conditions import Condition, as_text
 from service.rows.errors import TooManyRejects
 from service.rows.options import ImportOptions
 from service.rows.summary import ImportSummary
 from service.rows.validation import RowErrors
+from service.rows.value_formats import USUAL_FORMATS, ValueFormats
+
+_MAX_SHOWN_ROWS: Final = 5
 
 
 class RejectWriter(Protocol):
@@ -18,6 +26,15 @@ class RejectWriter(Protocol):
     def write(self, source: Path, rejects: Sequence[Reject]) -> Path | None:
         """Take rejected rows of one file; return where they were written, if anywhere."""
         ...
+
+
+@contextmanager
+def import_transaction(engine: Engine, options: ImportOptions) -> Iterator[Connection]:
+    """Begin a transaction, which is committed at the end; of a dry run it is rolled back."""
+    with engine.connect() as connection, connection.begin() as transaction:
+        yield connection
+        if options.is_dry_run:
+            transaction.rollback()
 
 
 @dataclass(frozen=True)
@@ -30,31 +47,50 @@ class ImportRun:
     summary: ImportSummary
     rejects: RejectWriter
     progress: Callable[[Progress], None]
+    formats: ValueFormats = USUAL_FORMATS
 
     def wanted_columns(self) -> list[str]:
         """The file's columns that are read."""
-        return [*dict.fromkeys((*self.columns.values(), *(condition.column for condition in self.options.where)))]
+        return [*dict.fromkeys((*self.columns.values(), *(condition.column for condition in self._conditions())))]
 
     def ignored_columns(self) -> list[str]:
         """The file's columns that are not read."""
-        return [name for name in self.source.names if name not in self.wanted_columns()]
+        origins, wanted = self.source.origins, self.wanted_columns()
+        read = {column for name in wanted for column in origins.get(name, [name])}
+        return [name for name in self.source.names if name not in read and name not in origins]
 
     def chunks(self) -> Iterator[Chunk]:
         """The rows that meet every ``--where``."""
         for chunk in self.source.chunks(self.wanted_columns(), self.options.batch_rows, self.progress):
             flags = [True] * len(chunk.lines)
-            for condition in self.options.where:
+            for condition in self._conditions():
                 is_met = condition.flags(chunk.columns.get(condition.column) or [None] * len(chunk.lines))
                 flags = [before and now for before, now in zip(flags, is_met, strict=True)]
             self.summary.read += chunk.rows_read
+            self.summary.footer_lines += chunk.footer_lines
             self.summary.skipped += len(flags) - sum(flags)
             yield chunk if all(flags) else chunk.keep(flags)
 
+    def _conditions(self) -> list[Condition]:
+        return [each for each in self.options.where if not each.is_optional or each.column in self.source.names]
+
     def rows(self, chunk: Chunk) -> list[dict[str, Any]]:
         """A chunk's rows by our own field names; those of a column that it lacks are None."""
-        empty = [None] * len(chunk.lines)
-        values = {ours: chunk.columns.get(theirs) or empty for ours, theirs in self.columns.items()}
+        values = {ours: self.values(chunk, ours) for ours in self.columns}
         return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+
+    def values(self, chunk: Chunk, ours: str) -> list[Any]:
+        """A chunk's values of one of our fields, by the caller's own meanings of them; None where it lacks them."""
+        values: list[Any] = chunk.columns.get(self.columns[ours]) or [None] * len(chunk.lines)
+        meanings = self.options.values.get(ours)
+        if not meanings:
+            return values
+        return [meanings.get(as_text(value).strip().casefold(), value) for value in values]
+
+    def show(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Keep the first rows of a dry run, as they would be stored."""
+        if self.options.is_dry_run and len(self.summary.sample) < _MAX_SHOWN_ROWS:
+            self.summary.sample.extend(islice(rows, _MAX_SHOWN_ROWS - len(self.summary.sample)))
 
     def refuse(self, chunk: Chunk, row_errors: RowErrors) -> None:
         """Write a chunk's unreadable and invalid rows to the rejects; raises TooManyRejects above the limit."""

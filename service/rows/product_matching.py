@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from itertools import chain
 from typing import Final
 
-from service.rows.options import UnknownProducts
+from service.rows.options import MatchProducts, UnknownProducts
 
 _MAX_TO_COMPARE: Final = 5000
 
@@ -20,40 +20,53 @@ def squeeze(text: str) -> str:
     return "".join(letter for letter in text.casefold() if letter.isalnum())
 
 
+def without_case_and_spaces(text: str) -> str:
+    """A product's identifier without case and spaces. Punctuation tells products apart: PRO and PRO+, C and C#."""
+    return "".join(text.casefold().split())
+
+
 class ProductMatcher:
-    """Resolves product identifiers.
+    """Resolves product identifiers. An identifier means itself, unless ``match`` asks for names to be matched.
 
     Only described products are matched, never stubs: the result for one line must not depend on the lines before it.
     """
 
-    def __init__(self, known: set[str], described: Callable[[], Iterable[str]], mode: UnknownProducts) -> None:
+    def __init__(
+        self,
+        known: set[str],
+        described: Callable[[], Iterable[str]],
+        unknown: UnknownProducts = "add",
+        match: MatchProducts = "exactly",
+    ) -> None:
         self.known = known
         self._read_described = described
-        self._mode = mode
-        self._by_squeezed: dict[str, list[str]] | None = None
+        self._unknown = unknown
+        self._match = match
+        self._by_name: dict[str, list[str]] | None = None
 
     def resolve(self, product_id: str) -> str:
         """The product that is meant: a known one, or the identifier itself where it is to be added.
 
         Raises UnknownProductRejected where unknown products are.
         """
-        if product_id in self.known or self._mode == "add":
+        if product_id in self.known:
             return product_id
-        alike = self._alike(product_id)
-        if self._mode == "match":
-            return alike[0] if len(alike) == 1 else product_id
+        alike = self._alike(product_id) if self._match == "names" or self._unknown == "reject" else []
+        if self._match == "names" and len(alike) == 1:
+            return alike[0]
+        if self._unknown == "add":
+            return product_id
         raise UnknownProductRejected(f"is an unknown product: {product_id!r}{self._hint(product_id, alike)}")
 
     def _alike(self, product_id: str) -> list[str]:
-        if self._by_squeezed is None:
-            by_squeezed = defaultdict(list)
+        if self._by_name is None:
+            by_name = defaultdict(list)
             for described in self._read_described():
-                by_squeezed[squeeze(described)].append(described)
-            by_squeezed.pop("", None)
-            self._by_squeezed = dict(by_squeezed)
-        return self._by_squeezed.get(squeeze(product_id), []) if self._by_squeezed else []
+                by_name[without_case_and_spaces(described)].append(described)
+            self._by_name = dict(by_name)
+        return self._by_name.get(without_case_and_spaces(product_id), [])
 
     def _hint(self, product_id: str, alike: list[str]) -> str:
-        described = list(chain.from_iterable((self._by_squeezed or {}).values()))
+        described = list(chain.from_iterable((self._by_name or {}).values()))
         close = alike or (get_close_matches(product_id, described, 1) if len(described) <= _MAX_TO_COMPARE else [])
         return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,6 +1,6 @@
 """Import a file of records, such as accounts or products: all of it in one transaction, or nothing."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -9,11 +9,11 @@ from typing import Any, Final
 from pydantic import BaseModel, TypeAdapter
 from sqlalchemy import Connection, Engine
 
+from service.rows.attribute_types import AttributeTypes
 from service.rows.chunks import Chunk
 from service.rows.errors import UnreadableFile
-from service.rows.import_run import ImportRun
+from service.rows.import_run import ImportRun, import_transaction
 from service.rows.record_spool import RecordSpool
-from service.rows.summary import ImportSummary
 from service.rows.text_fields import is_blank
 from service.rows.validation import RowErrors, validate_rows
 from service.storage.changes import ChangeLog
@@ -50,20 +50,26 @@ class RecordImport:
     def import_rows(self, engine: Engine, import_run: ImportRun, now: datetime) -> None:
         """Import the records of one file. What precedes an unreadable part of it is imported."""
         broken: UnreadableFile | None = None
+        types = attribute_types_of(import_run)
         with closing(RecordSpool(self.key, self.times)) as spool:
             try:
-                fill_spool(spool, import_run, self.row, self.resolver(engine, import_run))
+                fill_spool(spool, import_run, self.row, self.resolver(engine, import_run), types)
             except UnreadableFile as error:
                 broken = error
             import_run.summary.repeated += spool.repeated
-            self._write(engine, spool, import_run.summary, now)
+            import_run.summary.notes += types.notes()
+            self._write(engine, spool, import_run, types, now)
         if broken:
             raise broken
 
-    def _write(self, engine: Engine, spool: RecordSpool, summary: ImportSummary, now: datetime) -> None:
-        with engine.begin() as connection:
+    def _write(
+        self, engine: Engine, spool: RecordSpool, import_run: ImportRun, types: AttributeTypes, now: datetime
+    ) -> None:
+        summary = import_run.summary
+        with import_transaction(engine, import_run.options) as connection:
             changes = ChangeLog()
-            for records in spool.batches(_RECORDS_PER_WRITE):
+            for records in typed_batches(spool, types, _RECORDS_PER_WRITE):
+                import_run.show(records)
                 upserted = self.upsert(connection, records, now, changes)
                 statuses = upserted.statuses
                 summary.rows.add(statuses.count("created"), statuses.count("updated"), len(statuses))
@@ -72,12 +78,33 @@ class RecordImport:
             changes.write(connection, now)
 
 
-def fill_spool(spool: RecordSpool, import_run: ImportRun, row: type[BaseModel], resolve: Resolve) -> None:
+def attribute_types_of(import_run: ImportRun) -> AttributeTypes:
+    """The types of a file's columns ``attributes.NAME``, to be learned from its rows."""
+    names = [name.removeprefix(_NESTED) for name in import_run.columns if name.startswith(_NESTED)]
+    return AttributeTypes(names, import_run.options.attribute_types, import_run.formats.default)
+
+
+def typed_batches(spool: RecordSpool, types: AttributeTypes, rows: int) -> Iterator[list[dict[str, Any]]]:
+    """The spooled records, their attributes with the types that the whole file has shown."""
+    for records in spool.batches(rows):
+        for record in records:
+            if record.get("attributes"):
+                record["attributes"] = types.converted(record["attributes"])
+        yield records
+
+
+def fill_spool(
+    spool: RecordSpool, import_run: ImportRun, row: type[BaseModel], resolve: Resolve, types: AttributeTypes
+) -> None:
     """Validate and resolve the rows of one file, refuse the bad ones and spool the good ones."""
     adapter = TypeAdapter(list[row])  # type: ignore[valid-type]
     for chunk in import_run.chunks():
-        valid, row_errors = validate_rows(adapter, _rows(chunk, import_run))
+        valid, row_errors = validate_rows(adapter, _rows(chunk, import_run), import_run.formats)
         records, unresolved = resolve(valid)
+        for index, record in list(records.items()):
+            if errors := types.check(record.get("attributes") or {}):
+                unresolved[index] = errors
+                del records[index]
         import_run.refuse(chunk, row_errors | unresolved)
         spool.add(list(records.values()))
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 @dataclass
@@ -30,6 +31,8 @@ class ImportSummary:
     read: int = 0
     skipped: int = 0
     rejected: int = 0
+    footer_lines: int = 0
+    """Lines below the rows of a report, which are none."""
     rows: Counts = field(default_factory=Counts)
     """Accounts, products, relationships, deals or order lines."""
     orders: Counts = field(default_factory=Counts)
@@ -39,6 +42,17 @@ class ImportSummary:
     """Rows whose product was read as another: (as written, as known)."""
     repeated: int = 0
     """Rows that completed or replaced an earlier row of the same file with the same identifier."""
+    columns: dict[Path, dict[str, str]] = field(default_factory=dict)
+    """Of each file, the column that filled each field."""
     ignored_columns: dict[Path, list[str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    """What else is worth knowing, a sentence each."""
+    sample: list[dict[str, Any]] = field(default_factory=list)
+    """Of a dry run, the first rows as they would be stored."""
     rejects_files: list[Path] = field(default_factory=list)
     seconds: float = 0.0
+
+    @property
+    def rejected_share(self) -> float:
+        """The share of the rows, except skipped ones, that were refused."""
+        return self.rejected / max(1, self.read - self.skipped)

@@ -8,6 +8,10 @@ MAX_IDENTIFIER: Final = 200
 MAX_TEXT: Final = 1000
 EXACT_FLOAT: Final = 2**53
 """Up to here a double holds every whole number exactly."""
+_PLACED: Final = frozenset(
+    ("placed", "paid", "processing", "completed", "complete", "confirmed", "shipped", "delivered", "fulfilled")
+)
+_CANCELLED: Final = frozenset(("cancelled", "canceled", "voided", "void"))
 _TRUE: Final = frozenset({"true", "t", "yes", "y", "1"})
 _FALSE: Final = frozenset({"false", "f", "no", "n", "0"})
 
@@ -75,12 +79,15 @@ def read_currency(value: object) -> str:
 
 
 def read_status(value: object) -> str:
-    """placed or cancelled; placed where it is not given."""
+    """placed or cancelled, or a word that can only mean one of them; placed where it is not given."""
     if is_blank(value):
         return "placed"
-    status = value.strip().casefold() if isinstance(value, str) else ""
-    if status in ("placed", "cancelled"):
-        return status
-    if status == "canceled":
+    status = value.strip().casefold().removeprefix("wc-") if isinstance(value, str) else ""
+    if status in _PLACED:
+        return "placed"
+    if status in _CANCELLED:
         return "cancelled"
-    raise ValueError(f"must be placed or cancelled, not {shown(value)}")
+    raise ValueError(
+        f"must be placed or cancelled, not {shown(value)}. In a file, say what it means, as in "
+        f"--map-value status:{status or value}=cancelled, or leave the column out: --ignore COLUMN"
+    )

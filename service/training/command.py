@@ -1,6 +1,7 @@
 """The commands of the offline side: ``nextoffer train`` and ``nextoffer score``."""
 
 import importlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -11,10 +12,10 @@ from rich.table import Column, Table
 
 from service.base.progress import Steps, console, show_steps
 from service.base.settings import Settings
-from service.imports.arguments import DefaultCurrency, Mapping, Where
+from service.imports.arguments import FileOptions
 from service.offers.smoke import smoke_test
 from service.rows.chunks import Progress as FileProgress
-from service.rows.options import ImportOptions, parse_condition, parse_default_currency, parse_mapping
+from service.rows.options import ImportOptions
 from service.storage.database import refuse_outdated_schema
 from service.sync.artifact_store import ArtifactStore
 from service.training.errors import OptionInvalid, TrainingNotInstalled
@@ -42,14 +43,12 @@ FileOption = Annotated[Path | None, typer.Option(exists=True, dir_okay=False)]
 
 
 def train(
+    file_options: FileOptions,
     orders: Annotated[
         list[Path] | None, typer.Option(exists=True, dir_okay=False, help="Order lines; repeatable.")
     ] = None,
     products: FileOption = None,
     accounts: FileOption = None,
-    mapping: Mapping = None,
-    where: Where = None,
-    default_currency: DefaultCurrency = None,
     rejects: Annotated[
         Path | None, typer.Option(dir_okay=False, help="Where invalid rows of the files are written.")
     ] = None,
@@ -66,22 +65,17 @@ def train(
     """Learn from the sales history and publish an artifact if it is good enough.
 
     Reads the database, or the files given by --orders, with --products and --accounts if there are any. They are read
-    as nextoffer import reads them: the same formats, columns and checks, and cancelled orders are left out. --map,
-    --where (order lines only), --default-currency, --rejects and --max-rejects are about files.
+    as nextoffer import orders reads them: the same formats, columns and checks, and cancelled orders are left out.
+    --preset, --where, --fill-down, --ignore and --map-value are about the order lines alone.
     Exit code 3: the artifact was written but the gate rejected it, so it was not published.
     """
     if orders is None:
         refuse_file_options(
-            products=products, accounts=accounts, map=mapping, where=where, default_currency=default_currency,
-            rejects=rejects, max_rejects=max_rejects,
-        )  # fmt: skip
-    file_options = ImportOptions(
-        mapping=parse_mapping(mapping or ()),
-        where=[parse_condition(text) for text in where or ()],
-        default_currency=parse_default_currency(default_currency),
-        rejects=rejects,
-        max_rejects=max_rejects,
-    )
+            [
+                *file_options.given,
+                *_given(products=products, accounts=accounts, rejects=rejects, max_rejects=max_rejects),
+            ]
+        )
     offline = offline_module("models.train")
     options = offline.TrainingOptions(
         as_of=_parse_as_of(as_of), horizon_days=horizon_days, is_tuned=tune, seed=seed, is_forced=force
@@ -92,16 +86,21 @@ def train(
         if orders is None:
             history = read_database(settings.database_url)
         else:
-            history = read_files(orders, products, accounts, file_options, step)
+            read_options = replace(file_options.options, rejects=rejects, max_rejects=max_rejects)
+            history = read_files(orders, products, accounts, read_options, step)
         trained = train_and_publish(history, options, ArtifactStore(out or settings.artifacts_dir, smoke_test), step)
     show_report(trained)
     show_verdict(trained)
 
 
-def refuse_file_options(**options: object) -> None:
+def refuse_file_options(given: list[str]) -> None:
     """Raise OptionInvalid if any option was given that is about files."""
-    if given := [f"--{name.replace('_', '-')}" for name, value in options.items() if value]:
+    if given:
         raise OptionInvalid(f"{', '.join(given)}: about the files in --orders, so name those files too.")
+
+
+def _given(**options: object) -> list[str]:
+    return [f"--{name.replace('_', '-')}" for name, value in options.items() if value]
 
 
 def show_verdict(trained: "Trained") -> None:

@@ -16,13 +16,21 @@ from service.imports.report import note_lines
 from service.orders.importing import ORDER_IMPORT
 from service.orders.order_reader import OrderReader
 from service.rows.chunks import Progress, Source
+from service.rows.column_mapping import is_field
 from service.rows.errors import TooManyRejects
+from service.rows.format_detection import detect_formats
 from service.rows.import_kind import ImportKind
 from service.rows.import_run import ImportRun
-from service.rows.options import ImportOptions, is_field
+from service.rows.options import ImportOptions
 from service.rows.product_matching import ProductMatcher
 from service.rows.readers import open_source
-from service.rows.record_import import RecordImport, fill_spool, resolve_as_given
+from service.rows.record_import import (
+    RecordImport,
+    attribute_types_of,
+    fill_spool,
+    resolve_as_given,
+    typed_batches,
+)
 from service.rows.record_spool import RecordSpool
 from service.rows.summary import ImportSummary
 from service.training.errors import RowsRejected
@@ -87,7 +95,7 @@ def _open(
     progress: Callable[[Progress], None],
 ) -> dict[str, list[ImportRun]]:
     """Open all files and check their columns before any row is read."""
-    sources = {kind.name: [open_source(path) for path in paths] for kind, paths in files.by_kind()}
+    sources = {kind.name: [open_source(path, options.layout) for path in paths] for kind, paths in files.by_kind()}
     runs: dict[str, list[ImportRun]] = {}
     for kind, _ in files.by_kind():
         where = options.where if kind is ORDER_IMPORT else ()
@@ -95,7 +103,8 @@ def _open(
         runs[kind.name] = []
         for source in sources[kind.name]:
             columns = kind.check_columns(source, own, ALSO_MANDATORY.get(kind.name, ()))
-            run = ImportRun(source, columns, own, summary, rejected, progress)
+            formats = detect_formats(source, columns, kind.kinds, own.formats)
+            run = ImportRun(source, columns, own, summary, rejected, progress, formats)
             summary.ignored_columns[source.path] = run.ignored_columns()
             runs[kind.name].append(run)
     return runs
@@ -122,7 +131,7 @@ def _read(runs: Mapping[str, Sequence[ImportRun]], options: ImportOptions) -> Hi
     products = _read_records(runs[PRODUCT_IMPORT.name], PRODUCT_RECORDS)
     accounts = _read_records(runs[ACCOUNT_IMPORT.name], ACCOUNT_RECORDS)
     described = list(products)
-    matcher = ProductMatcher(set(products), lambda: described, options.unknown_products)
+    matcher = ProductMatcher(set(products), lambda: described, options.unknown_products, options.match_products)
     orders, names = HistoryColumns(), dict[str, str]()
     for run in runs[ORDER_IMPORT.name]:
         reader = OrderReader(run, matcher)
@@ -140,10 +149,11 @@ def _read(runs: Mapping[str, Sequence[ImportRun]], options: ImportOptions) -> Hi
 def _read_records(runs: Sequence[ImportRun], kind: RecordImport) -> Records:
     records: Records = {}
     for run in runs:
+        types = attribute_types_of(run)
         with closing(RecordSpool(kind.key, kind.times)) as spool:
-            fill_spool(spool, run, kind.row, resolve_as_given(run))
+            fill_spool(spool, run, kind.row, resolve_as_given(run), types)
             run.summary.repeated += spool.repeated
-            for batch in spool.batches(_RECORDS_PER_BATCH):
+            for batch in typed_batches(spool, types, _RECORDS_PER_BATCH):
                 records |= {record[kind.key]: record for record in batch}
     return records
 

@@ -14,7 +14,7 @@ from service.base.settings import Settings
 from service.rows.chunks import RowError
 from service.rows.errors import RowsUnreadable, TooManyRows
 from service.rows.field_types import MAX_IDENTIFIER
-from service.rows.options import UnknownProducts
+from service.rows.options import MatchProducts, UnknownProducts
 from service.rows.readers.ndjson import numbered, parse_object
 from service.rows.validation import RowErrors, validate_rows
 from service.storage.bulk import RowStatus
@@ -90,8 +90,15 @@ BulkRows = Annotated[list[Any], Depends(_read_rows)]
 UnknownProductsInQuery = Annotated[
     UnknownProducts,
     Query(
-        description="What an unknown product means: `match` reads it as the one known product that is spelt the same "
-        "but for case, spaces and punctuation, or else adds it; `add` always adds it; `reject` rejects the row."
+        description="What becomes of an unknown product: `add` adds it, to be described later; `reject` rejects the "
+        "row."
+    ),
+]
+MatchProductsInQuery = Annotated[
+    MatchProducts,
+    Query(
+        description="Whether an unknown product may be read as a known one: `exactly` never does; `names` reads it as "
+        "the one known product whose identifier differs in upper and lower case and in spaces alone."
     ),
 ]
 

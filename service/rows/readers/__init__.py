@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import BinaryIO
 
+from service.rows.arrangement import arrange
 from service.rows.chunks import Source
 from service.rows.errors import UnreadableFile
+from service.rows.layout import PLAIN_LAYOUT, FileLayout
 from service.rows.readers.delimited import DelimitedSource
 from service.rows.readers.ndjson import NdjsonSource
 from service.rows.readers.parquet import ParquetSource
@@ -14,26 +16,29 @@ from service.rows.readers.workbook import MAGIC, WorkbookSource
 __all__ = ["open_source"]
 
 
-def open_source(path: Path) -> Source:
-    """Tell a file's format from its first bytes, whatever its name is."""
+def open_source(path: Path, layout: FileLayout = PLAIN_LAYOUT) -> Source:
+    """Open a file; its format is told from its first bytes, whatever its name is."""
+    source = _open_format(path, layout)
+    return arrange(source, layout, is_nested=getattr(source, "is_nested", False))
+
+
+def _open_format(path: Path, layout: FileLayout) -> Source:
     try:
         with path.open("rb") as raw:
             magic = raw.read(4)
         if magic == b"PAR1":
             return ParquetSource(path)
         if magic == MAGIC:
-            return WorkbookSource(path)
+            return WorkbookSource(path, layout)
         with open_stream(path) as stream:
             start = _first_bytes(stream)
     except READ_ERRORS as error:
         raise UnreadableFile(path, reason_of(error)) from error
     if not start:
         raise UnreadableFile(path, "the file is empty")
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise UnreadableFile(path, "the file is UTF-16; save it as UTF-8")
     if start.startswith(b"["):
         raise UnreadableFile(path, "the file is a JSON array; write one object per line (NDJSON)")
-    return NdjsonSource(path) if start.startswith(b"{") else DelimitedSource(path)
+    return NdjsonSource(path) if start.startswith(b"{") else DelimitedSource(path, layout)
 
 
 def _first_bytes(stream: BinaryIO) -> bytes:

@@ -1,68 +1,83 @@
 """CSV (RFC 4180), with any of the usual delimiters."""
 
 import csv
+import re
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, TextIO
 
 from service.rows.chunks import Chunk, Progress, Reject, RowError
 from service.rows.errors import UnreadableFile
-from service.rows.readers.streams import READ_ERRORS, Stream, measured_stream, reason_of
+from service.rows.layout import PLAIN_LAYOUT, FileLayout, distinct_names
+from service.rows.readers.footer import Footer, Record
+from service.rows.readers.streams import READ_ERRORS, Stream, encoding_of_mark, measured_stream, reason_of
 
 DELIMITERS: Final = ",;\t|"
 _NO_ROW: Final[list[str]] = []
+_ENCODING_ADVICE: Final = "if the file has another encoding, name it, as in --encoding cp1252"
+_DELIMITER_LINE: Final = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
+"""How a file tells Excel its delimiter, on a line of its own above the header."""
 
 
 class DelimitedSource:
-    """A CSV file: UTF-8, the first line names the columns, the delimiter is the commonest of ``DELIMITERS`` there."""
+    """A CSV file: the first line names the columns, the delimiter is the commonest of ``DELIMITERS`` there.
 
-    def __init__(self, path: Path) -> None:
+    Blank lines are skipped, and so is what follows the last of them if it is a report's footer.
+    """
+
+    origins: Mapping[str, Sequence[str]] = MappingProxyType({})
+
+    def __init__(self, path: Path, layout: FileLayout = PLAIN_LAYOUT) -> None:
         self.path = path
-        with measured_stream(path) as stream, closing(_Records(stream)) as records:
+        self._layout = layout
+        with measured_stream(path) as stream, closing(_Records(stream, layout)) as records:
             self.names = self._header(records)
 
     def chunks(self, wanted: Sequence[str], rows: int, progress: Callable[[Progress], None]) -> Iterator[Chunk]:
         """Read the rows. A malformed row is rejected by itself."""
-        with measured_stream(self.path) as stream, closing(_Records(stream)) as records:
-            self._header(records)
+        with measured_stream(self.path) as stream, closing(_Records(stream, self._layout)) as records:
             line = 0
             try:
-                while chunk := self._read(records, rows):
+                self._header(records)
+                footer = Footer(len(self.names))
+                while chunk := self._read(records, rows, footer):
                     yield chunk
                     line = records.line
                     progress(Progress(self.path, stream.position(), stream.size, "bytes"))
+                if footer.lines:
+                    yield Chunk([], {name: [] for name in self.names}, footer_lines=len(footer.lines))
             except READ_ERRORS as error:
                 raise UnreadableFile(self.path, reason_of(error), line) from error
 
     def _header(self, records: "_Records") -> list[str]:
         try:
-            _, header = next(iter(records), (1, _NO_ROW))
+            header = next((record for _, record in records if record), _NO_ROW)
         except READ_ERRORS as error:
             raise UnreadableFile(self.path, reason_of(error)) from error
         if isinstance(header, Reject):
             raise UnreadableFile(self.path, f"its first line is not a header: {header.row_errors[0].reason}")
         names = [name.strip() or f"column {number}" for number, name in enumerate(header, start=1)]
-        if repeated := sorted({name for name in names if names.count(name) > 1}):
-            raise UnreadableFile(self.path, f"columns are named more than once: {', '.join(repeated)}")
         if not _is_decodable(names):
-            raise UnreadableFile(self.path, "its first line is not UTF-8")
-        return names
+            raise UnreadableFile(self.path, f"its first line is not {records.encoding_name}; {_ENCODING_ADVICE}")
+        return distinct_names(names)
 
-    def _read(self, records: "_Records", rows: int) -> Chunk | None:
+    def _read(self, records: "_Records", rows: int, footer: Footer) -> Chunk | None:
         first_line, columns = records.read_plain_rows(rows, len(self.names))
         if columns:
             n_rows = len(columns[0])
             chunk = Chunk(
                 list(range(first_line, first_line + n_rows)), dict(zip(self.names, columns, strict=True)), [], n_rows
             )
+            chunk.unreadable.extend(_wrong_widths(footer.give_back(), len(self.names)))
             return _without_undecodable(chunk)
-        return self._read_one_by_one(records, rows)
+        return self._read_one_by_one(records, rows, footer)
 
-    def _read_one_by_one(self, records: "_Records", rows: int) -> Chunk | None:
+    def _read_one_by_one(self, records: "_Records", rows: int, footer: Footer) -> Chunk | None:
         lines: list[int] = []
         values: list[list[str]] = []
         rejects: list[Reject] = []
@@ -70,11 +85,14 @@ class DelimitedSource:
         for line, record in records:
             if isinstance(record, Reject):
                 rejects.append(record)
+            elif footer.takes(line, record):
+                continue
             elif len(record) == width:
+                rejects += _wrong_widths(footer.give_back(), width)
                 lines.append(line)
                 values.append(record)
-            elif record:
-                rejects.append(_reject(line, "", f"has {len(record)} values for {width} columns", ",".join(record)))
+            else:
+                rejects += _wrong_widths([*footer.give_back(), (line, record)], width)
             if len(lines) + len(rejects) >= rows:
                 break
         if not lines and not rejects:
@@ -90,10 +108,18 @@ class _Records:
     After a malformed record only its first line is rejected: the lines that it had swallowed are read again.
     """
 
-    def __init__(self, stream: Stream) -> None:
-        self._text = TextIOWrapper(stream.content, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    def __init__(self, stream: Stream, layout: FileLayout) -> None:
+        encoding = layout.encoding or encoding_of_mark(stream.content)
+        # Not every encoding can carry undecodable bytes along: UTF-16 stops at them.
+        errors = "strict" if encoding.startswith("utf-16") else "surrogateescape"
+        self._text = TextIOWrapper(stream.content, encoding=encoding, errors=errors, newline="")
+        self.encoding_name = "UTF-8" if encoding.startswith("utf-8") else encoding
         self._lines = _Lines(self._text)
-        self._delimiter = _commonest_delimiter(self._lines.peek())
+        self._lines.take(layout.skip_rows)
+        named = _DELIMITER_LINE.fullmatch(self._lines.peek())
+        if named:
+            self._lines.take(1)
+        self._delimiter = layout.delimiter or (named[1] if named else _commonest_delimiter(self._lines.peek()))
         # Strict: otherwise a quote that is never closed silently swallows the rest of the file.
         self._reader = csv.reader(self._lines, delimiter=self._delimiter, strict=True)
 
@@ -113,7 +139,8 @@ class _Records:
         first_line, lines = self._lines.number + 1, self._lines.take(rows)
         text = "".join(lines).replace("\r\n", "\n")
         counts = {line.count(self._delimiter) for line in lines}
-        if '"' in text or "\r" in text or counts != {width - 1} or (width == 1 and "\n\n" in f"\n{text}"):
+        blank_line = f"\n{self._delimiter * (width - 1)}\n"
+        if '"' in text or "\r" in text or counts != {width - 1} or blank_line in f"\n{text}\n":
             self._lines.give_back(lines)
             return first_line, []
         values = text.removesuffix("\n").replace("\n", self._delimiter).split(self._delimiter)
@@ -183,6 +210,12 @@ def _reject(line: int, field: str, reason: str, row: dict[str, Any] | str) -> Re
     return Reject(line, (RowError(field, reason),), row)
 
 
+def _wrong_widths(records: Sequence[Record], width: int) -> list[Reject]:
+    return [
+        _reject(line, "", f"has {len(values)} values for {width} columns", ",".join(values)) for line, values in records
+    ]
+
+
 def _is_decodable(values: Sequence[str]) -> bool:
     try:
         "".join(values).encode()
@@ -213,5 +246,6 @@ def _undecodable(row: dict[str, str]) -> tuple[str, str]:
     try:
         content.decode()
     except UnicodeDecodeError as error:
-        return name, f"holds byte 0x{content[error.start]:02X}, its number {error.start + 1}, that is not UTF-8"
+        byte = f"byte 0x{content[error.start]:02X}, its number {error.start + 1}"
+        return name, f"holds {byte}, that is not UTF-8; {_ENCODING_ADVICE}"
     return name, "is not UTF-8"

@@ -1,8 +1,9 @@
 """NDJSON: one JSON object per line."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO, Final
 
 import orjson
@@ -17,6 +18,8 @@ _LINES_TO_LEARN_NAMES: Final = 1000
 class NdjsonSource:
     """An NDJSON file. Its columns are the names in the first thousand objects; later objects may have more."""
 
+    origins: Mapping[str, Sequence[str]] = MappingProxyType({})
+
     def __init__(self, path: Path) -> None:
         self.path = path
         with measured_stream(path) as stream:
@@ -25,6 +28,8 @@ class NdjsonSource:
             except READ_ERRORS as error:
                 raise UnreadableFile(path, reason_of(error)) from error
         self.names = list(chunk.columns) if chunk else []
+        columns = chunk.columns.values() if chunk else ()
+        self.is_nested = any(isinstance(value, dict) for values in columns for value in values)
 
     def chunks(self, wanted: Sequence[str], rows: int, progress: Callable[[Progress], None]) -> Iterator[Chunk]:
         """Read the rows. A line that is no object is rejected by itself."""

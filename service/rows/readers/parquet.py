@@ -1,7 +1,8 @@
 """Parquet, through pyarrow, which only this module needs and imports when it does."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from service.rows.chunks import Chunk, Progress
@@ -16,10 +17,13 @@ if TYPE_CHECKING:
 class ParquetSource:
     """A Parquet file. A row's line is its number, from 1."""
 
+    origins: Mapping[str, Sequence[str]] = MappingProxyType({})
+
     def __init__(self, path: Path) -> None:
         self.path = path
         with _open(path) as file:
             self.names: list[str] = file.schema_arrow.names
+            self.is_nested = any(_is_struct(field.type) for field in file.schema_arrow)
         if repeated := sorted({name for name in self.names if self.names.count(name) > 1}):
             raise UnreadableFile(path, f"columns are named more than once: {', '.join(repeated)}")
 
@@ -54,6 +58,13 @@ def _open(path: Path) -> "ParquetFile":
         return ParquetFile(path, memory_map=False)
     except (pyarrow.ArrowException, OSError) as error:
         raise UnreadableFile(path, reason_of(error)) from error
+
+
+def _is_struct(column_type: "pyarrow.DataType") -> bool:
+    import pyarrow
+
+    is_struct: bool = pyarrow.types.is_struct(column_type)
+    return is_struct
 
 
 def _values(column: "pyarrow.Array") -> list[Any]:

@@ -2,12 +2,14 @@
 
 import gzip
 import zlib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
-READ_ERRORS: Final = (OSError, EOFError, zlib.error)
+READ_ERRORS: Final = (OSError, EOFError, zlib.error, UnicodeError)
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 
 
@@ -44,12 +46,20 @@ def measured_stream(path: Path) -> Iterator[Stream]:
             yield Stream(path, raw, cast(BinaryIO, content))
 
 
+def encoding_of_mark(content: BinaryIO) -> str:
+    """The encoding that a byte order mark at the start of a content names; UTF-8 without one. Reads nothing."""
+    start = content.peek(2)[:2] if isinstance(content, BufferedReader | gzip.GzipFile) else b""
+    return "utf-16" if start in (BOM_UTF16_LE, BOM_UTF16_BE) else "utf-8-sig"
+
+
 def reason_of(error: BaseException) -> str:
     """Why a read failed, for an error message."""
     if isinstance(error, EOFError):
         return "the compressed file is cut off before its end"
     if isinstance(error, gzip.BadGzipFile | zlib.error):
         return f"the compressed file is corrupt ({error})"
+    if isinstance(error, UnicodeError):
+        return f"its text is not in the encoding that it was read in ({error})"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,14 +1,17 @@
 """Workbooks (XLSX), through openpyxl, which is imported when it is needed: the first sheet; its first row is names."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 from zipfile import BadZipFile
 
 from service.rows.chunks import Chunk, Progress
 from service.rows.errors import UnreadableFile
+from service.rows.layout import PLAIN_LAYOUT, FileLayout, distinct_names
+from service.rows.readers.footer import Footer, Record
 
 MAGIC: Final = b"PK\x03\x04"
 _BROKEN: Final = (BadZipFile, KeyError, ValueError, OSError, EOFError, IndexError)
@@ -18,25 +21,28 @@ Row = tuple[Any, ...]
 class WorkbookSource:
     """An XLSX file. Values are those of the sheet; of formulas, the last computed value."""
 
-    def __init__(self, path: Path) -> None:
+    origins: Mapping[str, Sequence[str]] = MappingProxyType({})
+
+    def __init__(self, path: Path, layout: FileLayout = PLAIN_LAYOUT) -> None:
         self.path = path
+        self._skip_rows = layout.skip_rows
         with self._opened() as rows:
-            header = next(rows, ())
+            header = next(islice(rows, self._skip_rows, None), ())
         names = [str(name).strip() if name is not None else f"column {number}" for number, name in enumerate(header, 1)]
         if not any(name is not None for name in header):
             raise UnreadableFile(path, "the first row of its first sheet is empty; it must name the columns")
-        if repeated := sorted({name for name in names if names.count(name) > 1}):
-            raise UnreadableFile(path, f"columns are named more than once: {', '.join(repeated)}")
-        self.names = names
+        self.names = distinct_names(names)
 
     def chunks(self, wanted: Sequence[str], rows: int, progress: Callable[[Progress], None]) -> Iterator[Chunk]:
-        """Read the rows; empty ones are skipped."""
-        done, places = 0, [self.names.index(name) for name in wanted]
+        """Read the rows; empty ones are skipped, and so is a report's footer."""
+        done, places, footer = 0, [self.names.index(name) for name in wanted], Footer(len(self.names), is_padded=True)
         with self._opened() as sheet_rows:
-            numbered = enumerate(sheet_rows, 1)
-            next(numbered)
+            numbered = islice(enumerate(sheet_rows, 1), self._skip_rows + 1, None)
             while batch := list(islice(numbered, rows)):
-                filled = [(line, row) for line, row in batch if any(value is not None for value in row)]
+                filled: list[Record] = []
+                for line, row in batch:
+                    if not footer.takes(line, row):
+                        filled += [*footer.give_back(), (line, row)]
                 done += len(batch)
                 columns = {
                     name: [row[place] if place < len(row) else None for _, row in filled]
@@ -44,6 +50,8 @@ class WorkbookSource:
                 }
                 yield Chunk([line for line, _ in filled], columns, [], len(filled))
                 progress(Progress(self.path, done, done, "rows"))
+        if footer.lines:
+            yield Chunk([], {name: [] for name in wanted}, footer_lines=len(footer.lines))
 
     @contextmanager
     def _opened(self) -> Iterator[Iterator[Row]]:

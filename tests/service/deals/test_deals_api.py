@@ -182,7 +182,7 @@ def test_an_unknown_product_is_matched_added_or_rejected(api: TestClient) -> Non
     posted = deal(product_id="GTXPro")
 
     rejected = results(api, "/v1/deals", [posted], unknown_products="reject")
-    matched = results(api, "/v1/deals", [posted]), listed(api)[0]["product_id"]
+    matched = results(api, "/v1/deals", [posted], match_products="names"), listed(api)[0]["product_id"]
     added = results(api, "/v1/deals", [posted], unknown_products="add"), listed(api)[0]["product_id"]
 
     reason = "is an unknown product: 'GTXPro'; did you mean 'GTX Pro'?"
@@ -264,7 +264,7 @@ BAD_VALUES = [
     ("stage", "Closed Won"),
     ("status", 1),
     ("status", "opened"),
-    ("value", "1,5"),
+    ("value", "1;5"),
     ("value", -0.01),
     ("value_minor", 1.5),
     ("currency", "dollars"),

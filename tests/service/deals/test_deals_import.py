@@ -31,7 +31,7 @@ PIPELINE = [
     ("engage_date", "opened_at"),
     ("close_date", "closed_at"),
 ]
-CRM = ImportOptions(PIPELINE, default_currency="USD")
+CRM = ImportOptions(PIPELINE, default_currency="USD", match_products="names")
 
 
 def test_a_file_of_deals_adds_stubs_and_counts_them(engine: Engine) -> None:
@@ -108,7 +108,7 @@ def test_the_command_says_what_it_did(database_url: str, engine: Engine, monkeyp
     import_file(engine, "products", [write_csv(Path("products.csv"), [{"product_id": "GTX Pro"}])])
     write_csv(Path("deals.csv"), [deal("1", product_id="GTXPro"), deal("2", product_id="Alpha"), deal("3", "Lost")])
 
-    arguments = ["deals", "deals.csv", "--where", "stage=Engaging", "--unknown-products", "match"]
+    arguments = ["deals", "deals.csv", "--where", "stage=Engaging", "--match-products", "names"]
     result = CliRunner().invoke(app, arguments)
 
     assert result.exit_code == 0, result.output

@@ -40,7 +40,7 @@ def test_a_good_import_says_what_it_did() -> None:
 def test_rejected_rows_are_a_warning_that_names_their_file() -> None:
     write_csv(Path("lines.csv"), [LINE, {**LINE, "ordered_at": "soon"}])
 
-    result = run("orders", "lines.csv")
+    result = run("orders", "lines.csv", "--max-rejected-share", "0.5")
 
     assert result.exit_code == 0
     assert "WARNING: 1 rows rejected; see lines.csv.rejects.csv" in result.output
@@ -72,7 +72,7 @@ def test_a_misspelt_product_is_reported_with_its_count() -> None:
     write_csv(Path("lines.csv"), [{**LINE, "product_id": "GTXPro"}] * 2)
 
     described = run("products", "products.csv", "--map", "sku=product_id", "--default-currency", "usd")
-    result = run("orders", "lines.csv")
+    result = run("orders", "lines.csv", "--match-products", "names")
 
     assert "products: 1 new" in described.output
     assert "products.csv: ignored columns cost" in described.output
@@ -104,3 +104,79 @@ def test_each_kind_of_import_has_a_command_with_its_help_and_its_own_options(kin
     assert "--map" in shown
     assert ("--default-currency" in shown) == kind.takes_default_currency
     assert ("--unknown-products" in shown) == kind.takes_unknown_products
+    assert ("--match-products" in shown) == kind.takes_unknown_products
+
+
+def test_more_rejected_rows_than_accepted_end_with_code_4() -> None:
+    write_csv(
+        Path("lines.csv"), [{**LINE, "order_id": str(number)} for number in range(9)] + [{**LINE, "ordered_at": "soon"}]
+    )
+
+    result = run("orders", "lines.csv")
+
+    assert result.exit_code == 4
+    assert "orders: 9 new" in result.output
+    assert "1 of 10 rows (10 %) were rejected, more than the accepted 5 %" in result.output
+
+
+def test_a_file_of_rejected_rows_alone_is_an_error_whatever_share_is_accepted() -> None:
+    write_csv(Path("lines.csv"), [{**LINE, "ordered_at": "soon"}])
+
+    result = run("orders", "lines.csv", "--max-rejected-share", "1")
+
+    assert result.exit_code == 4
+    assert "none was stored" in result.output
+
+
+def test_a_dry_run_shows_rows_and_products_that_would_be_matched_and_stores_nothing() -> None:
+    write_csv(Path("products.csv"), [{"product_id": "GTX Pro"}])
+    write_csv(Path("lines.csv"), [{**LINE, "product_id": "GTXPro", "amount": "1.5", "currency": "EUR"}])
+    run("products", "products.csv")
+
+    result = run("orders", "lines.csv", "--match-products", "names", "--dry-run")
+    stored = run("orders", "lines.csv", "--match-products", "names")
+
+    assert "order_id: 1, product_id: GTXPro" in result.output
+    assert "amount_minor: 150" in result.output
+    assert "GTXPro read as GTX Pro: 1 lines" in result.output
+    assert "orders: 1 new" in result.output
+    assert "orders: 1 new" in stored.output, "the dry run stored nothing"
+
+
+def test_a_mapping_can_be_kept_and_used_again() -> None:
+    rows = [{"nr": "1", "sku": "x", "day": "3/4/2025", "state": "refunded"}]
+    write_csv(Path("lines.csv"), rows)
+    mapped = ["--map", "nr=order_id", "--map", "sku=product_id", "--map", "day=ordered_at", "--map", "state=status"]
+    given = [*mapped, "--map-value", "status:refunded=cancelled", "--date-format", "mdy", "--ignore", "state"]
+
+    first = run("orders", "lines.csv", *given[:-2], "--save-mapping", "shop.toml")
+    again = run("orders", "lines.csv", "--mapping", "shop.toml")
+
+    assert first.exit_code == 0, first.output
+    assert "orders: 1 new" in first.output
+    assert "orders: 0 new, 0 changed, 1 unchanged" in again.output
+    assert 'order_id = "nr"' in Path("shop.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["--preset", "nothing"],
+        ["--timezone", "Atlantis"],
+        ["--decimal", "_"],
+        ["--date-format", "whenever"],
+        ["--encoding", "klingon"],
+        ["--map-value", "status"],
+        ["--map-value", "colour:red=blue"],
+        ["--ignore", "nothing"],
+        ["--fill-down", "nothing"],
+        ["--delimiter", "::"],
+    ],
+)
+def test_an_invalid_option_is_an_error_that_names_it(given: list[str]) -> None:
+    write_csv(Path("lines.csv"), [LINE])
+
+    result = run("orders", "lines.csv", *given)
+
+    assert isinstance(result.exception, DomainError)
+    assert given[1].partition(":")[0] in str(result.exception)

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import Engine
 
 from service.imports.importer import import_file
+from service.rows.conditions import parse_condition
 from service.rows.errors import InvalidImportOption, MissingColumn, TooManyRejects, UnreadableFile
-from service.rows.options import ImportOptions, parse_condition
+from service.rows.options import ImportOptions, MatchProducts
 from service.rows.summary import Counts
 from tests.service.imports.support import State, database_state, read_rejects, write_csv, write_ndjson
 
@@ -123,9 +124,9 @@ def test_each_bad_row_is_rejected_with_its_line_field_and_reason_and_the_good_go
     rows = [
         line(),
         line(product_id=" "),
-        line(ordered_at="31/12/2024"),
+        line(ordered_at="at noon"),
         line(quantity="nan"),
-        line(amount="12,50"),
+        line(amount="12;50"),
         line(amount="1", unit_price="1"),
         line(order_id="x" * 201),
         line(currency="Euro", status="sold"),
@@ -187,13 +188,14 @@ def test_as_many_rejects_as_allowed_do_not_stop(engine: Engine) -> None:
 
 def test_a_missing_column_is_one_error_that_suggests_a_mapping_before_anything_is_written(engine: Engine) -> None:
     good = write_csv(Path("good.csv"), [line()])
-    bad = write_csv(Path("bad.csv"), [{"orderid": "1", "product": "p", "when": "2024-01-01"}])
+    bad = write_csv(Path("bad.csv"), [{"order_nr": "1", "product": "p", "qty": "2", "when": "2024-01-01"}])
 
     with pytest.raises(MissingColumn, match="no column for order_id, product_id, ordered_at") as raised:
         import_file(engine, "orders", [good, bad])
 
-    assert "orderid, product, when" in str(raised.value)
-    assert "--map orderid=order_id --map product=product_id" in str(raised.value)
+    assert "order_nr, product, qty, when" in str(raised.value)
+    assert "--map order_nr=order_id --map product=product_id" in str(raised.value)
+    assert "for ordered_at, no column has a similar name" in str(raised.value)
     assert database_state(engine)["orders"] == []
 
 
@@ -235,20 +237,39 @@ def test_where_skips_rows_and_counts_them(engine: Engine) -> None:
 
 def test_a_misspelt_product_is_read_as_the_one_described_product_it_resembles(engine: Engine) -> None:
     describe_products(engine, "GTX Pro", "GTX Basic")
-    rows = [line(product_id="GTXPro"), line(product_id="gtx-pro"), line(product_id="GTX Plus")]
+    rows = [line(product_id="GTXPro"), line(product_id="gtx pro"), line(product_id="GTX Plus")]
+    options = ImportOptions(match_products="names")
 
-    summary = import_file(engine, "orders", [write_csv(Path("lines.csv"), rows)])
+    summary = import_file(engine, "orders", [write_csv(Path("lines.csv"), rows)], options)
 
     stored = [row[1:3] for row in database_state(engine)["order_lines"]]
     assert stored == [("GTX Plus", 0), ("GTX Pro", 0), ("GTX Pro", 1)]
-    assert summary.matched == {("GTXPro", "GTX Pro"): 1, ("gtx-pro", "GTX Pro"): 1}
+    assert summary.matched == {("GTXPro", "GTX Pro"): 1, ("gtx pro", "GTX Pro"): 1}
     assert summary.product_stubs == 1
 
 
-def test_an_unknown_product_that_resembles_two_is_added(engine: Engine) -> None:
-    describe_products(engine, "GTX Pro", "GTX-Pro")
+@pytest.mark.parametrize("match", ["exactly", "names"])
+def test_identifiers_that_differ_in_punctuation_are_different_products(engine: Engine, match: MatchProducts) -> None:
+    described, ordered = ("PRO", "90.750", "C", "1-12"), ["PRO+", "90750", "C#", "C++", "11-2"]
+    describe_products(engine, *described)
+
+    state = import_lines(engine, [line(product_id=each) for each in ordered], match_products=match)
+
+    assert sorted(row[1] for row in state["order_lines"]) == sorted(ordered)
+
+
+def test_an_identifier_is_never_matched_unless_it_is_asked_for(engine: Engine) -> None:
+    describe_products(engine, "GTX Pro")
 
     state = import_lines(engine, [line(product_id="GTXPro")])
+
+    assert [row[1] for row in state["order_lines"]] == ["GTXPro"]
+
+
+def test_an_unknown_product_that_resembles_two_is_added(engine: Engine) -> None:
+    describe_products(engine, "GTX Pro", "gtx pro")
+
+    state = import_lines(engine, [line(product_id="GTXPro")], match_products="names")
 
     assert [row[1] for row in state["order_lines"]] == ["GTXPro"]
 

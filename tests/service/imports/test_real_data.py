@@ -8,7 +8,8 @@ from sqlalchemy import Engine, func, select
 
 from service.imports.importer import import_file
 from service.orders.tables import Order, OrderLine
-from service.rows.options import ImportOptions, parse_condition
+from service.rows.conditions import parse_condition
+from service.rows.options import ImportOptions
 from service.rows.summary import Counts
 from tests.service.imports.support import database_state, read_rejects
 
@@ -74,7 +75,7 @@ def test_a_crm_with_a_misspelt_product_and_deals_without_an_account(engine: Engi
         engine, "products", [data_folder / "crm_products.parquet"], ImportOptions(products, default_currency="USD")
     )
     import_file(engine, "accounts", [data_folder / "crm_accounts.parquet"], ImportOptions(accounts))
-    options = ImportOptions(DEALS, [parse_condition("deal_stage=Won")], default_currency="USD")
+    options = ImportOptions(DEALS, [parse_condition("deal_stage=Won")], default_currency="USD", match_products="names")
 
     summary = import_file(engine, "orders", [data_folder / "crm_sales_pipeline.parquet"], options)
 

@@ -145,7 +145,7 @@ def test_orders_after_a_description_do_not_make_it_a_stub_again(engine: Engine) 
 @pytest.mark.parametrize(
     ("changes", "field", "reason"),
     [
-        ({"product_id": ""}, "product_id", "is empty"),
+        ({"product_id": "", "name": "Nameless"}, "product_id", "is empty"),
         ({"tier": "1.5"}, "tier", "not a whole number"),
         ({"tier": str(2**31)}, "tier", "out of range"),
         ({"price": "free"}, "price", "is not a number"),
@@ -182,7 +182,7 @@ def test_price_and_price_minor_exclude_each_other(engine: Engine) -> None:
 
 
 def test_too_many_rejects_leave_nothing_of_the_file(engine: Engine) -> None:
-    rows = [{"product_id": "good"}, {"product_id": ""}, {"product_id": ""}]
+    rows = [{"product_id": "good", "name": "Good"}, *[{"product_id": "", "name": "Nameless"}] * 2]
 
     with pytest.raises(TooManyRejects):
         import_rows(engine, "products", rows, max_rejects=1, batch_rows=1)

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.rows.chunks import Chunk
+from service.rows.layout import PLAIN_LAYOUT
 from service.rows.plain_values import plain_identifiers, plain_times
 from service.rows.readers.delimited import _Records
 from service.rows.readers.streams import measured_stream
@@ -93,7 +94,7 @@ def test_lines_without_quotes_are_read_at_once(tmp_path: Any) -> None:
     path = tmp_path / "file.csv"
     path.write_bytes(b"a;b\r\n1;2\r\n3;4")
 
-    with measured_stream(path) as stream, closing(_Records(stream)) as records:
+    with measured_stream(path) as stream, closing(_Records(stream, PLAIN_LAYOUT)) as records:
         header = next(iter(records))
         plain = records.read_plain_rows(10, 2)
 

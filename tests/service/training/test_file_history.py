@@ -19,8 +19,9 @@ from models.data.errors import HistoryInvalid
 from models.data.history import History
 from models.data.sources.local import history_from_database
 from service.imports.importer import import_file
+from service.rows.conditions import parse_condition
 from service.rows.errors import InvalidImportOption, MissingColumn, UnreadableFile
-from service.rows.options import ImportOptions, parse_condition
+from service.rows.options import ImportOptions
 from service.training.errors import RowsRejected
 from service.training.file_history import HistoryFiles, history_from_files
 from tests.service.imports.support import Rows, read_rejects, write_csv, write_ndjson, write_parquet
@@ -156,12 +157,12 @@ def test_products_and_accounts_are_described_as_an_import_describes_them(engine:
     import_file(engine, "products", [products], ImportOptions(default_currency="EUR"))
     mapping = [("sector", "attributes.sector")]
     import_file(engine, "accounts", [accounts], ImportOptions(mapping))
-    import_file(engine, "orders", [orders])
+    import_file(engine, "orders", [orders], ImportOptions(match_products="names"))
     notes: list[str] = []
 
     history = history_from_files(
         HistoryFiles([orders], products, accounts),
-        ImportOptions(mapping, default_currency="EUR", max_rejects=0),
+        ImportOptions(mapping, default_currency="EUR", max_rejects=0, match_products="names"),
         note=notes.append,
     )
 
