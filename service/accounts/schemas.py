@@ -99,13 +99,21 @@ class Interest(BaseModel):
     times_average: float = Field(description="The first over the second.")
 
 
+class OpenDealLineOut(BaseModel):
+    """One product of an open deal."""
+
+    product_id: str
+    quantity: float
+    value_minor: int | None = Field(description="Value of the whole line; null if it is not known.")
+
+
 class OpenDealOut(BaseModel):
     """A deal that is neither won nor lost."""
 
     deal_id: str
-    product_id: str
     stage: str
-    value_minor: int | None
+    lines: list[OpenDealLineOut]
+    value_minor: int | None = Field(description="Of the deal as a whole.")
     currency: str | None
     opened_at: datetime | None
     expected_close: date | None

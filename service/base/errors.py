@@ -107,6 +107,7 @@ PROBLEMS: dict[str, ProblemType] = {
     "request-timeout": ProblemType(408, "The request took too long to arrive"),
     "route-not-found": ProblemType(404, "No such route"),
     "rows-unreadable": ProblemType(400, "The rows can't be read"),
+    "rule-never-matches": ProblemType(422, "The rule can never match"),
     "schema-outdated": ProblemType(503, "The database schema is outdated"),
     "scope-missing": ProblemType(403, "The API key lacks a scope"),
     "scope-unknown": ProblemType(422, "No such scope"),

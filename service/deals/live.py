@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, func, select
 
-from service.deals.tables import Deal
-from service.readmodel.deals import Declines, OpenDeal, OpenDeals
+from service.deals.tables import Deal, DealLine
+from service.deals.whole_deal import total_value
+from service.readmodel.deals import Declines, OpenDeal, OpenDealLine, OpenDeals
 from service.readmodel.live_state import LiveState
 from service.storage.bulk import in_chunks
 from service.storage.changes import ChangeKind
@@ -34,15 +35,34 @@ def refresh(state: LiveState, connection: Connection, changes: ChangeSet) -> Non
 
 def open_deals(connection: Connection, account_ids: Sequence[str] | None = None) -> dict[str, tuple[OpenDeal, ...]]:
     """Return the open deals of some accounts, or of all, in the order of their identifiers; no deal of nobody."""
+    is_in_pipeline = (Deal.status == "open", Deal.account_id.is_not(None))
+    lines = _open_lines(connection, is_in_pipeline, account_ids)
     columns = (
-        Deal.account_id, Deal.deal_id, Deal.product_id, Deal.stage, Deal.value_minor, Deal.currency, Deal.opened_at,
-        Deal.expected_close,
+        Deal.account_id, Deal.deal_id, Deal.stage, Deal.value_minor, Deal.currency, Deal.opened_at, Deal.expected_close,
     )  # fmt: skip
-    query = select(*columns).where(Deal.status == "open", Deal.account_id.is_not(None)).order_by(Deal.deal_id)
+    query = select(*columns).where(*is_in_pipeline).order_by(Deal.deal_id)
     by_account: dict[str, list[OpenDeal]] = defaultdict(list)
-    for row in _rows_of(connection, query, account_ids):
-        by_account[row[0]].append(OpenDeal(*row[1:]))
+    for account_id, deal_id, stage, value_minor, currency, opened_at, expected_close in _rows_of(
+        connection, query, account_ids
+    ):
+        of_deal = tuple(lines.get(deal_id, ()))
+        total = total_value(value_minor, [line.value_minor for line in of_deal])
+        deal = OpenDeal(deal_id, stage, total, currency, opened_at, expected_close, of_deal)
+        by_account[account_id].append(deal)
     return {account_id: tuple(deals) for account_id, deals in by_account.items()}
+
+
+def _open_lines(
+    connection: Connection, is_in_pipeline: Sequence[Any], account_ids: Sequence[str] | None
+) -> dict[str, list[OpenDealLine]]:
+    """The lines of open deals, by deal, in the order of their products."""
+    columns = (DealLine.deal_id, DealLine.product_id, DealLine.quantity, DealLine.value_minor)
+    query = select(*columns).join(Deal, Deal.deal_id == DealLine.deal_id).where(*is_in_pipeline)
+    query = query.order_by(DealLine.deal_id, DealLine.product_id, DealLine.ordinal)
+    lines: dict[str, list[OpenDealLine]] = defaultdict(list)
+    for deal_id, *line in _rows_of(connection, query, account_ids):
+        lines[deal_id].append(OpenDealLine(*line))
+    return lines
 
 
 def last_declines(connection: Connection, account_ids: Sequence[str] | None = None) -> dict[str, datetime]:

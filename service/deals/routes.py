@@ -6,9 +6,11 @@ from fastapi import Query, Response
 from pydantic import TypeAdapter
 
 from service.base.pagination import IDENTIFIER, Page, cut_page, decode_cursor
-from service.deals.queries import DealFilter, page_of_deals, upsert_deals
-from service.deals.resolve import resolve_deals
-from service.deals.schemas import DealIn, DealOut, DealStatus
+from service.deals.queries import DealFilter, apply_deals, page_of_deals
+from service.deals.resolve import DealTerms
+from service.deals.schemas import DealIn, DealOut
+from service.deals.split_deals import without_split_deals
+from service.deals.stages import DealStatus
 from service.orders.queries import matcher_for
 from service.rows.field_types import MAX_IDENTIFIER
 from service.web.bulk import (
@@ -38,20 +40,24 @@ def import_deals(
 ) -> Response:
     """Create or update deals, many at once: a JSON array, or one object per line as `application/x-ndjson`.
 
-    Open deals are the account's pipeline. A won one is an order, too: `deal:` and its identifier, of one unit at the
-    deal's value on `closed_at`; the order is cancelled if the deal is won no more. Don't send the same purchase as an
-    order of its own. Accounts and products that a deal names are added if they are unknown. Each row is judged by
-    itself: good rows are stored even if others are rejected, and the answer says what became of each. A field that is
-    left out keeps its stored value. Sending the same rows again changes nothing.
+    A deal has `lines`, one for each product; a deal of one product may name it as `product_id`. Open deals are the
+    account's pipeline. A won one that has any product is an order, too: `deal:` and its identifier, with the same lines
+    on `closed_at`; the order is cancelled if the deal is won no more. Don't send the same purchase as an order of its
+    own. Accounts and products that a deal names are added if they are unknown. Each row is a whole deal and is judged
+    by itself: good rows are stored even if others are rejected, and the answer says what became of each. A field that
+    is left out keeps its stored value. Sending the same rows again changes nothing.
     """
     valid, faults = validate_body(_DEALS, rows)
-    named = {deal.product_id for deal in valid.values()}
+    whole, split = without_split_deals(valid)
+    named = {line.product_id for deal in whole.values() for line in deal.lines or ()}
+    named |= {deal.product_id for deal in whole.values() if deal.product_id is not None}
 
     def work(write: UnitOfWork) -> Response:
-        good, unresolved = resolve_deals(valid, matcher_for(write.connection, named, unknown_products, match_products))
-        done = upsert_deals(write.connection, list(good.values()), write.now, write.changes)
-        kept = {index: valid[index] for index in good}
-        return bulk_response("deal_id", rows, kept, done.statuses, faults | unresolved)
+        terms = DealTerms(matcher_for(write.connection, named, unknown_products, match_products), write.now)
+        applied = apply_deals(write.connection, whole, terms, write.changes)
+        kept = {index: whole[index] for index in applied.statuses}
+        statuses = list(applied.statuses.values())
+        return bulk_response("deal_id", rows, kept, statuses, faults | split | applied.errors)
 
     return writing.answer(work)
 
@@ -67,6 +73,6 @@ def list_deals(
     """List deals in the order of their identifiers, a page at a time."""
     after = decode_cursor(cursor, _LIST_NAME, IDENTIFIER)
     rows = page_of_deals(session, DealFilter(account_id, status), after, limit + 1)
-    deals, next_cursor = cut_page(rows, limit, _LIST_NAME, lambda deal: deal.deal_id)
-    items = [DealOut.model_validate(deal, from_attributes=True) for deal in deals]
+    deals, next_cursor = cut_page(rows, limit, _LIST_NAME, lambda deal: deal["deal_id"])
+    items = [DealOut.model_validate(deal) for deal in deals]
     return Page(items=items, next_cursor=next_cursor)

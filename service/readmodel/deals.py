@@ -7,16 +7,29 @@ from service.readmodel.facts_by_account import FactsByAccount
 
 
 @dataclass(frozen=True, slots=True)
+class OpenDealLine:
+    """One product of a deal; the value is the whole line's."""
+
+    product_id: str
+    quantity: float
+    value_minor: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class OpenDeal:
-    """A deal that is neither won nor lost."""
+    """A deal that is neither won nor lost. ``value_minor`` is its total."""
 
     deal_id: str
-    product_id: str
     stage: str
     value_minor: int | None
     currency: str | None
     opened_at: datetime | None
     expected_close: date | None
+    lines: tuple[OpenDealLine, ...]
+
+    def has_product(self, product_id: str) -> bool:
+        """Whether the deal is about a product."""
+        return any(line.product_id == product_id for line in self.lines)
 
 
 class OpenDeals(FactsByAccount[tuple[OpenDeal, ...]]):

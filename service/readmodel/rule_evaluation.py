@@ -3,8 +3,10 @@
 Pure: no database, no HTTP, and no clock.
 """
 
+import re
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,8 @@ from service.readmodel.rule_grammar import (
     NotRule,
     OwnsRule,
 )
+
+_ISO_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 class Columns(Protocol):
@@ -42,7 +46,7 @@ def matches(rule: Any, columns: Columns) -> NDArray[np.bool_]:
     """Return bool (n,): the accounts that match a rule.
 
     A comparison with an unknown value is false, so its ``not`` is true: ``is_known`` tells the two apart. A number is
-    compared with numbers, a text with texts, and nothing else ever matches.
+    compared with numbers, a text with texts, and nothing else ever matches; only dates are before or after a date.
     """
     match rule:
         case AllRule():
@@ -85,17 +89,37 @@ def _holds(rule: AttributeRule, value: object) -> bool:
     if value is None or rule.op == "is_known":
         return value is not None
     if rule.op in ORDERED:
-        return _are_comparable(value, rule.value) and bool(ORDERED[rule.op](value, rule.value))
+        return _is_in_order(rule.op, value, rule.value)
     is_equal = any(_are_comparable(value, operand) and value == operand for operand in rule.operands())
     return not is_equal if rule.op in ("ne", "not_in") else is_equal
 
 
+def _is_in_order(op: str, value: Any, operand: Any) -> bool:
+    limit = iso_time(operand)
+    if limit is not None:  # dates are texts in JSON; only dates are before or after one
+        time = iso_time(value)
+        return time is not None and bool(ORDERED[op](time, limit))
+    return _are_comparable(value, operand) and bool(ORDERED[op](value, operand))
+
+
+def iso_time(value: object) -> datetime | None:
+    """The time that a text holds, such as 2024-01-31 or 2024-01-31T09:30:00Z, in UTC unless it names an offset."""
+    if not isinstance(value, str) or not _ISO_DATE.match(value):
+        return None
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
 def _are_comparable(value: object, operand: object) -> bool:
     """Tell whether two values can be compared: true is no 1, and "1" is not 1."""
-    return _kind_of(value) is not None and _kind_of(value) == _kind_of(operand)
+    return kind_of_value(value) is not None and kind_of_value(value) == kind_of_value(operand)
 
 
-def _kind_of(value: object) -> str | None:
+def kind_of_value(value: object) -> str | None:
+    """The type of a value of JSON: flag, number or text; None for any other."""
     if isinstance(value, bool):
         return "flag"
     if isinstance(value, int | float):

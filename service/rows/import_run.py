@@ -74,18 +74,27 @@ class ImportRun:
     def _conditions(self) -> list[Condition]:
         return [each for each in self.options.where if not each.is_optional or each.column in self.source.names]
 
-    def rows(self, chunk: Chunk) -> list[dict[str, Any]]:
-        """A chunk's rows by our own field names; those of a column that it lacks are None."""
-        values = {ours: self.values(chunk, ours) for ours in self.columns}
+    def rows(self, chunk: Chunk, as_written: frozenset[str] = frozenset()) -> list[dict[str, Any]]:
+        """A chunk's rows by our own field names; those of a column that it lacks are None.
+
+        as_written: fields whose values are not replaced by what they mean.
+        """
+        values = {
+            ours: self._written(chunk, ours) if ours in as_written else self.values(chunk, ours)
+            for ours in self.columns
+        }
         return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
 
     def values(self, chunk: Chunk, ours: str) -> list[Any]:
         """A chunk's values of one of our fields, by the caller's own meanings of them; None where it lacks them."""
-        values: list[Any] = chunk.columns.get(self.columns[ours]) or [None] * len(chunk.lines)
+        values = self._written(chunk, ours)
         meanings = self.options.values.get(ours)
         if not meanings:
             return values
         return [meanings.get(as_text(value).strip().casefold(), value) for value in values]
+
+    def _written(self, chunk: Chunk, ours: str) -> list[Any]:
+        return chunk.columns.get(self.columns[ours]) or [None] * len(chunk.lines)
 
     def show(self, rows: Iterable[dict[str, Any]]) -> None:
         """Keep the first rows of a dry run, as they would be stored."""
@@ -95,7 +104,10 @@ class ImportRun:
     def refuse(self, chunk: Chunk, row_errors: RowErrors) -> None:
         """Write a chunk's unreadable and invalid rows to the rejects; raises TooManyRejects above the limit."""
         invalid = [Reject(chunk.lines[index], row_errors[index], chunk.row(index)) for index in sorted(row_errors)]
-        rejected = sorted(chunk.unreadable + invalid, key=lambda reject: reject.line)
+        self.reject(sorted(chunk.unreadable + invalid, key=lambda reject: reject.line))
+
+    def reject(self, rejected: Sequence[Reject]) -> None:
+        """Write rows to the rejects; raises TooManyRejects above the limit."""
         path = self.rejects.write(self.source.path, rejected)
         if path and path not in self.summary.rejects_files:
             self.summary.rejects_files.append(path)

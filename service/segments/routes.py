@@ -13,6 +13,7 @@ from service.auth.dependencies import require
 from service.auth.keys import Principal, Scope
 from service.base.components import components_of
 from service.base.pagination import Page
+from service.readmodel.attribute_types import check_attributes
 from service.readmodel.ranked_accounts import Definition, SegmentMembers
 from service.readmodel.rule_grammar import reads_attributes
 from service.readmodel.segment_catalog import SegmentCatalog
@@ -71,7 +72,9 @@ def draft_segment(request: Request, segment_id: str, segment: SegmentIn) -> Iter
 
     def read() -> Attributes:
         with open_read_session(request.app) as session:
-            return queries.read_attributes(session.connection())
+            attributes = queries.read_attributes(session.connection())
+        check_attributes(segment.rule, attributes)
+        return attributes
 
     definition = Definition(segment_id, segment.name, segment.description, segment.rule)
     with segments_in_use(request).membership.draft(definition, read) as members:
@@ -104,6 +107,7 @@ def list_segments(
     "nothing-learned",
     "segment-exists",
     "too-many-segments",
+    "rule-never-matches",
     model=SegmentDetail,
     status_code=201,
 )
@@ -115,6 +119,10 @@ def create_segment(draft: NewDraft, writing: UnitOfWorkDep, request: Request, by
     the account), `owns` (`products`, `lines` or `categories`: one of them). It is true at once of whoever it fits, and
     again whenever an account's facts change. What is not known of an account compares with nothing: such a comparison
     is false, and its `not` true; `is_known` tells.
+
+    Numbers compare with numbers, texts with texts; `lt`, `le`, `gt` and `ge` order numbers and ISO 8601 dates. A rule
+    that compares an attribute with a value of another type than any account has, or names one that no account has, is
+    refused.
     """
     segments = segments_in_use(request)
 
@@ -132,6 +140,7 @@ def create_segment(draft: NewDraft, writing: UnitOfWorkDep, request: Request, by
     "nothing-learned",
     "unknown-segment",
     "built-in-segment",
+    "rule-never-matches",
     model=SegmentDetail,
 )
 def replace_segment(draft: ReplacementDraft, writing: UnitOfWorkDep, request: Request, by: Writer) -> Response:
@@ -159,12 +168,19 @@ def delete_segment(segment_id: SegmentInPath, writing: UnitOfWorkDep) -> Respons
 
 
 @router.read_route(
-    "/segments/preview", "Try a rule out", "nothing-learned", model=SegmentPreview, method="POST", is_live=True
+    "/segments/preview",
+    "Try a rule out",
+    "nothing-learned",
+    "rule-never-matches",
+    model=SegmentPreview,
+    method="POST",
+    is_live=True,
 )
 def preview_segment(given: RuleIn, session: ReadSession, request: Request) -> Response:
     """Count who a rule is true of now, and name some of them; nothing is stored."""
     segments = segments_in_use(request)
     attributes = queries.read_attributes(session.connection()) if reads_attributes(given.rule) else {}
+    check_attributes(given.rule, attributes)
     members = segments.membership.preview(Definition("preview", "", None, given.rule), attributes)
     return JsonResponse(orjson.dumps(answers.describe_preview(segments, members)))
 

@@ -90,5 +90,5 @@ def describe_target(
         "basis": Basis.CANDIDATE if block.is_candidate[place] else Basis.PRIOR,
         "expected_revenue_minor": None if product.price_minor is None else round(propensity * product.price_minor),
         "expected_margin_minor": None if product.margin_minor is None else round(propensity * product.margin_minor),
-        "has_open_deal": any(deal.product_id == product.product_id for deal in deals),
+        "has_open_deal": any(deal.has_product(product.product_id) for deal in deals),
     }

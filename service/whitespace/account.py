@@ -10,7 +10,7 @@ from models.artifact.groups import NO_GROUP
 from service.accounts.errors import UnknownAccount
 from service.base.clock import as_date
 from service.base.money import from_minor
-from service.readmodel.deals import Declines, OpenDeal, OpenDeals
+from service.readmodel.deals import Declines, OpenDeal, OpenDealLine, OpenDeals
 from service.readmodel.live_state import LiveState
 from service.readmodel.objections import Objections
 from service.readmodel.ownership import Ownership
@@ -79,7 +79,7 @@ def describe_row(
     likely: float,
     factor: float,
     is_owned: bool,
-    deals: list[OpenDeal],
+    deals: list[tuple[OpenDeal, OpenDealLine]],
 ) -> dict[str, Any]:
     """Describe one row for one account."""
     status, reason = LineStatus.GAP, ""
@@ -117,12 +117,13 @@ def owned_reason(dimension: WhitespaceDimension, row: int | None, position: int)
     return "Bought since the artifact was trained."
 
 
-def pipeline_reason(deals: list[OpenDeal]) -> str:
-    """Say which deals are open."""
+def pipeline_reason(deals: list[tuple[OpenDeal, OpenDealLine]]) -> str:
+    """Say which deals are open, on which products, and at what value: the product's, if it is known."""
     described = []
-    for deal in deals[:MAX_NAMED]:
-        value = "" if deal.value_minor is None else f", {from_minor(deal.value_minor, deal.currency)}"
-        described.append(f"deal {deal.deal_id} on {deal.product_id} ({deal.stage}{value})")
+    for deal, line in deals[:MAX_NAMED]:
+        value_minor = deal.value_minor if len(deal.lines) == 1 else line.value_minor
+        value = "" if value_minor is None else f", {from_minor(value_minor, deal.currency)}"
+        described.append(f"deal {deal.deal_id} on {line.product_id} ({deal.stage}{value})")
     more = f"; and {len(deals) - MAX_NAMED} more" if len(deals) > MAX_NAMED else ""
     return f"Open: {'; '.join(described)}{more}."
 

@@ -10,7 +10,7 @@ from models.artifact.measures import NORMAL_95, WINDOW_DAYS, share_with_interval
 from service.accounts.value import whole
 from service.base.clock import as_date
 from service.base.pagination import decode_row, encode_cursor
-from service.readmodel.deals import OpenDeal, OpenDeals
+from service.readmodel.deals import OpenDeal, OpenDealLine, OpenDeals
 from service.readmodel.live_state import LiveState
 from service.readmodel.objections import Objections
 from service.readmodel.ownership import Ownership
@@ -213,12 +213,15 @@ def describe_account_in_cell(
     }
 
 
-def open_deals_by_row(dimension: WhitespaceDimension, state: LiveState, account_id: str) -> dict[int, list[OpenDeal]]:
-    """Return an account's open deals by the row that their products are in."""
-    by_row: dict[int, list[OpenDeal]] = {}
-    for deal in state.part(OpenDeals).by_account.get(account_id, ()):
-        product = dimension.segments.content.products.ids.row_of(deal.product_id)
+def open_deals_by_row(
+    dimension: WhitespaceDimension, state: LiveState, account_id: str
+) -> dict[int, list[tuple[OpenDeal, OpenDealLine]]]:
+    """Return the products of an account's open deals by the row that they are in, each with its deal."""
+    by_row: dict[int, list[tuple[OpenDeal, OpenDealLine]]] = {}
+    deals = state.part(OpenDeals).by_account.get(account_id, ())
+    for deal, line in ((each, line) for each in deals for line in each.lines):
+        product = dimension.segments.content.products.ids.row_of(line.product_id)
         position = -1 if product is None else int(dimension.demand.groups.of_product[product])
         if position >= 0:
-            by_row.setdefault(position, []).append(deal)
+            by_row.setdefault(position, []).append((deal, line))
     return by_row

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from service.accounts.tables import Account
 from service.catalogue.tables import Product
-from service.deals.tables import Deal
+from service.deals.tables import Deal, DealLine
 from service.orders.tables import Order, OrderLine
 from tests.service.conftest import make_key, make_settings, running
 
@@ -28,7 +28,7 @@ def database_state(engine: Engine, *, with_times: bool = False) -> State:
     """All rows of the sales history, in order; without the times at which they were written, unless asked for."""
     state: State = {}
     with engine.connect() as connection:
-        for entity in (Account, Product, Order, OrderLine, Deal):
+        for entity in (Account, Product, Order, OrderLine, Deal, DealLine):
             table = cast(Table, entity.__table__)
             columns = [column for column in table.columns if with_times or column.name != "updated_at"]
             rows = connection.execute(select(*columns).order_by(*table.primary_key.columns))

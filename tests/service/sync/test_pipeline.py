@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from service.imports.importer import import_file
-from service.readmodel.deals import OpenDeal, OpenDeals
+from service.readmodel.deals import OpenDeal, OpenDealLine, OpenDeals
 from service.sync.artifact_holder import ArtifactHolder
 from tests.service.conftest import part_of, wait_until
 from tests.service.sync.conftest import URL, is_current, offered
@@ -48,7 +48,8 @@ def test_an_open_deal_is_in_the_pipeline_as_it_is_stored(client: TestClient) -> 
     post(client, deal("d-1", "ann", "filter", **given), deal("d-2", None, "filter"))
 
     opened_at, expected_close = datetime(2024, 2, 1, tzinfo=UTC), date(2024, 4, 1)
-    expected = OpenDeal("d-1", "filter", "Demo", 9990, "EUR", opened_at, expected_close)
+    lines = (OpenDealLine("filter", 1.0, 9990),)
+    expected = OpenDeal("d-1", "Demo", 9990, "EUR", opened_at, expected_close, lines)
     assert pipeline(client) == {"ann": (expected,)}
 
 
