@@ -1,6 +1,7 @@
-"""Properties: neither the batches nor the files in which deals come matter, and the orders are the won ones."""
+"""Properties: neither the batches, the order of rows nor repetitions matter, and the orders are the won deals."""
 
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,23 +11,38 @@ from service.rows.options import ImportOptions
 from tests.service.imports.support import State, database_state, write_csv
 from tests.service.imports.test_equivalence import FEW, fresh_database
 
-DEALS = st.fixed_dictionaries(
+HEADERS = st.fixed_dictionaries(
     {
-        "deal_id": st.sampled_from(["d1", "d2", "d3"]),
         "account_id": st.sampled_from(["a1", "a2", ""]),
-        "product_id": st.sampled_from(["p1", "P 1", "p2"]),
-        "stage": st.sampled_from(["Demo", "Won", "Closed Won", "Lost", ""]),
+        "stage": st.sampled_from(["Demo", "Won", "Closed Won", "Lost", "Signed", ""]),
         "status": st.sampled_from(["", "", "open", "won"]),
-        "value": st.sampled_from(["", "1.005", "9.99", "-3"]),
+        "is_won": st.sampled_from(["", "", "1", "0"]),
         "currency": st.sampled_from(["EUR", "JPY", ""]),
         "closed_at": st.sampled_from(["2024-01-01", "2024-01-02T10:00:00+02:00", ""]),
         "expected_close": st.sampled_from(["2024-02-01", ""]),
+        "deal_value": st.sampled_from(["70", ""]),
     }
 )
-FILES = st.lists(st.lists(DEALS, min_size=1, max_size=8), min_size=1, max_size=4)
+LINES = st.fixed_dictionaries(
+    {
+        "product_id": st.sampled_from(["p1", "P 1", "p2", ""]),
+        "quantity": st.sampled_from(["1", "2", ""]),
+        "value": st.sampled_from(["1.005", "9.99", "", "-3"]),
+    }
+)
 
 
-def state_after(template: Path, files: list[list[dict[str, str]]], batch_rows: int, times: int = 1) -> State:
+def rows_of(deals: dict[str, tuple[dict[str, str], list[dict[str, str]]]]) -> list[dict[str, str]]:
+    return [{"deal_id": key, **header, **line} for key, (header, lines) in deals.items() for line in lines]
+
+
+DEALS = st.dictionaries(
+    st.sampled_from(["d1", "d2", "d3"]), st.tuples(HEADERS, st.lists(LINES, min_size=1, max_size=3)), min_size=1
+)
+FILES = st.lists(DEALS.map(rows_of).flatmap(st.permutations), min_size=1, max_size=3)
+
+
+def state_after(template: Path, files: list[Any], batch_rows: int, times: int = 1) -> State:
     with fresh_database(template) as (engine, folder):
         import_file(engine, "products", [write_csv(folder / "products.csv", [{"product_id": "p1"}])])
         options = ImportOptions(batch_rows=batch_rows, rejects=folder / "rejects.csv")
@@ -39,26 +55,26 @@ def state_after(template: Path, files: list[list[dict[str, str]]], batch_rows: i
 @FEW
 @given(files=FILES, batch_rows=st.integers(1, 8), times=st.integers(1, 2))
 def test_any_batches_and_repetitions_store_what_one_batch_stores(
-    migrated_sqlite: Path, files: list[list[dict[str, str]]], batch_rows: int, times: int
+    migrated_sqlite: Path, files: list[Any], batch_rows: int, times: int
 ) -> None:
     assert state_after(migrated_sqlite, files, batch_rows, times) == state_after(migrated_sqlite, files, 1000)
 
 
 @FEW
 @given(files=FILES)
-def test_the_orders_that_stand_are_the_deals_that_are_won(
-    migrated_sqlite: Path, files: list[list[dict[str, str]]]
-) -> None:
+def test_the_orders_that_stand_are_the_won_deals_that_have_products(migrated_sqlite: Path, files: list[Any]) -> None:
     state = state_after(migrated_sqlite, files, 1000)
 
+    lines: dict[str, set[Any]] = {}
+    for deal_id, *line in state["deal_lines"]:
+        lines.setdefault(deal_id, set()).add(tuple(line[:3]))
     won = {
-        (f"deal:{deal_id}", account_id, closed_at, currency, product_id, value_minor)
-        for deal_id, account_id, product_id, _, status, value_minor, currency, _, closed_at, _ in state["deals"]
-        if status == "won"
+        (f"deal:{deal_id}", account_id, closed_at, currency, frozenset(lines[deal_id]))
+        for deal_id, account_id, _, status, _, currency, _, closed_at, _ in state["deals"]
+        if status == "won" and deal_id in lines
     }
-    lines = {line[0]: line[1:] for line in state["order_lines"]}
-    standing = {
-        (*order, lines[order[0]][0], lines[order[0]][3]) for *order, is_cancelled in state["orders"] if not is_cancelled
-    }
+    ordered: dict[str, set[Any]] = {}
+    for order_id, *line in state["order_lines"]:
+        ordered.setdefault(order_id, set()).add(tuple(line[:3]))
+    standing = {(*order, frozenset(ordered[order[0]])) for *order, is_cancelled in state["orders"] if not is_cancelled}
     assert standing == won
-    assert all(line[1:3] == (0, 1.0) for line in lines.values())

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
@@ -36,11 +37,11 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path, worker_id: str) ->
 
 @pytest.mark.slow
 def test_servers_that_migrate_at_once_do_not_fail_each_other(empty_url: str) -> None:
-    command = [str(Path(sys.executable).with_name("nextoffer")), "db", "upgrade"]
+    arguments = [str(Path(sys.executable).with_name("nextoffer")), "db", "upgrade"]
     environment = {**os.environ, "NEXTOFFER_DATABASE_URL": empty_url}
 
     processes = [
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         for _ in range(AT_ONCE)
     ]
     outputs = [process.communicate(timeout=60)[0].decode() for process in processes]
@@ -52,3 +53,33 @@ def test_servers_that_migrate_at_once_do_not_fail_each_other(empty_url: str) -> 
         heads = MigrationContext.configure(connection).get_current_heads()
     engine.dispose()
     assert list(heads) == ScriptDirectory.from_config(alembic_config(empty_url)).get_heads()
+
+
+def test_the_product_of_a_deal_becomes_its_line_and_back(empty_url: str) -> None:
+    config = alembic_config(empty_url)
+    command.upgrade(config, "0005")
+    engine = create_database_engine(empty_url)
+    deals = "INSERT INTO deals (deal_id, product_id, stage, status, value_minor, updated_at) VALUES ({})"
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO products (product_id, name, attributes, is_active, is_stub, updated_at) "
+                "VALUES ('p', 'P', '{}', true, false, '2024-01-01 00:00:00')"
+            )
+        )
+        connection.execute(text(deals.format("'d', 'p', 'Demo', 'open', 500, '2024-01-01 00:00:00'")))
+        connection.execute(text(deals.format("'e', 'p', 'Lost', 'lost', NULL, '2024-01-01 00:00:00'")))
+
+    command.upgrade(config, "head")
+    with engine.begin() as connection:
+        lines = connection.execute(text("SELECT * FROM deal_lines ORDER BY deal_id")).all()
+        kept = connection.execute(text("SELECT deal_id, stage, value_minor FROM deals ORDER BY deal_id")).all()
+        connection.execute(text("INSERT INTO deal_lines VALUES ('d', 'p', 1, 2.0, 700)"))
+    command.downgrade(config, "0005")
+
+    with engine.connect() as connection:
+        back = connection.execute(text("SELECT deal_id, product_id, value_minor FROM deals ORDER BY deal_id")).all()
+    engine.dispose()
+    assert [tuple(line) for line in lines] == [("d", "p", 0, 1.0, 500), ("e", "p", 0, 1.0, None)]
+    assert [tuple(row) for row in kept] == [("d", "Demo", None), ("e", "Lost", None)]
+    assert [tuple(row) for row in back] == [("d", "p", 1200), ("e", "p", None)]

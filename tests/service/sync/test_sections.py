@@ -204,7 +204,8 @@ class RandomChanges:
         )
 
     def _deal(self) -> Any:
-        fields = {"account_id": self._pick((*ACCOUNTS, None)), "product_id": self._pick(PRODUCTS)}
+        lines = [{"product_id": self._pick(PRODUCTS), "value": 5} for _ in range(self._rng.integers(3))]
+        fields = {"account_id": self._pick((*ACCOUNTS, None)), "lines": lines}
         stage = self._pick(("Demo", "Won", "Lost"))
         closed = {} if stage == "Demo" else {"closed_at": f"2024-02-0{self._rng.integers(1, 9)}"}
         return self._client.post(
@@ -246,6 +247,7 @@ class RandomChanges:
 def test_applied_one_by_one_changes_leave_what_a_state_from_scratch_holds(
     client: TestClient, engine: Engine, seed: int
 ) -> None:
+    client.post("/v1/accounts", json=[{"account_id": "a0", "attributes": {"sector": "public"}}])  # rules ask for it
     changes = RandomChanges(client, seed)
     for account_id in ACCOUNTS:
         client.get(f"/v1/accounts/{account_id}")
