@@ -57,6 +57,7 @@ def test_a_segment_of_a_rule_is_measured_as_any_other(client: TestClient) -> Non
 
 
 def test_an_account_is_placed_anew_when_its_facts_change(client: TestClient) -> None:
+    client.post("/v1/accounts", json=[{"account_id": "a2", "attributes": {"sector": "private"}}])
     define(client, PUBLIC)
     before = client.get(f"{URL}/custom.mine")
 
@@ -120,6 +121,7 @@ def test_a_segment_can_be_defined_anew_and_deleted(client: TestClient) -> None:
 def test_a_segment_outlives_the_service_and_the_artifact(
     client: TestClient, database_url: str, artifacts_dir: Path
 ) -> None:
+    client.post("/v1/accounts", json=[{"account_id": "late", "attributes": {"sector": "private"}}])
     define(client, {"any": [PUBLIC, KETTLE]})
     client.post("/v1/accounts", json=[{"account_id": "late", "attributes": {"sector": "public"}}])
     expected = accounts_of(client, "custom.mine")
