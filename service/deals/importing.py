@@ -13,13 +13,14 @@ from service.deals.merge_rows import ErrorsByRow, MergedDeal, merge_rows
 from service.deals.queries import AppliedDeals, apply_deals
 from service.deals.resolve import DealTerms
 from service.deals.row_spool import RowSpool, SpooledRow
-from service.deals.schemas import DealRow
-from service.deals.stages import contradicts
+from service.deals.schemas import DealRow, read_deal_status
+from service.deals.stages import DealStatus, contradicts
 from service.orders.queries import matcher_of_all_products
 from service.rows.chunks import Chunk, Reject, RowError
-from service.rows.errors import MissingColumn, UnreadableFile
+from service.rows.errors import InvalidImportOption, MissingColumn, UnreadableFile
 from service.rows.import_kind import ImportKind
 from service.rows.import_run import ImportRun, import_transaction
+from service.rows.options import ImportOptions
 from service.rows.summary import ImportSummary
 from service.rows.text_fields import read_identifier
 from service.rows.validation import RowErrors, validate_rows
@@ -35,7 +36,7 @@ _ROWS: Final = TypeAdapter(list[DealRow])
 def import_deals(engine: Engine, import_run: ImportRun, now: datetime) -> None:
     """Import the deals of one file. What precedes an unreadable part of it is imported."""
     if not {"stage", "product_id", "lines"} & import_run.columns.keys():
-        raise MissingColumn(import_run.source.path, ["stage", "product_id"], import_run.source.names)
+        raise MissingColumn(import_run.source.path, ["stage", "product_id"], import_run.source.names, "")
     broken: UnreadableFile | None = None
     with closing(RowSpool()) as spool:
         try:
