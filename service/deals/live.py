@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, case, func, select
 
 from service.deals.tables import Deal, DealLine
 from service.deals.whole_deal import total_value
@@ -67,7 +67,9 @@ def _open_lines(
 
 def last_declines(connection: Connection, account_ids: Sequence[str] | None = None) -> dict[str, datetime]:
     """Return when those of some accounts, or of all, that ever let a deal be lost did so last."""
-    closed_at = func.max(func.coalesce(Deal.closed_at, Deal.updated_at))
+    # A CRM often leaves the planned date on a deal that was lost before it.
+    is_past = Deal.closed_at <= Deal.updated_at
+    closed_at = func.max(case((is_past, Deal.closed_at), else_=Deal.updated_at))
     query = select(Deal.account_id, closed_at).where(Deal.status == "lost", Deal.account_id.is_not(None))
     query = query.group_by(Deal.account_id).having(closed_at.is_not(None))
     return {row[0]: row[1] for row in _rows_of(connection, query, account_ids)}

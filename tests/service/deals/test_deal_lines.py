@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
-from service.deals.live import open_deals
+from service.deals.live import last_declines, open_deals
 from service.deals.whole_deal import total_value
 from service.imports.importer import import_file
 from service.rows.options import ImportOptions
@@ -188,6 +188,17 @@ def test_an_open_deal_keeps_its_close_date_as_the_expected_one(sqlite_api: TestC
 
     (stored,) = sqlite_api.get("/v1/deals").json()["items"]
     assert (stored["status"], stored["closed_at"], stored["expected_close"]) == ("open", None, "2024-06-01")
+
+
+def test_a_deal_that_was_lost_before_its_planned_date_was_lost_when_that_was_stored(engine: Engine) -> None:
+    rows = [deal("1", "Lost", closed_at="2099-01-01"), deal("2", "Lost", account_id="B", closed_at="2024-01-01")]
+    imported(engine, rows)
+
+    with engine.connect() as connection:
+        declines = last_declines(connection)
+
+    assert declines["A"].year < 2099
+    assert declines["B"].date().isoformat() == "2024-01-01"
 
 
 @pytest.mark.parametrize(
