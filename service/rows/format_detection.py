@@ -36,6 +36,7 @@ def detect_formats(
         _read_until_decided(source, columns, evidence)
     signs = {each.sign for each in numbers.values() if each.sign}
     shared: DecimalSign | None = options.decimal or (signs.pop() if len(signs) == 1 else None)
+    _share_order(dates)
     for name, each in evidence.items():
         each.refuse_doubt(source, columns[name], name, shared)
     fields = {
@@ -48,6 +49,14 @@ def detect_formats(
     }
     zoned = with_zone(options.dates.get("", DateFormat()), options.zone)
     return ValueFormats(fields, FieldFormat(decimal=shared, date=zoned, is_from_file=True))
+
+
+def _share_order(dates: Mapping[str, "_DateEvidence"]) -> None:
+    """A file writes its dates in one way: a column that shows its order settles it for those that leave it open."""
+    orders = {each.order for each in dates.values() if each.order}
+    for each in dates.values():
+        if each.is_open and len(orders) == 1:
+            each.order = next(iter(orders))
 
 
 @dataclass
@@ -63,6 +72,10 @@ class _DateEvidence:
     @property
     def is_open(self) -> bool:
         return self.undecided is not None and self.order is None
+
+    @property
+    def is_settled(self) -> bool:
+        return self.order is not None
 
     def add(self, values: Sequence[Any]) -> None:
         for text in texts_of(values):
@@ -123,6 +136,10 @@ class _NumberEvidence:
     def is_open(self) -> bool:
         return self.undecided is not None and self.sign is None
 
+    @property
+    def is_settled(self) -> bool:
+        return self.sign is not None
+
     def add(self, values: Sequence[Any]) -> None:
         for text in texts_of(values) if self.sign is None else ():
             if "," not in text and "." not in text:
@@ -150,7 +167,6 @@ def _read_until_decided(
     for chunk in source.chunks(wanted, _ROWS_AT_A_TIME, lambda _: None):
         for name, each in evidence.items():
             each.add(chunk.columns.get(columns[name], []))
-        is_sign_known = any(isinstance(each, _NumberEvidence) and each.sign for each in evidence.values())
-        still_open = [each for each in evidence.values() if each.is_open]
-        if all(is_sign_known and isinstance(each, _NumberEvidence) for each in still_open):
+        settled = {type(each) for each in evidence.values() if each.is_settled}
+        if all(type(each) in settled for each in evidence.values() if each.is_open):
             return

@@ -272,3 +272,49 @@ def test_numbers_among_attributes_of_a_csv_file_are_numbers(engine: Engine) -> N
     stored = [json.loads(row[3]) for row in database_state(engine)["accounts"]]
     assert stored == [{"employees": 40, "vip": True}, {"employees": 120}]
     assert "attributes: employees number, vip boolean" in summary.notes
+
+
+OPPORTUNITIES = """"ID","ACCOUNTID","STAGENAME","AMOUNT","CLOSEDATE","ISCLOSED","ISWON","CREATEDDATE","CURRENCYISOCODE"
+"006A","001A","Signed and done","","2026-01-28","true","true","2025-01-03T09:30:00.000Z","USD"
+"006B","001B","Prospecting","","2027-01-28","false","false","2025-01-03T09:30:00.000Z","USD"
+"""
+LINE_ITEMS = """"ID","OPPORTUNITYID","PRODUCT2ID","PRODUCTCODE","NAME","QUANTITY","UNITPRICE","TOTALPRICE"
+"00k1","006A","01t1","GEN","Generator","1.0","2100.00","2100.00"
+"00k2","006A","01t2","INST","Installation","2.0","150.00","300.00"
+"00k3","006B","01t1","GEN","Generator","1.0","2100.00","2100.00"
+"""
+SALESFORCE_REPORT = """"Opportunity ID","Account ID","Stage","Created Date","Close Date","Closed","Won","Product Code","Quantity","Total Price Currency","Total Price"
+"006A","001A","Closed Won","1/3/2025","1/28/2026","1","1","GEN","1.00","USD","2,100.00"
+"006A","001A","Closed Won","1/3/2025","1/28/2026","1","1","INST","2.00","USD","300.00"
+
+"Copyright (c) 2000-2026 salesforce.com, inc."
+"Example Corp"
+"""  # noqa: E501  the header of a report is one line
+
+
+def test_salesforces_opportunities_and_their_line_items_go_in_one_after_the_other(engine: Engine) -> None:
+    options = options_of(MappingFile(), read_preset("salesforce-opportunities", "deals"), [])
+
+    import_text(engine, "deals", OPPORTUNITIES, options, "Opportunity.csv")
+    import_text(engine, "deals", LINE_ITEMS, options, "OpportunityLineItem.csv")
+
+    assert stored_lines(engine) == [("deal:006A", "GEN", 1.0, 210000), ("deal:006A", "INST", 2.0, 30000)]
+
+
+def test_salesforces_report_goes_in_without_its_footer(engine: Engine) -> None:
+    options = options_of(MappingFile(), read_preset("salesforce-opportunities", "deals"), [])
+
+    summary = import_text(engine, "deals", SALESFORCE_REPORT, options)
+
+    assert (summary.rejected, summary.footer_lines) == (0, 2)
+    assert stored_lines(engine) == [("deal:006A", "GEN", 1.0, 210000), ("deal:006A", "INST", 2.0, 30000)]
+
+
+def test_a_stage_of_the_callers_own_is_mapped_and_kept_as_it_is(engine: Engine) -> None:
+    row = {"deal_id": "1", "stage": "Gewonnen", "closed_at": "2025-01-02", "product_id": "x"}
+    options = ImportOptions(values={"stage": {"gewonnen": "won"}})
+
+    import_file(engine, "deals", [write_csv(Path("deals.csv"), [row])], options)
+
+    assert [row[2:4] for row in database_state(engine)["deals"]] == [("Gewonnen", "won")]
+    assert [line[:2] for line in stored_lines(engine)] == [("deal:1", "x")]
