@@ -8,6 +8,8 @@ from limits import parse
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from service.base.windows import DEFAULT_WINDOWS, Windows
+
 ORIGIN_PATTERN = re.compile(r"\*|https?://[^/?#\s]+")
 
 
@@ -47,6 +49,18 @@ class Settings(BaseSettings):
     up_sell_first: bool = Field(
         default=True, description="Whether every upgrade that may be offered comes before everything else."
     )
+    returned_days: float = Field(
+        default=DEFAULT_WINDOWS.returned_days,
+        ge=0,
+        description="For how many days a returned product is not offered to its account again; 0 for no such rule. The "
+        "days count back from the end of the artifact's history, or from the account's newest order if that is later.",
+    )
+    deal_lost_days: float = Field(
+        default=DEFAULT_WINDOWS.deal_lost_days,
+        ge=0,
+        description="For how many days a product is not offered to an account that let a deal for it be lost; 0 for no "
+        "such rule. They count like those of NEXTOFFER_RETURNED_DAYS.",
+    )
     shadow_version: str = Field(
         default="", description="A candidate artifact that answers a share of the traffic, unseen; telemetry compares."
     )
@@ -83,6 +97,11 @@ class Settings(BaseSettings):
     body_timeout_seconds: float = Field(default=20.0, gt=0, description="How long a request's body may take to arrive.")
     max_body_bytes: int = Field(default=16 * 1024 * 1024, gt=0, description="Largest accepted request body.")
     max_rows_per_request: int = Field(default=50_000, gt=0, description="Most rows that one bulk POST may carry.")
+
+    @property
+    def windows(self) -> Windows:
+        """For how long returns and lost deals count."""
+        return Windows(self.returned_days, self.deal_lost_days)
 
     @field_validator("cors_origins", mode="before")
     @classmethod

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 from models.artifact import NO_ROW, Content
 from service.offers.request import OfferRequest
 from service.readmodel.catalogue_view import CatalogueView
+from service.readmodel.deals import DealProducts, ProductsInDeals
 from service.readmodel.live_state import LiveState
 from service.readmodel.objections import Objections
 from service.readmodel.ownership import NO_PRODUCTS, Ownership
 from service.readmodel.product_index import ProductIndex
 from service.readmodel.relationships import RelationshipIndex
+from service.readmodel.returned_products import ReturnedProducts
 
 
 class AccountProducts(NamedTuple):
@@ -48,6 +50,7 @@ class AccountProducts(NamedTuple):
         return np.asarray(self.keys.take(self.keys.searchsorted(keys), mode="clip") == keys)
 
 
+NO_DEALS: Final = ProductsInDeals(NO_PRODUCTS, NO_PRODUCTS)
 NO_PAIRS: Final = AccountProducts(np.empty(0, dtype=np.int64), NO_PRODUCTS, np.empty(0, dtype=np.int64))
 
 
@@ -61,6 +64,8 @@ class Facts(NamedTuple):
     owned:            the products that each account owns.
     recent:           what accounts that the artifact has no candidates for bought last.
     basket, excluded: what the request for each account names.
+    returned:         what each account returned recently, and does not own any more.
+    negotiated, lost: the products that each account has an open deal for, and those whose deal was lost recently.
     had:              what each account owns or has in the basket; what is both comes twice.
     is_changed:       whether what each account owns may differ from what the artifact says.
     limits:           int64 (n,), how many offers are asked for.
@@ -79,6 +84,9 @@ class Facts(NamedTuple):
     recent: AccountProducts
     basket: AccountProducts
     excluded: AccountProducts
+    returned: AccountProducts
+    negotiated: AccountProducts
+    lost: AccountProducts
     had: AccountProducts
     limits: NDArray[np.int64]
     is_up_sell_first: bool
@@ -117,6 +125,9 @@ class Facts(NamedTuple):
             recent=kept(self.recent),
             basket=kept(self.basket),
             excluded=kept(self.excluded),
+            returned=kept(self.returned),
+            negotiated=kept(self.negotiated),
+            lost=kept(self.lost),
             had=kept(self.had),
             limits=self.limits[accounts],
         )
@@ -154,6 +165,7 @@ def gather(
     in_basket = _named(products, [request.basket for request in requests])
     if not in_basket.is_empty:
         had = in_basket if owned_products.is_empty else _joined(owned_products, in_basket)
+    negotiated, lost = _in_deals(state, requests, n_products)
     return Facts(
         content=content,
         products=products,
@@ -166,6 +178,9 @@ def gather(
         recent=AccountProducts.from_rows(recent, n_products),
         basket=in_basket,
         excluded=_named(products, [request.exclude for request in requests]),
+        returned=_returned(state, requests, n_products),
+        negotiated=negotiated,
+        lost=lost,
         had=had,
         limits=np.array([request.limit for request in requests], dtype=np.int64),
         is_up_sell_first=is_up_sell_first,
@@ -182,6 +197,29 @@ def _named(products: ProductIndex, named: Sequence[Sequence[str]]) -> AccountPro
         if id(product_ids) not in rows:
             rows[id(product_ids)] = known_rows(products, product_ids)
     return AccountProducts.from_rows([rows[id(product_ids)] for product_ids in named], len(products.is_active))
+
+
+def _returned(state: LiveState, requests: Sequence[OfferRequest], n_products: int) -> AccountProducts:
+    """Look up what each account returned recently. Most return nothing."""
+    by_account = state.part(ReturnedProducts).by_account
+    if not by_account:
+        return NO_PAIRS
+    rows = [by_account.get(request.account_id or "", NO_PRODUCTS) for request in requests]
+    return AccountProducts.from_rows(rows, n_products) if any(map(len, rows)) else NO_PAIRS
+
+
+def _in_deals(
+    state: LiveState, requests: Sequence[OfferRequest], n_products: int
+) -> tuple[AccountProducts, AccountProducts]:
+    """Look up what each account has an open deal for, and what it decided against recently."""
+    by_account = state.part(DealProducts).by_account
+    if not by_account:
+        return NO_PAIRS, NO_PAIRS
+    deals = [by_account.get(request.account_id or "", NO_DEALS) for request in requests]
+    if all(deal is NO_DEALS for deal in deals):
+        return NO_PAIRS, NO_PAIRS
+    negotiated, lost = zip(*deals, strict=True)
+    return AccountProducts.from_rows(negotiated, n_products), AccountProducts.from_rows(lost, n_products)
 
 
 def _joined(first: AccountProducts, second: AccountProducts) -> AccountProducts:

@@ -29,6 +29,9 @@ class WithheldCode(StrEnum):
     IN_BASKET = "in-basket"
     OWNED = "owned"
     INACTIVE = "inactive"
+    RETURNED = "returned"
+    DEAL_OPEN = "deal-open"
+    DEAL_LOST = "deal-lost"
     BANNED = "banned"
     SUBSTITUTE = "substitute"
     LOWER_TIER = "lower-tier"
@@ -41,6 +44,9 @@ WITHHELD_MEANINGS = {
     WithheldCode.IN_BASKET: "it is in the basket already",
     WithheldCode.OWNED: "the account owns it",
     WithheldCode.INACTIVE: "it is no longer sold",
+    WithheldCode.RETURNED: "the account returned it recently (`NEXTOFFER_RETURNED_DAYS`, 180)",
+    WithheldCode.DEAL_OPEN: "the account has an open deal for it",
+    WithheldCode.DEAL_LOST: "the account let a deal for it be lost recently (`NEXTOFFER_DEAL_LOST_DAYS`, 90)",
     WithheldCode.BANNED: "it is banned from being offered with a product that is owned or in the basket",
     WithheldCode.SUBSTITUTE: "it stands in for a product that is owned or in the basket",
     WithheldCode.LOWER_TIER: "a higher tier of its family is owned or in the basket",

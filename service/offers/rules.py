@@ -65,6 +65,21 @@ def is_inactive(candidates: Candidates) -> NDArray[np.bool_] | None:
     return ~candidates.facts.products.is_active[candidates.pool.product]
 
 
+def is_returned(candidates: Candidates) -> NDArray[np.bool_] | None:
+    """Withhold what the account returned recently."""
+    return _is_among(candidates.facts.returned, candidates.pool)
+
+
+def is_negotiated(candidates: Candidates) -> NDArray[np.bool_] | None:
+    """Withhold what the account has an open deal for: somebody is selling it already."""
+    return _is_among(candidates.facts.negotiated, candidates.pool)
+
+
+def is_lost(candidates: Candidates) -> NDArray[np.bool_] | None:
+    """Withhold what the account decided against recently."""
+    return _is_among(candidates.facts.lost, candidates.pool)
+
+
 def is_banned(candidates: Candidates) -> NDArray[np.bool_] | None:
     """Withhold what is banned from going with something that is owned or being bought."""
     return _is_met(candidates, BANNED_FROM)
@@ -115,6 +130,9 @@ RULES: Final[tuple[tuple[WithheldCode, Rule], ...]] = (
     (WithheldCode.IN_BASKET, is_in_basket),
     (WithheldCode.OWNED, is_owned),
     (WithheldCode.INACTIVE, is_inactive),
+    (WithheldCode.RETURNED, is_returned),
+    (WithheldCode.DEAL_OPEN, is_negotiated),
+    (WithheldCode.DEAL_LOST, is_lost),
     (WithheldCode.BANNED, is_banned),
     (WithheldCode.SUBSTITUTE, is_substitute),
     (WithheldCode.WITHOUT_MAIN, is_without_main),

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from service.readmodel.facts_by_account import FactsByAccount
 
@@ -38,3 +42,14 @@ class OpenDeals(FactsByAccount[tuple[OpenDeal, ...]]):
 
 class Declines(FactsByAccount[datetime]):
     """When each account that ever let a deal be lost did so last."""
+
+
+class ProductsInDeals(NamedTuple):
+    """Product rows, ascending: those that an account has an open deal for, and those whose deal was lost recently."""
+
+    negotiated: NDArray[np.int32]
+    lost: NDArray[np.int32]
+
+
+class DealProducts(FactsByAccount[ProductsInDeals]):
+    """The products of every account's open and recently lost deals."""

@@ -1,6 +1,6 @@
 """The products of an artifact as they are now: what answers show of them, and what rules ask."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NewType
 
@@ -62,6 +62,11 @@ class ProductIndex:
         """Return a product's row; None if the artifact does not know it."""
         row: ProductRow | None = self._rows[product_id]
         return row
+
+    def rows_of(self, product_ids: Iterable[str]) -> NDArray[np.int32]:
+        """Return the distinct rows of those products that the artifact knows, ascending."""
+        rows = {row for row in map(self.row_of, product_ids) if row is not None}
+        return np.array(sorted(rows), dtype=np.int32)
 
     def info(self, row: ProductRow) -> ProductInfo:
         """Return what is known of a product now."""

@@ -37,7 +37,9 @@ def open_components(
     """Check the schema, then load keys and artifact. Raises SchemaOutdated: the service then does not start."""
     check_schema(engine)
     read_sessions = ReadSessions(read_session_factory(engine))
-    follower = ChangeFollower(engine, LiveSections(LIVE_SECTIONS), settings.change_poll_seconds, telemetry, log)
+    follower = ChangeFollower(
+        engine, LiveSections(LIVE_SECTIONS), settings.change_poll_seconds, telemetry, log, settings.windows
+    )
     store = ArtifactStore(settings.artifacts_dir, smoke_test)
     holder = open_holder(store, read_sessions, follower, telemetry, log)
     shadow = open_shadow(holder, follower, settings, telemetry, log)

@@ -14,6 +14,7 @@ from service.base.logging import Logs
 from service.base.progress import console
 from service.base.settings import Settings
 from service.base.telemetry import Telemetry
+from service.base.windows import DEFAULT_WINDOWS, Windows
 from service.offers.scores import known_accounts
 from service.offers.smoke import smoke_test
 from service.readmodel.live_state import LiveState
@@ -48,7 +49,7 @@ def score(
     if version is None:
         raise OptionInvalid(f"No artifact is active in {store.root}. Run: nextoffer train")
     with open_engine(settings.database_url) as engine:
-        state = open_state(store.open(version), engine)
+        state = open_state(store.open(version), engine, settings.windows)
     n_known = len(known_accounts(state))
     with Progress(console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("score", total=n_known)
@@ -82,9 +83,10 @@ def open_engine(url: str) -> Iterator[Engine | None]:
         engine.dispose()
 
 
-def open_state(artifact: Artifact, engine: Engine | None) -> LiveState:
+def open_state(artifact: Artifact, engine: Engine | None, windows: Windows = DEFAULT_WINDOWS) -> LiveState:
     """Read what happened since an artifact, as the service does when it loads one; nothing without a database."""
     if engine is None:
         return LiveState(artifact.content, artifact.manifest.sequence or 0)
-    follower = ChangeFollower(engine, LiveSections(LIVE_SECTIONS), 1.0, Telemetry(), Logs("error").log)
+    sections = LiveSections(LIVE_SECTIONS)
+    follower = ChangeFollower(engine, sections, 1.0, Telemetry(), Logs("error").log, windows)
     return follower.open(artifact.content, artifact.manifest.sequence, as_of_time(artifact.manifest))

@@ -14,6 +14,7 @@ from structlog.typing import FilteringBoundLogger
 
 from models.artifact import Content
 from service.base.telemetry import Telemetry
+from service.base.windows import DEFAULT_WINDOWS, Windows
 from service.readmodel.live_state import LiveState
 from service.storage.changes import newest_sequence
 from service.sync.queries import all_changes_after, changes_after, has_gap
@@ -37,12 +38,14 @@ class ChangeFollower:
         poll_seconds: float,
         telemetry: Telemetry,
         log: FilteringBoundLogger,
+        windows: Windows = DEFAULT_WINDOWS,
     ) -> None:
         self._engine = engine.execution_options(sqlite_begin="DEFERRED")
         self._sections = sections
         self._poll_seconds = poll_seconds
         self._telemetry = telemetry
         self._log = log
+        self._windows = windows
         self._states: dict[LiveState, bool] = {}
         self._lock = threading.Lock()
         self._wake_up = threading.Event()
@@ -67,7 +70,13 @@ class ChangeFollower:
         sequence: the newest change that the artifact was trained on; None where it can't tell (it was trained on
                   files, or on a part of the history): then every change counts, and whoever ordered since ``as_of``.
         """
-        state = LiveState(content, sequence or 0, is_history_complete=sequence is not None)
+        state = LiveState(
+            content,
+            sequence or 0,
+            is_history_complete=sequence is not None,
+            as_of=as_of,
+            windows=self._windows,
+        )
         with self._engine.connect() as connection:
             self._sections.load(state, connection, self._changes_since(connection, sequence, as_of))
         return state
