@@ -28,6 +28,7 @@ class Telemetry:
         self.answers: Counter = made["answers"]
         self.degraded: Counter = made["degraded_answers"]
         self.withheld: Counter = made["withheld_candidates"]
+        self.unknown_products: Counter = made["unknown_products"]
         self.refused_artifacts: Counter = made["refused_artifacts"]
         self.loop_failures: Counter = made["background_failures"]
         self.live_sequence: Gauge = made["live_sequence"]

@@ -87,6 +87,13 @@ SERIES = (
         ("reason",),
     ),
     Series(
+        "nextoffer_unknown_products",
+        "counter",
+        "Products named by requests, in the basket or to exclude, that the artifact does not know.",
+        "A growing share: the artifact is older than the catalogue, train again; or callers send other identifiers "
+        "than those that were imported. `unknown_products` of an answer names them.",
+    ),
+    Series(
         "nextoffer_artifact_info",
         "gauge",
         "1 for the artifact in use, 0 for those that were in use before.",

@@ -1,9 +1,10 @@
 """What is kept in memory of the catalogue: products that changed since the artifact, and curated relationships."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, select
+import orjson
+from sqlalchemy import Connection, Text, cast, select
 
 from service.catalogue.curated import curated_from
 from service.catalogue.tables import Product
@@ -20,11 +21,18 @@ RELATIONSHIPS_CHANGED: Final = ChangeKind("relationships")
 """Identifiers of the products that relationships lead from."""
 
 
+ATTRIBUTES_BY_KEY: Final = 1_000
+"""Products up to which the attributes of an artifact's products are read by their keys, and of all products beyond."""
+_NO_ATTRIBUTES: Final = "{}"
+
+
 def load(state: LiveState, connection: Connection, changes: ChangeSet) -> None:
-    """Read all curated relationships, and the products that changed since the artifact."""
+    """Read all curated relationships and attributes, and the products that changed since the artifact."""
     view = state.part(CatalogueView).with_products(product_infos(connection, changes.ids(PRODUCTS_CHANGED)))
-    view = view.with_curated(curated_from(connection))
-    view.relationships.prepare()
+    product_ids = view.products.content.products.ids.texts
+    some_ids = list(product_ids) if len(product_ids) <= ATTRIBUTES_BY_KEY else None
+    view = view.with_all_attributes(product_attributes(connection, some_ids)).with_curated(curated_from(connection))
+    view.prepare()
     state.replace_part(view)
 
 
@@ -33,9 +41,10 @@ def refresh(state: LiveState, connection: Connection, changes: ChangeSet) -> Non
     view = state.part(CatalogueView)
     if product_ids := changes.ids(PRODUCTS_CHANGED):
         view = view.with_products(product_infos(connection, product_ids))
+        view = view.with_attributes(dict.fromkeys(product_ids, b"") | product_attributes(connection, product_ids))
     if source_ids := changes.ids(RELATIONSHIPS_CHANGED):
         view = view.with_curated(curated_from(connection, source_ids))
-        view.relationships.prepare()
+    view.prepare()
     state.replace_part(view)
 
 
@@ -43,14 +52,39 @@ def product_infos(connection: Connection, product_ids: Sequence[str]) -> dict[st
     """Read what the catalogue says of some products now."""
     columns = (
         Product.product_id, Product.name, Product.family, Product.tier, Product.price_minor, Product.currency,
-        Product.is_active, Product.margin_minor,
+        Product.is_active, Product.margin_minor, Product.line, Product.category,
     )  # fmt: skip
     return {
-        product_id: ProductInfo(product_id, name, family or "", tier, price_minor, currency, is_active, margin_minor)
-        for chunk in in_chunks(product_ids)
-        for product_id, name, family, tier, price_minor, currency, is_active, margin_minor in connection.execute(
-            select(*columns).where(Product.product_id.in_(chunk))
+        row.product_id: ProductInfo(
+            row.product_id,
+            row.name,
+            row.family or "",
+            row.tier,
+            row.price_minor,
+            row.currency,
+            row.is_active,
+            row.margin_minor,
+            row.line or "",
+            row.category or "",
         )
+        for chunk in in_chunks(product_ids)
+        for row in connection.execute(select(*columns).where(Product.product_id.in_(chunk)))
+    }
+
+
+def product_attributes(connection: Connection, product_ids: Sequence[str] | None) -> dict[str, bytes]:
+    """Read the attributes of some products, or of all, as JSON; those without any are left out."""
+    text = cast(Product.attributes, Text)
+    query: Any = select(Product.product_id, text).where(text != _NO_ATTRIBUTES)
+    queries = (
+        [query]
+        if product_ids is None
+        else [query.where(Product.product_id.in_(chunk)) for chunk in in_chunks(product_ids)]
+    )
+    return {
+        product_id: orjson.dumps(orjson.loads(stored))
+        for query in queries
+        for product_id, stored in connection.execute(query)
     }
 
 

@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 
 from models.arrays import run_starts
 from service.offers.facts import Facts
+from service.offers.filters import RelatedProducts
 from service.offers.neighbours import sort_with_places
 from service.offers.reasons import Source
 from service.offers.sources.blocks import NO_CANDIDATES, Block, CandidateSource
 from service.offers.sources.model import ModelList, Neighbours, OwnedAndModelList, Popular
-from service.offers.sources.relationships import BasketCompanions, OwnedCompanions, Promoted, Upgrades
+from service.offers.sources.relationships import BasketCompanions, OwnedCompanions, Promoted, Related, Upgrades
 
 
 class CandidatePool(NamedTuple):
@@ -69,7 +70,7 @@ def _find_repeated(keys: NDArray[Any], n_keys: int) -> NDArray[np.bool_]:
     return is_repeated
 
 
-def _sources(facts: Facts, n_popular: int) -> Iterator[CandidateSource]:
+def _sources(facts: Facts, n_popular: int) -> Iterator[CandidateSource]:  # noqa: C901  One line for each source.
     """Yield the sources in their order of precedence."""
     index = facts.relationships
     seeds = [(Source.BASKET, facts.basket), (Source.PERSONALIZED, facts.owned)]
@@ -89,7 +90,17 @@ def _sources(facts: Facts, n_popular: int) -> Iterator[CandidateSource]:
         yield from upgrades
     if not facts.basket.is_empty:
         yield BasketCompanions(Source.BASKET, facts, facts.basket)
+    if facts.filters is not None:
+        yield from _filtered_sources(facts, facts.filters.related, n_popular)
     if n_popular and not facts.owned.is_empty and index.companions[0].shape[1]:
         yield OwnedCompanions(Source.PERSONALIZED, facts, facts.owned)
     if n_popular:
         yield Popular(facts, n_popular)
+
+
+def _filtered_sources(facts: Facts, related: RelatedProducts, n_popular: int) -> Iterator[CandidateSource]:
+    """Yield what is asked where a request has filters: an account's list is short, and they may leave nothing of it."""
+    if not related.pairs.is_empty:
+        yield from (Related(name, related, facts.n_accounts) for name in (Source.BASKET, Source.PERSONALIZED))
+    if n_popular and not facts.owned.is_empty:
+        yield Neighbours(Source.PERSONALIZED, facts, facts.owned)

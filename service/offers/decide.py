@@ -1,18 +1,19 @@
 """The decision itself."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from service.offers.arbitration import Selection, arbitrate
 from service.offers.candidates import CandidatePool, collect_candidates
-from service.offers.explanation import Offer, explain
+from service.offers.explanation import Offer, add_attributes, explain
 from service.offers.facts import Facts
 from service.offers.reasons import Source, WithheldCode
 from service.offers.rules import RULES, apply_rules
 
+NO_UNKNOWN_FILTERS: Final[Mapping[str, Sequence[str]]] = {}
 MIN_POPULAR: Final = 32
 """Popular products in the first pool with fallbacks."""
 DEEPENING: Final = 32
@@ -23,11 +24,18 @@ MAX_DEEPENED: Final = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What one account is offered, and how many candidates were withheld for which reason until the list was full."""
+    """What one account is offered, and how many candidates were withheld for which reason until the list was full.
+
+    is_known: whether the account has a history.
+    unknown_products, unknown_filters: see ``Facts`` and ``AccountFilters``.
+    """
 
     source: Source
     offers: list[Offer]
     withheld: dict[WithheldCode, int]
+    is_known: bool = False
+    unknown_products: Sequence[str] = ()
+    unknown_filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def decide(facts: Facts) -> Decision:
@@ -73,11 +81,16 @@ def _popular_needed(facts: Facts) -> int:
     return max(MIN_POPULAR, 2 * int(facts.limits.max(initial=0)))
 
 
+def _popular_there_are(facts: Facts) -> int:
+    """Return how many popular products may be offered at most."""
+    return facts.n_products if facts.filters is None else max(MIN_POPULAR, facts.filters.n_popular)
+
+
 def _rank(facts: Facts, n_popular: int) -> Iterator[Ranked]:
     pool = collect_candidates(facts, n_popular)
     selections = arbitrate(pool, apply_rules(pool, facts), facts)
     accounts = list(range(facts.n_accounts))
-    is_deepest = n_popular >= facts.n_products
+    is_deepest = n_popular >= _popular_there_are(facts)
     short = [a for a in accounts if not (selections[a].is_full or is_deepest or facts.is_objecting[a])]
     if not short:
         yield Ranked(accounts, selections, pool, facts)
@@ -94,9 +107,17 @@ def _rank(facts: Facts, n_popular: int) -> Iterator[Ranked]:
 
 
 def _describe(facts: Facts, account: int, pool: CandidatePool, selection: Selection, part: Facts) -> Decision:
+    asked = (
+        facts.is_known[account],
+        facts.unknown_products[account],
+        NO_UNKNOWN_FILTERS if facts.filters is None else facts.filters.unknown[account],
+    )
     if facts.is_objecting[account]:
-        return Decision(Source.NONE, [], {WithheldCode.OBJECTED: int(facts.limits[account])})
+        return Decision(Source.NONE, [], {WithheldCode.OBJECTED: int(facts.limits[account])}, *asked)
     positions = selection.positions
     source = pool.sources[pool.source[positions[0]]].name if len(positions) else Source.POPULAR
+    offers = explain(pool, positions, part)
+    if fields := facts.fields[account]:
+        add_attributes(offers, fields, facts)
     counts = zip(RULES, selection.withheld.tolist(), strict=False)
-    return Decision(source, explain(pool, positions, part), {code: count for (code, _), count in counts if count})
+    return Decision(source, offers, {code: count for (code, _), count in counts if count}, *asked)

@@ -1,6 +1,7 @@
 """Says why a product is offered: its relationship to one that is owned or in the basket, or what its score rests on."""
 
-from typing import TypedDict
+from collections.abc import Sequence
+from typing import Any, Final, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from service.offers.candidates import CandidatePool
 from service.offers.facts import Facts
 from service.offers.reasons import ReasonCode, Source
+from service.readmodel.product_index import ProductInfo
 from service.readmodel.relation import Relation
 
 
@@ -31,6 +33,7 @@ class Offer(TypedDict):
     price_minor: int | None
     currency: str | None
     reasons: list[Reason]
+    attributes: dict[str, Any]
 
 
 def explain(pool: CandidatePool, positions: NDArray[np.int64], facts: Facts) -> list[Offer]:
@@ -40,12 +43,15 @@ def explain(pool: CandidatePool, positions: NDArray[np.int64], facts: Facts) -> 
     """
     info, link_between, sources = facts.products.info, facts.relationships.link, pool.sources
     columns = (pool.product, pool.score, pool.source, pool.origin)
+    leads = None if facts.filters is None else facts.filters.leads_to(pool.keys[positions])
     offers: list[Offer] = []
     for rank, (product, score, source_number, origin) in enumerate(
         zip(*(column[positions].tolist() for column in columns), strict=True), 1
     ):
         source = sources[source_number]
-        contributors = source.contributors(origin)
+        name, contributors = source.name, source.contributors(origin)
+        if leads is not None and (lead := next(leads)) is not None:
+            name, contributors = lead[0], [lead[1]]
         offered = info(product)
         relation = link = None
         for contributor in contributors:
@@ -55,12 +61,12 @@ def explain(pool: CandidatePool, positions: NDArray[np.int64], facts: Facts) -> 
         if link is not None:
             leading = info(contributor)
             relation = link.relation
-            code, text = code_of(source.name, relation), f"{link.before}{leading.name}{link.after}"
+            code, text = code_of(name, relation), f"{link.before}{leading.name}{link.after}"
             product_ids = [leading.product_id]
         else:
             leadings = [info(contributor) for contributor in contributors]
             product_ids = [leading.product_id for leading in leadings]
-            code, text = describe_source(source.name, " and ".join([leading.name for leading in leadings]))
+            code, text = describe_source(name, " and ".join([leading.name for leading in leadings]))
         offers.append(
             {
                 "rank": rank,
@@ -72,9 +78,34 @@ def explain(pool: CandidatePool, positions: NDArray[np.int64], facts: Facts) -> 
                 "price_minor": offered.price_minor,
                 "currency": offered.currency,
                 "reasons": [{"code": code, "text": text, "product_ids": product_ids}],
+                "attributes": {},
             }
         )
     return offers
+
+
+OWN_FIELDS: Final = ("name", "line", "category", "family", "tier", "price_minor", "currency")
+ATTRIBUTE_PREFIX: Final = "attributes."
+
+
+def add_attributes(offers: Sequence[Offer], fields: Sequence[str], facts: Facts) -> None:
+    """Have each offer show some fields of its product, or attributes; null where the product has none of that name."""
+    products = facts.products
+    for offer in offers:
+        row = products.row_of(offer["product_id"])
+        assert row is not None  # noqa: S101  It was offered by its row.
+        info, attributes = products.info(row), facts.attributes.of(row)
+        offer["attributes"] = {
+            field: _own_field(info, field)
+            if field in OWN_FIELDS
+            else attributes.get(field, attributes.get(field.removeprefix(ATTRIBUTE_PREFIX)))
+            for field in fields
+        }
+
+
+def _own_field(product: ProductInfo, name: str) -> str | int | None:
+    value: str | int | None = getattr(product, name)
+    return None if value == "" else value
 
 
 def code_of(source: Source, relation: Relation) -> ReasonCode:

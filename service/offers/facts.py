@@ -1,63 +1,32 @@
 """What decisions rest on: gathered once, from memory, then never changed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import NO_ROW, Content
+from service.offers.account_products import NO_PAIRS, AccountProducts, join
+from service.offers.filters import AccountFilters, RelatedProducts, gather_filters
 from service.offers.request import OfferRequest
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.deals import DealProducts, ProductsInDeals
 from service.readmodel.live_state import LiveState
 from service.readmodel.objections import Objections
 from service.readmodel.ownership import NO_PRODUCTS, Ownership
+from service.readmodel.product_attributes import ProductAttributes
 from service.readmodel.product_index import ProductIndex
 from service.readmodel.relationships import RelationshipIndex
 from service.readmodel.returned_products import ReturnedProducts
 
-
-class AccountProducts(NamedTuple):
-    """Products of n accounts, such as those that each owns: pairs in ascending order.
-
-    account: int64 (N,), the place of an account among those that are decided for. product: int32 (N,), a product row.
-    keys:    int (N,), one number for each pair, ascending; see ``Facts.keys``.
-    """
-
-    account: NDArray[np.int64]
-    product: NDArray[np.int32]
-    keys: NDArray[Any]
-
-    @classmethod
-    def from_rows(cls, products: Sequence[NDArray[np.int32]], n_products: int) -> "AccountProducts":
-        """Lay out the products of each account, which are ascending."""
-        if len(products) == 1:
-            return cls(np.zeros(len(products[0]), dtype=np.int64), products[0], products[0])
-        if not any(map(len, products)):
-            return NO_PAIRS
-        account = np.arange(len(products)).repeat([len(rows) for rows in products])
-        product = np.concatenate(products)
-        return cls(account, product, account * n_products + product)
-
-    @property
-    def is_empty(self) -> bool:
-        """Tell whether no account has any product."""
-        return not len(self.keys)
-
-    def has(self, keys: NDArray[Any]) -> NDArray[np.bool_]:
-        """Return which of some pairs are among these, which must not be empty. keys: int (m,)."""
-        return np.asarray(self.keys.take(self.keys.searchsorted(keys), mode="clip") == keys)
-
-
 NO_DEALS: Final = ProductsInDeals(NO_PRODUCTS, NO_PRODUCTS)
-NO_PAIRS: Final = AccountProducts(np.empty(0, dtype=np.int64), NO_PRODUCTS, np.empty(0, dtype=np.int64))
 
 
 class Facts(NamedTuple):
     """What is known of n accounts and of what is asked for each, in the artifact's rows. Unknown identifiers are gone.
 
-    products, relationships: the catalogue as it was when the facts were gathered: immutable.
+    products, relationships, attributes: the catalogue as it was when the facts were gathered: immutable.
     account_rows:     int64 (n,), the artifact's row of each account; NO_ROW for one that it does not know, or nobody.
     is_known:         whether the artifact or the live state knows each account.
     is_objecting:     bool (n,), whether each account objects to marketing.
@@ -66,6 +35,9 @@ class Facts(NamedTuple):
     basket, excluded: what the request for each account names.
     returned:         what each account returned recently, and does not own any more.
     negotiated, lost: the products that each account has an open deal for, and those whose deal was lost recently.
+    filters:          what the requests restrict offers to; None where none does.
+    fields:           the attributes that the offers of each account show.
+    unknown_products: what each request names and the artifact does not know.
     had:              what each account owns or has in the basket; what is both comes twice.
     is_changed:       whether what each account owns may differ from what the artifact says.
     limits:           int64 (n,), how many offers are asked for.
@@ -90,6 +62,10 @@ class Facts(NamedTuple):
     had: AccountProducts
     limits: NDArray[np.int64]
     is_up_sell_first: bool
+    filters: AccountFilters | None
+    fields: Sequence[Sequence[str]]
+    unknown_products: Sequence[Sequence[str]]
+    attributes: ProductAttributes
     includes_owned: bool = False
 
     @property
@@ -116,6 +92,10 @@ class Facts(NamedTuple):
             account, product = account[account != NO_ROW], pairs.product[account != NO_ROW]
             return AccountProducts(account, product, account * self.n_products + product)
 
+        def kept_related(related: RelatedProducts) -> RelatedProducts:
+            is_kept = number[related.pairs.account] != NO_ROW
+            return RelatedProducts(kept(related.pairs), *(column[is_kept] for column in related[1:]))
+
         return self._replace(
             account_rows=self.account_rows[accounts],
             is_known=[self.is_known[place] for place in accounts.tolist()],
@@ -130,6 +110,9 @@ class Facts(NamedTuple):
             lost=kept(self.lost),
             had=kept(self.had),
             limits=self.limits[accounts],
+            filters=None if self.filters is None else self.filters.only(accounts, kept_related(self.filters.related)),
+            fields=[self.fields[place] for place in accounts.tolist()],
+            unknown_products=[self.unknown_products[place] for place in accounts.tolist()],
         )
 
 
@@ -164,7 +147,7 @@ def gather(
     owned_products = had = AccountProducts.from_rows(owned, n_products)
     in_basket = _named(products, [request.basket for request in requests])
     if not in_basket.is_empty:
-        had = in_basket if owned_products.is_empty else _joined(owned_products, in_basket)
+        had = in_basket if owned_products.is_empty else join(owned_products, in_basket)
     negotiated, lost = _in_deals(state, requests, n_products)
     return Facts(
         content=content,
@@ -182,6 +165,10 @@ def gather(
         negotiated=negotiated,
         lost=lost,
         had=had,
+        filters=gather_filters(catalogue, requests, owned_products, in_basket),
+        fields=[request.fields for request in requests],
+        unknown_products=_unknown_products(products, requests),
+        attributes=catalogue.attributes,
         limits=np.array([request.limit for request in requests], dtype=np.int64),
         is_up_sell_first=is_up_sell_first,
         includes_owned=includes_owned,
@@ -195,8 +182,19 @@ def _named(products: ProductIndex, named: Sequence[Sequence[str]]) -> AccountPro
     rows: dict[int, NDArray[np.int32]] = {}
     for product_ids in named:
         if id(product_ids) not in rows:
-            rows[id(product_ids)] = known_rows(products, product_ids)
+            rows[id(product_ids)] = products.rows_of(product_ids)
     return AccountProducts.from_rows([rows[id(product_ids)] for product_ids in named], len(products.is_active))
+
+
+def _unknown_products(products: ProductIndex, requests: Sequence[OfferRequest]) -> list[Sequence[str]]:
+    """Return the products that each request names and the artifact does not know, each once."""
+    unknown: dict[tuple[int, int], Sequence[str]] = {}
+    for request in requests:
+        named = id(request.basket), id(request.exclude)
+        if named not in unknown:
+            product_ids = dict.fromkeys((*request.basket, *request.exclude))
+            unknown[named] = [product_id for product_id in product_ids if products.row_of(product_id) is None]
+    return [unknown[id(request.basket), id(request.exclude)] for request in requests]
 
 
 def _returned(state: LiveState, requests: Sequence[OfferRequest], n_products: int) -> AccountProducts:
@@ -220,19 +218,3 @@ def _in_deals(
         return NO_PAIRS, NO_PAIRS
     negotiated, lost = zip(*deals, strict=True)
     return AccountProducts.from_rows(negotiated, n_products), AccountProducts.from_rows(lost, n_products)
-
-
-def _joined(first: AccountProducts, second: AccountProducts) -> AccountProducts:
-    """Return the pairs of both; one that is in both comes twice."""
-    keys = np.concatenate((first.keys, second.keys))
-    order = keys.argsort()
-    account = np.concatenate((first.account, second.account))[order]
-    return AccountProducts(account, np.concatenate((first.product, second.product))[order], keys[order])
-
-
-def known_rows(products: ProductIndex, product_ids: Iterable[str]) -> NDArray[np.int32]:
-    """Return the distinct rows of those products that the artifact knows, ascending."""
-    if not product_ids:
-        return NO_PRODUCTS
-    rows = {row for row in map(products.row_of, product_ids) if row is not None}
-    return np.array(sorted(rows), dtype=np.int32)

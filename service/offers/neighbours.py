@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from models.arrays import run_starts
 from models.artifact import NO_ROW, Content
-from service.offers.facts import AccountProducts
+from service.offers.account_products import AccountProducts
 from service.readmodel.product_index import ProductRow
 
 MAX_CONTRIBUTORS: Final = 2

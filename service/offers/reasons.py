@@ -26,6 +26,7 @@ class WithheldCode(StrEnum):
     """Why a candidate is not offered."""
 
     EXCLUDED = "excluded"
+    FILTERED = "filtered"
     IN_BASKET = "in-basket"
     OWNED = "owned"
     INACTIVE = "inactive"
@@ -41,6 +42,7 @@ class WithheldCode(StrEnum):
 
 WITHHELD_MEANINGS = {
     WithheldCode.EXCLUDED: "the request excludes it",
+    WithheldCode.FILTERED: "the request's filters do not let it pass",
     WithheldCode.IN_BASKET: "it is in the basket already",
     WithheldCode.OWNED: "the account owns it",
     WithheldCode.INACTIVE: "it is no longer sold",

@@ -4,8 +4,31 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 
+class OfferFilter(NamedTuple):
+    """What offers are restricted to; an empty field restricts nothing.
+
+    attributes: by name, the allowed values as texts; None allows products without a value.
+    relations:  of which each offer has one to something that is owned or in the basket.
+    is_from_query: lines and categories come from a query, in which one value may be a list separated by commas.
+    """
+
+    lines: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    price_max_minor: int | None = None
+    attributes: tuple[tuple[str, tuple[str | None, ...]], ...] = ()
+    relations: tuple[str, ...] = ()
+    is_from_query: bool = False
+
+    def of_products(self) -> "OfferFilter":
+        """Return the part that is the same for every account."""
+        return self._replace(relations=()) if self.relations else self
+
+
 class OfferRequest(NamedTuple):
-    """One request for offers. A batch asks the same for many accounts: see ``facts.gather``."""
+    """One request for offers. A batch asks the same for many accounts: see ``facts.gather``.
+
+    fields: names of product attributes that each offer shows.
+    """
 
     account_id: str | None
     limit: int
@@ -13,3 +36,5 @@ class OfferRequest(NamedTuple):
     exclude: Sequence[str] = ()
     is_dry_run: bool = False
     placement: str | None = None
+    filter: OfferFilter | None = None
+    fields: tuple[str, ...] = ()

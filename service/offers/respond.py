@@ -101,25 +101,25 @@ class Recommender:
             raise NothingToOffer
         context = ResponseContext(loaded, loaded.state.sequence, self._now(), self._is_database_up())
         facts = gather(loaded.state, [call.wanted for call in calls], is_up_sell_first=self._is_up_sell_first)
-        decided = zip(calls, decide_many(facts), facts.is_known, strict=True)
-        return [self._try_to_send(context, call, decision, is_known) for call, decision, is_known in decided]
+        decided = zip(calls, decide_many(facts), strict=True)
+        return [self._try_to_send(context, call, decision) for call, decision in decided]
 
-    def _try_to_send(
-        self, context: ResponseContext, call: Call, decision: Decision, is_known: bool
-    ) -> bytes | Exception:
+    def _try_to_send(self, context: ResponseContext, call: Call, decision: Decision) -> bytes | Exception:
         try:
-            return self._send(context, call, decision, is_known)
+            return self._send(context, call, decision)
         except Exception as error:  # It belongs to this call alone, whose request then fails with it.
             return error
 
-    def _send(self, context: ResponseContext, call: Call, decision: Decision, is_known: bool) -> bytes:
+    def _send(self, context: ResponseContext, call: Call, decision: Decision) -> bytes:
         """Encode a decision, count it, and record it unless it is a dry run. Recording is last, since it can't fail."""
         wanted, key_id = call.wanted, call.principal.key_id
         decision_id = None if wanted.is_dry_run else new_decision_id(context.now)
-        body = encode(context, wanted, decision, decision_id, is_known)
+        body = encode(context, wanted, decision, decision_id)
         self._telemetry.count_answer(decision.source, context.is_degraded(wanted))
         for reason, n in decision.withheld.items():
             self._telemetry.count_withheld(reason, n)
+        if decision.unknown_products:
+            self._telemetry.unknown_products.inc(len(decision.unknown_products))
         if self._shadow is not None:
             self._shadow.consider(wanted, [offer["product_id"] for offer in decision.offers])
         if decision_id is not None:
@@ -127,15 +127,13 @@ class Recommender:
         return body
 
 
-def encode(
-    context: ResponseContext, wanted: OfferRequest, decision: Decision, decision_id: str | None, is_known: bool
-) -> bytes:
+def encode(context: ResponseContext, wanted: OfferRequest, decision: Decision, decision_id: str | None) -> bytes:
     """Encode a ``RecommendationAnswer``."""
     return orjson.dumps(
         {
             "decision_id": decision_id,
             "account_id": wanted.account_id,
-            "account_known": None if wanted.account_id is None else is_known,
+            "account_known": None if wanted.account_id is None else decision.is_known,
             "generated_at": context.now,
             "artifact_version": context.loaded.version,
             "sequence": context.sequence,
@@ -143,6 +141,8 @@ def encode(
             "degraded": context.is_degraded(wanted),
             "offers": decision.offers,
             "withheld": {str(reason): n for reason, n in decision.withheld.items()},
+            "unknown_products": decision.unknown_products,
+            "unknown_filters": decision.unknown_filters,
         },
         option=orjson.OPT_UTC_Z,
     )

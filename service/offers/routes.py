@@ -10,10 +10,10 @@ from service.auth.keys import Principal, Scope
 from service.base.components import components_of
 from service.offers.batching import Batcher
 from service.offers.request import OfferRequest
+from service.offers.request_fields import MAX_IDENTIFIER, BasketItem
 from service.offers.respond import Call, Recommender
 from service.offers.schemas import (
     DEFAULT_LIMIT,
-    MAX_IDENTIFIER,
     AccountQuery,
     BatchAnswer,
     BatchRequest,
@@ -30,6 +30,10 @@ MAX_BODY_BYTES = 2 * 1024 * 1024
 DECISION_LOG_WAIT_SECONDS = 0.005
 ACCOUNTS_AT_ONCE = 50
 """A batch lets other requests in after so many accounts: some milliseconds."""
+
+REPEATED_PARAMETERS = ("lines", "categories", "relations", "attributes", "fields")
+PLAIN_PARAMETERS = {"account_id", "limit", "dry_run"}
+LOGGED_PARAMETERS = {"limit", "price_max_minor", *REPEATED_PARAMETERS}
 
 ANY_PROBLEMS = (
     "key-missing",
@@ -62,8 +66,8 @@ async def get_recommendations(request: Request) -> Response:
     `source` `popular`. An account that objects to marketing gets none.
     """
     principal = await admit_current(request)
-    wanted = read_account_request(request.path_params["account_id"], request.scope["query_string"])
-    return await respond(request, Call(principal, wanted, b'{"limit":%d}' % wanted.limit))
+    wanted, logged = read_account_request(request.path_params["account_id"], request.scope["query_string"])
+    return await respond(request, Call(principal, wanted, logged))
 
 
 @router.post(
@@ -85,7 +89,16 @@ async def create_recommendations(request: Request) -> Response:
     principal = await admit_current(request)
     body = await read_body(request, MAX_BODY_BYTES)
     given = decode_body(body, RecommendationRequest)
-    wanted = OfferRequest(given.account_id, given.limit, given.basket, given.exclude, given.dry_run, given.placement)
+    wanted = OfferRequest(
+        given.account_id,
+        given.limit,
+        BasketItem.product_ids(given.basket),
+        given.exclude,
+        given.dry_run,
+        given.placement,
+        given.offer_filter(),
+        tuple(dict.fromkeys(given.fields or ())),
+    )
     return await respond(request, Call(principal, wanted, body))
 
 
@@ -115,7 +128,10 @@ async def respond(request: Request, call: Call) -> Response:
 async def respond_in_parts(request: Request, principal: Principal, given: BatchRequest) -> bytes:
     """Answer some accounts at a time, and no faster than decisions are written: a batch has time to wait."""
     recommender = components_of(request.app).get(Recommender)
-    wanted = OfferRequest(None, given.limit, (), given.exclude, given.dry_run, given.placement)
+    fields = tuple(dict.fromkeys(given.fields or ()))
+    wanted = OfferRequest(
+        None, given.limit, (), given.exclude, given.dry_run, given.placement, given.offer_filter(), fields
+    )
     logged = orjson.dumps(given.model_dump(exclude={"account_ids"}, exclude_unset=True))
     answers: list[bytes] = []
     for start in range(0, len(given.account_ids), ACCOUNTS_AT_ONCE):
@@ -131,13 +147,21 @@ async def respond_in_parts(request: Request, principal: Principal, given: BatchR
     return b'{"items":[' + b",".join(answers) + b"]}"
 
 
-def read_account_request(account_id: str, query: bytes) -> OfferRequest:
-    """Read what is asked for one account; raises RequestValidationError."""
+def read_account_request(account_id: str, query: bytes) -> tuple[OfferRequest, bytes]:
+    """Read what is asked for one account, and return it with what the decision log keeps of it.
+
+    Raises RequestValidationError.
+    """
     # Most requests have no query, and need no validation.
     if not query and 0 < len(account_id) <= MAX_IDENTIFIER:
-        return OfferRequest(account_id, DEFAULT_LIMIT)
-    given = decode_parameters({"account_id": account_id}, query, AccountQuery)
-    return OfferRequest(given.account_id, given.limit, is_dry_run=given.dry_run)
+        return OfferRequest(account_id, DEFAULT_LIMIT), b'{"limit":%d}' % DEFAULT_LIMIT
+    given = decode_parameters({"account_id": account_id}, query, AccountQuery, REPEATED_PARAMETERS)
+    wanted = OfferRequest(given.account_id, given.limit, is_dry_run=given.dry_run)
+    if given.model_fields_set <= PLAIN_PARAMETERS:
+        return wanted, b'{"limit":%d}' % given.limit
+    wanted = wanted._replace(filter=given.offer_filter(), fields=tuple(dict.fromkeys(given.fields)))
+    asked = given.model_dump(include=LOGGED_PARAMETERS, exclude_unset=True) | {"limit": given.limit}
+    return wanted, orjson.dumps(asked)
 
 
 async def admit_current(request: Request) -> Principal:

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import run_starts
+from service.offers.account_products import AccountProducts
 from service.offers.candidates import CandidatePool
-from service.offers.facts import AccountProducts, Facts
+from service.offers.facts import Facts
 from service.offers.reasons import WithheldCode
 from service.readmodel.product_index import NO_FAMILY
 from service.readmodel.relationships import ACCESSORY_OF, BANNED_FROM, SUBSTITUTE_OF
@@ -47,6 +48,12 @@ def is_objected(candidates: Candidates) -> NDArray[np.bool_] | None:
 def is_excluded(candidates: Candidates) -> NDArray[np.bool_] | None:
     """Withhold what the request excludes."""
     return _is_among(candidates.facts.excluded, candidates.pool)
+
+
+def is_filtered(candidates: Candidates) -> NDArray[np.bool_] | None:
+    """Withhold what the request's filters do not let pass."""
+    filters, pool = candidates.facts.filters, candidates.pool
+    return None if filters is None else ~filters.passes(pool.account, pool.product, pool.keys)
 
 
 def is_in_basket(candidates: Candidates) -> NDArray[np.bool_] | None:
@@ -127,6 +134,7 @@ def is_lower_tier(candidates: Candidates) -> NDArray[np.bool_] | None:
 RULES: Final[tuple[tuple[WithheldCode, Rule], ...]] = (
     (WithheldCode.OBJECTED, is_objected),
     (WithheldCode.EXCLUDED, is_excluded),
+    (WithheldCode.FILTERED, is_filtered),
     (WithheldCode.IN_BASKET, is_in_basket),
     (WithheldCode.OWNED, is_owned),
     (WithheldCode.INACTIVE, is_inactive),

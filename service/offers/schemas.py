@@ -1,26 +1,27 @@
 """What goes in and out of recommendations, as the OpenAPI document shows it."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
 from service.base.examples import ACCOUNT_ID, ARTIFACT_VERSION, OTHER_PRODUCT_ID, PRODUCT_ID
 from service.offers.reasons import REASON_MEANINGS, SOURCE_MEANINGS, WITHHELD_MEANINGS, ReasonCode, Source, WithheldCode
+from service.offers.request_fields import (
+    MAX_IDENTIFIER,
+    BasketItem,
+    FilterFields,
+    FilterParameters,
+    to_whole_number,
+)
 from service.readmodel.relation import RELATION_MEANINGS, Relation
 
 MAX_LIMIT = 50
 DEFAULT_LIMIT = 3
-MAX_IDENTIFIER = 200
 MAX_ACCOUNTS = 1000
 DRY_RUN = "Only look: the decision is not recorded, and has no identifier."
 
 Identifier = Annotated[str, Field(min_length=1, max_length=MAX_IDENTIFIER)]
-
-
-def to_whole_number(value: object) -> object:
-    """JSON knows one kind of number: 3.0 is as whole as 3."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 Placement = Annotated[str, Field(min_length=1, max_length=64)]
@@ -31,7 +32,7 @@ ContextNumber = Annotated[StrictFloat, Field(allow_inf_nan=False)]
 ContextValue = ContextText | StrictBool | ContextInteger | ContextNumber | None
 
 
-class AccountQuery(BaseModel):
+class AccountQuery(FilterParameters):
     """The parameters of a request for one account."""
 
     model_config = ConfigDict(frozen=True)
@@ -41,7 +42,7 @@ class AccountQuery(BaseModel):
     dry_run: bool = Field(default=False, description=DRY_RUN)
 
 
-class RecommendationRequest(BaseModel):
+class RecommendationRequest(FilterFields):
     """Who is asked for, what is in the basket, or both. With neither, the most popular products are offered."""
 
     model_config = ConfigDict(
@@ -52,15 +53,24 @@ class RecommendationRequest(BaseModel):
             "examples": [
                 {"account_id": ACCOUNT_ID, "limit": 3},
                 {"basket": [PRODUCT_ID], "exclude": [OTHER_PRODUCT_ID], "placement": "checkout", "limit": 5},
+                {
+                    "account_id": ACCOUNT_ID,
+                    "basket": [{"product_id": PRODUCT_ID, "quantity": 2}],
+                    "categories": ["Coffee"],
+                    "price_max_minor": 5000,
+                    "attributes": {"in_stock": True},
+                    "fields": ["image_url", "line"],
+                },
             ]
         },
     )
 
     account_id: Identifier | None = Field(default=None, description="Your identifier of the account.")
-    basket: list[Identifier] = Field(
+    basket: list[Identifier | BasketItem] = Field(
         default_factory=list,
         max_length=200,
-        description="Products in the basket. Those that the model does not know are passed over.",
+        description="Products in the basket: identifiers, or objects with `product_id` and `quantity`. Those that the "
+        "model does not know are passed over, and listed in `unknown_products`.",
     )
     exclude: list[Identifier] = Field(
         default_factory=list, max_length=1000, description="Products that must not be offered."
@@ -81,7 +91,7 @@ class RecommendationRequest(BaseModel):
     dry_run: StrictBool = Field(default=False, description=DRY_RUN)
 
 
-class BatchRequest(BaseModel):
+class BatchRequest(FilterFields):
     """Accounts that are asked for together, each for its own list."""
 
     model_config = ConfigDict(
@@ -132,6 +142,10 @@ class OfferOut(BaseModel):
     price_minor: int | None = Field(description="Price in minor units of the currency, such as cents, if known.")
     currency: str | None = Field(description="ISO 4217 code, if known.")
     reasons: list[ReasonOut] = Field(min_length=1)
+    attributes: dict[str, Any] = Field(
+        description="What `fields` of the request names, null where the product has no such value; empty without it.",
+        examples=[{"image_url": "https://shop.example/grinder.jpg"}],
+    )
 
 
 class RecommendationAnswer(BaseModel):
@@ -169,6 +183,13 @@ class RecommendationAnswer(BaseModel):
         description="How many candidates were withheld until the list was full, by reason: "
         + "; ".join(f"`{code}`: {text}" for code, text in WITHHELD_MEANINGS.items())
         + "."
+    )
+    unknown_products: list[str] = Field(
+        description="Products of `basket` and `exclude` that the model does not know: misspelt, or new since training."
+    )
+    unknown_filters: dict[str, list[str]] = Field(
+        description="By field, the `lines` and `categories` that no product has now, and the names of `attributes` "
+        "that no product has with such a value. Nothing can pass a filter whose every value is unknown."
     )
 
 

@@ -1,10 +1,11 @@
 """The catalogue as it is now: the artifact's products and relationships, and what changed since."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 from service.readmodel.live_state import LiveState
+from service.readmodel.product_attributes import ProductAttributes
 from service.readmodel.product_index import ProductIndex, ProductInfo
 from service.readmodel.relationship_overlay import CuratedRelationship
 from service.readmodel.relationships import RelationshipIndex
@@ -12,21 +13,46 @@ from service.readmodel.relationships import RelationshipIndex
 
 @dataclass(frozen=True)
 class CatalogueView:
-    """Products and their relationships, both immutable. A change of the catalogue puts another view in its place."""
+    """Products, their relationships and attributes, all immutable. A change puts another view in its place.
+
+    cache: what is worked out of this view when it is first needed, such as which products pass a filter.
+    """
 
     products: ProductIndex
     relationships: RelationshipIndex
+    attributes: ProductAttributes
+    cache: dict[Any, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def empty(cls, state: LiveState) -> Self:
         """See ``LivePart``."""
-        return cls(ProductIndex(state.content), RelationshipIndex.from_content(state.content))
+        products = ProductIndex(state.content)
+        no_attributes = ProductAttributes(len(products.is_active), {})
+        return cls(products, RelationshipIndex.from_content(state.content), no_attributes)
+
+    def prepare(self) -> None:
+        """Work out what requests need, so that none of them has to."""
+        _ = (self.products.lines, self.products.categories)
+        self.relationships.prepare()
 
     def with_products(self, infos: Mapping[str, ProductInfo]) -> "CatalogueView":
         """Return the view with other product descriptions. Products that the artifact does not know are ignored."""
         row_of = self.products.row_of
         rows = {row: info for product_id, info in infos.items() if (row := row_of(product_id)) is not None}
         return replace(self, products=self.products.with_changes(rows)) if rows else self
+
+    def with_all_attributes(self, stored: Mapping[str, bytes]) -> "CatalogueView":
+        """Return the view with the attributes of all products, as JSON; those without any are left out."""
+        return replace(self, attributes=ProductAttributes(len(self.products.is_active), self._by_row(stored)))
+
+    def with_attributes(self, stored: Mapping[str, bytes]) -> "CatalogueView":
+        """Return the view with other attributes of some products, as JSON; those without any have an empty one."""
+        rows = self._by_row(stored)
+        return replace(self, attributes=self.attributes.with_changes(rows)) if rows else self
+
+    def _by_row(self, stored: Mapping[str, bytes]) -> dict[int, bytes]:
+        row_of = self.products.row_of
+        return {row: text for product_id, text in stored.items() if (row := row_of(product_id)) is not None}
 
     def with_curated(self, curated: Mapping[str, Mapping[str, CuratedRelationship]]) -> "CatalogueView":
         """Return the view with all curated relationships of some sources replaced, by source and target."""

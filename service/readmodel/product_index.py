@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NewType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import NO_NUMBER, Content
+from service.readmodel.text_codes import TextCodes
 
 ProductRow = NewType("ProductRow", int)
 """A product's position in the artifact."""
@@ -29,6 +31,8 @@ class ProductInfo:
     currency: str | None
     is_active: bool
     margin_minor: int | None = None
+    line: str = ""
+    category: str = ""
 
 
 class ProductIndex:
@@ -39,6 +43,7 @@ class ProductIndex:
     is_active: bool (P,), whether each product is sold now.
     family:    int32 (P,), a code for the family of each product that has a tier in one, NO_FAMILY for the others.
     tier:      int64 (P,), the place within the family.
+    price:     int64 (P,), in minor units of each product's own currency, NO_NUMBER where it is not known.
     """
 
     def __init__(self, content: Content) -> None:
@@ -49,6 +54,7 @@ class ProductIndex:
         self._family_codes: dict[str, int] = {}
         self.is_active: NDArray[np.bool_] = content.products.is_active
         self.tier: NDArray[np.int64] = content.products.tiers
+        self.price: NDArray[np.int64] = content.products.prices_minor
         self.family: NDArray[np.int32] = np.full(len(self.tier), NO_FAMILY, dtype=np.int32)
         for row in np.flatnonzero(self.tier != NO_NUMBER).tolist():
             self.family[row] = self._family_code(content.products.families[row])
@@ -57,6 +63,16 @@ class ProductIndex:
     def n_families(self) -> int:
         """How many families there are: their codes are below it."""
         return len(self._family_codes)
+
+    @cached_property
+    def lines(self) -> TextCodes:
+        """The line of each product, as it is now."""
+        return TextCodes(self.content.products.lines)
+
+    @cached_property
+    def categories(self) -> TextCodes:
+        """The category of each product, as it is now."""
+        return TextCodes(self.content.products.categories)
 
     def row_of(self, product_id: str) -> ProductRow | None:
         """Return a product's row; None if the artifact does not know it."""
@@ -78,13 +94,18 @@ class ProductIndex:
 
     def with_changes(self, infos: Mapping[ProductRow, ProductInfo]) -> "ProductIndex":
         """Return an index in which some products are as given."""
+        lines = self.lines.with_texts({row: info.line for row, info in infos.items()})
+        categories = self.categories.with_texts({row: info.category for row, info in infos.items()})
         changed = object.__new__(ProductIndex)
         changed.__dict__.update(self.__dict__)
         changed._changed = {**self._changed, **infos}
+        changed.__dict__.update(lines=lines, categories=categories)
         changed.is_active, changed.family, changed.tier = self.is_active.copy(), self.family.copy(), self.tier.copy()
+        changed.price = self.price.copy()
         for row, info in infos.items():
             changed.is_active[row] = info.is_active
             changed.tier[row] = NO_NUMBER if info.tier is None else info.tier
+            changed.price[row] = NO_NUMBER if info.price_minor is None else info.price_minor
             changed.family[row] = NO_FAMILY if info.tier is None else self._family_code(info.family)
         return changed
 
@@ -124,6 +145,8 @@ class _InfoCache(_BoundedCache):
             currency=products.currencies[key] or None,
             is_active=bool(products.is_active[key]),
             margin_minor=_number(products.margins_minor[key]),
+            line=products.lines[key],
+            category=products.categories[key],
         )
 
 

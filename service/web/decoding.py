@@ -4,7 +4,7 @@ FastAPI's own decoding costs several times as much.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -22,9 +22,15 @@ from service.web.body_guard import refuse_announced
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def decode_parameters(path: dict[str, Any], query: bytes, model: type[Model]) -> Model:
-    """Read path and query parameters; raises RequestValidationError. Unknown query parameters are ignored."""
-    named = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True))
+def decode_parameters(path: dict[str, Any], query: bytes, model: type[Model], repeated: Collection[str] = ()) -> Model:
+    """Read path and query parameters; raises RequestValidationError. Unknown query parameters are ignored.
+
+    repeated: parameters that are lists of all values that are given; of the others, the last value counts.
+    """
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    named: dict[str, Any] = dict(pairs)
+    for name in named.keys() & repeated:
+        named[name] = [value for given, value in pairs if given == name]
     try:
         return model.model_validate({**named, **path})
     except ValidationError as error:

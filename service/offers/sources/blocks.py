@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from service.offers.facts import Facts
 from service.offers.reasons import Source
 from service.readmodel.product_index import ProductRow
 
@@ -56,6 +57,15 @@ def best_first(
     bounds = account.searchsorted(np.arange(n_accounts + 1)).tolist()
     runs = [_best(product[b:e], score[b:e], limit) + b for b, e in pairwise(bounds) if e > b]
     return np.concatenate(runs) if runs else np.empty(0, dtype=np.int64)
+
+
+def passing_first(
+    facts: Facts, account: NDArray[np.int64], product: NDArray[np.int32], score: NDArray[Any]
+) -> NDArray[Any]:
+    """Return scores by which what a request filters out comes last: its place is for others where a list is cut."""
+    if facts.filters is None or len(score) <= MAX_PER_SOURCE:
+        return score
+    return np.where(facts.filters.passes(account, product, facts.keys(account, product)), score, -np.inf)
 
 
 def _best(product: NDArray[np.int32], score: NDArray[Any], limit: int) -> NDArray[np.int64]:

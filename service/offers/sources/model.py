@@ -1,15 +1,21 @@
 """Candidates of the trained model: neighbours of products, an account's list, and what is popular."""
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import concatenate_ranges
 from models.artifact import NO_ROW
-from service.offers.facts import AccountProducts, Facts
+from service.offers.account_products import AccountProducts
+from service.offers.facts import Facts
 from service.offers.neighbours import NeighbourScores
 from service.offers.reasons import Source
-from service.offers.sources.blocks import MAX_PER_SOURCE, Block, best_first
+from service.offers.sources.blocks import MAX_PER_SOURCE, Block, best_first, passing_first
 from service.readmodel.product_index import ProductRow
+
+MIN_UNFILTERED: Final = 32
+"""The most popular products are candidates even if a filter withholds them, so that an empty list says why."""
 
 
 class Neighbours:
@@ -22,7 +28,8 @@ class Neighbours:
 
     def block(self) -> Block:
         scores = self._scores
-        chosen = best_first(scores.account, scores.product, scores.score, self._facts.n_accounts, MAX_PER_SOURCE)
+        rank = passing_first(self._facts, scores.account, scores.product, scores.score)
+        chosen = best_first(scores.account, scores.product, rank, self._facts.n_accounts, MAX_PER_SOURCE)
         return Block(scores.account[chosen], scores.product[chosen], scores.score[chosen], chosen)
 
     def contributors(self, origin: int) -> list[ProductRow]:
@@ -118,8 +125,10 @@ class Popular:
     def block(self) -> Block:
         content, n_accounts = self._facts.content, self._facts.n_accounts
         # Most of a catalogue may be switched off: deeper down, what is no longer sold is passed over.
-        chosen = self._facts.products.is_active[content.popular_products]
-        chosen[: self._depth] = True
+        chosen, filters = self._facts.products.is_active[content.popular_products], self._facts.filters
+        if filters is not None:
+            chosen &= filters.popular[content.popular_products]
+        chosen[: self._depth if filters is None else MIN_UNFILTERED] = True
         positions = chosen.nonzero()[0][: 2 * self._depth]
         product, score = content.popular_products[positions], content.popular_scores[positions]
         account = np.arange(n_accounts).repeat(len(product))

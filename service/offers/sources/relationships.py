@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 from models.arrays import concatenate_ranges
 from models.artifact import NO_ROW
 from models.artifact.relationships import ACCESSORY, CROSS_SELL, UP_SELL
-from service.offers.facts import AccountProducts, Facts
+from service.offers.account_products import AccountProducts
+from service.offers.facts import Facts
+from service.offers.filters import RelatedProducts
 from service.offers.reasons import Source
-from service.offers.sources.blocks import MAX_PER_SOURCE, NO_CANDIDATES, Block, best_first
+from service.offers.sources.blocks import MAX_PER_SOURCE, NO_CANDIDATES, Block, best_first, passing_first
 from service.readmodel.product_index import ProductRow
 
 MAX_COMPANION_SEEDS: Final = 16
@@ -34,6 +36,7 @@ class _Related:
         target, strength = index.target[positions], index.strength[positions]
         # Curated relationships go before learned ones, whose strength is at most 1.
         rank = strength + 2 * index.is_curated[positions] if index.curated else strength
+        rank = passing_first(self.facts, account, target, rank)
         chosen = best_first(account, target, rank, self.facts.n_accounts, MAX_PER_SOURCE)
         return Block(account[chosen], target[chosen], strength[chosen], self.seeds.product[places[chosen]])
 
@@ -80,5 +83,25 @@ class OwnedCompanions(_Related):
         target, strength = targets[seed].ravel(), strengths[seed].ravel()
         there = (target != NO_ROW).nonzero()[0]
         account, target, strength = account.repeat(targets.shape[1])[there], target[there], strength[there]
-        best = best_first(account, target, strength, n_accounts, MAX_PER_SOURCE)
+        rank = passing_first(self.facts, account, target, strength)
+        best = best_first(account, target, rank, n_accounts, MAX_PER_SOURCE)
         return Block(account[best], target[best], strength[best], seed[there[best] // targets.shape[1]])
+
+
+class Related:
+    """What the relations that a request asks for lead to, from the basket or from what is owned."""
+
+    def __init__(self, name: Source, related: RelatedProducts, n_accounts: int) -> None:
+        self.name = name
+        self._related = related
+        self._n_accounts = n_accounts
+
+    def block(self) -> Block:
+        pairs, _, strength, is_basket = self._related
+        there = (is_basket == (self.name is Source.BASKET)).nonzero()[0]
+        account, product = pairs.account[there], pairs.product[there]
+        best = best_first(account, product, strength[there], self._n_accounts, MAX_PER_SOURCE)
+        return Block(account[best], product[best], strength[there[best]], self._related.source[there[best]])
+
+    def contributors(self, origin: int) -> list[ProductRow]:
+        return [ProductRow(origin)]

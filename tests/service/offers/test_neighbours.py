@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.artifact import NO_ROW
-from service.offers.facts import AccountProducts
+from service.offers.account_products import AccountProducts
 from service.offers.neighbours import NeighbourScores, sort_with_places
 from service.offers.sources.blocks import best_first
 from tests.artifacts import coffee_world, content_of

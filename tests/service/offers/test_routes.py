@@ -54,6 +54,8 @@ def test_an_account_gets_a_complete_answer(client: TestClient, version: str) -> 
         "source": "personalized",
         "degraded": False,
         "withheld": {},
+        "unknown_products": [],
+        "unknown_filters": {},
     }
     assert body["offers"][1] == {
         "rank": 2,
@@ -71,6 +73,7 @@ def test_an_account_gets_a_complete_answer(client: TestClient, version: str) -> 
                 "product_ids": ["grinder"],
             }
         ],
+        "attributes": {},
     }
     RecommendationAnswer.model_validate_json(answer.content, strict=True)
 
