@@ -52,7 +52,10 @@ class MediaTypeUnsupported(DomainError):
     code = "media-type-unsupported"
 
     def __init__(self, *supported: str) -> None:
-        super().__init__(f"Send the body as {' or '.join(supported)}.")
+        super().__init__(
+            f"Send the body as {' or '.join(supported)}, and say so: add the header Content-Type: {supported[0]} "
+            f"(with curl, -H 'Content-Type: {supported[0]}'; its -d alone announces a form)."
+        )
 
 
 class InvalidCursor(DomainError):

@@ -31,11 +31,11 @@ def to_names(values: object) -> object:
 
 
 def to_attributes(values: object) -> object:
-    """Read ``NAME:VALUE``, repeated or separated by commas; a part without a colon belongs to the value before it."""
+    """Read ``NAME:VALUE``, repeated or separated by commas, which may be part of a value where no colon follows."""
     if not isinstance(values, list):
         return values
     attributes: dict[str, list[str]] = {}
-    for given in values:
+    for given in filter(str.strip, values):
         parts = given.split(",")
         for part in parts if all(":" in part for part in parts) else [given]:
             name, colon, value = part.partition(":")

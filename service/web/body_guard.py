@@ -5,7 +5,7 @@ import asyncio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.auth.dependencies import authenticate
-from service.base.errors import BodyTooLarge, RequestTimeout
+from service.base.errors import BodyTooLarge, MediaTypeUnsupported, RequestTimeout
 from service.base.headers import headers_of
 
 
@@ -24,7 +24,9 @@ class BodyGuard:
 
 
 class GuardedReceive:
-    """The ``receive`` of one request. Raises KeyMissing, KeyInvalid, RateLimited, BodyTooLarge or RequestTimeout."""
+    """The ``receive`` of one request. Raises KeyMissing, KeyInvalid, RateLimited, BodyTooLarge,
+    MediaTypeUnsupported or RequestTimeout.
+    """
 
     def __init__(self, scope: Scope, receive: Receive, max_bytes: int, timeout_seconds: float) -> None:
         self._scope = scope
@@ -42,6 +44,7 @@ class GuardedReceive:
         if self._deadline is None:
             await authenticate(self._scope)
             refuse_announced(self._scope, self._max_bytes)
+            refuse_form(self._scope)
             self._deadline = asyncio.get_running_loop().time() + self._timeout_seconds
         try:
             async with asyncio.timeout_at(self._deadline):
@@ -53,6 +56,14 @@ class GuardedReceive:
         if self._n_read > self._max_bytes:
             raise BodyTooLarge(self._max_bytes)
         return message
+
+
+def refuse_form(scope: Scope) -> None:
+    """Raise MediaTypeUnsupported for a form, as ``curl -d`` announces any body: no route reads one."""
+    headers = headers_of(scope)
+    kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if kind == b"application/x-www-form-urlencoded" and headers.get(b"content-length") != b"0":
+        raise MediaTypeUnsupported("application/json")
 
 
 def refuse_announced(scope: Scope, max_bytes: int) -> None:

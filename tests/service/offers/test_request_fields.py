@@ -97,7 +97,7 @@ def test_values_that_no_product_has_are_listed_and_nothing_passes_them(client: T
 
 def test_null_and_empty_filters_restrict_nothing(client: TestClient) -> None:
     names = ("lines", "categories", "price_max_minor", "relations", "attributes", "fields")
-    empty = {"lines": [], "categories": [], "relations": [], "attributes": {}, "fields": []}
+    empty: dict[str, object] = {"lines": [], "categories": [], "relations": [], "attributes": {}, "fields": []}
     plain = ask(client, account_id="ann")
 
     for asked in (ask(client, account_id="ann", **dict.fromkeys(names)), ask(client, account_id="ann", **empty)):
