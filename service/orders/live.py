@@ -129,13 +129,16 @@ def recent_returns(connection: Connection, state: LiveState) -> dict[str, list[s
         .distinct()
         .subquery()
     )
-    query = (
-        select(returned.c.account_id, returned.c.product_id)
-        .join(Order, Order.account_id == returned.c.account_id)
+    # Correlated, since a join has SQLite scan all lines once more.
+    kept = (
+        select(func.sum(_KEPT_QUANTITY))
+        .select_from(Order)
         .join(OrderLine, and_(OrderLine.order_id == Order.order_id, OrderLine.product_id == returned.c.product_id))
-        .group_by(returned.c.account_id, returned.c.product_id)
-        .having(func.sum(_KEPT_QUANTITY) <= 0)
+        .where(Order.account_id == returned.c.account_id)
+        .correlate(returned)
+        .scalar_subquery()
     )
+    query = select(returned.c.account_id, returned.c.product_id).where(kept <= 0)
     by_account: dict[str, list[str]] = defaultdict(list)
     for account_id, product_id in connection.execute(query):
         by_account[account_id].append(product_id)
