@@ -127,4 +127,4 @@ def _rows_of(connection: Connection, query: Any, account_ids: Sequence[str] | No
     return chain.from_iterable(connection.execute(query.where(Deal.account_id.in_(chunk))) for chunk in chunks)
 
 
-DEALS: Final = LiveSection("deals", frozenset({DEALS_CHANGED}), load, refresh, reads=frozenset({"catalogue"}))
+DEALS: Final = LiveSection("deals", frozenset({DEALS_CHANGED}), load, refresh)

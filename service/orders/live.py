@@ -150,4 +150,4 @@ def _accounts_with_orders_since(connection: Connection, since: datetime) -> list
     return [account_id for account_id in connection.scalars(query) if account_id is not None]
 
 
-OWNERSHIP: Final = LiveSection("ownership", frozenset({ORDERS_CHANGED}), load, refresh, reads=frozenset({"catalogue"}))
+OWNERSHIP: Final = LiveSection("ownership", frozenset({ORDERS_CHANGED}), load, refresh)
