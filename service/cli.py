@@ -18,6 +18,7 @@ from service.base.errors import DomainError
 from service.base.progress import console
 from service.base.settings import Settings
 from service.demo.command import demo
+from service.erasure.command import erase
 from service.imports.arguments import with_file_options
 from service.imports.command import app as imports
 from service.registry.command import app as artifacts
@@ -42,6 +43,7 @@ app.command("train")(with_file_options(training.train, "orders"))
 app.command()(score)
 app.command()(serve)
 app.command()(demo)
+app.command()(erase)
 
 
 @database.command()

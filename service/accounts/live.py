@@ -14,10 +14,9 @@ from service.readmodel.objections import Objections
 from service.storage.bulk import in_chunks
 from service.storage.changes import ChangeKind
 from service.sync.sections import ChangeSet, LiveSection
+from service.tombstones.objections import CONSENT_CHANGED
 
 ACCOUNTS_CHANGED: Final = ChangeKind("accounts")
-"""Identifiers of accounts."""
-CONSENT_CHANGED: Final = ChangeKind("consent")
 """Identifiers of accounts."""
 
 

@@ -16,6 +16,7 @@ from service.orders.tables import Order, OrderLine
 from service.storage.bulk import add_stubs, upsert_rows
 from service.storage.changes import ChangeLog
 from service.storage.records import Upserted, upsert_records
+from service.tombstones.objections import CONSENT_CHANGED, recall_objections
 
 MAX_OWNED: Final = 100
 
@@ -26,6 +27,7 @@ def upsert_accounts(
     """Create or update described accounts."""
     upserted = upsert_records(connection, cast(Table, Account.__table__), _blank_account, records, now)
     changes.touch(ACCOUNTS_CHANGED, upserted.changed)
+    recall_objections(connection, upserted.after.keys() - upserted.before.keys(), now, changes)
     return upserted
 
 
@@ -58,13 +60,19 @@ def find_account(session: Session, account_id: str) -> AccountOut:
     )
 
 
-def set_consent(connection: Connection, account_id: str, consent: ConsentIn, now: datetime) -> ConsentOut:
+def set_consent(
+    connection: Connection, account_id: str, consent: ConsentIn, now: datetime, changes: ChangeLog
+) -> ConsentOut:
     """Store an account's choice about marketing; an account that is not stored yet is added as a stub."""
     is_objecting = consent.marketing == Marketing.OBJECTED.value
     stub = {"account_id": account_id, "attributes": {}, "is_stub": True, "updated_at": now}
     add_stubs(connection, cast(Table, Account.__table__), [stub])
+    # It is settled by what the account says now.
+    recall_objections(connection, [account_id], now, changes)
     row = {"account_id": account_id, "is_objecting": is_objecting, "origin": consent.origin, "updated_at": now}
     upsert_rows(connection, cast(Table, Consent.__table__), [row])
+    changes.touch(CONSENT_CHANGED, [account_id])
+    changes.touch(ACCOUNTS_CHANGED, [account_id])  # it may be new
     return _consent_out(account_id, is_objecting, consent.origin, now)
 
 

@@ -5,7 +5,6 @@ from typing import Final
 from fastapi import Request, Response
 from pydantic import TypeAdapter
 
-from service.accounts.live import ACCOUNTS_CHANGED, CONSENT_CHANGED
 from service.accounts.profile import profile_of
 from service.accounts.queries import find_account, find_consent, set_consent, upsert_accounts
 from service.accounts.schemas import AccountIn, AccountOut, ConsentIn, ConsentOut
@@ -48,9 +47,7 @@ def replace_consent(account_id: NewAccountInPath, consent: ConsentIn, writing: U
     """
 
     def work(write: UnitOfWork) -> Response:
-        noted = set_consent(write.connection, account_id, consent, write.now)
-        write.changes.touch(CONSENT_CHANGED, [account_id])
-        write.changes.touch(ACCOUNTS_CHANGED, [account_id])  # it may be new
+        noted = set_consent(write.connection, account_id, consent, write.now, write.changes)
         return JsonResponse(noted.model_dump_json().encode())
 
     return writing.answer(work)

@@ -11,6 +11,7 @@ from rich.table import Column, Table
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
+from service.auth.origins import split_origins
 from service.auth.queries import create_key, list_keys, revoke_key, rotate_key
 from service.auth.tables import ApiKey
 from service.base.settings import Settings
@@ -27,7 +28,13 @@ app = typer.Typer(help="Make, list, rotate and revoke API keys.", no_args_is_hel
 
 @app.command()
 def create(
-    scopes: Annotated[str, typer.Option(help="Comma-separated: recommend, read, write, admin (all of them).")],
+    scopes: Annotated[
+        str,
+        typer.Option(
+            help="Comma-separated: recommend, read, write, metrics, admin (all of these); or "
+            "storefront alone, for web pages."
+        ),
+    ],
     label: Annotated[str, typer.Option(help="What the key is for, such as `checkout`.")] = "",
     expires_in_days: Annotated[
         int | None, typer.Option(min=1, help="Days until it expires; never if left out.")
@@ -35,10 +42,19 @@ def create(
     rate_limit: Annotated[
         str | None, typer.Option(help="How often it may ask, such as 100/second; else NEXTOFFER_RATE_LIMIT.")
     ] = None,
+    origins: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ORIGIN",
+            help="With the scope storefront: whose pages may use it, such as https://shop.example. Repeatable, or "
+            "comma-separated.",
+        ),
+    ] = None,
 ) -> None:
     """Make a key. Its text is shown this once: only a hash of it is stored."""
     with _database() as session:
-        text = create_key(session, label, scopes.split(","), datetime.now(UTC), expires_in_days, rate_limit)
+        named = [origin for text in origins or () for origin in text.split(",")]
+        text = create_key(session, label, scopes.split(","), datetime.now(UTC), expires_in_days, rate_limit, named)
     show_once(text)
 
 
@@ -47,10 +63,11 @@ def show_all() -> None:
     """List the keys, without their secrets."""
     with _database(read_session_factory) as session:
         keys = list_keys(session)
-    table = Table(Column("key id", no_wrap=True), "label", "scopes", "limit", "created", "expires", "state")
+    table = Table(Column("key id", no_wrap=True), "label", "scopes", "origins", "limit", "created", "expires", "state")
     for key in keys:
         times = _day(key.created_at), _day(key.expires_at)
-        table.add_row(key.key_id, key.label, key.scopes, key.rate_limit or "", *times, _state(key))
+        origins = "\n".join(split_origins(key.origins))
+        table.add_row(key.key_id, key.label, key.scopes, origins, key.rate_limit or "", *times, _state(key))
     Console().print(table)
 
 
@@ -59,7 +76,7 @@ def rotate(
     key_id: str,
     overlap_minutes: Annotated[int, typer.Option(min=0, help="How long the old key goes on to work.")] = 60,
 ) -> None:
-    """Make a key with the same scopes, label and limit in place of another, which then expires."""
+    """Make a key with the same scopes, label, origins and limit in place of another, which then expires."""
     with _database() as session:
         text = rotate_key(session, key_id, datetime.now(UTC), timedelta(minutes=overlap_minutes))
     show_once(text)

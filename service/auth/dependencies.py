@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.types import Scope as AsgiScope
 
-from service.auth.errors import KeyMissing, ScopeMissing
+from service.auth.client_address import ClientAddresses
+from service.auth.errors import KeyMissing, OriginNotAllowed, ScopeMissing
 from service.auth.key_ring import KeyRing
 from service.auth.keys import Principal
 from service.auth.limits import RateLimiter
@@ -16,39 +17,57 @@ PRINCIPAL = "nextoffer.principal"
 
 
 class RequireScope:
-    """A dependency that lets in callers whose key has the scope, and returns who they are."""
+    """A dependency that lets in callers whose key has one of the scopes, and returns who they are."""
 
-    def __init__(self, scope: str) -> None:
+    def __init__(self, scope: str, *others: str) -> None:
         self.scope = scope
+        self.others = others
 
     async def __call__(self, request: Request) -> Principal:
-        return await admit(request, self.scope)
+        return await admit(request, self.scope, *self.others)
 
 
-def require(scope: str) -> RequireScope:
+def require(scope: str, *others: str) -> RequireScope:
     """Make the dependency: ``Depends(require("read"))``."""
-    return RequireScope(scope)
+    return RequireScope(scope, *others)
 
 
-async def admit(request: Request, scope: str) -> Principal:
-    """Return who asks if their key has the scope; raises KeyMissing, KeyInvalid or ScopeMissing."""
+async def admit(request: Request, scope: str, *others: str) -> Principal:
+    """Return who asks if their key has one of the scopes.
+
+    Raises KeyMissing, KeyInvalid, OriginNotAllowed, RateLimited or ScopeMissing.
+    """
     principal = await authenticate(request.scope)
-    if not principal.may(scope):
+    if not (principal.may(scope) or any(map(principal.may, others))):
         raise ScopeMissing(scope)
     return principal
 
 
 async def authenticate(scope: AsgiScope) -> Principal:
-    """Return who asks, and count it, once per request; raises KeyMissing, KeyInvalid or RateLimited."""
+    """Return who asks, and count it, once per request.
+
+    Raises KeyMissing, KeyInvalid, OriginNotAllowed or RateLimited.
+    """
     principal: Principal | None = scope.get(PRINCIPAL)
     if principal is None:
-        components = components_of(scope["app"])
-        principal = await components.get(KeyRing).authenticate(presented_key(headers_of(scope)))
+        components, headers = components_of(scope["app"]), headers_of(scope)
+        principal = await components.get(KeyRing).authenticate(presented_key(headers))
         scope[PRINCIPAL] = principal
+        if principal.origins:
+            refuse_other_origins(principal, headers.get(b"origin"))
         limiter = components.get(RateLimiter)
         if limiter.limits(principal):
-            await limiter.check(principal)
+            client = components.get(ClientAddresses).network_of(scope) if principal.is_public else ""
+            await limiter.check(principal, client)
+    elif principal.origins:
+        refuse_other_origins(principal, headers_of(scope).get(b"origin"))
     return principal
+
+
+def refuse_other_origins(principal: Principal, origin: bytes | None) -> None:
+    """Raise OriginNotAllowed unless a request comes from a page of one of the key's origins."""
+    if origin not in principal.origins:
+        raise OriginNotAllowed(is_missing=origin is None)
 
 
 def presented_key(headers: Mapping[bytes, bytes]) -> str:

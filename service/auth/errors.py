@@ -30,6 +30,46 @@ class ScopeMissing(DomainError):
         super().__init__(f"This API key lacks the scope `{scope}`.")
 
 
+class OriginNotAllowed(DomainError):
+    """The key works in the pages of some origins only, and the request does not come from one of them."""
+
+    code = "origin-not-allowed"
+
+    def __init__(self, *, is_missing: bool) -> None:
+        reason = "the request has no Origin header" if is_missing else "the request's Origin is not among them"
+        super().__init__(
+            f"This API key works only in web pages of its origins, and {reason}. From a server, use a key with the "
+            "scope `recommend`; for another shop, make a key: nextoffer keys create --scopes storefront --origins ..."
+        )
+
+
+class AccountNotAllowed(DomainError):
+    """A request with a key that anybody can read names an account."""
+
+    code = "account-not-allowed"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A key with the scope `storefront` can be copied from the page, so its requests must not name an account. "
+            "Leave out account_id, or ask from your server with a key that has the scope `recommend`."
+        )
+
+
+class OriginsInvalid(DomainError):
+    """Origins are missing for a key that needs them, are given for one that has no use for them, or can't be read."""
+
+    code = "origins-invalid"
+
+
+class ScopesConflict(DomainError):
+    """A key with the scope ``storefront`` was to have other scopes, too."""
+
+    code = "scopes-conflict"
+
+    def __init__(self) -> None:
+        super().__init__("A key with the scope storefront is public, and can't have another scope beside it.")
+
+
 class KeyNotFound(DomainError):
     """There is no key of that identifier."""
 

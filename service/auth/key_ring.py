@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from service.auth.errors import KeyInvalid
@@ -19,7 +19,7 @@ MAX_WAIT_SECONDS = 2.0
 
 
 class KeyRing:
-    """Finds the principal of a presented key.
+    """Finds the principal of a presented key. origins: those that any live key is bound to.
 
     A key that is not in memory may have been made a moment ago: callers who bring one wait for the next refresh,
     which they share.
@@ -32,6 +32,7 @@ class KeyRing:
         self._lock = threading.Lock()
         self._keys: dict[str, StoredKey] = {}
         self._opened: dict[str, StoredKey] = {}
+        self.origins: frozenset[bytes] = frozenset()
         self._refreshed_at = self._answered_at = float("-inf")
         self._refreshing: asyncio.Task[None] | None = None
 
@@ -42,7 +43,12 @@ class KeyRing:
             self._refreshed_at = time.monotonic()
             # The new dictionary of opened keys last, or a key that was just revoked could get into it.
             self._keys, self._opened = self._load(), {}
+            self.origins = frozenset(origin for key in self._live_keys() for origin in key.principal.origins)
             self._answered_at = time.monotonic()
+
+    def _live_keys(self) -> Iterator[StoredKey]:
+        now = self._now()
+        return (key for key in self._keys.values() if key.stands(now))
 
     @property
     def is_fresh(self) -> bool:

@@ -19,20 +19,28 @@ class Scope(StrEnum):
     RECOMMEND = "recommend"
     READ = "read"
     WRITE = "write"
+    STOREFRONT = "storefront"
+    METRICS = "metrics"
     ADMIN = "admin"
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks."""
+    """Who asks. origins: those whose pages may use the key, as browsers send them; empty where any caller may."""
 
     key_id: str
     scopes: frozenset[str]
     rate_limit: RateLimitItem | None = None
+    origins: frozenset[bytes] = frozenset()
 
     def may(self, scope: str) -> bool:
         """Tell whether the scope is granted; ``admin`` grants every one."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
+
+    @property
+    def is_public(self) -> bool:
+        """Tell whether the key is in web pages, where anybody can read it."""
+        return Scope.STOREFRONT in self.scopes
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ class RateLimiter:
     """Counts each key's requests in a sliding window.
 
     default: of keys without a limit of their own, such as ``100/second``; empty for none.
+    public:  the same of keys in web pages, whose requests are counted for each client address apart.
     storage: ``memory://``, where each worker counts by itself, or ``redis://HOST:PORT``, which all share.
     If the storage fails, requests pass: a broken counter must not take a checkout down.
     """
@@ -35,9 +36,11 @@ class RateLimiter:
         storage: str,
         telemetry: Telemetry,
         log: FilteringBoundLogger,
+        public: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._default = parse_limit(default)
+        self._public = parse_limit(public)
         self._storage = make_storage(storage)
         self._limiter = SlidingWindowCounterRateLimiter(self._storage)
         self._telemetry = telemetry
@@ -48,16 +51,20 @@ class RateLimiter:
 
     def limits(self, principal: Principal) -> bool:
         """Tell whether the key's requests are counted at all."""
-        return (principal.rate_limit or self._default) is not None
+        return self._limit_of(principal) is not None
 
-    async def check(self, principal: Principal) -> None:
-        """Count one request of a key; raises RateLimited."""
-        limit = principal.rate_limit or self._default
+    def _limit_of(self, principal: Principal) -> RateLimitItem | None:
+        return principal.rate_limit or (self._public if principal.is_public else self._default)
+
+    async def check(self, principal: Principal, client: str = "") -> None:
+        """Count one request of a key; raises RateLimited. client: the address that it is counted for, if any."""
+        limit = self._limit_of(principal)
         if limit is None or self._clock() < self._paused_until:
             return
         try:
-            is_allowed = await self._limiter.hit(limit, principal.key_id)
-            seconds = 0.0 if is_allowed else await self._seconds_to_wait(limit, principal.key_id)
+            counted_for = (principal.key_id, client) if client else (principal.key_id,)
+            is_allowed = await self._limiter.hit(limit, *counted_for)
+            seconds = 0.0 if is_allowed else await self._seconds_to_wait(limit, counted_for)
         except StorageError as error:
             self._note_failure(error)
             return
@@ -72,8 +79,8 @@ class RateLimiter:
             bridge: Any = self._storage.bridge
             await bridge.get_connection().aclose()
 
-    async def _seconds_to_wait(self, limit: RateLimitItem, key_id: str) -> float:
-        window = await self._limiter.get_window_stats(limit, key_id)
+    async def _seconds_to_wait(self, limit: RateLimitItem, counted_for: tuple[str, ...]) -> float:
+        window = await self._limiter.get_window_stats(limit, *counted_for)
         return window.reset_time - time.time()
 
     def _note_failure(self, error: Exception) -> None:

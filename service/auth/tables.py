@@ -21,3 +21,5 @@ class ApiKey(Base):
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     rate_limit: Mapped[str | None] = mapped_column(Text)
+    origins: Mapped[str | None] = mapped_column(Text)
+    """Of a key with the scope ``storefront``: the origins whose pages may use it, separated by commas."""

@@ -76,6 +76,7 @@ class ProblemType:
 
 
 PROBLEMS: dict[str, ProblemType] = {
+    "account-not-allowed": ProblemType(403, "The API key may not name an account"),
     "address-in-use": ProblemType(409, "The address is in use"),
     "artifact-corrupt": ProblemType(409, "The artifact is corrupt, partial or foreign"),
     "artifact-not-found": ProblemType(404, "No such artifact"),
@@ -101,6 +102,8 @@ PROBLEMS: dict[str, ProblemType] = {
     "nothing-to-offer": ProblemType(503, "Nothing is known to offer"),
     "nothing-to-roll-back": ProblemType(409, "There is no earlier artifact"),
     "option-invalid": ProblemType(422, "Invalid option"),
+    "origin-not-allowed": ProblemType(403, "The API key is bound to other origins"),
+    "origins-invalid": ProblemType(422, "Not origins"),
     "rate-limit-unreadable": ProblemType(422, "Not a rate limit"),
     "rate-limited": ProblemType(429, "Too many requests"),
     "reader-missing": ProblemType(501, "A reader is not installed"),
@@ -114,6 +117,7 @@ PROBLEMS: dict[str, ProblemType] = {
     "schema-outdated": ProblemType(503, "The database schema is outdated"),
     "scope-missing": ProblemType(403, "The API key lacks a scope"),
     "scope-unknown": ProblemType(422, "No such scope"),
+    "scopes-conflict": ProblemType(422, "Scopes exclude each other"),
     "segment-exists": ProblemType(409, "There is such a segment already"),
     "sequence-not-reached": ProblemType(503, "The change is not applied here yet"),
     "too-large-for-spreadsheet": ProblemType(422, "The export is too large for a spreadsheet"),

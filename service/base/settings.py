@@ -1,6 +1,7 @@
 """Every setting of the service, read once from the environment (prefix ``NEXTOFFER_``)."""
 
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -42,6 +43,16 @@ class Settings(BaseSettings):
     rate_limit_storage: str = Field(
         default="memory://",
         description="Where requests are counted: memory:// (each worker by itself) or redis://HOST:PORT (shared).",
+    )
+    storefront_rate_limit: str = Field(
+        default="10/second",
+        description="How often one client address may ask with a storefront key that has no limit of its own; empty "
+        "for no limit.",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Addresses or networks of reverse proxies, comma-separated, whose X-Forwarded-For tells the "
+        "client's address, for the limits of storefront keys.",
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Origins whose pages may call from a browser, comma-separated; none by default."
@@ -103,13 +114,22 @@ class Settings(BaseSettings):
         """For how long returns and lost deals count."""
         return Windows(self.returned_days, self.deal_lost_days)
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "trusted_proxies", mode="before")
     @classmethod
-    def split_origins(cls, origins: object) -> object:
+    def split_list(cls, entries: object) -> object:
         """Read a comma-separated list."""
-        if not isinstance(origins, str):
-            return origins
-        return tuple(origin.strip() for origin in origins.split(",") if origin.strip())
+        if not isinstance(entries, str):
+            return entries
+        return tuple(entry.strip() for entry in entries.split(",") if entry.strip())
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def check_proxies(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse what is neither an address nor a network."""
+        try:
+            return tuple(str(ip_network(proxy)) for proxy in proxies)
+        except ValueError:
+            raise ValueError("write addresses or networks, for example 10.0.0.5,10.1.0.0/16") from None
 
     @field_validator("cors_origins")
     @classmethod
@@ -119,7 +139,7 @@ class Settings(BaseSettings):
             raise ValueError("write for example https://shop.example,https://crm.example:8443, without a path, or *")
         return origins
 
-    @field_validator("rate_limit")
+    @field_validator("rate_limit", "storefront_rate_limit")
     @classmethod
     def check_rate_limit(cls, limit: str) -> str:
         """Refuse at the start what is no limit."""

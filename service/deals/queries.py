@@ -94,7 +94,7 @@ def _write(
 ) -> Stubs:
     accounts = {deal.account_id for deal in current.values() if deal.account_id is not None}
     products = {line.product_id for deal in current.values() for line in deal.lines}
-    stubs = add_named(connection, accounts, products, now)
+    stubs = add_named(connection, accounts, products, now, changes)
     changed = [deal for deal_id, deal in current.items() if stored.get(deal_id) != deal]
     upsert_rows(connection, _DEALS, [deal.header() | {"updated_at": now} for deal in changed])
     _replace_lines(connection, [deal for deal in changed if _lines_of(stored.get(deal.deal_id)) != deal.lines])

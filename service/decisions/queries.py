@@ -3,18 +3,19 @@
 import struct
 import time
 import zlib
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Select, insert, select
+from sqlalchemy import Connection, Select, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from service.base.ids import new_decision_id
 from service.decisions.errors import UnknownDecision
 from service.decisions.tables import DecisionBlock, DecisionRow
-from service.storage.bulk import insert_new, sqlite_time
+from service.storage.bulk import in_chunks, insert_new, sqlite_time
 
 COLUMNS: Final = ("decision_id", "account_id", "decided_at", "key_id", "block_id", "start", "middle", "stop")
 BLOCK_ROWS: Final = 200
@@ -50,8 +51,14 @@ def write_new_decisions(connection: Connection, rows: Sequence[Row]) -> None:
 
 
 def write_missing_decisions(connection: Connection, rows: Sequence[Row]) -> None:
-    """Write decisions; those that are there already are passed over. Their second block is read by nobody."""
-    placed: Any = chain.from_iterable(_write_blocks(connection, rows))
+    """Write decisions; those that are there already are passed over, so that no block holds them a second time."""
+    known = select(DecisionRow.decision_id)
+    stored = {
+        decision_id
+        for ids in in_chunks([row[0] for row in rows])
+        for decision_id in connection.scalars(known.where(DecisionRow.decision_id.in_(ids)))
+    }
+    placed: Any = chain.from_iterable(_write_blocks(connection, [row for row in rows if row[0] not in stored]))
     if connection.dialect.name == "sqlite":
         placed = ((*row[:2], sqlite_time(row[2]), *row[3:]) for row in placed)
     insert_new(connection, ("decisions", COLUMNS[:1], COLUMNS[1:]), list(placed))
@@ -146,6 +153,43 @@ def _text(value: str | None) -> bytes:
 
 def _field(value: bytes) -> bytes:
     return _length(len(value)) + value
+
+
+# --- erasing ---------------------------------------------------------------------------------------------------------
+
+
+def erase_decisions(connection: Connection, account_id: str, until: datetime | None = None) -> int:
+    """Delete an account's decisions, and what they said from the blocks that they share; return their number.
+
+    until: only those that were decided up to this moment.
+    """
+    is_meant = [DecisionRow.account_id == account_id]
+    if until is not None:
+        is_meant.append(DecisionRow.decided_at <= until)
+    parts: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    n_erased = 0
+    for block_id, start, stop in connection.execute(
+        select(DecisionRow.block_id, DecisionRow.start, DecisionRow.stop).where(*is_meant)
+    ):
+        parts[block_id].append((start, stop))
+        n_erased += 1
+    # In their order, so that two erasures can't wait for each other.
+    for block_id in sorted(parts):
+        _blank_out(connection, block_id, parts[block_id])
+    connection.execute(delete(DecisionRow).where(*is_meant))
+    return n_erased
+
+
+def _blank_out(connection: Connection, block_id: str, parts: Sequence[tuple[int, int]]) -> None:
+    """Overwrite parts of a block; the other decisions stay where they are in it."""
+    is_block = DecisionBlock.block_id == block_id
+    body = connection.scalar(select(DecisionBlock.body).where(is_block).with_for_update())
+    if body is None:
+        return  # deleted a moment ago, as its time was over
+    block = bytearray(zlib.decompress(body))
+    for start, stop in parts:
+        block[start:stop] = b" " * (stop - start)
+    connection.execute(update(DecisionBlock).where(is_block).values(body=zlib.compress(bytes(block), FASTEST)))
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

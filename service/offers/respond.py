@@ -114,7 +114,7 @@ class Recommender:
         """Encode a decision, count it, and record it unless it is a dry run. Recording is last, since it can't fail."""
         wanted, key_id = call.wanted, call.principal.key_id
         decision_id = None if wanted.is_dry_run else new_decision_id(context.now)
-        body = encode(context, wanted, decision, decision_id)
+        body = encode(context, wanted, decision, decision_id, is_public=call.principal.is_public)
         self._telemetry.count_answer(decision.source, context.is_degraded(wanted))
         for reason, n in decision.withheld.items():
             self._telemetry.count_withheld(reason, n)
@@ -127,8 +127,15 @@ class Recommender:
         return body
 
 
-def encode(context: ResponseContext, wanted: OfferRequest, decision: Decision, decision_id: str | None) -> bytes:
-    """Encode a ``RecommendationAnswer``."""
+def encode(
+    context: ResponseContext,
+    wanted: OfferRequest,
+    decision: Decision,
+    decision_id: str | None,
+    *,
+    is_public: bool = False,
+) -> bytes:
+    """Encode a ``RecommendationAnswer``. is_public: leave out what tells of the business; see the route."""
     return orjson.dumps(
         {
             "decision_id": decision_id,
@@ -136,11 +143,11 @@ def encode(context: ResponseContext, wanted: OfferRequest, decision: Decision, d
             "account_known": None if wanted.account_id is None else decision.is_known,
             "generated_at": context.now,
             "artifact_version": context.loaded.version,
-            "sequence": context.sequence,
+            "sequence": 0 if is_public else context.sequence,
             "source": decision.source,
             "degraded": context.is_degraded(wanted),
             "offers": decision.offers,
-            "withheld": {str(reason): n for reason, n in decision.withheld.items()},
+            "withheld": {} if is_public else {str(reason): n for reason, n in decision.withheld.items()},
             "unknown_products": decision.unknown_products,
             "unknown_filters": decision.unknown_filters,
         },

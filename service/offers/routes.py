@@ -6,6 +6,7 @@ import orjson
 from fastapi import Request, Response
 
 from service.auth.dependencies import admit
+from service.auth.errors import AccountNotAllowed
 from service.auth.keys import Principal, Scope
 from service.base.components import components_of
 from service.offers.batching import Batcher
@@ -21,12 +22,13 @@ from service.offers.schemas import (
     RecommendationRequest,
 )
 from service.web.decoding import decode_body, decode_parameters, read_body
-from service.web.openapi_parts import MIN_SEQUENCE, decoded_body, decoded_parameters, problems
+from service.web.openapi_parts import MIN_SEQUENCE, OTHER_SCOPES_KEY, decoded_body, decoded_parameters, problems
 from service.web.read_your_writes import wait_for_min_sequence
 from service.web.responses import JsonResponse
 from service.web.routing import Router
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
+MAX_PUBLIC_BODY_BYTES = 64 * 1024
 DECISION_LOG_WAIT_SECONDS = 0.005
 ACCOUNTS_AT_ONCE = 50
 """A batch lets other requests in after so many accounts: some milliseconds."""
@@ -75,8 +77,9 @@ async def get_recommendations(request: Request) -> Response:
     operation_id="create_recommendations",
     summary="Recommend for an account, a basket, or both",
     response_model=RecommendationAnswer,
-    openapi_extra=decoded_body(RecommendationRequest, Scope.RECOMMEND, MIN_SEQUENCE),
-    responses=problems(*ANY_PROBLEMS, *BODY_PROBLEMS),
+    openapi_extra=decoded_body(RecommendationRequest, Scope.RECOMMEND, MIN_SEQUENCE)
+    | {OTHER_SCOPES_KEY: [Scope.STOREFRONT.value]},
+    responses=problems(*ANY_PROBLEMS, *BODY_PROBLEMS, "origin-not-allowed", "account-not-allowed"),
 )
 async def create_recommendations(request: Request) -> Response:
     """What to offer at this moment: by the basket first, then by the account's history, then by popularity.
@@ -85,10 +88,17 @@ async def create_recommendations(request: Request) -> Response:
 
     A basket alone needs no account. An empty basket, or one that holds only unknown products, is no error: the answer
     falls back on the account, or on popular products, and `source` says so.
+
+    A key with the scope `storefront` may be used in web pages: from its origins only, and without an account. Its
+    answers leave out what tells of the business: `withheld` is empty, and `sequence` is 0.
     """
-    principal = await admit_current(request)
-    body = await read_body(request, MAX_BODY_BYTES)
+    principal = await admit(request, Scope.RECOMMEND, Scope.STOREFRONT)
+    if not principal.is_public:
+        await wait_for_min_sequence(request)
+    body = await read_body(request, MAX_PUBLIC_BODY_BYTES if principal.is_public else MAX_BODY_BYTES)
     given = decode_body(body, RecommendationRequest)
+    if principal.is_public and given.account_id is not None:
+        raise AccountNotAllowed
     wanted = OfferRequest(
         given.account_id,
         given.limit,

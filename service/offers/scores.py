@@ -37,7 +37,9 @@ def known_accounts(state: LiveState) -> list[str]:
     """Return every account of the artifact, and those that ordered since it was trained."""
     ids = state.content.account_ids
     newcomers = (account_id for account_id in state.part(Ownership).by_account if ids.row_of(account_id) is None)
-    return [*ids.texts, *sorted(newcomers)]
+    hidden = state.accounts.hidden.rows
+    known = (account_id for row, account_id in enumerate(ids.texts) if row not in hidden) if hidden else ids.texts
+    return [*known, *sorted(newcomers)]
 
 
 def score_accounts(

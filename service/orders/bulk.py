@@ -10,6 +10,8 @@ from sqlalchemy import Connection, column, select, table, text
 from service.orders.live import ORDERS_CHANGED
 from service.storage.bulk import BulkTarget, in_chunks, insert_new, sqlite_time, upsert_changed
 from service.storage.changes import ChangeLog
+from service.storage.turns import hold_off_erasures
+from service.tombstones.objections import recall_objections
 
 OrderRow = tuple[str, str | None, datetime, str | None, bool]
 """order_id, account_id, ordered_at, currency, is_cancelled"""
@@ -93,8 +95,11 @@ def write_orders(connection: Connection, batch: OrderBatch, now: datetime, chang
 
     changes: gets the accounts that the batch touched, including those that an order belonged to before.
     """
+    hold_off_erasures(connection)
     stored_owners = _owners_of(connection, batch.orders.order_ids)
     written = _write_batch(connection, batch, now)
+    if written.account_stubs:
+        recall_objections(connection, batch.account_ids, now, changes)
     if any(written.orders) or any(written.lines):
         changes.touch(ORDERS_CHANGED, batch.account_ids | stored_owners)
     return written

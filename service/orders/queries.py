@@ -69,15 +69,15 @@ def replace_orders(
         statuses.append("created" if before is None else "unchanged" if before == order else "updated")
         current[order.order_id] = order
     changed = [order for order_id, order in current.items() if stored.get(order_id) != order]
-    _write(connection, changed, now)
+    _write(connection, changed, now, changes)
     owners = [order.account_id for order in (*changed, *(stored[o.order_id] for o in changed if o.order_id in stored))]
     changes.touch(ORDERS_CHANGED, (account_id for account_id in owners if account_id is not None))
     return statuses
 
 
-def _write(connection: Connection, orders: Sequence[WholeOrder], now: datetime) -> None:
+def _write(connection: Connection, orders: Sequence[WholeOrder], now: datetime, changes: ChangeLog) -> None:
     accounts = {order.account_id for order in orders if order.account_id is not None}
-    add_named(connection, accounts, {line[0] for order in orders for line in order.lines}, now)
+    add_named(connection, accounts, {line[0] for order in orders for line in order.lines}, now, changes)
     # Orders before their lines: on PostgreSQL this waits for other writers of the same order.
     upsert_rows(connection, _ORDERS, [order.header() for order in orders])
     for order_ids in in_chunks(sorted(order.order_id for order in orders)):

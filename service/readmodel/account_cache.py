@@ -1,7 +1,7 @@
 """Stored account records, cached until they change."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from threading import Lock
 from typing import Final, Self
 
@@ -56,6 +56,15 @@ class AccountCache:
             self._changes += 1
             self._records.clear()
             self._n_bytes = 0
+
+    def account_ids(self) -> Iterable[str]:
+        """See ``AccountPart``."""
+        with self._lock:
+            return tuple(self._records)
+
+    def erase(self, _account_ids: Collection[str], _rows: Collection[int]) -> None:
+        """See ``AccountPart``. A record that is being read right now is not cached either."""
+        self.forget_all()
 
     def _drop(self, account_id: str) -> None:
         self._n_bytes -= len(self._records.pop(account_id, b""))

@@ -1,10 +1,13 @@
 """What happened since one artifact, in memory: a container of parts, each kept current by a section of a domain."""
 
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 from models.artifact import Content
 from service.base.windows import DEFAULT_WINDOWS, Windows
+from service.readmodel.visible_accounts import VisibleAccounts, visible_accounts
 
 
 class LivePart(Protocol):
@@ -15,13 +18,24 @@ class LivePart(Protocol):
         """Make the part as it is before anything happened since the artifact."""
 
 
+@runtime_checkable
+class AccountPart(Protocol):
+    """A part that holds something of single accounts, and forgets it when they are erased."""
+
+    def account_ids(self) -> Iterable[str]:
+        """Return every account that the part holds something of."""
+
+    def erase(self, account_ids: Collection[str], rows: Collection[int]) -> None:
+        """Forget accounts. rows: theirs in the artifact, which are hidden by now."""
+
+
 Part = TypeVar("Part", bound=LivePart)
 
 
 class LiveState:
     """What happened since an artifact.
 
-    content:  the artifact's.
+    content:  the artifact's, whose accounts can be hidden.
     sequence: the newest change that is applied.
     is_history_complete: whether the database holds all that the artifact was trained on, and so overrides it. An
         artifact trained on files knows of purchases that the database may not have.
@@ -38,7 +52,8 @@ class LiveState:
         as_of: datetime | None = None,
         windows: Windows = DEFAULT_WINDOWS,
     ) -> None:
-        self.content = content
+        self.accounts: VisibleAccounts = visible_accounts(content.account_ids)
+        self.content = replace(content, account_ids=self.accounts)
         self.sequence = sequence
         self.is_history_complete = is_history_complete
         self.as_of = as_of
@@ -53,6 +68,10 @@ class LiveState:
             # setdefault: of two threads that come first, both get the same part.
             part = self._parts.setdefault(kind, kind.empty(self))
         return part
+
+    def account_parts(self) -> list[AccountPart]:
+        """Return the parts that hold something of single accounts."""
+        return [part for part in tuple(self._parts.values()) if isinstance(part, AccountPart)]
 
     def replace_part(self, part: LivePart) -> None:
         """Put a part in place of the one of its type."""

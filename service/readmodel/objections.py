@@ -1,6 +1,6 @@
 """Which accounts object to marketing."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Self
 
 from service.readmodel.live_state import LiveState
@@ -21,3 +21,11 @@ class Objections:
         """Store which of some accounts object now."""
         self.accounts |= objecting
         self.accounts.difference_update(set(account_ids) - objecting)
+
+    def account_ids(self) -> Iterable[str]:
+        """See ``AccountPart``."""
+        return tuple(self.accounts)
+
+    def erase(self, account_ids: Collection[str], _rows: Collection[int]) -> None:
+        """See ``AccountPart``."""
+        self.accounts.difference_update(account_ids)

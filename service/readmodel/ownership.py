@@ -1,6 +1,6 @@
 """What accounts own now, where their orders changed since the artifact."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -60,6 +60,15 @@ class Ownership:
         if not self._is_history_complete:
             known += set(learned.tolist()).difference(known, map(self._row_of, returned))
         self.by_account[account_id] = AccountState(np.array(sorted(known), dtype=np.int32), recent, others)
+
+    def account_ids(self) -> Iterable[str]:
+        """See ``AccountPart``."""
+        return tuple(self.by_account)
+
+    def erase(self, account_ids: Collection[str], _rows: Collection[int]) -> None:
+        """See ``AccountPart``."""
+        for account_id in account_ids:
+            self.by_account.pop(account_id, None)
 
     def _learned(self, account_id: str) -> NDArray[np.int32]:
         """Return what the artifact says that the account owns. If that is anything, it has candidates for it, too."""

@@ -17,6 +17,7 @@ from models.artifact.segments import read_segment_report
 from service.readmodel.errors import UnknownFamily, UnknownSegment
 from service.readmodel.ranked_accounts import SegmentMembers
 from service.readmodel.segment_membership import STRATEGIC, SegmentMembership
+from service.readmodel.visible_accounts import visible_accounts
 
 EVERYONE = "all.accounts"
 LEARNED_FAMILIES = ("cluster",)
@@ -70,6 +71,7 @@ class SegmentCatalog:
 
     def __init__(self, content: Content, version: str | None, membership: SegmentMembership) -> None:
         self.content = content
+        self._visible = visible_accounts(content.account_ids)
         self.version = version
         self.membership = membership
         self._segment_report: dict[str, Any] = read_segment_report(content.segments)
@@ -156,9 +158,10 @@ class SegmentCatalog:
         return Totals(measured["size"], measured["revenue_minor"], measured["value_ahead"]["expected_minor"])
 
     def members(self, segment: Segment) -> NDArray[np.int32]:
-        """Return all account rows of a segment, the most valuable first: as many as there are."""
+        """Return all account rows of a segment, the most valuable first: as many as there are, but erased ones."""
         if segment.members is None:
-            return self.content.segments.members_of(segment.column, segment.code)
+            learned = self.content.segments.members_of(segment.column, segment.code)
+            return self._visible.visible(learned)
         rows: NDArray[np.int32] = self.membership.ranked_accounts.rows[segment.members.ranks]
         return rows
 
@@ -171,7 +174,7 @@ class SegmentCatalog:
     def accounts(self, segment: Segment, begin: int, end: int) -> tuple[list[int], int]:
         """Return account rows of a segment, the most valuable first, and how many it has in the artifact."""
         if segment.members is None:
-            learned = self.content.segments.members_of(segment.column, segment.code)
+            learned = self.members(segment)
             return learned[begin:end].tolist(), len(learned)
         ranks = segment.members.ranks
         return self.membership.ranked_accounts.rows[ranks[begin:end]].tolist(), len(ranks)
@@ -179,18 +182,21 @@ class SegmentCatalog:
     def stable_position(self, segment: Segment, index: int) -> int:
         """Return a position that finds an index of a segment's list again, whichever accounts come or go before it.
 
-        It is the account's rank among all accounts; those that the artifact does not know follow. The artifact's own
-        segments do not change: there it is the index.
+        It is the account's rank among all accounts; those that the artifact does not know follow. In the artifact's own
+        segments it is the index with erased accounts counted.
         """
         if segment.members is None:
-            return index
+            learned = self.content.segments.members_of(segment.column, segment.code)
+            places = np.flatnonzero(~self._visible.are_hidden(learned))
+            return int(places[index]) if index < len(places) else len(learned)
         ranks = segment.members.ranks
         return int(ranks[index]) if index < len(ranks) else len(self.content.account_ids) + index - len(ranks)
 
     def index_at(self, segment: Segment, position: int) -> int:
         """Return the index in a segment's list that a stable position stands for now."""
         if segment.members is None:
-            return position
+            learned = self.content.segments.members_of(segment.column, segment.code)
+            return position - int(self._visible.are_hidden(learned[:position]).sum())
         ranks, n = segment.members.ranks, len(self.content.account_ids)
         return int(ranks.searchsorted(position)) if position < n else len(ranks) + position - n
 

@@ -1,6 +1,6 @@
 """Who is in the segments that users define, now: kept in memory, and refreshed where facts changed."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol, Self
@@ -16,9 +16,11 @@ from service.readmodel.profiles import UNKNOWN_ROW, Profiles
 from service.readmodel.ranked_accounts import Definition, RankedAccounts, SegmentMembers
 from service.readmodel.rule_evaluation import matches
 from service.readmodel.rule_grammar import FieldRule, reads_attributes
+from service.readmodel.visible_accounts import visible_accounts
 
 STRATEGIC: Final = "strategic.accounts"
 MAX_DRAFT_CHANGES: Final = 10_000
+NO_ROWS: Final = np.empty(0, dtype=np.int64)
 Attributes = Mapping[str, Mapping[str, Any]]
 """What is stored under attributes, by account."""
 
@@ -60,6 +62,7 @@ class SegmentMembership:
         self.ranked_accounts = RankedAccounts(content, as_of_day)
         self.newcomers: set[str] = set()
         self._content = content
+        self._accounts = visible_accounts(content.account_ids)
         self._as_of_day = as_of_day
         self._owners = owners
         self._members: dict[str, SegmentMembers] = {}
@@ -124,6 +127,7 @@ class SegmentMembership:
             [attributes.get(account_id, {}) for account_id in account_ids],
         )
         is_in = matches(definition.rule, profiles)
+        is_in[sorted(self._accounts.hidden.rows)] = False
         new = [
             account_id for account_id, belongs in zip(newcomers, is_in[len(known) :].tolist(), strict=True) if belongs
         ]
@@ -200,6 +204,21 @@ class SegmentMembership:
             placed = self._place(members, account_ids, profiles)
             if placed is not members:
                 self._put(placed)
+
+    def account_ids(self) -> Iterable[str]:
+        """See ``AccountPart``."""
+        return self.strategic.union(self.newcomers, *(members.newcomers for members in self.segments()))
+
+    def erase(self, account_ids: Collection[str], rows: Collection[int]) -> None:
+        """See ``AccountPart``. Segments that are being evaluated are evaluated anew."""
+        self._drafts.clear()
+        self.strategic, self.newcomers = self.strategic.difference(account_ids), self.newcomers.difference(account_ids)
+        hidden = np.array(sorted(rows), dtype=np.int64)
+        for members in self.segments():
+            went = hidden[self.ranked_accounts.has(members, hidden)]
+            placed = self.ranked_accounts.change(members, NO_ROWS, went) if len(went) else members
+            self._put(replace(placed, newcomers=placed.newcomers.difference(account_ids)))
+        self.version_token = object()
 
     def _put(self, members: SegmentMembers) -> None:
         self._members = {**self._members, members.definition.id: members}

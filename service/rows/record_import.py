@@ -18,6 +18,7 @@ from service.rows.text_fields import is_blank
 from service.rows.validation import RowErrors, validate_rows
 from service.storage.changes import ChangeLog
 from service.storage.records import Upserted
+from service.storage.turns import hold_off_erasures
 
 _RECORDS_PER_WRITE: Final = 2000
 _NESTED: Final = "attributes."
@@ -67,6 +68,7 @@ class RecordImport:
     ) -> None:
         summary = import_run.summary
         with import_transaction(engine, import_run.options) as connection:
+            hold_off_erasures(connection)
             changes = ChangeLog()
             for records in typed_batches(spool, types, _RECORDS_PER_WRITE):
                 import_run.show(records)

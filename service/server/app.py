@@ -18,6 +18,7 @@ from service.catalogue import relationship_routes as relationships
 from service.catalogue import routes as catalogue
 from service.deals import routes as deals
 from service.decisions import routes as decisions
+from service.erasure import routes as erasure
 from service.offers import routes as offers
 from service.orders import routes as orders
 from service.registry import routes as registry
@@ -30,6 +31,7 @@ from service.targets import routes as targets
 from service.web.body_guard import BodyGuard
 from service.web.fast_path import FastPath
 from service.web.request_edge import RequestEdge
+from service.web.storefront_cors import StorefrontCors
 from service.whitespace import routes as whitespace
 
 ROUTERS = (
@@ -38,6 +40,7 @@ ROUTERS = (
     whitespace.router,
     targets.router,
     accounts.router,
+    erasure.router,
     relationships.router,
     catalogue.router,
     orders.router,
@@ -104,3 +107,4 @@ def add_middleware(app: FastAPI, settings: Settings, telemetry: Telemetry, logs:
             allow_headers=CORS_REQUEST_HEADERS,
             expose_headers=CORS_ANSWER_HEADERS,
         )
+    app.add_middleware(StorefrontCors, static_origins=settings.cors_origins)

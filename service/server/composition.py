@@ -4,6 +4,7 @@ from sqlalchemy import Engine
 from structlog.typing import FilteringBoundLogger
 
 from models.artifact import Content
+from service.auth.client_address import ClientAddresses
 from service.auth.key_ring import KeyRing
 from service.auth.keys import StoredKey
 from service.auth.limits import RateLimiter
@@ -58,7 +59,10 @@ def open_components(
         read_sessions,
         WriteSessions(session_factory(engine)),
         open_key_ring(read_sessions, settings, clock),
-        RateLimiter(settings.rate_limit, settings.rate_limit_storage, telemetry, log),
+        RateLimiter(
+            settings.rate_limit, settings.rate_limit_storage, telemetry, log, public=settings.storefront_rate_limit
+        ),
+        ClientAddresses(settings.trusted_proxies),
         follower,
         NotificationListener(engine, follower) if engine.dialect.name == "postgresql" else None,
         store,

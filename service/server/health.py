@@ -7,6 +7,7 @@ from fastapi import Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, Field
 
+from service.auth.keys import Scope
 from service.base.clock import Clock
 from service.base.components import Components, components_of
 from service.base.problems import problem_response, request_id_of
@@ -107,7 +108,9 @@ def _check_offers(holder: ArtifactHolder) -> Check:
     return Check(name="offers", state=CheckState.OK, detail="Answers come from the artifact.")
 
 
-@router.read_route("/metrics", "Telemetry for Prometheus", file_types=["text/plain"])
+@router.read_route(
+    "/metrics", "Telemetry for Prometheus", file_types=["text/plain"], scopes=[Scope.METRICS, Scope.READ]
+)
 async def get_metrics(request: Request) -> Response:
     """Counts and latencies of this process, in Prometheus' text format."""
     components = components_of(request.app)

@@ -8,5 +8,8 @@ from service.deals.live import DEALS
 from service.orders.live import OWNERSHIP
 from service.segments.live import SEGMENTS
 from service.sync.sections import LiveSection
+from service.tombstones.live import ERASURES
 
-LIVE_SECTIONS: Final[tuple[LiveSection, ...]] = (CATALOGUE, OWNERSHIP, OBJECTIONS, DEALS, SEGMENTS, ACCOUNT_CACHE)
+LIVE_SECTIONS: Final[tuple[LiveSection, ...]] = (
+    ERASURES, CATALOGUE, OWNERSHIP, OBJECTIONS, DEALS, SEGMENTS, ACCOUNT_CACHE,
+)  # fmt: skip

@@ -16,7 +16,7 @@ from service.base.problems import MEDIA_TYPE, Problem
 from service.base.settings import Settings
 from service.offers.schemas import BatchRequest, RecommendationRequest
 from service.server.app import create_app
-from service.web.openapi_parts import REF_PREFIX, SCOPE_KEY, problems
+from service.web.openapi_parts import OTHER_SCOPES_KEY, REF_PREFIX, SCOPE_KEY, problems
 
 PATH = Path("openapi.yaml")
 REFERENCED_MODELS = (Problem, RecommendationRequest, BatchRequest)
@@ -27,6 +27,8 @@ Next best offers from a company's own sales history: what to sell up and across,
 
 **Keys.** Every route but `/healthz` and `/readyz` needs an API key with the scope that the route names, in
 `Authorization: Bearer` or `X-API-Key`. `nextoffer keys create` makes one. The scope `admin` opens every route.
+A key with the scope `storefront` may be used in web pages: only for baskets, without an account, and only from the
+origins that it is bound to. Any key in a page can be copied: use no other scope there.
 
 **Errors** are problem details (RFC 9457) of type `application/problem+json`. Branch on `code`, which is stable:
 
@@ -110,12 +112,14 @@ def _dependencies_by_operation(app: FastAPI) -> dict[tuple[str, str], list[objec
 
 def _completed(operation: dict[str, Any], dependencies: list[object]) -> dict[str, Any]:
     """Add what every route has: its scope, the request id, and problems as the one form of errors."""
-    required = [requirement.scope for requirement in dependencies if isinstance(requirement, RequireScope)]
-    scope = operation.pop(SCOPE_KEY, None) or (required[0] if required else None)
+    required = [requirement for requirement in dependencies if isinstance(requirement, RequireScope)]
+    scope = operation.pop(SCOPE_KEY, None) or (required[0].scope if required else None)
+    others = [*operation.pop(OTHER_SCOPES_KEY, ()), *(str(other) for made in required for other in made.others)]
     operation["security"] = [{"bearer": []}, {"apiKey": []}] if scope else []
     if scope:
-        operation["description"] += f"\n\nNeeds the scope `{scope}`."
+        operation["description"] += f"\n\nNeeds the scope {' or '.join(f'`{name}`' for name in (scope, *others))}."
         operation[SCOPE_KEY] = str(scope)
+        operation |= {OTHER_SCOPES_KEY: others} if others else {}
     if scope:
         operation["responses"].setdefault("503", problems("database-unavailable")[503])
     operation["responses"] = dict(sorted(operation["responses"].items()))

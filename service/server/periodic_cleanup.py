@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Delete, Engine, delete, func, select, text, t
 from service.base.ids import first_decision_id
 from service.base.settings import Settings
 from service.decisions.tables import DecisionBlock, DecisionRow
+from service.erasure.cleanup import delete_unneeded_tombstones, sweep_late_decisions
 from service.storage.database import read_connection
 from service.storage.tables import Change
 from service.sync.artifact_store import ArtifactStore
@@ -32,6 +33,7 @@ class PeriodicCleanup:
     def delete_expired(self) -> None:
         """Delete what has expired, in batches. Blocks; raises SQLAlchemyError."""
         settings, now = self._settings, self._now()
+        self._follow_erasures(now)
         oldest = first_decision_id(now - timedelta(days=settings.decision_retention_days))
         self._delete(DecisionRow, (DecisionRow.decision_id,), DecisionRow.decision_id < oldest)
         # A block's identifier is made after those of its decisions: none is left whose decisions stay without it.
@@ -43,6 +45,13 @@ class PeriodicCleanup:
         if newest is not None:
             changed_before = now - timedelta(days=settings.change_retention_days)
             self._delete(Change, (Change.sequence,), Change.sequence <= newest, Change.changed_at < changed_before)
+
+    def _follow_erasures(self, now: datetime) -> None:
+        sequences = [listed.manifest.sequence for listed in self._store.listed() if listed.manifest]
+        with self._engine.begin() as connection:
+            if is_turn_taken(connection):
+                sweep_late_decisions(connection, now)
+                delete_unneeded_tombstones(connection, sequences, now)
 
     def _delete(self, table: Any, key: tuple[Any, ...], *conditions: Any) -> None:
         """Delete the rows that meet the conditions, one batch per transaction. key: the primary key's columns."""

@@ -154,7 +154,7 @@ def server_options(settings: Settings) -> dict[str, Any]:
         "log_config": server_log_config(settings.log_level),
         "access_log": False,  # the application logs requests itself, without personal data
         "server_header": False,
-        "proxy_headers": False,  # nothing here asks for the client's address or scheme
+        "proxy_headers": False,  # the limits of public keys alone ask for the client's address: see ClientAddresses
         "timeout_keep_alive": IDLE_SECONDS,
         "timeout_graceful_shutdown": DRAIN_SECONDS,
         "backlog": 2048,

@@ -80,7 +80,7 @@ class ArtifactHolder:
         artifact = self._store.try_out(version)
         as_of = as_of_time(artifact.manifest)
         state = self._follower.open(artifact.content, artifact.manifest.sequence, as_of)
-        segments = SegmentCatalog(artifact.content, version, state.part(SegmentMembership))
+        segments = SegmentCatalog(state.content, version, state.part(SegmentMembership))
         return LoadedArtifact(version, state, segments, as_of)
 
     def _poll(self) -> None:
@@ -152,7 +152,7 @@ class ArtifactHolder:
         content = self._load_fallback()
         if content is not None:
             state = self._follower.open_fallback(content)
-            self._swap(LoadedArtifact(None, state, SegmentCatalog(content, None, state.part(SegmentMembership))))
+            self._swap(LoadedArtifact(None, state, SegmentCatalog(state.content, None, state.part(SegmentMembership))))
         elif self.current is not None:
             before, self.current = self.current, None
             self._follower.dismiss(before.state)

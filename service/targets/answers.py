@@ -71,8 +71,10 @@ def describe_product(segments: SegmentCatalog, product: TargetProduct, ranking: 
 def describe_target(
     segments: SegmentCatalog, state: LiveState, product: TargetProduct, block: Block, place: int
 ) -> dict[str, Any] | None:
-    """Describe an account; None where it owns the product, or objects to marketing."""
+    """Describe an account; None where it owns the product, objects to marketing, or is erased."""
     row, propensity = int(block.rows[place]), float(block.propensities[place])
+    if state.accounts.is_hidden(row):
+        return None
     account_id = segments.content.account_ids.texts[row]
     live = state.part(Ownership).by_account.get(account_id)
     if product.row is None:

@@ -51,6 +51,8 @@ def describe_excluded(current: CurrentExclusions, position: int | str) -> dict[s
     if isinstance(position, str):
         return {"account_id": position, "reasons": reasons_of(current, position, None)}
     account_id = current.exclusions.segments.content.account_ids.texts[position]
+    if current.is_erased(position):  # a moment ago
+        return {"account_id": "", "reasons": []}
     return {"account_id": account_id, "reasons": reasons_of(current, account_id, position)}
 
 

@@ -100,14 +100,19 @@ class CurrentExclusions:
         self.objecting = state.part(Objections).accounts
         self.strategic = state.part(SegmentMembership).strategic
         self.exclusions = exclusions
+        self._accounts = state.accounts
         self._ids = exclusions.segments.content.account_ids
+
+    def is_erased(self, row: int) -> bool:
+        """Tell whether a row of the artifact is of an erased account."""
+        return self._accounts.is_hidden(row)
 
     def counts(self) -> dict[str, int]:
         """Count accounts by reason; one may have several."""
         return {
             ExclusionReason.OBJECTS.value: len(self.objecting),
             ExclusionReason.DECLINED.value: len(self.declined),
-            ExclusionReason.UNLIKELY.value: len(self.exclusions.unlikely_rows),
+            ExclusionReason.UNLIKELY.value: len(self._unlikely_rows),
             ExclusionReason.UNPROFITABLE.value: len(self._unprofitable_rows),
         }
 
@@ -115,7 +120,7 @@ class CurrentExclusions:
         """Return the accounts with a reason, or with any."""
         match reason:
             case ExclusionReason.UNLIKELY:
-                return ExcludedAccounts(self.exclusions.unlikely_rows, [])
+                return ExcludedAccounts(self._unlikely_rows, [])
             case ExclusionReason.UNPROFITABLE:
                 return ExcludedAccounts(self._unprofitable_rows, [])
             case ExclusionReason.OBJECTS:
@@ -123,13 +128,17 @@ class CurrentExclusions:
             case ExclusionReason.DECLINED:
                 return self._find(self.declined)
         live = self._find({*self.objecting, *self.declined})
-        learned = np.union1d(self.exclusions.unlikely_rows, self._unprofitable_rows)
+        learned = np.union1d(self._unlikely_rows, self._unprofitable_rows)
         return ExcludedAccounts(np.union1d(learned, live.rows), live.newcomers)
+
+    @cached_property
+    def _unlikely_rows(self) -> NDArray[np.int64]:
+        return self._accounts.visible(self.exclusions.unlikely_rows)
 
     @cached_property
     def _unprofitable_rows(self) -> NDArray[np.int64]:
         """Int64 (n,), ascending: a strategic account is never unprofitable, as it is wanted whatever it is worth."""
-        rows = self.exclusions.unprofitable_rows
+        rows = self._accounts.visible(self.exclusions.unprofitable_rows)
         strategic = [row for account_id in tuple(self.strategic) if (row := self._ids.row_of(account_id)) is not None]
         return rows[~np.isin(rows, np.array(strategic, dtype=np.int64))] if strategic else rows
 

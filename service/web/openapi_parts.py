@@ -10,6 +10,8 @@ from service.base.problems import MEDIA_TYPE, Problem
 
 REF_PREFIX = "#/components/schemas/"
 SCOPE_KEY = "x-required-scope"
+OTHER_SCOPES_KEY = "x-sufficient-scopes"
+"""Scopes that open a route as well as the required one."""
 
 Responses = dict[int | str, dict[str, Any]]
 Parameter = dict[str, Any]

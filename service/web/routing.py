@@ -67,8 +67,9 @@ class Router(APIRouter):
         is_live: bool = False,
         has_etag: bool = False,
         file_types: Sequence[str] = (),
+        scopes: Sequence[Scope] = (Scope.READ,),
     ) -> Decorator:
-        """Declare a route that needs the scope ``read``.
+        """Declare a route that needs the scope ``read``, or one of ``scopes``.
 
         is_live:    it is answered from memory, and waits for the change that X-Min-Sequence names.
         has_etag:   it answers with an ETag, and 304 to one who has the answer.
@@ -92,7 +93,7 @@ class Router(APIRouter):
         return self._declare(
             path,
             method,
-            Scope.READ,
+            scopes,
             codes,
             *dependencies,
             summary=summary,
@@ -114,9 +115,10 @@ class Router(APIRouter):
         model: Any = None,
         status_code: int = 200,
         response: dict[str, Any] | None = None,
+        scope: Scope = Scope.WRITE,
         **options: Any,
     ) -> Decorator:
-        """Declare a route that needs the scope ``write``, and whose work is one ``UnitOfWork``.
+        """Declare a route that needs the scope ``write``, or another, and whose work is one ``UnitOfWork``.
 
         response: what to document of the good response beside its headers.
         """
@@ -124,7 +126,7 @@ class Router(APIRouter):
         return self._declare(
             path,
             method,
-            Scope.WRITE,
+            (scope,),
             [*BODY_PROBLEM_CODES, "idempotency-key-reused", *problem_codes],
             summary=summary,
             status_code=status_code,
@@ -135,13 +137,13 @@ class Router(APIRouter):
 
     def admin_route(self, path: str, summary: str, *problem_codes: str, model: Any) -> Decorator:
         """Declare a POST that needs the scope ``admin``, and changes what is beside the database."""
-        return self._declare(path, "POST", Scope.ADMIN, problem_codes, summary=summary, **_typed(model))
+        return self._declare(path, "POST", (Scope.ADMIN,), problem_codes, summary=summary, **_typed(model))
 
     def _declare(
         self,
         path: str,
         method: str,
-        scope: Scope,
+        scopes: Sequence[Scope],
         problem_codes: Sequence[str],
         *dependencies: Any,
         responses: Responses | None = None,
@@ -155,7 +157,7 @@ class Router(APIRouter):
                 endpoint,
                 methods=[method],
                 operation_id=endpoint.__name__,
-                dependencies=[Depends(require(scope)), *dependencies],
+                dependencies=[Depends(require(*scopes)), *dependencies],
                 responses={**problems(*codes), **(responses or {})},
                 **options,
             )

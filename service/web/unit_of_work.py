@@ -15,6 +15,7 @@ from service.base.clock import Clock
 from service.base.components import components_of
 from service.storage.changes import ChangeLog
 from service.storage.sessions import WriteSessions
+from service.storage.turns import hold_off_erasures, wait_for_writers
 from service.sync.follower import ChangeFollower
 from service.web.dependencies import refuse_while_away
 from service.web.idempotency.queries import Claim, claim, keep_answer
@@ -84,14 +85,27 @@ def _make_claim(request: Request, key_id: str, idempotency_key: str, body: bytes
     return Claim(key_id, idempotency_key, digest.hexdigest())
 
 
-def _open_write(
-    request: Request, make_claim: Annotated[Callable[[], Claim] | None, Depends(_read_claim)]
+MakeClaim = Annotated[Callable[[], Claim] | None, Depends(_read_claim)]
+
+
+def _open_write(request: Request, make_claim: MakeClaim) -> Iterator[UnitOfWork]:
+    yield from _open(request, make_claim, hold_off_erasures)
+
+
+def _open_erasure(request: Request, make_claim: MakeClaim) -> Iterator[UnitOfWork]:
+    yield from _open(request, make_claim, wait_for_writers)
+
+
+def _open(
+    request: Request, make_claim: Callable[[], Claim] | None, take_turn: Callable[[Connection], None]
 ) -> Iterator[UnitOfWork]:
     components = components_of(request.app)
     refuse_while_away(request.app)
     claimed = make_claim() if make_claim else None
     with components.get(WriteSessions).open() as session:
-        yield UnitOfWork(session.connection(), components.get(Clock).now(), claimed)
+        connection = session.connection()
+        take_turn(connection)
+        yield UnitOfWork(connection, components.get(Clock).now(), claimed)
     # It is committed. This worker applies it before the caller has the answer.
     follower = components.get(ChangeFollower)
     try:
@@ -102,3 +116,5 @@ def _open_write(
 
 # With the default scope ("request") the commit would come after the answer, and a failing one still say 201.
 UnitOfWorkDep = Annotated[UnitOfWork, Depends(_open_write, scope="function")]
+ErasureDep = Annotated[UnitOfWork, Depends(_open_erasure, scope="function")]
+"""The same for an erasure, which no other write goes on beside."""

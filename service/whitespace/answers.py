@@ -197,6 +197,8 @@ def describe_account_in_cell(
 ) -> dict[str, Any] | None:
     """Describe an account that owns nothing of a row; None where it bought of it since, or objects to marketing."""
     content = dimension.segments.content
+    if state.accounts.is_hidden(row):
+        return None
     account_id = content.account_ids.texts[row]
     live = state.part(Ownership).by_account.get(account_id)
     of_product = dimension.demand.groups.of_product

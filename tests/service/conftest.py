@@ -3,7 +3,7 @@
 import io
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,11 +91,23 @@ def make_settings(database_url: str, artifacts_dir: Path) -> Settings:
     )
 
 
-def make_key(database_url: str, scopes: str, *, now: datetime = NOON, expires_in_days: int | None = None) -> str:
-    """Store a key and return its text."""
+SHOP_ORIGIN = "https://shop.example"
+
+
+def make_key(
+    database_url: str,
+    scopes: str,
+    *,
+    now: datetime = NOON,
+    expires_in_days: int | None = None,
+    origins: Sequence[str] | None = None,
+) -> str:
+    """Store a key and return its text. A storefront's key is bound to SHOP_ORIGIN unless other origins are given."""
+    if origins is None:
+        origins = [SHOP_ORIGIN] if scopes == "storefront" else []
     engine = create_database_engine(database_url)
     with session_scope(session_factory(engine)) as session:
-        text = create_key(session, "test", scopes.split(","), now, expires_in_days)
+        text = create_key(session, "test", scopes.split(","), now, expires_in_days, origins=origins)
     engine.dispose()
     return text
 

@@ -279,7 +279,7 @@ def test_a_key_of_the_command_opens(settings: Settings) -> None:
 
 @pytest.mark.parametrize("scopes", ["root", "", ",", "read,root"])
 def test_a_key_needs_known_scopes(settings: Settings, scopes: str) -> None:
-    with pytest.raises(Exception, match="recommend, read, write, admin"):
+    with pytest.raises(Exception, match="recommend, read, write, storefront, metrics, admin"):
         run_command(settings, "create", "--scopes", scopes)
 
 
@@ -289,4 +289,4 @@ def test_revoking_an_unknown_key_is_an_error(settings: Settings) -> None:
 
 
 def test_scopes_are_the_documented_ones() -> None:
-    assert [scope.value for scope in Scope] == ["recommend", "read", "write", "admin"]
+    assert [scope.value for scope in Scope] == ["recommend", "read", "write", "storefront", "metrics", "admin"]

@@ -12,7 +12,6 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from models.artifact import Content
-from service.accounts.live import CONSENT_CHANGED
 from service.accounts.queries import set_consent
 from service.accounts.schemas import ConsentIn
 from service.base.logging import Logs
@@ -184,7 +183,6 @@ def test_a_state_that_was_replaced_is_followed_no_longer(engine: Engine, world: 
 def write_objection(engine: Engine, account_id: str) -> None:
     """Store an objection with its change, as a request does."""
     with engine.begin() as connection:
-        set_consent(connection, account_id, ConsentIn(marketing="objected"), NOON)
         changes = ChangeLog()
-        changes.touch(CONSENT_CHANGED, [account_id])
+        set_consent(connection, account_id, ConsentIn(marketing="objected"), NOON, changes)
         changes.write(connection, NOON)
