@@ -18,7 +18,7 @@ from service.orders.tables import Order, OrderLine
 from service.storage.bulk import upsert_rows
 from service.storage.changes import ChangeLog
 from service.storage.tables import Change
-from service.tombstones.digests import read_digests
+from service.tombstones.digests import digests_to_erase_with
 from service.tombstones.live import ACCOUNTS_ERASED
 from service.tombstones.tables import Tombstone
 from service.web.idempotency.tables import IdempotentAnswer
@@ -50,7 +50,7 @@ def erase_account(connection: Connection, account_id: str, now: datetime, *, del
     Call ``wait_for_writers`` first. What other accounts' records say of it in free text is not known here.
     """
     _overwrite_deleted(connection)
-    digest = read_digests(connection).digest_of(account_id)
+    digest = digests_to_erase_with(connection).digest_of(account_id)
     is_objecting = _is_objecting(connection, account_id, digest)
     children = connection.scalars(
         update(Account)

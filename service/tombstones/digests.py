@@ -1,15 +1,17 @@
 """Keyed hashes of account identifiers."""
 
+import secrets
 from collections.abc import Collection, Iterable
 from hashlib import blake2b
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, insert, select
 
 from models.artifact.ids import hash_identifier
 from service.readmodel.visible_accounts import VisibleAccounts, bucket_of
 from service.tombstones.tables import TombstoneKey
 
+SECRET_BYTES: Final = 32
 _DIGEST_BYTES: Final = 16
 
 
@@ -48,5 +50,12 @@ class Digests:
 
 
 def read_digests(connection: Connection) -> Digests:
-    """Return the hashes of this database."""
+    """Return the hashes of a database in which an account was erased before."""
     return Digests(connection.execute(select(TombstoneKey.secret)).scalar_one())
+
+
+def digests_to_erase_with(connection: Connection) -> Digests:
+    """Return the hashes of this database; the first erasure draws the secret. Call ``wait_for_writers`` first."""
+    if connection.scalar(select(TombstoneKey.secret)) is None:
+        connection.execute(insert(TombstoneKey), {"secret": secrets.token_hex(SECRET_BYTES)})
+    return read_digests(connection)

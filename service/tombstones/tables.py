@@ -26,7 +26,7 @@ class Tombstone(Base):
 
 
 class TombstoneKey(Base):
-    """The one secret that digests are made with: random, made by the migration."""
+    """The one secret that digests are made with: random, drawn by the first erasure."""
 
     __tablename__ = "erasure_keys"
 
