@@ -26,6 +26,7 @@ from service.rows.text_fields import read_identifier
 from service.rows.validation import RowErrors, validate_rows
 from service.storage.changes import ChangeLog
 from service.storage.database import read_connection
+from service.storage.turns import hold_off_erasures
 
 _ROWS_PER_WRITE: Final = 2000
 _LINES_NOTE: Final = "products of these deals"
@@ -74,6 +75,7 @@ def _write_spooled(engine: Engine, spool: RowSpool, import_run: ImportRun, now: 
         matcher = matcher_of_all_products(connection, options)
     terms = DealTerms(matcher, now, options.default_currency, _stages_of(options))
     with import_transaction(engine, options) as connection:
+        hold_off_erasures(connection)
         changes = ChangeLog()
         for deals in spool.batches(_ROWS_PER_WRITE):
             totals += _totals(_apply(connection, deals, terms, import_run, changes), terms)
