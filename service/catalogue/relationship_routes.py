@@ -6,7 +6,6 @@ from itertools import islice
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import Depends, Path, Query, Request, Response
-from fastapi.responses import StreamingResponse
 from pydantic import Field, TypeAdapter
 
 from service.auth.dependencies import require
@@ -15,7 +14,15 @@ from service.base.components import components_of
 from service.base.pagination import Page, cut_page, decode_cursor
 from service.catalogue.curation import Curation
 from service.catalogue.errors import RelationshipRefused, UnknownRelationship
-from service.catalogue.export import as_csv, as_workbook
+from service.catalogue.export import (
+    ABOUT,
+    COLUMNS,
+    DEFAULT_PER_PRODUCT,
+    MAX_PER_PRODUCT,
+    Selection,
+    count_at_most,
+    rows_of,
+)
 from service.catalogue.learned import learned_from
 from service.catalogue.pairs import Pair, pair_of
 from service.catalogue.queries import find_product
@@ -33,10 +40,12 @@ from service.rows.field_types import MAX_IDENTIFIER, NO_NUL
 from service.storage.sessions import ReadSessions
 from service.sync.artifact_holder import ArtifactHolder
 from service.web.bulk import BulkRows, bulk_response, bulk_route, validate_body
+from service.web.columns import Row
 from service.web.dependencies import ReadSession, refuse_while_away
+from service.web.list_files import FormatOfExport, file_response
 from service.web.parameters import DEFAULT_PAGE_ITEMS, Cursor, Limit, ProductInPath, text_filter
 from service.web.routing import Router
-from service.web.spreadsheets import CSV_TYPE, XLSX_TYPE
+from service.web.spreadsheets import Table
 from service.web.unit_of_work import UnitOfWork, UnitOfWorkDep
 
 router = Router("relationships")
@@ -48,6 +57,19 @@ RelationshipInPath = Annotated[str, Path(max_length=4000, pattern=NO_NUL, descri
 Relation = Annotated[RelationName | None, Query(description="Only relationships of this kind.")]
 Status = Annotated[RelationshipStatus | None, Query(description="Only relationships that stand like this.")]
 MinimumStrength = Annotated[float, Query(ge=0, le=1, description="Only relationships at least this strong.")]
+BasisOfExport = Annotated[
+    Literal["product", "category", "any"],
+    Query(description="What was counted: products themselves, or their categories for want of history; or either."),
+]
+PerProduct = Annotated[
+    int,
+    Query(
+        ge=1,
+        le=MAX_PER_PRODUCT,
+        description="At most so many of each product: upgrades, cross-sells, accessories and substitutes in turn, the "
+        "strongest first. What is curated always comes along.",
+    ),
+]
 Writer = Annotated[Principal, Depends(require(Scope.WRITE))]
 
 
@@ -77,30 +99,38 @@ def list_relationships(
     return _page(RelationshipCatalogue(session.connection(), _view(request)), wanted, cursor, limit)
 
 
-@router.read_route(
-    "/relationships/export",
-    "Export the catalogue of relationships",
-    "too-large-for-spreadsheet",
-    file_types=[CSV_TYPE, XLSX_TYPE],
-)
+@router.read_route("/relationships/export", "Export the catalogue of relationships", has_files=True)
 def export_relationships(
     request: Request,
     wanted: Wanted,
-    file_format: Annotated[Literal["csv", "xlsx"], Query(alias="format", description="CSV or a workbook.")] = "csv",
+    basis: BasisOfExport = "product",
+    per_product: PerProduct = DEFAULT_PER_PRODUCT,
+    everything: Annotated[
+        bool, Query(alias="all", description="All relationships of both bases: `basis` and `per_product` are ignored.")
+    ] = False,
+    file_format: FormatOfExport = "csv",
 ) -> Response:
-    """The catalogue as a table: by product line and name, with reasons in words.
+    """The catalogue as a table: by product line and name, with reasons in words and figures as numbers.
 
-    `nextoffer import relationships` reads it back.
+    It holds the best relationships of each product, of what was counted of the products themselves; and everything that
+    is curated. `all=true` exports the whole catalogue, which may have hundreds of thousands of rows: take CSV, which is
+    streamed.
 
-    Whatever a spreadsheet would take for a formula begins with an apostrophe.
+    `nextoffer import relationships` reads both formats back. What a spreadsheet would take for a formula begins with an
+    apostrophe.
     """
     refuse_while_away(request.app)
-    headers = {"Content-Disposition": f'attachment; filename="relationships.{file_format}"'}
-    if file_format == "xlsx":
-        with components_of(request.app).get(ReadSessions).open() as session:
-            workbook = as_workbook(RelationshipCatalogue(session.connection(), _view(request)), wanted)
-        return Response(workbook, media_type=XLSX_TYPE, headers=headers)
-    return StreamingResponse(_csv(request, wanted), media_type=CSV_TYPE, headers=headers)
+    selection = Selection() if everything else Selection(None if basis == "any" else basis, per_product)
+    view, sessions = _view(request), components_of(request.app).get(ReadSessions)
+
+    def rows() -> Iterator[Row]:
+        with sessions.open() as session:
+            yield from rows_of(RelationshipCatalogue(session.connection(), view), wanted, selection)
+
+    with sessions.open() as session:
+        at_most = count_at_most(session.connection(), view, wanted, selection)
+    table = Table("Relationships", COLUMNS, rows, at_most)
+    return file_response(request, file_format, ("relationships",), table, about=ABOUT)
 
 
 @bulk_route(router, "/relationships", "Approve, ban, add or annotate relationships", RelationshipIn)
@@ -203,11 +233,6 @@ def list_product_relationships(
         find_product(session, product_id)
     wanted = RelationshipFilter(product_id, None, None, relation, status, minimum_strength)
     return _page(RelationshipCatalogue(session.connection(), view), wanted, cursor, limit)
-
-
-def _csv(request: Request, wanted: RelationshipFilter) -> Iterator[bytes]:
-    with components_of(request.app).get(ReadSessions).open() as session:
-        yield from as_csv(RelationshipCatalogue(session.connection(), _view(request)), wanted)
 
 
 def _page(

@@ -8,15 +8,16 @@ from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, func, select
 
-from models.artifact.relationships import RELATIONS
+from models.artifact.relationships import BASES, RELATIONS
 from service.catalogue.learned import learned_between, learned_from
 from service.catalogue.pairs import relationship_id_of
 from service.catalogue.relationship_figures import figures_of_curated, figures_of_learned
 from service.catalogue.schemas import RelationshipOut
 from service.catalogue.tables import Product, Relationship
 from service.readmodel.catalogue_view import CatalogueView
+from service.readmodel.learned_relationships import LearnedRelationships
 from service.readmodel.relation import Relation
 from service.readmodel.relationship_overlay import CuratedRelationship, StandingRelationship, overlay
 from service.storage.bulk import stored_rows
@@ -113,6 +114,34 @@ class RelationshipCatalogue:
         products.sort(key=lambda product: (not product["line"], product["line"] or "", product["name"]))
         return (product["product_id"] for product in products)
 
+    def count_at_most(self, wanted: RelationshipFilter, basis: str | None, per_product: int | None) -> int:
+        """Return an upper bound of how many relationships are wanted, from memory: curated ones count in addition.
+
+        basis, per_product: count only learned ones of a basis, and only so many of each product.
+        """
+        n_curated = self._connection.scalar(select(func.count()).select_from(_RELATIONSHIPS)) or 0
+        if self._view is None or wanted.status not in (None, "mined"):
+            return n_curated
+        learned, among = self._view.relationships.learned, self._products_of(wanted)
+        passes = passing(learned, wanted)
+        if basis is not None:
+            passes = passes & (learned.arrays.basis == BASES.index(basis))
+        by_source = np.bincount(learned.sources[passes], minlength=learned.n_products)
+        if per_product is not None:
+            by_source = np.minimum(by_source, per_product)
+        if wanted.product_id is not None:
+            among = {wanted.product_id}
+        if among is not None:
+            by_source = by_source[[row for row, product_id in enumerate(learned.ids) if product_id in among]]
+        return n_curated + int(by_source.sum())
+
+    def basis_of(self, entry: Entry) -> str:
+        """Return whether products were counted, or their categories; ``product`` of what is curated alone."""
+        position = entry.standing.position
+        if self._view is None or position is None:
+            return "product"
+        return BASES[self._view.relationships.learned.arrays.basis[position]]
+
     def find(self, source_id: str, target_id: str) -> Entry | None:
         """Return the relationship of one pair, whether or not it gives way to another."""
         learned = learned_between(self._view, source_id, target_id)
@@ -189,9 +218,7 @@ class RelationshipCatalogue:
         if self._view is None or wanted.status not in (None, "mined"):
             return
         learned = self._view.relationships.learned
-        passes: NDArray[np.bool_] = learned.arrays.strength >= wanted.minimum_strength
-        if wanted.relation is not None:
-            passes = passes & (learned.arrays.relation == RELATIONS.index(wanted.relation))
+        passes = passing(learned, wanted)
         leads = np.zeros(learned.n_products, dtype=np.bool_)
         leads[learned.sources[passes]] = True
         ids, flags = learned.ids, leads.tolist()
@@ -208,6 +235,14 @@ class RelationshipCatalogue:
         if wanted.category is not None:
             query = query.where(Product.category == wanted.category)
         return set(self._connection.scalars(query))
+
+
+def passing(learned: LearnedRelationships, wanted: RelationshipFilter) -> NDArray[np.bool_]:
+    """Return bool (R,): which learned relationships are of the wanted relation, and strong enough."""
+    passes: NDArray[np.bool_] = learned.arrays.strength >= wanted.minimum_strength
+    if wanted.relation is not None:
+        passes = passes & (learned.arrays.relation == RELATIONS.index(wanted.relation))
+    return passes
 
 
 def _curated(rows: dict[str, Row]) -> dict[str, CuratedRelationship]:

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from service.base.errors import PROBLEMS
 from service.base.problems import MEDIA_TYPE, Problem
+from service.web.spreadsheets import CSV_TYPE, XLSX_TYPE
 
 REF_PREFIX = "#/components/schemas/"
 SCOPE_KEY = "x-required-scope"
@@ -42,6 +43,9 @@ IF_NONE_MATCH: Final[Parameter] = {
     "required": False,
     "description": "The `ETag` of the answer that you have: 304 if it is still the same.",
     "schema": {"type": "string"},
+}
+FILE_TYPES: Final[dict[str, Any]] = {
+    media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in (CSV_TYPE, XLSX_TYPE)
 }
 WRITTEN_HEADERS: Final[dict[str, Any]] = {
     "X-Sequence": {

@@ -11,6 +11,7 @@ from service.auth.dependencies import require
 from service.auth.keys import Scope
 from service.web.openapi_parts import (
     ETAG_HEADERS,
+    FILE_TYPES,
     IF_NONE_MATCH,
     MIN_SEQUENCE,
     NOT_MODIFIED,
@@ -68,12 +69,14 @@ class Router(APIRouter):
         has_etag: bool = False,
         file_types: Sequence[str] = (),
         scopes: Sequence[Scope] = (Scope.READ,),
+        has_files: bool = False,
     ) -> Decorator:
         """Declare a route that needs the scope ``read``, or one of ``scopes``.
 
         is_live:    it is answered from memory, and waits for the change that X-Min-Sequence names.
         has_etag:   it answers with an ETag, and 304 to one who has the answer.
-        file_types: media types of the file that it answers with.
+        file_types: media types of the text that it answers with.
+        has_files:  it answers with a file; or, where it has a model, as JSON or with a file.
         """
         codes, parameters, dependencies = [*problem_codes], [], []
         responses: Responses = {}
@@ -87,8 +90,13 @@ class Router(APIRouter):
             parameters.append(IF_NONE_MATCH)
             responses = {200: {"headers": ETAG_HEADERS}, **NOT_MODIFIED}
         options = _typed(model)
-        if file_types:
-            responses[200] = {"description": "The file.", "content": {media_type: {} for media_type in file_types}}
+        if has_files:
+            codes.append("too-large-for-spreadsheet")
+            responses[200] = {**responses.get(200, {}), "content": FILE_TYPES}
+        elif file_types:
+            responses[200] = {"content": {media_type: {} for media_type in file_types}}
+        if (has_files or file_types) and model is None:
+            responses[200]["description"] = "The file."
             options["response_class"] = Response
         return self._declare(
             path,
@@ -102,9 +110,13 @@ class Router(APIRouter):
             **options,
         )
 
-    def live_route(self, path: str, summary: str, *problem_codes: str, model: Any) -> Decorator:
+    def live_route(
+        self, path: str, summary: str, *problem_codes: str, model: Any, has_files: bool = False
+    ) -> Decorator:
         """Declare a GET of what dashboards poll: answered from memory, with an ETag."""
-        return self.read_route(path, summary, *problem_codes, model=model, is_live=True, has_etag=True)
+        return self.read_route(
+            path, summary, *problem_codes, model=model, is_live=True, has_etag=True, has_files=has_files
+        )
 
     def write_route(
         self,

@@ -1,9 +1,9 @@
 """White space over HTTP, answered from memory."""
 
-from typing import Annotated, Literal
+from functools import partial
+from typing import Annotated
 
 from fastapi import Path, Query, Request, Response
-from fastapi.responses import StreamingResponse
 
 from service.base.components import components_of
 from service.readmodel.whitespace import RowKind, WhitespaceIndex
@@ -12,12 +12,13 @@ from service.segments.errors import NothingLearned
 from service.sync.artifact_holder import ArtifactHolder
 from service.sync.loaded_artifact import LoadedArtifact
 from service.web.etag import etag_response
+from service.web.list_files import FormatOfExport, file_response
 from service.web.parameters import DEFAULT_PAGE_ITEMS, AccountInPath, Cursor, Limit, SegmentInPath
 from service.web.response_cache import cached_response
 from service.web.routing import Router
-from service.web.spreadsheets import CSV_TYPE, XLSX_TYPE, csv_of, workbook_of
+from service.web.spreadsheets import Table
 from service.whitespace import account, answers
-from service.whitespace.export import COLUMNS, rows_of
+from service.whitespace.export import COLUMNS, about, matrices_of, rows_of
 from service.whitespace.schemas import AccountWhiteSpace, CellAccounts, WhiteSpace
 
 router = Router("white space")
@@ -56,23 +57,25 @@ def get_whitespace(request: Request, rows: Rows = RowKind.LINE, columns: Family 
     "Export where there is room",
     "nothing-learned",
     "unknown-family",
-    "too-large-for-spreadsheet",
     is_live=True,
-    file_types=[CSV_TYPE, XLSX_TYPE],
+    has_files=True,
 )
 def export_whitespace(
     request: Request,
     rows: Rows = RowKind.LINE,
     columns: Family = "rfm",
-    file_format: Annotated[Literal["csv", "xlsx"], Query(alias="format", description="CSV or a workbook.")] = "csv",
+    file_format: FormatOfExport = "csv",
 ) -> Response:
-    """The map for people. Whatever a spreadsheet would take for a formula begins with an apostrophe."""
+    """The map for people: a row for each line or category and segment. A workbook also has two sheets with a row for
+    each line and a column for each segment: expected revenue, and penetration. Money is in major units.
+
+    What a spreadsheet would take for a formula begins with an apostrophe.
+    """
     index = in_use(request).derived(WhitespaceIndex)
     described = answers.describe_map(index, index[rows], columns)
-    headers = {"Content-Disposition": f'attachment; filename="whitespace.{file_format}"'}
-    if file_format == "xlsx":
-        return Response(workbook_of("White space", COLUMNS, rows_of(described)), media_type=XLSX_TYPE, headers=headers)
-    return StreamingResponse(csv_of(COLUMNS, rows_of(described)), media_type=CSV_TYPE, headers=headers)
+    table = Table("Data", COLUMNS, partial(rows_of, described))
+    name = ("whitespace", rows.value, columns)
+    return file_response(request, file_format, name, table, sheets=matrices_of(described), about=about(described))
 
 
 @router.live_route(

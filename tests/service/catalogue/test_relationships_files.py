@@ -15,7 +15,7 @@ from sqlalchemy import Engine, Table, delete, insert
 from typer.testing import CliRunner
 
 from service.catalogue.curation import Curation
-from service.catalogue.export import COLUMNS, as_csv, as_workbook
+from service.catalogue.export import COLUMNS, Selection, rows_of
 from service.catalogue.learned import learned_from
 from service.catalogue.relationships import RelationshipCatalogue, RelationshipFilter
 from service.catalogue.schemas import RelationshipIn
@@ -30,7 +30,7 @@ from service.rows.options import ImportOptions
 from service.rows.summary import ImportSummary
 from service.storage.changes import ChangeLog
 from service.web import spreadsheets
-from service.web.spreadsheets import TooLargeForSpreadsheet
+from service.web.spreadsheets import TooLargeForSpreadsheet, csv_of, workbook_of
 from tests.artifacts import ProductSpec, World, content_of
 from tests.service.conftest import NOON
 
@@ -79,10 +79,21 @@ def standing(engine: Engine, view: CatalogueView | None) -> list[tuple[Any, ...]
         ]
 
 
+def as_csv(catalogue: RelationshipCatalogue, wanted: RelationshipFilter) -> bytes:
+    """The catalogue as CSV."""
+    return b"".join(csv_of(COLUMNS, rows_of(catalogue, wanted)))
+
+
+def as_workbook(catalogue: RelationshipCatalogue, wanted: RelationshipFilter, at_most: int = 0) -> bytes:
+    """The catalogue as a workbook."""
+    table = spreadsheets.Table("Relationships", COLUMNS, lambda: rows_of(catalogue, wanted), at_most)
+    return b"".join(workbook_of(spreadsheets.Workbook((table,), {"relation": "What it is."})))
+
+
 def exported(engine: Engine, view: CatalogueView | None, wanted: RelationshipFilter = NOTHING) -> bytes:
     """The catalogue as CSV."""
     with engine.connect() as connection:
-        return b"".join(as_csv(RelationshipCatalogue(connection, view), wanted))
+        return as_csv(RelationshipCatalogue(connection, view), wanted)
 
 
 def read(content: bytes) -> list[dict[str, str]]:
@@ -128,7 +139,7 @@ def test_the_export_comes_back_as_the_same_catalogue(
     before = standing(engine, view)
     with engine.connect() as connection:
         catalogue = RelationshipCatalogue(connection, view)
-        content = b"".join(as_csv(catalogue, NOTHING)) if file_format == "csv" else as_workbook(catalogue, NOTHING)
+        content = as_csv(catalogue, NOTHING) if file_format == "csv" else as_workbook(catalogue, NOTHING)
     with engine.begin() as connection:
         connection.execute(delete(Relationship))
 
@@ -166,7 +177,7 @@ def test_the_catalogue_is_for_people(engine: Engine) -> None:
 
     rows = read(exported(engine, view))
 
-    assert list(rows[0]) == list(COLUMNS)
+    assert list(rows[0]) == [column.name for column in COLUMNS]
     assert [(row["product_line"], row["product"], row["related_product"], row["relation"]) for row in rows] == [
         ("Tools", "'=Saw", "Drill", "up_sell"),
         ("Tools", "Drill", "Apple", "cross_sell"),
@@ -203,13 +214,14 @@ def test_what_a_workbook_can_not_hold_is_shown_as_unknown_characters(engine: Eng
 
 
 def test_a_sheet_that_would_overflow_is_refused(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spreadsheets, "MAX_ROWS", 1)
+    monkeypatch.setattr(spreadsheets, "MAX_WORKBOOK_ROWS", 1)
     store(engine, {"product_id": "a"}, {"product_id": "b"})
     pair = RelationshipIn(source_product_id="a", target_product_id="b", relation="cross_sell")
     curate(engine, None, pair, pair.model_copy(update={"source_product_id": "b", "target_product_id": "a"}))
 
-    with engine.connect() as connection, pytest.raises(TooLargeForSpreadsheet, match="1 rows at most"):
-        as_workbook(RelationshipCatalogue(connection, None), NOTHING)
+    for at_most in (0, 2):
+        with engine.connect() as connection, pytest.raises(TooLargeForSpreadsheet, match=r"has 2 rows.*1 at most"):
+            as_workbook(RelationshipCatalogue(connection, None), NOTHING, at_most)
 
 
 def test_bad_rows_are_written_down_with_their_reason_and_good_ones_stored(engine: Engine, tmp_path: Path) -> None:

@@ -336,11 +336,30 @@ def test_the_export_holds_a_row_for_each_cell(shop_client: TestClient) -> None:
     cell = matrix["items"][0]["cells"][0]
     assert (rows[0]["row"], rows[0]["segment_id"]) == (matrix["items"][0]["row"], cell["segment_id"])
     assert int(rows[0]["owners"]) == cell["owners"]
-    assert int(rows[0]["revenue_minor"]) == cell["revenue_minor"]
+    assert round(float(rows[0]["revenue"]) * 100) == cell["revenue_minor"]
     assert workbook.headers["content-type"] == XLSX_TYPE
-    sheet = load_workbook(io.BytesIO(workbook.content)).active
-    assert sheet is not None
-    assert sheet.max_row == len(rows) + 1
+    sheets = load_workbook(io.BytesIO(workbook.content))
+    assert sheets.sheetnames == ["Expected revenue", "Penetration", "Data", "About"]
+    assert sheets["Data"].max_row == len(rows) + 1
+
+
+def test_the_matrices_hold_the_figures_of_the_map(shop_client: TestClient) -> None:
+    matrix = shop_client.get("/v1/whitespace").json()
+
+    content = shop_client.get("/v1/whitespace/export", params={"format": "xlsx"}).content
+
+    workbook = load_workbook(io.BytesIO(content))
+    revenue, penetration = workbook["Expected revenue"], workbook["Penetration"]
+    assert [cell.value for cell in revenue[1]] == [
+        "row", *(column["name"] for column in matrix["columns"]), "None of these", "All accounts", "currency"
+    ]  # fmt: skip
+    for place, item in enumerate(matrix["items"]):
+        cells = [*item["cells"], item["others"], item["total"]]
+        assert [cell.value for cell in revenue[place + 2]][1:-1] == [
+            pytest.approx(cell["expected_revenue"]["expected_minor"] / 100) for cell in cells
+        ]
+        assert [cell.value for cell in penetration[place + 2]][1:] == [cell["penetration"]["value"] for cell in cells]
+    assert (revenue["B2"].number_format, penetration["B2"].number_format) == ("#,##0.00", "0.0%")
 
 
 @pytest.mark.parametrize(
