@@ -1,25 +1,42 @@
 """Accounts over HTTP."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Annotated, Any, Final
 
-from fastapi import Request, Response
-from pydantic import TypeAdapter
+import orjson
+from fastapi import Depends, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import StringConstraints, TypeAdapter
 
+from service.accounts.listing import COLUMNS, AccountFilter, page_of_accounts, page_of_members
 from service.accounts.profile import profile_of
 from service.accounts.queries import find_account, find_consent, set_consent, upsert_accounts
-from service.accounts.schemas import AccountIn, AccountOut, ConsentIn, ConsentOut
+from service.accounts.schemas import AccountIn, AccountOut, AccountSummary, ConsentIn, ConsentOut
 from service.base.components import components_of
+from service.base.pagination import Page
+from service.readmodel.errors import UnknownSegment
+from service.rows.field_types import MAX_IDENTIFIER, NO_NUL
 from service.sync.artifact_holder import ArtifactHolder
 from service.web.bulk import BulkRows, bulk_response, bulk_route, validate_body
 from service.web.dependencies import ReadSession, open_read_session
 from service.web.etag import etag_response
-from service.web.parameters import AccountInPath, NewAccountInPath
+from service.web.list_files import FormatOfList, ListFile, ListFormat, list_file
+from service.web.parameters import (
+    DEFAULT_PAGE_ITEMS,
+    AccountInPath,
+    Cursor,
+    Limit,
+    NewAccountInPath,
+    text_filter,
+)
 from service.web.responses import JsonResponse
 from service.web.routing import Router
 from service.web.unit_of_work import UnitOfWork, UnitOfWorkDep
 
 ACCOUNT_PATH: Final = "/accounts/{account_id:identifier}"
 router = Router("accounts")
+MAX_ATTRIBUTES: Final = 10
+MAX_ATTRIBUTE: Final = 1_000
 _ACCOUNTS: Final = TypeAdapter(list[AccountIn])
 
 
@@ -38,6 +55,78 @@ def import_accounts(rows: BulkRows, writing: UnitOfWorkDep) -> Response:
         return bulk_response("account_id", rows, good, done.statuses, faults)
 
     return writing.answer(work)
+
+
+def _wanted(
+    search: Annotated[
+        str | None, text_filter("Only accounts whose name or identifier contains this text, whatever its case.")
+    ] = None,
+    attribute: Annotated[
+        list[Annotated[str, StringConstraints(pattern=NO_NUL, max_length=MAX_ATTRIBUTE)]],
+        Query(
+            max_length=MAX_ATTRIBUTES,
+            description="Only accounts with this attribute, as `NAME:VALUE`, such as `sector:medical`, "
+            "`employees:4540` or `listed:true`. Repeat it to name several, all of which must be there.",
+        ),
+    ] = [],  # noqa: B006  It is never changed.
+    is_strategic: Annotated[bool | None, Query(description="Only accounts that are, or are not, strategic.")] = None,
+    parent_account_id: Annotated[
+        str | None, text_filter("Only accounts that belong to this one.", MAX_IDENTIFIER)
+    ] = None,
+) -> AccountFilter:
+    pairs = [given.partition(":") for given in attribute]
+    if unreadable := [place for place, (name, colon, _) in enumerate(pairs) if not (name and colon)]:
+        message = "Input should be NAME:VALUE"
+        raise RequestValidationError(
+            [{"loc": ("query", "attribute", place), "msg": message, "type": "value_error"} for place in unreadable]
+        )
+    return AccountFilter(search, tuple((name, value) for name, _, value in pairs), is_strategic, parent_account_id)
+
+
+@router.read_route(
+    "/accounts",
+    "List accounts",
+    "unknown-segment",
+    model=Page[AccountSummary],
+    is_live=True,
+    has_files=True,
+)
+def list_accounts(
+    request: Request,
+    wanted: Annotated[AccountFilter, Depends(_wanted)],
+    segment: Annotated[
+        str | None, text_filter("Only accounts of this segment, the most valuable first.", MAX_IDENTIFIER)
+    ] = None,
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_PAGE_ITEMS,
+    file_format: FormatOfList = ListFormat.JSON,
+) -> Response:
+    """List the stored accounts in the order of their identifiers, a page at a time. All filters must be met."""
+    fetch = _account_pages(request, wanted, segment)
+    if file_format is not ListFormat.JSON:
+        file = ListFile(("accounts", segment or ""), COLUMNS, fetch)
+        return list_file(request, file_format, file)
+    return JsonResponse(orjson.dumps(fetch(cursor, limit)))
+
+
+def _account_pages(request: Request, wanted: AccountFilter, segment_id: str | None) -> Callable[..., dict[str, Any]]:
+    """Return what reads a page from a cursor on."""
+    members = None
+    if segment_id is not None:
+        current = components_of(request.app).get(ArtifactHolder).current
+        if current is None or current.is_fallback:
+            raise UnknownSegment(segment_id)
+        members = current.segments, current.segments.find(segment_id)
+
+    def fetch(cursor: str | None, limit: int) -> dict[str, Any]:
+        with open_read_session(request.app) as session:
+            if members is None:
+                accounts, next_cursor = page_of_accounts(session, wanted, cursor, limit)
+            else:
+                accounts, next_cursor = page_of_members(session, wanted, *members, cursor, limit)
+        return {"items": [account.model_dump(mode="json") for account in accounts], "next_cursor": next_cursor}
+
+    return fetch
 
 
 @router.write_route("PUT", ACCOUNT_PATH + "/consent", "Note what an account says about marketing", model=ConsentOut)

@@ -182,6 +182,20 @@ class AccountSegment(BaseModel):
     )
 
 
+class AccountSummary(BaseModel):
+    """One account in a list: what is stored of it."""
+
+    account_id: str
+    name: str | None
+    parent_account_id: str | None
+    parent_name: str | None
+    attributes: dict[str, Any]
+    is_strategic: bool
+    marketing: Marketing = Field(description="What it said about marketing: `not-asked`, `granted` or `objected`.")
+    is_stub: bool = Field(description="Only orders or deals have named this account so far: nobody has described it.")
+    updated_at: datetime
+
+
 class AccountOut(BaseModel):
     """What is known of one account."""
 

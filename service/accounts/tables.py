@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Text, false
+from sqlalchemy import JSON, ForeignKey, Index, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.storage.database import Base, UtcDateTime
@@ -13,6 +13,7 @@ class Account(Base):
     """Who buys. A stub (``is_stub``) was named by an order or a deal before anyone described it."""
 
     __tablename__ = "accounts"
+    __table_args__ = (Index(None, "parent_account_id"),)
 
     account_id: Mapped[str] = mapped_column(Text, primary_key=True)
     name: Mapped[str | None] = mapped_column(Text)

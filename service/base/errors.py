@@ -128,6 +128,7 @@ PROBLEMS: dict[str, ProblemType] = {
     "unknown-account": ProblemType(404, "No such account"),
     "unknown-decision": ProblemType(404, "No such decision"),
     "unknown-family": ProblemType(404, "No such family of segments"),
+    "unknown-order": ProblemType(404, "No such order"),
     "unknown-product": ProblemType(404, "No such product"),
     "unknown-relationship": ProblemType(404, "No such relationship"),
     "unknown-row": ProblemType(404, "No such line or category"),

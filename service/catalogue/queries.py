@@ -1,18 +1,20 @@
 """The SQL of products."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, or_, select
 from sqlalchemy.orm import Session
 
 from service.catalogue.errors import UnknownProduct
 from service.catalogue.live import PRODUCTS_CHANGED
 from service.catalogue.tables import Product
+from service.storage.bulk import in_chunks
 from service.storage.changes import ChangeLog
 from service.storage.records import Upserted, upsert_records
+from service.storage.text_search import contains_text
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class ProductFilter:
     line: str | None = None
     category: str | None = None
     active: bool | None = None
+    search: str | None = None
 
 
 def upsert_products(
@@ -57,4 +60,18 @@ def page_of_products(session: Session, wanted: ProductFilter, after: str | None,
         query = query.where(Product.category == wanted.category)
     if wanted.active is not None:
         query = query.where(Product.is_active == wanted.active)
+    if wanted.search is not None:
+        is_named = contains_text(Product.name, wanted.search)
+        query = query.where(or_(is_named, contains_text(Product.product_id, wanted.search)))
     return session.scalars(query).all()
+
+
+def product_names(session: Session, product_ids: Iterable[str]) -> dict[str, str]:
+    """Return the names of those of some products that are stored."""
+    return {
+        product_id: name
+        for chunk in in_chunks(sorted(set(product_ids)))
+        for product_id, name in session.execute(
+            select(Product.product_id, Product.name).where(Product.product_id.in_(chunk))
+        )
+    }

@@ -1,11 +1,16 @@
 """Deals over HTTP."""
 
-from typing import Annotated, Final
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
 
-from fastapi import Query, Response
+import orjson
+from fastapi import Query, Request, Response
 from pydantic import TypeAdapter
+from sqlalchemy.orm import Session
 
+from service.accounts.names import account_names
 from service.base.pagination import IDENTIFIER, Page, cut_page, decode_cursor
+from service.catalogue.queries import product_names
 from service.deals.queries import DealFilter, apply_deals, page_of_deals
 from service.deals.resolve import DealTerms
 from service.deals.schemas import DealIn, DealOut
@@ -21,14 +26,34 @@ from service.web.bulk import (
     bulk_route,
     validate_body,
 )
-from service.web.dependencies import ReadSession
+from service.web.columns import CURRENCY, WIDE, day, money, number, text, time
+from service.web.dependencies import open_read_session
+from service.web.list_files import FormatOfList, ListFile, ListFormat, list_file
 from service.web.parameters import DEFAULT_PAGE_ITEMS, Cursor, Limit, text_filter
+from service.web.responses import JsonResponse
 from service.web.routing import Router
 from service.web.unit_of_work import UnitOfWork, UnitOfWorkDep
 
 router = Router("deals")
 _LIST_NAME: Final = ("deals",)
 _DEALS: Final = TypeAdapter(list[DealIn])
+DEAL_COLUMNS: Final = (
+    text("deal_id"),
+    text("account_id"),
+    text("account_name", width=WIDE),
+    text("product_id"),
+    text("product_name", width=WIDE),
+    number("quantity"),
+    money("value"),
+    text("stage"),
+    text("status"),
+    money("deal_value"),
+    CURRENCY,
+    time("opened_at"),
+    time("closed_at"),
+    day("expected_close"),
+    time("updated_at"),
+)
 
 
 @bulk_route(router, "/deals", "Create or update deals", DealIn)
@@ -62,17 +87,57 @@ def import_deals(
     return writing.answer(work)
 
 
-@router.read_route("/deals", "List deals")
+@router.read_route("/deals", "List deals", model=Page[DealOut], has_files=True)
 def list_deals(
-    session: ReadSession,
+    request: Request,
     account_id: Annotated[str | None, text_filter("Only this account's deals.", MAX_IDENTIFIER)] = None,
     status: Annotated[DealStatus | None, Query(description="Only deals that stand like this.")] = None,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_PAGE_ITEMS,
-) -> Page[DealOut]:
+    file_format: FormatOfList = ListFormat.JSON,
+) -> Response:
     """List deals in the order of their identifiers, a page at a time."""
-    after = decode_cursor(cursor, _LIST_NAME, IDENTIFIER)
-    rows = page_of_deals(session, DealFilter(account_id, status), after, limit + 1)
-    deals, next_cursor = cut_page(rows, limit, _LIST_NAME, lambda deal: deal["deal_id"])
-    items = [DealOut.model_validate(deal) for deal in deals]
-    return Page(items=items, next_cursor=next_cursor)
+    wanted = DealFilter(account_id, status)
+
+    def fetch(cursor: str | None, limit: int) -> dict[str, Any]:
+        after = decode_cursor(cursor, _LIST_NAME, IDENTIFIER)
+        with open_read_session(request.app) as session:
+            rows = page_of_deals(session, wanted, after, limit + 1)
+            deals, next_cursor = cut_page(rows, limit, _LIST_NAME, lambda deal: deal["deal_id"])
+            items = describe_deals(session, deals)
+            if file_format is not ListFormat.JSON:
+                items = _file_rows(items)
+        return {"items": items, "next_cursor": next_cursor}
+
+    if file_format is not ListFormat.JSON:
+        name = ("deals", status or "", account_id or "")
+        return list_file(request, file_format, ListFile(name, DEAL_COLUMNS, fetch))
+    return JsonResponse(orjson.dumps(fetch(cursor, limit)))
+
+
+def describe_deals(session: Session, deals: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Describe deals with the names of their accounts and products."""
+    accounts = account_names(session, [deal["account_id"] for deal in deals if deal["account_id"] is not None])
+    products = product_names(session, [line["product_id"] for deal in deals for line in deal["lines"]])
+    return [
+        DealOut.model_validate(
+            {
+                **deal,
+                "account_name": accounts.get(deal["account_id"] or ""),
+                "lines": [
+                    {**line, "product_name": products.get(line["product_id"], line["product_id"])}
+                    for line in deal["lines"]
+                ],
+            }
+        ).model_dump(mode="json")
+        for deal in deals
+    ]
+
+
+def _file_rows(deals: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A row for each product of a deal; one for a deal without any."""
+    return [
+        {**deal, **line, "deal_value_minor": deal["value_minor"], "value_minor": line.get("value_minor")}
+        for deal in deals
+        for line in deal["lines"] or [{}]
+    ]

@@ -122,6 +122,7 @@ class DealLineOut(BaseModel):
     """One product of a deal."""
 
     product_id: str
+    product_name: str
     quantity: float
     value_minor: int | None = Field(description="Value of the whole line; null if it is not known.")
 
@@ -131,6 +132,7 @@ class DealOut(BaseModel):
 
     deal_id: str
     account_id: str | None
+    account_name: str | None
     stage: str
     status: DealStatus
     lines: list[DealLineOut] = Field(description="Its products, in the order of their identifiers.")

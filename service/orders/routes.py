@@ -1,13 +1,17 @@
 """Orders over HTTP."""
 
-from typing import Final
+from typing import Annotated, Any, Final
 
-from fastapi import Response
+import orjson
+from fastapi import Depends, Path, Query, Request, Response
 from pydantic import TypeAdapter
 
+from service.base.pagination import Page
+from service.orders.listing import COLUMNS, OrderFilter, find_order, page_of_orders
 from service.orders.queries import matcher_for, replace_orders
 from service.orders.resolve import resolve_orders
-from service.orders.schemas import OrderIn
+from service.orders.schemas import OrderIn, OrderOut, OrderSummary
+from service.rows.field_types import MAX_IDENTIFIER, NO_NUL, Timestamp
 from service.web.bulk import (
     BulkRows,
     MatchProductsInQuery,
@@ -16,11 +20,16 @@ from service.web.bulk import (
     bulk_route,
     validate_body,
 )
+from service.web.dependencies import ReadSession, open_read_session
+from service.web.list_files import FormatOfList, ListFile, ListFormat, list_file
+from service.web.parameters import DEFAULT_PAGE_ITEMS, Cursor, Limit, text_filter
+from service.web.responses import JsonResponse
 from service.web.routing import Router
 from service.web.unit_of_work import UnitOfWork, UnitOfWorkDep
 
 router = Router("orders")
 _ORDERS: Final = TypeAdapter(list[OrderIn])
+OrderInPath = Annotated[str, Path(max_length=MAX_IDENTIFIER, pattern=NO_NUL)]
 
 
 @bulk_route(router, "/orders", "Create or replace orders", OrderIn)
@@ -45,3 +54,43 @@ def import_orders(
         return bulk_response("order_id", rows, {index: valid[index] for index in good}, statuses, faults | unresolved)
 
     return writing.answer(work)
+
+
+def _wanted(
+    account_id: Annotated[str | None, text_filter("Only this account's orders.", MAX_IDENTIFIER)] = None,
+    product_id: Annotated[str | None, text_filter("Only orders with a line of this product.", MAX_IDENTIFIER)] = None,
+    ordered_after: Annotated[Timestamp | None, Query(description="Only orders of this time or later.")] = None,
+    ordered_before: Annotated[Timestamp | None, Query(description="Only orders before this time.")] = None,
+    is_cancelled: Annotated[bool | None, Query(description="Only orders that were, or were not, cancelled.")] = None,
+) -> OrderFilter:
+    return OrderFilter(account_id, product_id, ordered_after, ordered_before, is_cancelled)
+
+
+@router.read_route("/orders", "List orders", model=Page[OrderSummary], has_files=True)
+def list_orders(
+    request: Request,
+    wanted: Annotated[OrderFilter, Depends(_wanted)],
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_PAGE_ITEMS,
+    file_format: FormatOfList = ListFormat.JSON,
+) -> Response:
+    """List orders, the newest first, a page at a time, each with what its lines sum up to. All filters must be met.
+
+    A product that few orders have takes a search through all orders; name an account or a period where there are
+    millions.
+    """
+
+    def fetch(cursor: str | None, limit: int) -> dict[str, Any]:
+        with open_read_session(request.app) as session:
+            orders, next_cursor = page_of_orders(session, wanted, cursor, limit)
+        return {"items": [order.model_dump(mode="json") for order in orders], "next_cursor": next_cursor}
+
+    if file_format is not ListFormat.JSON:
+        return list_file(request, file_format, ListFile(("orders", wanted.account_id or ""), COLUMNS, fetch))
+    return JsonResponse(orjson.dumps(fetch(cursor, limit)))
+
+
+@router.read_route("/orders/{order_id:identifier}", "Show an order", "unknown-order")
+def get_order(order_id: OrderInPath, session: ReadSession) -> OrderOut:
+    """One order with its lines, as it is stored now."""
+    return find_order(session, order_id)

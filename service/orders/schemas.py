@@ -1,5 +1,6 @@
-"""Orders as callers write them: whole over HTTP, and line by line in files."""
+"""Orders as callers write and read them: whole over HTTP, and line by line in files."""
 
+from datetime import datetime
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -52,6 +53,35 @@ class OrderIn(BaseModel):
     currency: OptionalCurrency = Field(default=None, description="ISO 4217 code of the amounts.")
     status: Status = Field(default="placed", description="A cancelled order counts as never made.")
     lines: list[LineIn] = Field(min_length=1, max_length=10_000, description="What was bought or returned.")
+
+
+class OrderSummary(BaseModel):
+    """One order in a list, without its lines."""
+
+    order_id: str
+    account_id: str | None = Field(description="Null for a guest.")
+    account_name: str | None
+    ordered_at: datetime
+    currency: str | None
+    is_cancelled: bool = Field(description="A cancelled order counts as never made.")
+    line_count: int
+    amount_minor: int | None = Field(description="Sum of the lines' amounts; null where none has one.")
+
+
+class OrderLineOut(BaseModel):
+    """One product of an order."""
+
+    product_id: str
+    product_name: str
+    quantity: float = Field(description="Negative for a return.")
+    amount_minor: int | None = Field(description="The whole line's amount, with the quantity's sign.")
+    currency: str | None
+
+
+class OrderOut(OrderSummary):
+    """One order with its lines."""
+
+    lines: list[OrderLineOut] = Field(description="In the order of the products' identifiers.")
 
 
 # The same types validate a file, column by column: a file's million rows hold few distinct values.

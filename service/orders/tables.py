@@ -12,7 +12,7 @@ class Order(Base):
     """One purchase. ``account_id`` is empty for a guest; a cancelled order owns nothing."""
 
     __tablename__ = "orders"
-    __table_args__ = (Index(None, "account_id"),)
+    __table_args__ = (Index(None, "account_id"), Index("ix_orders_ordered_at", "ordered_at", "order_id"))
 
     order_id: Mapped[str] = mapped_column(Text, primary_key=True)
     account_id: Mapped[str | None] = mapped_column(ForeignKey("accounts.account_id"))

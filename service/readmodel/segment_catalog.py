@@ -233,3 +233,9 @@ class SegmentCatalog:
                     yield entry["id"], entry["name"], day
         for definition in self.membership.segments_of(account_id, row):
             yield definition.id, definition.name, None
+
+
+def currency_of(segments: SegmentCatalog) -> str | None:
+    """Return the one currency of all products; None where there are several, or none."""
+    currencies = set(segments.content.products.currencies) - {""}
+    return currencies.pop() if len(currencies) == 1 else None

@@ -140,8 +140,7 @@ class WhitespaceIndex:
     @cached_property
     def currency(self) -> str | None:
         """The one currency of all products; None where there are several, or none."""
-        currencies = set(self.segments.content.products.currencies) - {""}
-        return currencies.pop() if len(currencies) == 1 else None
+        return currency_of(self.segments)
 
     def __getitem__(self, kind: RowKind) -> WhitespaceDimension:
         return self._dimensions[kind]

@@ -3,20 +3,22 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import Depends, Query, Request, Response
 
 from models.artifact.segments import slug
+from service.accounts.names import with_account_names
 from service.auth.dependencies import require
 from service.auth.keys import Principal, Scope
+from service.base.clock import as_date
 from service.base.components import components_of
 from service.base.pagination import Page
 from service.readmodel.attribute_types import check_attributes
 from service.readmodel.ranked_accounts import Definition, SegmentMembers
 from service.readmodel.rule_grammar import reads_attributes
-from service.readmodel.segment_catalog import SegmentCatalog
+from service.readmodel.segment_catalog import SegmentCatalog, currency_of
 from service.readmodel.segment_membership import Attributes
 from service.segments import answers, queries
 from service.segments.errors import BuiltInSegment, NothingLearned
@@ -33,7 +35,10 @@ from service.segments.schemas import (
     SegmentPreview,
 )
 from service.sync.artifact_holder import ArtifactHolder
+from service.web.columns import CURRENCY, WIDE, day, money, share, text, whole
 from service.web.dependencies import ReadSession, open_read_session
+from service.web.etag import etag_response
+from service.web.list_files import FormatOfList, ListFile, ListFormat, list_file
 from service.web.parameters import DEFAULT_PAGE_ITEMS, Cursor, Limit, SegmentInPath
 from service.web.response_cache import cached_response
 from service.web.responses import JsonResponse
@@ -43,6 +48,17 @@ from service.web.unit_of_work import UnitOfWork, UnitOfWorkDep
 router = Router("segments")
 SEGMENT_PATH: Final = "/segments/{segment_id}"
 SEGMENT_PROBLEM_CODES: Final = ("nothing-learned", "unknown-segment")
+ACCOUNT_COLUMNS: Final = (
+    text("account_id"),
+    text("account_name", width=WIDE),
+    day("since"),
+    money("spend"),
+    money("value_ahead"),
+    CURRENCY,
+    whole("purchase_days"),
+    day("last_purchase_on"),
+    share("is_alive"),
+)
 Writer = Annotated[Principal, Depends(require(Scope.WRITE))]
 
 
@@ -182,7 +198,9 @@ def preview_segment(given: RuleIn, session: ReadSession, request: Request) -> Re
     attributes = queries.read_attributes(session.connection()) if reads_attributes(given.rule) else {}
     check_attributes(given.rule, attributes)
     members = segments.membership.preview(Definition("preview", "", None, given.rule), attributes)
-    return JsonResponse(orjson.dumps(answers.describe_preview(segments, members)))
+    described = answers.describe_preview(segments, members)
+    examples = with_account_names(request.app, [{"account_id": account_id} for account_id in described["examples"]])
+    return JsonResponse(orjson.dumps(described | {"example_accounts": examples}))
 
 
 def refuse_built_in(segment_id: str) -> None:
@@ -213,21 +231,39 @@ def get_segment(request: Request, segment_id: SegmentInPath) -> Response:
 
 
 @router.live_route(
-    SEGMENT_PATH + "/accounts", "List a segment's accounts", *SEGMENT_PROBLEM_CODES, model=Page[SegmentAccount]
+    SEGMENT_PATH + "/accounts",
+    "List a segment's accounts",
+    *SEGMENT_PROBLEM_CODES,
+    model=Page[SegmentAccount],
+    has_files=True,
 )
 def list_segment_accounts(
     request: Request,
     segment_id: SegmentInPath,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_PAGE_ITEMS,
+    file_format: FormatOfList = ListFormat.JSON,
 ) -> Response:
-    """The accounts that are in the segment, those with the most value ahead first, a page at a time."""
+    """The accounts that are in the segment, those with the most value ahead first, a page at a time. Everything but
+    their names is answered from memory.
+    """
+    segments = segments_in_use(request)
+    segment = segments.find(segment_id)
 
-    def make() -> object:
-        segments = segments_in_use(request)
-        return answers.page_of_accounts(segments, segments.find(segment_id), cursor, limit)
+    def fetch(cursor: str | None, limit: int) -> dict[str, Any]:
+        page = answers.page_of_accounts(segments, segment, cursor, limit)
+        return page | {"items": with_account_names(request.app, page["items"])}
 
-    return cached_response(request, make)
+    if file_format is ListFormat.JSON:
+        return etag_response(request, fetch(cursor, limit))
+
+    def fetch_rows(cursor: str | None, limit: int) -> dict[str, Any]:
+        return fetch(cursor, limit) | {"currency": currency_of(segments)}
+
+    about = {"segment": segment.name, "as_of": as_date(segments.as_of_day), "artifact_version": segments.version}
+    name = ("segment", segment_id)
+    file = ListFile(name, ACCOUNT_COLUMNS, fetch_rows, segment.measured["size"], about | segments.value_terms)
+    return list_file(request, file_format, file)
 
 
 @router.live_route(SEGMENT_PATH + "/metrics", "Show a segment over time", *SEGMENT_PROBLEM_CODES, model=SegmentMetrics)

@@ -170,6 +170,13 @@ class RuleIn(BaseModel):
     rule: BoundedRule
 
 
+class AccountName(BaseModel):
+    """An account and what people call it."""
+
+    account_id: str
+    account_name: str | None
+
+
 class SegmentPreview(BaseModel):
     """The accounts that match a rule now."""
 
@@ -178,6 +185,7 @@ class SegmentPreview(BaseModel):
     revenue_minor: int = Field(description="In the last 365 days, returns subtracted.")
     value_ahead: SummedValue
     examples: list[str] = Field(description="Up to ten of them, the most valuable first.")
+    example_accounts: list[AccountName] = Field(description="The same with their names.")
 
 
 class Trait(BaseModel):
@@ -210,6 +218,9 @@ class SegmentAccount(BaseModel):
     """One account of a segment."""
 
     account_id: str
+    account_name: str | None = Field(
+        description="Null where nobody has named it, and while the database does not answer."
+    )
     since: date | None = Field(description="The first snapshot that has it in the segment; null for segments of rules.")
     spend_minor: int | None = Field(
         description="Null, like the fields below, for an account that is new since the training."

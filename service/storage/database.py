@@ -15,6 +15,7 @@ from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
 
 from service.base.errors import SchemaOutdated
+from service.storage.text_search import SQLITE_LOWER
 
 
 class Base(DeclarativeBase):
@@ -91,6 +92,11 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     )
     for setting in settings:
         connection.execute(f"PRAGMA {setting}")
+    connection.create_function(SQLITE_LOWER, 1, _lower, deterministic=True)
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _begin_immediate(connection: Connection) -> None:

@@ -38,6 +38,12 @@ def page_of_excluded(
     }
 
 
+def count_excluded(exclusions: Exclusions, state: LiveState, now: datetime, reason: ExclusionReason | None) -> int:
+    """Count the accounts with a reason, or with any."""
+    accounts = CurrentExclusions(exclusions, state, now).accounts_with(reason)
+    return len(accounts.rows) + len(accounts.newcomers)
+
+
 def accounts_from(accounts: ExcludedAccounts, begin: int | str) -> Iterator[int | str]:
     """Yield the rows of the accounts that the artifact knows, then the identifiers of the others, from one on."""
     if not isinstance(begin, str):

@@ -1,25 +1,46 @@
 """Targets over HTTP, answered from memory."""
 
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from fastapi import Query, Request, Response
 
-from service.base.clock import Clock
+from service.accounts.names import with_account_names
+from service.base.clock import Clock, as_date
 from service.base.components import components_of
 from service.catalogue.queries import find_product
 from service.rows.field_types import MAX_IDENTIFIER
 from service.targets.answers import page_of_targets
-from service.targets.do_not_pitch import page_of_excluded
+from service.targets.do_not_pitch import count_excluded, page_of_excluded
 from service.targets.exclusions import Exclusions
 from service.targets.ranking import TargetProduct, TargetRankings, find_target_product
 from service.targets.schemas import DoNotPitch, ExclusionReason, ProductTargets
+from service.web.columns import CURRENCY, TEXT_WIDTH, WIDE, flag, money, share, text
 from service.web.dependencies import open_read_session
 from service.web.etag import etag_response
+from service.web.list_files import FormatOfList, ListFile, ListFormat, list_file
 from service.web.parameters import DEFAULT_PAGE_ITEMS, Cursor, Limit, ProductInPath, text_filter
 from service.web.routing import Router
 from service.whitespace.routes import in_use
 
 router = Router("targets")
+TARGET_COLUMNS: Final = (
+    text("account_id"),
+    text("account_name", width=WIDE),
+    text("product_id"),
+    text("product", "name", width=WIDE),
+    share("propensity"),
+    text("basis"),
+    money("expected_revenue"),
+    money("expected_margin"),
+    CURRENCY,
+    flag("has_open_deal"),
+)
+EXCLUDED_COLUMNS: Final = (
+    text("account_id"),
+    text("account_name", width=WIDE),
+    text("reason_codes", width=WIDE),
+    text("reasons", width=TEXT_WIDTH),
+)
 
 
 @router.live_route(
@@ -29,6 +50,7 @@ router = Router("targets")
     "unknown-product",
     "unknown-segment",
     model=ProductTargets,
+    has_files=True,
 )
 def list_targets(
     request: Request,
@@ -36,6 +58,7 @@ def list_targets(
     segment: Annotated[str | None, text_filter("Only accounts of this segment.", MAX_IDENTIFIER)] = None,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_PAGE_ITEMS,
+    file_format: FormatOfList = ListFormat.JSON,
 ) -> Response:
     """The targeted list: who does not own the product and is most likely to buy it within the horizon, with the
     expected revenue and margin.
@@ -48,7 +71,18 @@ def list_targets(
     product = find_target_product(live.catalogue.products, product_id) or new_product(request, product_id)
     chosen = None if segment is None else live.segments.find(segment)
     rankings = live.derived(TargetRankings)
-    return etag_response(request, page_of_targets(rankings, live.state, product, chosen, cursor, limit))
+
+    def fetch(cursor: str | None, limit: int) -> dict[str, Any]:
+        page = page_of_targets(rankings, live.state, product, chosen, cursor, limit)
+        return page | {"items": with_account_names(request.app, page["items"])}
+
+    if file_format is ListFormat.JSON:
+        return etag_response(request, fetch(cursor, limit))
+    at_most = len(live.segments.content.account_ids) if chosen is None else chosen.measured["size"]
+    about = {"product": product.name, "segment": chosen.name if chosen else "All accounts"}
+    about |= {"as_of": as_date(live.segments.as_of_day), "artifact_version": live.segments.version}
+    file = ListFile(("targets", product_id, segment or ""), TARGET_COLUMNS, fetch, at_most, about)
+    return list_file(request, file_format, file)
 
 
 def new_product(request: Request, product_id: str) -> TargetProduct:
@@ -67,12 +101,15 @@ def new_product(request: Request, product_id: str) -> TargetProduct:
         )
 
 
-@router.live_route("/accounts/do-not-pitch", "List whom not to ask", "nothing-learned", model=DoNotPitch)
+@router.live_route(
+    "/accounts/do-not-pitch", "List whom not to ask", "nothing-learned", model=DoNotPitch, has_files=True
+)
 def list_do_not_pitch(
     request: Request,
     reason: Annotated[ExclusionReason | None, Query(description="Only accounts with this reason.")] = None,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_PAGE_ITEMS,
+    file_format: FormatOfList = ListFormat.JSON,
 ) -> Response:
     """Accounts that should not be asked now, each with its reasons: it objects to marketing; a deal with it was lost
     within 90 days; it is unlikely to buy anything (its likeliest candidate is below a quarter of the median account's,
@@ -80,4 +117,25 @@ def list_do_not_pitch(
     """
     live = in_use(request)
     now = components_of(request.app).get(Clock).now()
-    return etag_response(request, page_of_excluded(live.derived(Exclusions), live.state, now, reason, cursor, limit))
+
+    def fetch(cursor: str | None, limit: int) -> dict[str, Any]:
+        page = page_of_excluded(live.derived(Exclusions), live.state, now, reason, cursor, limit)
+        return page | {"items": with_account_names(request.app, page["items"])}
+
+    if file_format is ListFormat.JSON:
+        return etag_response(request, fetch(cursor, limit))
+
+    def fetch_rows(cursor: str | None, limit: int) -> dict[str, Any]:
+        page = fetch(cursor, limit)
+        return {"items": [flatten_reasons(item) for item in page["items"]], "next_cursor": page["next_cursor"]}
+
+    about = {"as_of": as_date(live.segments.as_of_day), "artifact_version": live.segments.version}
+    at_most = count_excluded(live.derived(Exclusions), live.state, now, reason)
+    file = ListFile(("do-not-pitch", reason or ""), EXCLUDED_COLUMNS, fetch_rows, at_most, about)
+    return list_file(request, file_format, file)
+
+
+def flatten_reasons(item: dict[str, Any]) -> dict[str, Any]:
+    """Lay the reasons of an account out as texts."""
+    codes, texts = ([reason[name] for reason in item["reasons"]] for name in ("code", "text"))
+    return {**item, "reason_codes": codes, "reasons": " ".join(texts)}

@@ -19,6 +19,9 @@ class Target(BaseModel):
     """One account that may buy the product."""
 
     account_id: str
+    account_name: str | None = Field(
+        description="Null where nobody has named it, and while the database does not answer."
+    )
     propensity: float = Field(description="P(buys it within the horizon), calibrated.")
     basis: Basis = Field(
         description="`candidate`: estimated from the account's own history. `prior`: the rate of the product, or of "
@@ -67,6 +70,9 @@ class ExcludedAccount(BaseModel):
     """One account that should not be asked now."""
 
     account_id: str
+    account_name: str | None = Field(
+        description="Null where nobody has named it, and while the database does not answer."
+    )
     reasons: list[ExclusionReasonOut]
 
 

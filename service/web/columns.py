@@ -7,6 +7,8 @@ from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import Any, Final
 
+import orjson
+
 from service.base.money import exponent_of
 from service.rows.formulas import harmless
 
@@ -119,6 +121,8 @@ CURRENCY: Final = Column("currency", width=NARROW)
 def _text_of(value: object) -> str:
     if isinstance(value, Enum):
         value = value.value
+    if isinstance(value, Mapping):
+        return orjson.dumps(value).decode() if value else ""
     return "; ".join(map(_text_of, value)) if isinstance(value, list | tuple) else str(value)
 
 

@@ -187,6 +187,7 @@ def page_of_cell(
     return describe_basis(index, dimension) | {
         "row": row,
         "segment_id": segment.id,
+        "segment_name": segment.name,
         "items": items,
         "next_cursor": None if following is None else encode_cursor(tag, following),
     }

@@ -1,4 +1,4 @@
-"""The map as a spreadsheet: one cell a row, and a row by segment, with no text that a spreadsheet takes for a formula."""
+"""The map as a spreadsheet: a row for each cell, and matrices of rows by segments."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial

@@ -1,18 +1,20 @@
 """White space over HTTP, answered from memory."""
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from fastapi import Path, Query, Request, Response
 
+from service.accounts.names import with_account_names
 from service.base.components import components_of
 from service.readmodel.whitespace import RowKind, WhitespaceIndex
 from service.rows.field_types import MAX_TEXT, NO_NUL
 from service.segments.errors import NothingLearned
 from service.sync.artifact_holder import ArtifactHolder
 from service.sync.loaded_artifact import LoadedArtifact
+from service.web.columns import CURRENCY, TEXT_WIDTH, WIDE, flag, money, share, text
 from service.web.etag import etag_response
-from service.web.list_files import FormatOfExport, file_response
+from service.web.list_files import FormatOfExport, FormatOfList, ListFile, ListFormat, file_response, list_file
 from service.web.parameters import DEFAULT_PAGE_ITEMS, AccountInPath, Cursor, Limit, SegmentInPath
 from service.web.response_cache import cached_response
 from service.web.routing import Router
@@ -22,6 +24,27 @@ from service.whitespace.export import COLUMNS, about, matrices_of, rows_of
 from service.whitespace.schemas import AccountWhiteSpace, CellAccounts, WhiteSpace
 
 router = Router("white space")
+CELL_COLUMNS: Final = (
+    text("account_id"),
+    text("account_name", width=WIDE),
+    text("row"),
+    text("segment", "segment_name"),
+    share("propensity"),
+    money("expected_revenue", "expected_minor"),
+    money("value_ahead"),
+    CURRENCY,
+    flag("has_open_deal"),
+)
+ACCOUNT_COLUMNS: Final = (
+    text("account_id"),
+    text("account_name", width=WIDE),
+    text("row", width=WIDE),
+    text("status"),
+    share("propensity"),
+    money("expected_revenue", "expected_minor"),
+    CURRENCY,
+    text("reason", width=TEXT_WIDTH),
+)
 Rows = Annotated[RowKind, Query(description="Product lines, or categories.")]
 Family = Annotated[str, Query(max_length=200, description="The family of segments that makes the columns.")]
 RowInPath = Annotated[str, Path(max_length=MAX_TEXT, pattern=NO_NUL, examples=["DELI"])]
@@ -85,6 +108,7 @@ def export_whitespace(
     "unknown-row",
     "unknown-segment",
     model=CellAccounts,
+    has_files=True,
 )
 def list_whitespace_accounts(
     request: Request,
@@ -93,6 +117,7 @@ def list_whitespace_accounts(
     rows: Rows = RowKind.LINE,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_PAGE_ITEMS,
+    file_format: FormatOfList = ListFormat.JSON,
 ) -> Response:
     """The segment's accounts that own nothing of a line or category, those that are expected to spend most on it first.
 
@@ -100,8 +125,16 @@ def list_whitespace_accounts(
     """
     live = in_use(request)
     index, segment = live.derived(WhitespaceIndex), live.segments.find(segment_id)
-    page = answers.page_of_cell(index, index[rows], live.state, row, segment, cursor, limit)
-    return etag_response(request, page)
+
+    def fetch(cursor: str | None, limit: int) -> dict[str, Any]:
+        page = answers.page_of_cell(index, index[rows], live.state, row, segment, cursor, limit)
+        return page | {"items": with_account_names(request.app, page["items"])}
+
+    if file_format is ListFormat.JSON:
+        return etag_response(request, fetch(cursor, limit))
+    about = {"row": row, "segment": segment.name, **answers.describe_basis(index, index[rows])}
+    file = ListFile(("whitespace", row, segment_id), CELL_COLUMNS, fetch, segment.measured["size"], about)
+    return list_file(request, file_format, file)
 
 
 @router.live_route(
@@ -110,12 +143,24 @@ def list_whitespace_accounts(
     "nothing-learned",
     "unknown-account",
     model=AccountWhiteSpace,
+    has_files=True,
 )
-def get_account_whitespace(request: Request, account_id: AccountInPath, rows: Rows = RowKind.LINE) -> Response:
+def get_account_whitespace(
+    request: Request,
+    account_id: AccountInPath,
+    rows: Rows = RowKind.LINE,
+    file_format: FormatOfList = ListFormat.JSON,
+) -> Response:
     """Each line, or category, once: `owned`, in the `pipeline` (a deal is open), a `gap`, or `not_eligible`, with the
     reason. Gaps and open deals have the calibrated probability that the account buys of it within the horizon, and what
     that is worth. Orders, deals and objections count at once.
     """
     live = in_use(request)
     index = live.derived(WhitespaceIndex)
-    return etag_response(request, account.describe_account(index, index[rows], live.state, account_id))
+    described = account.describe_account(index, index[rows], live.state, account_id)
+    (named,) = with_account_names(request.app, [described])
+    if file_format is ListFormat.JSON:
+        return etag_response(request, named)
+    about = {**answers.describe_basis(index, index[rows]), "account": named["account_name"] or account_id}
+    file = ListFile(("whitespace", account_id), ACCOUNT_COLUMNS, lambda _, __: named | {"next_cursor": None}, 0, about)
+    return list_file(request, file_format, file)

@@ -106,6 +106,9 @@ class CellAccount(BaseModel):
     """One account that owns nothing of a line or category."""
 
     account_id: str
+    account_name: str | None = Field(
+        description="Null where nobody has named it, and while the database does not answer."
+    )
     propensity: float = Field(description="P(buys of it within the horizon), calibrated.")
     expected_minor: int = Field(description="Propensity times the usual spend of a first-time buyer.")
     value_ahead_minor: int | None
@@ -120,6 +123,7 @@ class CellAccounts(WhitespaceBasis, Page[CellAccount]):
 
     row: str
     segment_id: str
+    segment_name: str
 
 
 class LineStatus(StrEnum):
@@ -145,4 +149,7 @@ class AccountWhiteSpace(WhitespaceBasis):
     """Each line, or category, once: owned, in the pipeline, a gap, or not eligible."""
 
     account_id: str
+    account_name: str | None = Field(
+        description="Null where nobody has named it, and while the database does not answer."
+    )
     items: list[AccountRow] = Field(description="Gaps first, the most expected first.")

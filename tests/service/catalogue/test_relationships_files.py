@@ -15,7 +15,7 @@ from sqlalchemy import Engine, Table, delete, insert
 from typer.testing import CliRunner
 
 from service.catalogue.curation import Curation
-from service.catalogue.export import COLUMNS, Selection, rows_of
+from service.catalogue.export import COLUMNS, rows_of
 from service.catalogue.learned import learned_from
 from service.catalogue.relationships import RelationshipCatalogue, RelationshipFilter
 from service.catalogue.schemas import RelationshipIn
