@@ -1,4 +1,7 @@
-"""Names of the accounts on a page, read by their identifiers: a page holds few, and all of them would fill memory."""
+"""Names of the accounts on a page, read by their identifiers.
+
+A name kept in memory takes about 180 bytes with its key: 180 MB in every worker for a million accounts.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -32,6 +32,10 @@ def _lowered_in_sqlite(element: Any, compiler: Any, **options: Any) -> str:
 def contains_text(column: Any, text: str) -> ColumnElement[bool]:
     """Return the condition that a column contains a text, whatever the case. No character of the text is special."""
     escaped = text.replace(_ESCAPE, _ESCAPE * 2).replace("%", _ESCAPE + "%").replace("_", _ESCAPE + "_")
+    if text.isascii():
+        # Both databases do this by themselves, several times as fast.
+        matches: ColumnElement[bool] = column.ilike(f"%{escaped}%", escape=_ESCAPE)
+        return matches
     return lowered(column).like(lowered(literal(f"%{escaped}%", Text)), escape=_ESCAPE)
 
 

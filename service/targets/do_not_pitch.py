@@ -7,6 +7,7 @@ from typing import Any
 
 from models.artifact.measures import WINDOW_DAYS
 from service.base.clock import as_date
+from service.base.money import from_minor
 from service.base.pagination import ROW_OR_IDENTIFIER, decode_cursor, encode_cursor
 from service.readmodel.live_state import LiveState
 from service.targets.exclusions import MIN_ALIVE, CurrentExclusions, ExcludedAccounts, Exclusions
@@ -73,8 +74,9 @@ def reasons_of(current: CurrentExclusions, account_id: str, row: int | None) -> 
     if row is not None and exclusions.is_unlikely[row]:
         reasons.append((ExclusionReason.UNLIKELY, _unlikely_text(exclusions, row)))
     if row is not None and exclusions.is_unprofitable[row] and account_id not in current.strategic:
-        earned = f"{int(exclusions.earned[row]):,} minor units in the last {WINDOW_DAYS} days"
-        reasons.append((ExclusionReason.UNPROFITABLE, f"It brought {earned}, returns subtracted."))
+        earned = from_minor(int(exclusions.earned[row]), exclusions.currency)
+        text = f"It brought {earned} in the last {WINDOW_DAYS} days, returns subtracted."
+        reasons.append((ExclusionReason.UNPROFITABLE, text))
     return [{"code": code, "text": text} for code, text in reasons]
 
 

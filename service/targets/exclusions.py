@@ -14,7 +14,7 @@ from models.artifact.measures import WINDOW_DAYS
 from service.readmodel.deals import Declines
 from service.readmodel.live_state import LiveState
 from service.readmodel.objections import Objections
-from service.readmodel.segment_catalog import SegmentCatalog
+from service.readmodel.segment_catalog import SegmentCatalog, currency_of
 from service.readmodel.segment_membership import SegmentMembership
 from service.targets.schemas import ExclusionReason
 
@@ -62,6 +62,11 @@ class Exclusions:
         kept = np.where((since > 0) & (since <= WINDOW_DAYS), amounts, 0).astype(np.float64)
         sums = np.bincount(activity.owner(), weights=kept, minlength=len(self.best))
         return sums.round().astype(np.int64)
+
+    @cached_property
+    def currency(self) -> str | None:
+        """The one currency of what was earned; None where there are several, or none."""
+        return currency_of(self.segments)
 
     @cached_property
     def is_unprofitable(self) -> NDArray[np.bool_]:

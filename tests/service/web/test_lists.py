@@ -15,6 +15,8 @@ from service.sync.artifact_holder import ArtifactHolder
 from tests.service.conftest import part_of
 
 LISTS = {
+    "accounts": "/v1/accounts",
+    "orders": "/v1/orders",
     "products": "/v1/products",
     "product relationships": "/v1/products/p-7/relationships",
     "relationships": "/v1/relationships",
@@ -34,6 +36,8 @@ def list_name(client: TestClient, name: str) -> list[Any]:
     live = part_of(client, ArtifactHolder).current
     version = live.version if live else None
     names: dict[str, list[Any]] = {
+        "accounts": ["accounts"],
+        "orders": ["orders"],
         "products": ["products"],
         "product relationships": ["relationships", "p-7"],
         "relationships": ["relationships", None],
