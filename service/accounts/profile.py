@@ -10,7 +10,7 @@ import orjson
 from service.accounts.schemas import AccountOut, Interest, OpenDealOut
 from service.accounts.value import segments_of, value_of
 from service.readmodel.account_cache import AccountCache
-from service.readmodel.deals import OpenDeals
+from service.readmodel.deals import OpenDeal, OpenDeals
 from service.readmodel.whitespace import RowKind, WhitespaceIndex
 from service.sync.loaded_artifact import LoadedArtifact
 
@@ -40,13 +40,26 @@ def profile_of(artifact: LoadedArtifact | None, account_id: str, read: Callable[
         product["usage"] = usage.get(product["product_id"])
     value, deals = value_of(segments, account_id), state.part(OpenDeals).by_account.get(account_id, ())
     return profile | {
-        "open_deals": [OpenDealOut(**asdict(deal)).model_dump(mode="json") for deal in deals[:MAX_DEALS]],
+        "open_deals": [describe_deal(artifact, deal) for deal in deals[:MAX_DEALS]],
         "interests": [
             interest.model_dump() for interest in interests_of(artifact.derived(WhitespaceIndex), account_id)
         ],
         "segments": [segment.model_dump(mode="json") for segment in segments_of(segments, account_id)],
         "value": value and value.model_dump(mode="json"),
     }
+
+
+def describe_deal(artifact: LoadedArtifact, deal: OpenDeal) -> dict[str, Any]:
+    """Describe an open deal, with the names of its products."""
+    products = artifact.catalogue.products
+
+    def name_of(product_id: str) -> str | None:
+        row = products.row_of(product_id)
+        return None if row is None else products.info(row).name
+
+    described = asdict(deal)
+    described["lines"] = [asdict(line) | {"product_name": name_of(line.product_id)} for line in deal.lines]
+    return OpenDealOut(**described).model_dump(mode="json")
 
 
 def interests_of(index: WhitespaceIndex, account_id: str) -> Iterator[Interest]:

@@ -103,6 +103,7 @@ class OpenDealLineOut(BaseModel):
     """One product of an open deal."""
 
     product_id: str
+    product_name: str | None = Field(description="Null for a product that is new since the training.")
     quantity: float
     value_minor: int | None = Field(description="Value of the whole line; null if it is not known.")
 

@@ -77,6 +77,7 @@ def movement_of(segments: SegmentCatalog, segment: Segment) -> dict[str, Any] | 
     since, in_or_out = moves
     came = sum(move["accounts"] for move in in_or_out if move["to"] == segment.id)
     went = sum(move["accounts"] for move in in_or_out if move["from"] == segment.id)
+    names = {other.id: other.name for other in segments.all_segments()}
     stayed = sum(move["accounts"] for move in in_or_out if move["from"] == move["to"])
     return {
         "since": as_date(since),
@@ -84,7 +85,14 @@ def movement_of(segments: SegmentCatalog, segment: Segment) -> dict[str, Any] | 
         "left": went - stayed,
         "stayed": stayed,
         "moves": [
-            {"from_segment": move["from"], "to_segment": move["to"], "accounts": move["accounts"]} for move in in_or_out
+            {
+                "from_segment": move["from"],
+                "from_name": names.get(move["from"]),
+                "to_segment": move["to"],
+                "to_name": names.get(move["to"]),
+                "accounts": move["accounts"],
+            }
+            for move in in_or_out
         ],
     }
 

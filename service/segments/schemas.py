@@ -119,7 +119,9 @@ class Move(BaseModel):
     """
 
     from_segment: str | None = Field(description="Null: in none, for example because the account is new.")
+    from_name: str | None
     to_segment: str | None
+    to_name: str | None
     accounts: int
 
 

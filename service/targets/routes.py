@@ -79,7 +79,7 @@ def list_targets(
     if file_format is ListFormat.JSON:
         return etag_response(request, fetch(cursor, limit))
     at_most = len(live.segments.content.account_ids) if chosen is None else chosen.measured["size"]
-    about = {"product": product.name, "segment": chosen.name if chosen else "All accounts"}
+    about: dict[str, object] = {"product": product.name, "segment": chosen.name if chosen else "All accounts"}
     about |= {"as_of": as_date(live.segments.as_of_day), "artifact_version": live.segments.version}
     file = ListFile(("targets", product_id, segment or ""), TARGET_COLUMNS, fetch, at_most, about)
     return list_file(request, file_format, file)

@@ -18,6 +18,7 @@ from service.readmodel.segment_catalog import EVERYONE, RULE_FAMILY, Segment, Se
 from service.readmodel.whitespace import WhitespaceDimension, WhitespaceIndex
 
 MIN_COMPARABLE: Final = 30
+NO_SEGMENT: Final = "None of these"
 NO_ACCOUNTS: Final = np.empty(0, dtype=np.int32)
 OVERLAPPING: Final = (RULE_FAMILY["id"],)
 
@@ -46,6 +47,9 @@ def describe_map(index: WhitespaceIndex, dimension: WhitespaceDimension, family:
         describe_row(index, dimension, position, columns, cells, everyone, rest)
         for position in range(len(dimension.names))
     ]
+    names = {EVERYONE: segments.find(EVERYONE).name, "none": NO_SEGMENT} | {c.id: c.name for c in columns}
+    for cell in (cell for item in items for cell in (*item["cells"], item["total"], item["others"]) if cell):
+        cell |= {"segment_name": names[cell["segment_id"]], "best_segment_name": names.get(cell["best_segment_id"])}
     return describe_basis(index, dimension) | {
         "family": family,
         "columns": [

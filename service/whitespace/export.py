@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
+from service.readmodel.segment_catalog import EVERYONE
 from service.web.columns import CURRENCY, WIDE, Column, Row, day, flag, money, number, share, text, whole
 from service.web.spreadsheets import Table
+from service.whitespace.answers import NO_SEGMENT
 
 COLUMNS: Final[tuple[Column, ...]] = (
     text("row", width=WIDE),
@@ -35,7 +37,6 @@ COLUMNS: Final[tuple[Column, ...]] = (
 
 def rows_of(described: Mapping[str, Any]) -> Iterator[Row]:
     """Yield the cells of a described map, row by row, segment by segment."""
-    names = {column["segment_id"]: column["name"] for column in described["columns"]}
     shared = {name: described[name] for name in ("window_days", "horizon_days", "currency", "as_of")}
     for item in described["items"]:
         for cell in cells_of(item):
@@ -45,9 +46,9 @@ def rows_of(described: Mapping[str, Any]) -> Iterator[Row]:
                 **shared,
                 "row": item["row"],
                 "still_sold": item["is_sold"],
-                "segment": names.get(cell["segment_id"], "None of these"),
+                "segment": cell["segment_name"],
                 "penetration": cell["penetration"]["value"],
-                "best_segment": names.get(cell["best_segment_id"]),
+                "best_segment": cell["best_segment_name"],
                 "expected_revenue_minor": expected.get("expected_minor"),
                 "expected_revenue_low_minor": expected.get("low_minor"),
                 "expected_revenue_high_minor": expected.get("high_minor"),
@@ -65,7 +66,7 @@ def matrices_of(described: Mapping[str, Any]) -> tuple[Table, ...]:
     """Lay the map out with a row for each line or category, and a column for each segment."""
     columns = [(column["segment_id"], column["name"]) for column in described["columns"]]
     has_others = any(item["others"] for item in described["items"])
-    columns += [("none", "None of these")] * has_others + [("all.accounts", "All accounts")]
+    columns += [("none", NO_SEGMENT)] * has_others + [(EVERYONE, "All accounts")]
     row, names = text("row", width=WIDE), unique_names(columns)
     revenue = [money(name, segment_id) for segment_id, name in names]
     penetration = [share(name, segment_id) for segment_id, name in names]

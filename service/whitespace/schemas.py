@@ -56,6 +56,7 @@ class CellOut(BaseModel):
     """White space of one segment in one line or category."""
 
     segment_id: str
+    segment_name: str
     accounts: int
     owners: int
     penetration: ShareEstimate
@@ -63,6 +64,7 @@ class CellOut(BaseModel):
         description="The highest penetration among the family's segments with at least 30 accounts."
     )
     best_segment_id: str | None
+    best_segment_name: str | None
     headroom_accounts: int | None = Field(description="Additional owners if this segment matched the best one.")
     revenue_minor: int = Field(description="What its accounts spent on it in the window, returns subtracted.")
     expected_buyers: float | None = Field(

@@ -107,7 +107,7 @@ def test_a_segment_narrows_the_list_down_page_by_page(shop_client: TestClient) -
     found: list[str] = []
     cursor: dict[str, str] = {}
     while True:
-        query = {"segment": "all.accounts", "search": "a-1", "limit": 7, **cursor}
+        query: dict[str, Any] = {"segment": "all.accounts", "search": "a-1", "limit": 7, **cursor}
         page = shop_client.get("/v1/accounts", params=query).json()
         found += [item["account_id"] for item in page["items"]]
         if page["next_cursor"] is None:

@@ -1,5 +1,7 @@
 """Relationships over HTTP, on both databases: read, curated, and applied by the next answer."""
 
+import csv
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,7 @@ from starlette.testclient import TestClient
 
 from service.offers.smoke import smoke_test
 from service.sync.artifact_store import ArtifactStore
+from service.web import spreadsheets
 from tests.artifacts import World, coffee_world, write_world
 from tests.service.conftest import InstallWorld, make_key, make_settings, running, wait_until
 
@@ -344,3 +347,40 @@ def test_an_unknown_product_has_no_relationships(api: TestClient) -> None:
     answer = api.get("/v1/products/tea/relationships")
 
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown-product")
+
+
+@pytest.mark.parametrize(
+    ("query", "pairs"),
+    [
+        ({}, {"beans filter", "beans milk", "beans syrup", "grinder grinder-pro", "kettle scale"}),
+        ({"per_product": 1}, {"beans filter", "grinder grinder-pro", "kettle scale"}),
+        ({"per_product": 2, "product": "beans"}, {"beans filter", "beans syrup"}),
+        ({"basis": "category"}, set()),
+        (
+            {"basis": "category", "all": True},
+            {"beans filter", "beans milk", "beans syrup", "grinder grinder-pro", "kettle scale"},
+        ),
+        ({"line": "Machines"}, {"grinder grinder-pro"}),
+    ],
+)
+def test_the_export_holds_the_best_of_each_product_unless_asked_otherwise(
+    api: TestClient, query: dict[str, Any], pairs: set[str]
+) -> None:
+    answer = api.get(f"{URL}/export", params=query)
+
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert {f"{row['source_product_id']} {row['target_product_id']}" for row in rows} == pairs
+    assert 'filename="relationships-2024-03-01.csv"' in answer.headers["content-disposition"]
+
+
+def test_an_export_that_is_too_large_for_a_workbook_says_its_size(
+    api: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spreadsheets, "MAX_WORKBOOK_ROWS", 3)
+
+    refused = api.get(f"{URL}/export", params={"format": "xlsx"})
+    narrowed = api.get(f"{URL}/export", params={"format": "xlsx", "per_product": 1})
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "too-large-for-spreadsheet")
+    assert refused.json()["detail"].startswith("The list has 5 rows; a workbook is written with 3 at most.")
+    assert narrowed.status_code == 200

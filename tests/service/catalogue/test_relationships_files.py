@@ -15,7 +15,7 @@ from sqlalchemy import Engine, Table, delete, insert
 from typer.testing import CliRunner
 
 from service.catalogue.curation import Curation
-from service.catalogue.export import COLUMNS, rows_of
+from service.catalogue.export import COLUMNS, Selection, count_at_most, rows_of
 from service.catalogue.learned import learned_from
 from service.catalogue.relationships import RelationshipCatalogue, RelationshipFilter
 from service.catalogue.schemas import RelationshipIn
@@ -189,6 +189,53 @@ def test_the_catalogue_is_for_people(engine: Engine) -> None:
     assert (rows[0]["note"], rows[0]["author"]) == ("'-1", "'@bob")
     assert rows[1]["reason"] == "Bought together in 8 orders, 2.0 times as often as by chance."
     assert rows[1]["status"] == "mined"
+
+
+@pytest.mark.parametrize(
+    ("selection", "targets"),
+    [
+        (Selection(), ["1", "2", "3", "5", "4"]),
+        (Selection("product", 2), ["1", "5", "4"]),
+        (Selection("product", 3), ["1", "2", "5", "4"]),
+        (Selection("product", 10), ["1", "2", "3", "5", "4"]),
+        (Selection("category", 10), ["5"]),
+    ],
+)
+def test_the_strongest_of_each_relation_are_exported_and_all_that_is_curated(
+    engine: Engine, selection: Selection, targets: list[str]
+) -> None:
+    store(engine, *({"product_id": i} for i in "012345"))
+    learned = [("0", "cross_sell", str(place), 9 - place) for place in (1, 2, 3)] + [("0", "substitute", "4", 5)]
+    view = LiveState(content_of(World([ProductSpec(i) for i in "012345"], {}, {}, [], relationships=learned)), 0).part(
+        CatalogueView
+    )
+    banned = RelationshipIn(source_product_id="0", target_product_id="5", relation="accessory", status="banned")
+    curate(engine, view, banned)
+
+    with engine.connect() as connection:
+        rows = list(rows_of(RelationshipCatalogue(connection, view), NOTHING, selection))
+        at_most = count_at_most(connection, view, NOTHING, selection)
+
+    assert [row["target_product_id"] for row in rows] == targets
+    assert at_most == len(targets)
+
+
+def test_figures_are_numbers_that_a_spreadsheet_can_sort(engine: Engine) -> None:
+    price = {"currency": "EUR"}
+    store(engine, {"product_id": "a", "price_minor": 5000, **price}, {"product_id": "b", "price_minor": 2000, **price})
+    world = World([ProductSpec(i) for i in "ab"], {}, {}, [], relationships=[("b", "cross_sell", "a", 8)])
+    view = LiveState(content_of(world), 0).part(CatalogueView)
+    curate(engine, view, RelationshipIn(source_product_id="a", target_product_id="b", relation="accessory"))
+
+    with engine.connect() as connection:
+        sheet = load_workbook(BytesIO(as_workbook(RelationshipCatalogue(connection, view), NOTHING))).worksheets[0]
+
+    names = [column.name for column in COLUMNS]
+    curated, learned = (dict(zip(names, row, strict=True)) for row in sheet.iter_rows(min_row=2))
+    assert (curated["price_difference"].value, curated["price_difference"].number_format) == (-30, "#,##0.00")
+    assert (curated["price_step"].value, curated["currency"].value) == ("30.00 EUR less", "EUR")
+    assert (learned["confidence"].value, learned["confidence"].number_format) == (8 / 20, "0.0%")
+    assert (learned["together"].value, learned["lift"].value, learned["basis"].value) == (8, 8 / 4, "product")
 
 
 def test_a_workbook_holds_text_and_no_formula(engine: Engine) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,11 +11,14 @@ from openpyxl import load_workbook
 from starlette.testclient import TestClient
 
 from service.base.settings import Settings
+from service.imports.importer import import_file
 from service.server.app import create_app
 from service.server.openapi import document
+from service.storage.database import create_database_engine
 from service.web import list_files, spreadsheets
 from service.web.columns import Column, Kind, money, share, text, time
 from service.web.spreadsheets import Table, TooLargeForSpreadsheet, Workbook, csv_of, workbook_of
+from tests.shop import Shop
 
 LISTS = {
     "/v1/accounts": "account_id",
@@ -86,6 +90,23 @@ def test_a_row_says_what_the_item_says(shop_client: TestClient) -> None:
     assert (row["currency"], row["product"]) == ("EUR", "Product 7")
     assert (deal["value"], deal["currency"], deal["account_name"]) == ("12.50", "EUR", "'=Müller, Söhne")
     assert (deal["expected_close"], deal["product_name"]) == ("2024-03-31", "Product 7")
+
+
+@pytest.mark.parametrize(("kind", "path"), [("products", "/v1/products"), ("accounts", "/v1/accounts")])
+@pytest.mark.parametrize("file_format", ["csv", "xlsx"])
+def test_a_list_that_was_exported_can_be_imported(
+    shop: Shop, shop_client: TestClient, tmp_path: Path, kind: str, path: str, file_format: str
+) -> None:
+    store_something(shop_client)
+    file = tmp_path / f"list.{file_format}"
+    file.write_bytes(shop_client.get(path, params={"format": file_format}).content)
+
+    engine = create_database_engine(f"sqlite:///{shop.database}")
+    summary = import_file(engine, kind, [file])
+    engine.dispose()
+
+    assert (summary.rejected, summary.rows.new, summary.rows.changed) == (0, 0, 0)
+    assert summary.read > 20
 
 
 def test_a_limit_holds_for_a_file_too(shop_client: TestClient) -> None:
