@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Text, case, cast, literal, type_coerce
+from sqlalchemy import ColumnElement, Text, case, cast, func, literal, select, type_coerce
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import FunctionElement
@@ -44,10 +44,11 @@ def has_attribute(session: Session, column: Any, name: str, value: str) -> Colum
 
     value: as text, such as ``medical``, ``4540`` or ``true``. A list or an object equals nothing.
     """
-    stored, key = type_coerce(column, Text), literal(name, Text)
-    found: ColumnElement[str] = stored.op("->>", return_type=Text())(key)
-    if session.get_bind().dialect.name == "sqlite":
-        # SQLite reads true as 1: the JSON of the value tells them apart.
-        as_json = stored.op("->", return_type=Text())(key)
-        found = case((as_json.in_(("true", "false")), as_json), else_=cast(found, Text))
-    return found == literal(value, Text)
+    stored, key, wanted = type_coerce(column, Text), literal(name, Text), literal(value, Text)
+    if session.get_bind().dialect.name != "sqlite":
+        found: ColumnElement[str] = stored.op("->>", return_type=Text())(key)
+        return found == wanted
+    # SQLite's ->> would take some names for paths, and reads true as 1.
+    member = func.json_each(stored).table_valued("key", "type", "atom", name="member")
+    as_text = case((member.c.type.in_(("true", "false")), member.c.type), else_=cast(member.c.atom, Text))
+    return select(literal(1)).select_from(member).where(member.c.key == key, as_text == wanted).exists()

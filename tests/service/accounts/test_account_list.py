@@ -10,7 +10,7 @@ ACCOUNTS: list[dict[str, Any]] = [
     {"account_id": "2", "name": "100 % Cotton", "parent_account_id": "1", "attributes": {"size": 40.5}},
     {"account_id": "3", "name": "under_score", "is_strategic": True, "attributes": {"sector": "true", "listed": False}},
     {"account_id": "4", "attributes": {"sector": ["medical"], "name with: colon": 'quo"te'}},
-    {"account_id": "back\\slash", "name": "Ends"},
+    {"account_id": "back\\slash", "name": "Ends", "attributes": {'a"b': "x", "[0]": "y"}},
 ]
 
 
@@ -45,6 +45,10 @@ def listed(api: TestClient, **query: Any) -> list[str]:
         ({"attribute": "listed:false"}, ["3"]),
         ({"attribute": "listed:1"}, []),
         ({"attribute": "sector:true"}, ["3"]),
+        ({"attribute": "$:x"}, []),
+        ({"attribute": "$.a[:x"}, []),
+        ({"attribute": 'a"b:x'}, ["back\\slash"]),
+        ({"attribute": "[0]:y"}, ["back\\slash"]),
         ({"attribute": ["sector:medical", "size:40"]}, ["1"]),
         ({"attribute": ["sector:medical", "size:41"]}, []),
         ({"is_strategic": True}, ["3"]),
