@@ -16,7 +16,7 @@ from service.base.money import exponent_of
 from service.web.columns import WIDE, Cell, Column, Kind, Row
 
 MAX_WORKBOOK_ROWS: Final = 100_000
-"""Rows of a workbook's sheet. A sheet would hold 1,048,575; writing 100,000 rows of 13 columns takes 10 to 20 s of CPU."""
+"""Rows of a workbook's sheet. A sheet would hold 1,048,575; 100,000 rows of 13 columns take 10 to 20 s of CPU."""
 CSV_TYPE: Final = "text/csv"
 XLSX_TYPE: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _LINES_AT_ONCE: Final = 500

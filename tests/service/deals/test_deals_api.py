@@ -35,8 +35,9 @@ def test_a_deal_is_stored_with_stubs_for_what_it_names_and_read_back(api: TestCl
 
     state = database_state(engine)
     expected = {
-        "deal_id": "d", "account_id": "A", "stage": "Engaging", "status": "open",
-        "lines": [{"product_id": "p", "quantity": 1.0, "value_minor": 1234}], "value_minor": 1234, "currency": "EUR",
+        "deal_id": "d", "account_id": "A", "account_name": None, "stage": "Engaging", "status": "open",
+        "lines": [{"product_id": "p", "product_name": "p", "quantity": 1.0, "value_minor": 1234}],
+        "value_minor": 1234, "currency": "EUR",
         "opened_at": "2024-05-01T00:00:00Z", "closed_at": None, "expected_close": "2024-08-01",
         "updated_at": "2024-03-01T12:00:00Z",
     }  # fmt: skip
