@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ from models.customers.whitespace import count_all_cells
 from models.data.errors import HistoryInvalid
 from models.data.history import History
 from models.data.interactions import Interactions, owned_matrix
-from models.data.split import Split, format_time, midnight_after, split_by_time
+from models.data.split import DAY_SECONDS, Split, format_time, midnight_after, split_by_time
 from models.evaluate.holdout import Chosen, choose, evaluate
 from models.products.relationships import mine_relationships
 from models.propensity.artifact_in_use import compare_with_outcomes
@@ -82,13 +83,19 @@ def train(history: History, options: TrainingOptions, root: Path, in_use_folder:
     chosen = choose(interactions, split, options.seed, step, is_tuned=options.is_tuned)
     report, evaluated = evaluate(interactions, split, chosen, in_use, step, is_forced=options.is_forced)
     step("value and segment every account")
-    accounts, described = learn_accounts(interactions, history.products, history.accounts, split.as_of, in_use)
-    final = fit_finally(interactions, history.products, split.as_of, chosen, evaluated, step)
-    inputs = _propensity_inputs(history, interactions, split, chosen, evaluated, final, accounts)
+    day = split.as_of // DAY_SECONDS
+    valued = replace(history, products=history.valued_products(day))
+    currency = describe_currency(history, day)
+    accounts, described = learn_accounts(
+        interactions, valued.products, history.accounts, split.as_of, in_use, currency["reporting"]
+    )
+    final = fit_finally(interactions, valued.products, split.as_of, chosen, evaluated, step)
+    inputs = _propensity_inputs(valued, interactions, split, chosen, evaluated, final, accounts)
     propensity = learn_propensity(inputs, options.seed, step)
     report = replace(
         report,
         metrics=report.metrics | propensity.metrics,
+        currency=currency,
         customers=described,
         propensity=propensity.described
         | compare_with_outcomes(in_use, interactions, split.as_of, propensity, options.seed),
@@ -133,6 +140,7 @@ def describe_artifact(
         as_of=format_time(split.as_of),
         data_fingerprint=history.fingerprint,
         # A history that was cut lacks some of these changes: the service then replays all of them.
+        reporting_currency=report.currency.get("reporting"),
         sequence=history.sequence if len(interactions.time) == len(history.interactions.time) else None,
         counts={
             "accounts": interactions.n_accounts,
@@ -146,6 +154,23 @@ def describe_artifact(
         library_versions={name: version(name) for name in LIBRARIES},
         files=files,
     )
+
+
+def describe_currency(history: History, day: int) -> dict[str, Any]:
+    """Describe the money of a history for the report.
+
+    reporting: the currency of every figure, null where nothing names one. lines: order lines by their own currency, and
+    those whose money is left out because no exchange rate was valid on their day. minor_factors: by currency, minor
+    units of the reporting one for one minor unit of it on the artifact's day, empty for prices that name none.
+    """
+    return {
+        "reporting": history.exchange.reporting or None,
+        "lines": [
+            {"currency": each.currency or None, "lines": each.lines, "unconverted_lines": each.unconverted}
+            for each in history.currency_lines
+        ],
+        "minor_factors": history.exchange.factors_on(day, history.products.currencies),
+    }
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Builds small real artifacts: what training writes, with numbers that a reader can check by hand."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,6 +25,8 @@ from models.artifact import (
 from models.artifact.dimensions import ACCOUNTS, CANDIDATES, PRODUCTS
 from models.artifact.relationships import RELATIONS
 
+IN_EUROS = {"reporting": "EUR", "lines": [], "minor_factors": {"": 1.0, "EUR": 1.0}}
+"""The report's section on money where everything is in euros."""
 N_REASONED = 2
 """How many candidates of each account have precomputed reasons."""
 
@@ -115,7 +118,7 @@ def content_of(world: World) -> Content:
     popular = [*world.popular, *(i for i in ids if i not in world.popular)]
     sizes = {ACCOUNTS: len(accounts), PRODUCTS: len(ids), CANDIDATES: world.n_candidates}
     return replace(
-        Content.empty(sizes, report=b'{"metrics": {"recall_at_10": 0.25}}'),
+        Content.empty(sizes, report=json.dumps({"metrics": {"recall_at_10": 0.25}, "currency": IN_EUROS}).encode()),
         account_ids=IdIndex.from_ids(accounts),
         products=_products(specs),
         popular_products=np.array([row[i] for i in popular], dtype=np.int32),
@@ -157,6 +160,7 @@ def write_world(
             library_versions={"numpy": np.__version__},
             files=files,
             sequence=sequence,
+            reporting_currency="EUR",
         )
 
     return write_artifact(root, content or content_of(world), describe).name

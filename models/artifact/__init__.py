@@ -15,6 +15,7 @@ from models.artifact.manifest import FileEntry, Manifest, Verdict, read_manifest
 from models.artifact.products import NO_NUMBER, NO_ROW, Products
 from models.artifact.propensities import Propensities
 from models.artifact.relationships import Relationships
+from models.artifact.reporting_currency import ReportingCurrency
 from models.artifact.segments import Segments
 from models.artifact.whitespace import CellTotals, GroupDemand
 
@@ -36,6 +37,7 @@ __all__ = [
     "Products",
     "Propensities",
     "Relationships",
+    "ReportingCurrency",
     "Segments",
     "TextColumn",
     "Verdict",

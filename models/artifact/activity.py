@@ -18,6 +18,7 @@ class Activity(Section):
     offsets:      the entries of account a are ``[offsets[a]:offsets[a + 1]]``, ascending in day.
     day:          days since 1970 (UTC).
     orders:       orders in which something was bought; 0 on a day with returns only.
+    unconverted_orders: those of them whose money is not known in the reporting currency, and left out of the sums.
     spend_minor:  returns subtracted.
     margin_minor: of products whose margin is known, returns subtracted.
     """
@@ -25,6 +26,7 @@ class Activity(Section):
     offsets: Annotated[NDArray[np.int64], Shape(ACCOUNTS + 1)]
     day: Annotated[NDArray[np.int32], Shape(ENTRIES)]
     orders: Annotated[NDArray[np.int32], Shape(ENTRIES)]
+    unconverted_orders: Annotated[NDArray[np.int32], Shape(ENTRIES)]
     spend_minor: Annotated[NDArray[np.int64], Shape(ENTRIES)]
     margin_minor: Annotated[NDArray[np.int64], Shape(ENTRIES)]
 
@@ -40,6 +42,7 @@ class Activity(Section):
             offsets=offsets_of(n_days),
             day=self.day[places],
             orders=self.orders[places],
+            unconverted_orders=self.unconverted_orders[places],
             spend_minor=self.spend_minor[places],
             margin_minor=self.margin_minor[places],
         )

@@ -1,6 +1,7 @@
 """What an artifact holds: every array that a decision needs as of its date."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated
 
 import numpy as np
@@ -23,9 +24,10 @@ from models.artifact.dimensions import (
 from models.artifact.groups import NO_GROUP, Groups
 from models.artifact.holdings import Holdings
 from models.artifact.ids import IdIndex
-from models.artifact.products import NO_ROW, Products
+from models.artifact.products import NO_NUMBER, NO_ROW, Products
 from models.artifact.propensities import Propensities
 from models.artifact.relationships import Relationships
+from models.artifact.reporting_currency import ReportingCurrency
 from models.artifact.sections import Along, Section, Shape
 from models.artifact.segments import Segments
 from models.artifact.whitespace import CellTotals, GroupDemand
@@ -74,6 +76,17 @@ class Content(Section):
     line_cells: Annotated[CellTotals, Along({GROUPS: LINES})]
     category_cells: Annotated[CellTotals, Along({GROUPS: CATEGORIES})]
     report: bytes
+
+    @cached_property
+    def currency(self) -> ReportingCurrency:
+        """What all money figures are in; products have their own prices in their own currencies."""
+        return ReportingCurrency.from_report(self.report)
+
+    @cached_property
+    def has_margins(self) -> bool:
+        """Whether the margin of any product is known in the reporting currency."""
+        rows = (self.products.margins_minor != NO_NUMBER).nonzero()[0].tolist()
+        return any(self.products.currencies[row] in self.currency.minor_factors for row in rows)
 
     def line_demand(self, as_of_day: int, horizon_days: float) -> GroupDemand:
         """The facts that white space of lines is counted from."""

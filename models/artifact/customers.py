@@ -38,11 +38,14 @@ Estimates = Annotated[NDArray[np.float32], Shape(ACCOUNTS, empty=np.nan)]
 
 @dataclass(frozen=True)
 class Customers(Section):
-    """A purchase is a day with an order. Money is in minor units; NaN is what can't be estimated.
+    """A purchase is a day with an order. Money is in minor units of the reporting currency; NaN is what can't be
+    estimated.
 
     first_day, last_day: days since 1970 (UTC), NO_DAY without a purchase.
-    spend_minor:     of all orders, returns subtracted.
-    rfm:             quintiles of recency, frequency and money, 5 the best; 0 without a purchase.
+    spend_minor:     of all orders, returns subtracted, as far as it is known.
+    unconverted_lines: order lines whose amount is not known in the reporting currency; they are left out of money.
+    is_money_known:  whether any money of the account is known; where it is not, spend_minor is 0 and means nothing.
+    rfm:             quintiles of recency, frequency and money, 5 the best; 0 without a purchase or known money.
     rfm_segment, revenue_tier, value_tier, trend: positions in RFM_SEGMENTS, TIERS and TRENDS, or NOT_SEGMENTED.
     is_alive:        P(still buying).
     purchases:       expected purchases within each of the report's horizons.
@@ -55,6 +58,8 @@ class Customers(Section):
     first_day: Days
     last_day: Days
     spend_minor: Annotated[NDArray[np.int64], Shape(ACCOUNTS)]
+    unconverted_lines: Annotated[NDArray[np.int32], Shape(ACCOUNTS)]
+    is_money_known: Annotated[NDArray[np.bool_], Shape(ACCOUNTS, empty=True)]
     rfm: Annotated[NDArray[np.int8], Shape(ACCOUNTS, 3)]
     rfm_segment: Codes
     revenue_tier: Codes

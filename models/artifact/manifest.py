@@ -9,7 +9,7 @@ from typing import Any
 from models.artifact.errors import ArtifactInvalid
 
 FORMAT = "nextoffer-artifact"
-FORMAT_VERSION = 7
+FORMAT_VERSION = 8
 MANIFEST_NAME = "manifest.json"
 
 
@@ -35,6 +35,7 @@ class Manifest:
     """Everything about an artifact but its arrays. It carries no clock: the same data and seed give the same bytes.
 
     sequence: the newest change of the database that was learned from; None if not all of the history was.
+    reporting_currency: of all money figures, ISO 4217; None where the history names none.
     """
 
     as_of: str
@@ -46,6 +47,7 @@ class Manifest:
     library_versions: dict[str, str]
     files: dict[str, FileEntry]
     sequence: int | None = None
+    reporting_currency: str | None = None
     version: str = ""
     format: str = FORMAT
     format_version: int = FORMAT_VERSION

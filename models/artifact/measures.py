@@ -61,6 +61,7 @@ class Measured:
             "revenue": activity.total(activity.spend_minor, in_window),
             "margin": activity.total(activity.margin_minor, in_window),
             "orders": activity.total(activity.orders, in_window),
+            "unconverted": activity.total(activity.unconverted_orders, in_window),
             "active": activity.any(bought & in_window),
             "before": before,
             "retained": before & recently,
@@ -123,7 +124,8 @@ def sum_segments(facts: Measured, codes: NDArray[np.int16], n_segments: int) -> 
 def describe_sums(sums: Sums, lines: Sequence[str], everyone: Totals, *, has_margins: bool) -> dict[str, Any]:
     """Compute a segment's figures from its sums. lines: names of the product lines.
 
-    Sums are of the last 365 days, money in minor units; shares are None where the whole is 0.
+    Sums are of the last 365 days, money in minor units of the reporting currency; orders whose money is not known in it
+    are left out of revenue, and of the mean value of an order. Shares are None where the whole is 0.
     Retention: of the accounts that bought within the 90 days before the last 90, the share that bought within the last
     90, with Wilson's 95 % interval.
     """
@@ -136,8 +138,9 @@ def describe_sums(sums: Sums, lines: Sequence[str], everyone: Totals, *, has_mar
         "share_of_revenue": _share(figures["revenue"], everyone.revenue),
         "margin_minor": figures["margin"] if has_margins else None,
         "orders": figures["orders"],
+        "unconverted_orders": figures["unconverted"],
         "active_accounts": figures["active"],
-        "average_order_value_minor": _share(figures["revenue"], figures["orders"], 2),
+        "average_order_value_minor": _share(figures["revenue"], figures["orders"] - figures["unconverted"], 2),
         "retention": share_with_interval(figures["retained"], figures["before"]) | {"days": RETENTION_DAYS},
         "churn_risk": {"value": _share(figures["churning"], figures["estimated"]), "n": figures["estimated"]},
         "value_ahead": _value_ahead(figures),

@@ -14,8 +14,9 @@ from models.artifact.dimensions import ACCOUNTS, BYTES, FAMILIES, MONTHS, QUARTE
 from models.artifact.sections import Section, Shape
 
 INTERVALS = ("week", "month", "quarter", "year")
-COUNTS = ("active_accounts", "orders", "revenue_minor", "margin_minor", "retained_accounts")
-"""Figures of each interval. Active accounts bought in it; retained ones bought in the interval before, too."""
+COUNTS = ("active_accounts", "orders", "revenue_minor", "margin_minor", "retained_accounts", "unconverted_orders")
+"""Figures of each interval. Active accounts bought in it; retained ones bought in the interval before, too. Unconverted
+orders are those whose money is not known in the reporting currency: they are in orders, and not in the money."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from models.artifact.activity import Activity
 from models.artifact.segments import COUNTS
 
 _UNITS = {"week": "datetime64[W]", "month": "datetime64[M]", "quarter": "datetime64[M]", "year": "datetime64[Y]"}
+_SUMMED = [COUNTS.index(name) for name in ("orders", "revenue_minor", "margin_minor", "unconverted_orders")]
 _FIRST_MONDAY = 4
 """Days from 1970-01-01, a Thursday, to the Monday after it."""
 
@@ -41,7 +42,7 @@ class Calendar:
         self._first = int(activity.day.min()) if len(activity.day) else 0
         self._n_days = int(activity.day.max()) - self._first + 1 if len(activity.day) else 0
         self._day = activity.day - self._first
-        self._sums = (activity.orders, activity.spend_minor, activity.margin_minor)
+        self._sums = (activity.orders, activity.spend_minor, activity.margin_minor, activity.unconverted_orders)
         self._starts = starts
         bought = activity.orders > 0
         owner, day = self._owner[bought], self._day[bought]
@@ -53,7 +54,7 @@ class Calendar:
         """Count, over each interval, what the accounts of each segment bought.
 
         codes: int16 (A,), each account's segment now, below n_segments; negative for one that is in none.
-        Returns int64 (n_segments, P, 5) by interval, see COUNTS.
+        Returns int64 (n_segments, P, len(COUNTS)) by interval, see COUNTS.
         """
         by_day = self._sum_by_day(codes, n_segments)
         counts = {}
@@ -64,16 +65,16 @@ class Calendar:
             if self._n_days:
                 period = self._periods(starts)
                 begins = np.flatnonzero(run_starts(period))
-                counts[interval][:, period[begins], 1:4] = np.add.reduceat(by_day, begins, axis=1)
+                counts[interval][:, period[begins][:, None], _SUMMED] = np.add.reduceat(by_day, begins, axis=1)
         return counts
 
     def _sum_by_day(self, codes: NDArray[np.int16], n_segments: int) -> NDArray[np.int64]:
-        """Int64 (n_segments, D, 3): orders, spend and margin on each day."""
+        """Int64 (n_segments, D, 4): orders, spend, margin and unconverted orders on each day."""
         code = codes[self._owner].astype(np.int64)
         is_in = code >= 0
         key, size = (code * self._n_days + self._day)[is_in], n_segments * self._n_days
         sums = [np.bincount(key, weights=values[is_in], minlength=size) for values in self._sums]
-        return np.stack(sums, axis=-1).round().astype(np.int64).reshape(n_segments, self._n_days, 3)
+        return np.stack(sums, axis=-1).round().astype(np.int64).reshape(n_segments, self._n_days, len(self._sums))
 
     def _periods(self, starts: NDArray[np.int32]) -> NDArray[np.int32]:
         """Int32 (D,): the period of each day."""

@@ -32,11 +32,18 @@ class LearnedAccounts:
 
 
 def learn_accounts(
-    interactions: Interactions, products: Products, facts: AccountFacts, as_of: int, before: Artifact | None
+    interactions: Interactions,
+    products: Products,
+    facts: AccountFacts,
+    as_of: int,
+    before: Artifact | None,
+    currency: str | None = None,
 ) -> tuple[LearnedAccounts, dict[str, Any]]:
     """Value and segment every account as of a time (epoch seconds); return that, and the models for the report.
 
+    products: with margins in the reporting currency.
     before: the artifact in use, whose snapshots of segments are continued.
+    currency: of all money, None where it is not known.
     """
     customers, described = learn_customers(interactions, as_of)
     owned = owned_matrix(interactions)
@@ -48,6 +55,6 @@ def learn_accounts(
     of_line, of_category = (holdings_of(interactions, groups, as_of_day) for groups in (lines, categories))
     clusters = cluster_accounts(interactions, (categories, lines), CLUSTER_SEED)
     ids = IdIndex.from_ids(interactions.account_ids.tolist())
-    segments = learn_segments(measured, facts.is_strategic, clusters, ids, before)
+    segments = learn_segments(measured, facts.is_strategic, clusters, ids, before, currency)
     described |= {"clusters": {"n": len(clusters.traits), "silhouette": clusters.silhouette}}
     return LearnedAccounts(customers, activity, lines, categories, of_line, of_category, segments), described

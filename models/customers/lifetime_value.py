@@ -45,7 +45,7 @@ class AccountValue:
 
     is_alive:        float32 (A,), P(still active).
     purchases:       float32 (A, H), expected number of purchases within each of the horizons.
-    spend:           float32 (A,), expected minor units per purchase.
+    spend:           float32 (A,), expected minor units per purchase; NaN also where no money of the account is known.
     value:           float32 (A, 3), minor units that will be spent within ``value_days``, discounted: expected, and the
                      80 % interval. That covers chance in one account, not the uncertainty of the model's parameters.
     is_contractual:  bool (A,), buys at regular intervals, as by a contract or a subscription: the model, which assumes
@@ -92,18 +92,19 @@ def estimate_value(
         made.purchases[bought, place] = buying.expected_purchases(days, x, last, age)
     spending = None
     try:
-        spending = fit_spending(x, history.mean_spend[bought])
+        valued = history.n_valued[bought].astype(np.float64)
+        spending = fit_spending(valued, history.mean_spend[bought])
     except NotEstimable as error:
         notes.append(f"money ahead is unknown: {error}")
     if spending is not None:
         mean_spend = history.mean_spend[bought]
-        spend = spending.expected_spend(x, mean_spend)
+        spend = spending.expected_spend(valued, mean_spend)
+        spend = np.where(history.is_money_known[bought], spend, np.nan)
         made.spend[bought] = spend
         made.value[bought, 0] = spend * discounted_purchases(buying, parameters, x, last, age)
         if has_intervals:
-            made.value[bought, 1:] = value_intervals(
-                buying, spending, parameters, x, last, age, history.mean_spend[bought]
-            )
+            intervals = value_intervals(buying, spending, parameters, x, last, age, mean_spend, valued)
+            made.value[bought, 1:] = np.where(np.isnan(spend)[:, None], np.nan, intervals)
     return AccountValue(**{**vars(made), "buying": buying, "spending": spending, "notes": notes})
 
 
@@ -132,20 +133,22 @@ def value_intervals(
     last: Array,
     age: Array,
     mean_spend: Array,
+    valued: Array,
 ) -> Array:
     """Return (n, 2): the 80 % interval of each account's discounted spend.
 
     Drawn from both models' posteriors of the account: whether it is active, its rate, leaving probability and mean
     spend. With these, the number of purchases is the lesser of a Poisson and a geometric number. A purchase is
     discounted as the mean one is. Accounts are drawn in blocks, each from its place and the seed.
+    valued: how many of the x repeat purchases ``mean_spend`` is the mean of.
     """
     discount = discounted_purchases(buying, parameters, x, last, age) / np.maximum(
         buying.expected_purchases(float(parameters.value_days), x, last, age), np.finfo(float).tiny
     )
     is_alive = buying.is_alive(x, last, age)
     answer = np.empty((len(x), 2))
-    is_known = (x > 0) & (mean_spend > 0)
-    repeats, spend_known = np.where(is_known, x, 0.0), np.where(is_known, mean_spend, 0.0)
+    is_known = (valued > 0) & (mean_spend > 0)
+    repeats, spend_known = np.where(is_known, valued, 0.0), np.where(is_known, mean_spend, 0.0)
 
     def draw(begin: int) -> None:
         rows = slice(begin, begin + BLOCK)

@@ -35,9 +35,11 @@ def learn_customers(
         first_day=first,
         last_day=last,
         spend_minor=history.spend.round().astype(np.int64),
+        unconverted_lines=history.unconverted_lines.astype(np.int32),
+        is_money_known=history.is_money_known,
         rfm=np.column_stack((rfm.recency, rfm.frequency, rfm.monetary)),
         rfm_segment=rfm.segment,
-        revenue_tier=tiers_of(np.where(history.has_bought, history.spend, np.nan)),
+        revenue_tier=tiers_of(np.where(history.has_bought & history.is_money_known, history.spend, np.nan)),
         value_tier=tiers_of(value.value[:, 0].astype(np.float64)),
         trend=trends_of(history, as_of / DAY_SECONDS),
         is_alive=value.is_alive,
@@ -92,7 +94,8 @@ def measure_customers(
     """Predict each account's purchases and spend in the held-out period from the history before it, and compare.
 
     Returns target ("purchases", "spend_minor") -> model ("bg_nbd", and "past_rate": it goes on as before) -> metric,
-    over the accounts that bought before the period; empty where there is no such period, or too little before it.
+    over the accounts that bought before the period, and for spend of these over those whose money is known; empty
+    where there is no such period, or too little before it.
     """
     days = (split.as_of - split.holdout_start) / DAY_SECONDS
     if not split.is_by_time:
@@ -109,9 +112,11 @@ def measure_customers(
     measured = {"purchases": {"bg_nbd": compare(observed, purchases, seed), "past_rate": compare(observed, past, seed)}}
     if value.spending is not None:
         spend, usual = value.spend[known].astype(np.float64), np.nan_to_num(before.mean_spend[known])
+        valued = (before.is_money_known & (after.unconverted_lines == 0))[known]
+        observed = after.spend[known][valued]
         measured["spend_minor"] = {
-            "bg_nbd": compare(after.spend[known], purchases * spend, seed),
-            "past_rate": compare(after.spend[known], past * usual, seed),
+            "bg_nbd": compare(observed, (purchases * spend)[valued], seed),
+            "past_rate": compare(observed, (past * usual)[valued], seed),
         }
     return measured
 

@@ -33,7 +33,8 @@ _CODES: Final[NDArray[np.int8]] = np.array(
 class Rfm:
     """One entry per account; 0 and NOT_SEGMENTED for those that never bought.
 
-    recency, frequency, monetary: int8 (A,), quintiles 1 to 5, the best being 5. segment: int8 (A,), see RFM_SEGMENTS.
+    recency, frequency, monetary: int8 (A,), quintiles 1 to 5, the best being 5; monetary is 0 where no money is known,
+    too. segment: int8 (A,), see RFM_SEGMENTS.
     """
 
     recency: NDArray[np.int8]
@@ -43,15 +44,20 @@ class Rfm:
 
 
 def rfm_of(history: PurchaseHistory) -> Rfm:
-    """Rank the accounts that bought by days since the last purchase, number of purchases, and spend."""
+    """Rank the accounts that bought by days since the last purchase, number of purchases, and spend.
+
+    An account whose money is not known has no quintile of it, and its segment is read from how often it bought alone.
+    """
     bought = history.has_bought
+    valued = bought & history.is_money_known
     since_last = history.age_days - history.last_days
     recency, frequency, monetary = np.zeros((3, len(bought)), dtype=np.int8)
     recency[bought] = quintiles(-since_last[bought])
     frequency[bought] = quintiles(history.n_purchases[bought])
-    monetary[bought] = quintiles(history.spend[bought])
+    monetary[valued] = quintiles(history.spend[valued])
     segment = np.full(len(bought), NOT_SEGMENTED, dtype=np.int8)
-    segment[bought] = segment_codes(recency[bought], frequency[bought], monetary[bought])
+    weighed = np.where(valued, monetary, frequency)
+    segment[bought] = segment_codes(recency[bought], frequency[bought], weighed[bought])
     return Rfm(recency, frequency, monetary, segment)
 
 

@@ -20,7 +20,8 @@ MAX_SNAPSHOTS = 400
 LEARNED_ANEW = ("cluster",)
 """Its segments are new in each training, so that no account moves between them or stays."""
 KEPT_OF_A_SNAPSHOT = (
-    "size", "share_of_accounts", "revenue_minor", "margin_minor", "orders", "average_order_value_minor", "retention",
+    "size", "share_of_accounts", "revenue_minor", "margin_minor", "orders", "unconverted_orders",
+    "average_order_value_minor", "retention",
     "churn_risk", "value_ahead", "share_of_revenue",
 )  # fmt: skip
 
@@ -31,10 +32,11 @@ def learn_segments(
     clusters: Clusters,
     account_ids: IdIndex,
     before: Artifact | None,
+    currency: str | None = None,
 ) -> Segments:
     """Place every account, measure every segment, and continue the history kept by the artifact in use.
 
-    before: the artifact in use.
+    before: the artifact in use. currency: of all money, None where it is not known.
     """
     families = built_in_families(clusters.names)
     codes = np.column_stack(_codes(facts.customers, is_strategic, clusters.code)).astype(np.int16)
@@ -44,7 +46,12 @@ def learn_segments(
     ]
     ids = [segment_id for family in families for segment_id in family.segment_ids]
     described = [_describe_family(family, clusters) for family in families]
-    report = {"as_of_day": facts.as_of_day, "families": described, "segments": dict(zip(ids, measured, strict=True))}
+    report = {
+        "as_of_day": facts.as_of_day,
+        "currency": currency,
+        "families": described,
+        "segments": dict(zip(ids, measured, strict=True)),
+    }
     earlier = _earlier(account_ids, before, facts.as_of_day)
     report |= _history(facts.as_of_day, families, codes, earlier)
     first_day = int(facts.activity.day.min()) if len(facts.activity.day) else facts.as_of_day - 1
@@ -63,7 +70,7 @@ def learn_segments(
 def _series(
     activity: Activity, codes: NDArray[np.int16], sizes: Sequence[int], starts: Mapping[str, NDArray[np.int32]]
 ) -> dict[str, NDArray[np.int64]]:
-    """By interval, int64 (S, P, 5), see ``Segments``. sizes: the number of segments of each family."""
+    """By interval, int64 (S, P, len(COUNTS)), see ``Segments``. sizes: the number of segments of each family."""
     calendar = Calendar(activity, starts)
     counts = [calendar.count(codes[:, column], n) for column, n in enumerate(sizes)]
     return {interval: np.concatenate([family[interval] for family in counts]) for interval in starts}
@@ -150,6 +157,7 @@ def _history(
         return {"snapshots": report["snapshots"], "moves": report["moves"]}
     snapshot = {
         "as_of_day": report["as_of_day"],
+        "currency": report["currency"],
         "segments": {
             segment_id: {name: measures[name] for name in KEPT_OF_A_SNAPSHOT}
             for segment_id, measures in report["segments"].items()

@@ -33,6 +33,8 @@ def _arrays(
 ) -> Iterator[tuple[str, NDArray[Any]]]:
     for name in LINE_COLUMNS:
         yield name, getattr(interactions, name)
+    if interactions.is_unconverted.any():
+        yield "unconverted", interactions.is_unconverted
     yield from _texts("account_ids", TextColumn.from_texts(interactions.account_ids))
     yield from products.to_arrays().items()
     yield "is_strategic", accounts.is_strategic

@@ -20,9 +20,11 @@ class Interactions:
     order:        int32 (n_lines,), the order's position, below ``order_count``.
     time:         int64 (n_lines,), epoch seconds, UTC.
     quantity:     float32 (n_lines,), finite; negative is a return.
-    amount_minor: int64 (n_lines,), the line's amount in minor units, 0 where unknown.
+    amount_minor: int64 (n_lines,), the line's amount in minor units of the reporting currency, 0 where unknown.
     account_ids:  object (n_accounts,) of str, distinct, in the artifact's hash order.
     product_ids:  object (n_products,) of str, distinct, in the artifact's hash order.
+    unconverted:  bool (n_lines,), lines whose amount could not be converted into the reporting currency, so that their
+                  amount_minor is 0; None where there are none.
     """
 
     account: NDArray[np.int32]
@@ -34,6 +36,7 @@ class Interactions:
     account_ids: NDArray[np.object_]
     product_ids: NDArray[np.object_]
     order_count: int
+    unconverted: NDArray[np.bool_] | None = None
 
     @property
     def n_lines(self) -> int:
@@ -53,10 +56,16 @@ class Interactions:
         known: NDArray[np.bool_] = self.account != GUEST
         return known
 
+    @cached_property
+    def is_unconverted(self) -> NDArray[np.bool_]:
+        """Bool (n_lines,): lines whose amount is not known in the reporting currency."""
+        return np.zeros(self.n_lines, dtype=np.bool_) if self.unconverted is None else self.unconverted
+
     def select(self, mask: NDArray[np.bool_]) -> "Interactions":
         """Keep the lines under a boolean mask of shape (n_lines,), with the same rows for accounts and products."""
         columns = ("account", "product", "order", "time", "quantity", "amount_minor")
-        return replace(self, **{name: getattr(self, name)[mask] for name in columns})
+        unconverted = None if self.unconverted is None else self.unconverted[mask]
+        return replace(self, **{name: getattr(self, name)[mask] for name in columns}, unconverted=unconverted)
 
 
 def owned_matrix(interactions: Interactions) -> csr_matrix:

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import cpu_count
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from models.arrays import first_of_each, offsets_of, slices_of_equal_work
+from models.arrays import find_sorted, first_of_each, offsets_of, slices_of_equal_work
 from models.data.interactions import Interactions
 from models.products.measures import Counts
 
@@ -23,10 +23,12 @@ class Baskets:
 
     holds: 0/1 int64 (n_baskets, n_products), indices sorted.
     value: int64 (n_baskets,), what was paid for all of it in minor units, at least 0.
+    is_valued: bool (n_baskets,), whether that is known in the reporting currency; None where it always is.
     """
 
     holds: csr_matrix
     value: NDArray[np.int64]
+    is_valued: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Pairs:
     first:    int32 (n,), the lower product row; second: int32 (n,), the higher.
     together: int64 (n,), baskets with both; value: int64 (n,), the sum of what was paid for them.
     held:     int64 (n_products,), baskets with each product; held_value: int64 (n_products,), the sum paid for them.
+    n_valued, held_valued: int64 (n,) and (n_products,), how many baskets those sums are of: the value of the others is
+              not known.
     """
 
     first: NDArray[np.int32]
@@ -44,6 +48,8 @@ class Pairs:
     value: NDArray[np.int64]
     held: NDArray[np.int64]
     held_value: NDArray[np.int64]
+    n_valued: NDArray[np.int64]
+    held_valued: NDArray[np.int64]
     n_baskets: int
 
     def counts(self) -> Counts:
@@ -63,7 +69,12 @@ def baskets_of(interactions: Interactions) -> Baskets:
     paid = np.bincount(
         np.searchsorted(orders, interactions.order[bought]), interactions.amount_minor[bought], len(orders)
     )
-    return Baskets(holds, np.maximum(paid, 0).astype(np.int64))
+    unknown = orders.searchsorted(interactions.order[bought[interactions.is_unconverted[bought]]])
+    is_valued = None
+    if len(unknown):
+        is_valued = np.ones(len(orders), dtype=np.bool_)
+        is_valued[unknown] = False
+    return Baskets(holds, np.maximum(paid, 0).astype(np.int64), is_valued)
 
 
 def count_pairs(baskets: Baskets, min_together: int = 2) -> Pairs:
@@ -84,15 +95,33 @@ def count_pairs(baskets: Baskets, min_together: int = 2) -> Pairs:
             pool.map(lambda rows: _pairs_of(owners, holds, rows, min_together << shift), _chunks(owners, holds))
         )
     first, second, packed = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    return Pairs(
+    together, held = packed >> shift, np.bincount(holds.indices, minlength=holds.shape[1])
+    pairs = Pairs(
         first=first,
         second=second,
-        together=packed >> shift,
+        together=together,
         value=(packed & ((1 << shift) - 1)) << unit,
-        held=np.bincount(holds.indices, minlength=holds.shape[1]),
+        held=held,
         held_value=np.bincount(holds.indices, np.repeat(value, np.diff(holds.indptr)), holds.shape[1]).astype(np.int64),
+        n_valued=together,
+        held_valued=held,
         n_baskets=holds.shape[0],
     )
+    return pairs if baskets.is_valued is None else _with_values_of(pairs, baskets, baskets.is_valued)
+
+
+def _with_values_of(pairs: Pairs, baskets: Baskets, is_valued: NDArray[np.bool_]) -> Pairs:
+    """The same pairs with the values of those baskets whose value is known."""
+    n_products = baskets.holds.shape[1]
+    valued = count_pairs(Baskets(baskets.holds[is_valued], baskets.value[is_valued]), min_together=1)
+    keys, wanted = (each.first.astype(np.int64) * n_products + each.second for each in (valued, pairs))
+    order = np.argsort(keys)
+    place = find_sorted(keys[order], wanted)
+    is_found = place >= 0
+    value, n_valued = np.zeros_like(pairs.value), np.zeros_like(pairs.together)
+    value[is_found] = valued.value[order[place[is_found]]]
+    n_valued[is_found] = valued.together[order[place[is_found]]]
+    return replace(pairs, value=value, held_value=valued.held_value, n_valued=n_valued, held_valued=valued.held)
 
 
 def _pairs_of(

@@ -92,9 +92,10 @@ def _directed(
 ) -> Rows:
     share, share_back = confidence(counts), confidence(counts.swapped())
     belongs = (share_back >= parameters.accessory_share) & (share_back >= parameters.accessory_ratio * share)
-    with_both = pairs.value[selected] / counts.ab
+    value, n_valued = pairs.value[selected], pairs.n_valued[selected]
     with np.errstate(divide="ignore", invalid="ignore"):
-        with_source_alone = (pairs.held_value[source] - pairs.value[selected]) / (counts.a - counts.ab)
+        with_both = value / n_valued
+        with_source_alone = (pairs.held_value[source] - value) / (pairs.held_valued[source] - n_valued)
         growth = with_both / with_source_alone - 1
     rows = make_rows(
         source,
@@ -119,7 +120,7 @@ def inherit(
     grouped = (baskets.holds @ csr_matrix(entries, shape=(len(category), n_categories))).tocsr()
     grouped.data[:] = 1
     grouped.sort_indices()
-    pairs = count_pairs(Baskets(grouped, baskets.value))
+    pairs = count_pairs(Baskets(grouped, baskets.value, baskets.is_valued))
     lacks = np.ones(interactions.n_products, dtype=np.bool_)
     lacks[mined.source[(mined.relation == CROSS_SELL) | (mined.relation == ACCESSORY)]] = False
     best = _best_sellers(baskets, products, category, n_categories)

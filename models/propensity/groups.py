@@ -146,11 +146,15 @@ def grouped(owned: csr_matrix, of_product: NDArray[np.int32], n_groups: int) -> 
 def spend_between(
     interactions: Interactions, of_product: NDArray[np.int32], n_groups: int, begin: int, horizon_days: float
 ) -> csr_matrix:
-    """Return float64 (A, G): what accounts spent on each group within a horizon, minor units, returns subtracted."""
+    """Return float64 (A, G): what accounts spent on each group within a horizon, minor units, returns subtracted.
+
+    NaN where a part of it is not known in the reporting currency.
+    """
     end = begin + round(horizon_days * DAY_SECONDS)
     group = of_product[interactions.product]
     which = interactions.is_known & (interactions.time >= begin) & (interactions.time < end) & (group != NO_GROUP)
     amount = interactions.amount_minor[which].astype(np.float64)
+    amount[interactions.is_unconverted[which]] = np.nan
     shape = (interactions.n_accounts, n_groups)
     spend = csr_matrix((amount, (interactions.account[which], group[which])), shape=shape)
     spend.sum_duplicates()
@@ -175,10 +179,11 @@ def usual_spend(
 ) -> NDArray[np.float32]:
     """Float32 (G, 2): mean and standard deviation of what adopters spent on a group.
 
-    groups: int64 (n,), of each example. spent: float64 (n,), in minor units, spend factors divided out. Groups with few
-    adopters are shrunk towards the mean of all.
+    groups: int64 (n,), of each example. spent: float64 (n,), in minor units, spend factors divided out; those for whom
+    it is NaN are left out. Groups with few adopters are shrunk towards the mean of all.
     """
-    group, spent = groups[examples.is_true], np.maximum(spent[examples.is_true], 0)
+    is_counted = examples.is_true & np.isfinite(spent)
+    group, spent = groups[is_counted], np.maximum(spent[is_counted], 0)
     if not len(spent):
         return np.full((n_groups, 2), np.nan, dtype=np.float32)
     n = np.bincount(group, minlength=n_groups)

@@ -49,7 +49,8 @@ class LearnedGroups:
 
 @dataclass(frozen=True)
 class GroupWindow:
-    """Examples of one snapshot with outcomes. group: int64 (n,), of each example. spent: float64 (n,), minor units.
+    """Examples of one snapshot with outcomes. group: int64 (n,), of each example. spent: float64 (n,), minor units;
+    NaN where it is not known in the reporting currency.
 
     factors: float32 (A,), see ``spend_factors``. spend: float32 (G, 2), see ``usual_spend``.
     """
@@ -95,7 +96,8 @@ def _window(snapshot: Snapshot, interactions: Interactions, groups: Groups, seed
     examples, group = group_examples(features, bought, seed)
     all_spent = spend_between(interactions, groups.of_product, len(groups), begin, horizon)
     account, column = examples.account.astype(np.int32), group.astype(np.int32)
-    spent = look_up(all_spent, account[:, None], column[:, None])[:, 0].astype(np.float64) * examples.is_true
+    spent = look_up(all_spent, account[:, None], column[:, None])[:, 0].astype(np.float64)
+    spent[~examples.is_true] = 0
     factors = spend_factors(snapshot)
     spend = usual_spend(examples, group, spent / factors[examples.account], len(groups))
     return GroupWindow(examples, group, spent, factors, spend)
@@ -103,10 +105,11 @@ def _window(snapshot: Snapshot, interactions: Interactions, groups: Groups, seed
 
 def _measure_spend(before: GroupWindow, window: GroupWindow, p: NDArray[np.float64], seed: int) -> Estimate:
     """Estimate what accounts spent on new groups over what was expected, from the spend of the window before."""
-    account = window.examples.account
-    expected = p * before.spend[window.group, 0] * window.factors[account]
+    is_known = np.isfinite(window.spent)
+    account, spent = window.examples.account[is_known], window.spent[is_known]
+    expected = p[is_known] * before.spend[window.group[is_known], 0] * window.factors[account]
     _, place = np.unique(account, return_inverse=True)
-    above, below = (np.bincount(place, weights=amounts).astype(np.float64) for amounts in (window.spent, expected))
+    above, below = (np.bincount(place, weights=amounts).astype(np.float64) for amounts in (spent, expected))
     return estimate_ratio(above, below, seed)
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.base.money import ReportingCode
 from service.rows.field_types import Attributes, Choice, Identifier, OptionalIdentifier, OptionalText
 
 
@@ -125,7 +126,9 @@ class Rfm(BaseModel):
 
     recency: int = Field(ge=1, le=5)
     frequency: int = Field(ge=1, le=5)
-    monetary: int = Field(ge=1, le=5)
+    monetary: int | None = Field(
+        ge=1, le=5, description="Null where no money is known: then the segment rests on recency and frequency."
+    )
     segment: str = Field(description="One of eleven, such as `Champions` or `At Risk`.")
 
 
@@ -152,7 +155,15 @@ class AccountValue(BaseModel):
     purchase_days: int = Field(description="Days on which it bought: what the estimates rest on.")
     first_purchase_on: date
     last_purchase_on: date
-    spend_minor: int = Field(description="In minor units, returns subtracted.")
+    currency: ReportingCode
+    spend_minor: int | None = Field(
+        description="In minor units, returns subtracted, each order converted at the rate of its day. Null where "
+        "none of it could be converted."
+    )
+    unconverted_lines: int = Field(
+        description="Order lines whose money could not be converted. They are left out of all money here, and count as "
+        "purchases."
+    )
     rfm: Rfm
     revenue_tier: str | None = Field(
         description="`A`: the largest, which make 80 % of it together; `B`: up to 95 %; `C`."

@@ -127,6 +127,7 @@ PROBLEMS: dict[str, ProblemType] = {
     "training-not-installed": ProblemType(501, "Training is not installed"),
     "unknown-account": ProblemType(404, "No such account"),
     "unknown-decision": ProblemType(404, "No such decision"),
+    "unknown-exchange-rate": ProblemType(404, "No such exchange rate"),
     "unknown-family": ProblemType(404, "No such family of segments"),
     "unknown-order": ProblemType(404, "No such order"),
     "unknown-product": ProblemType(404, "No such product"),

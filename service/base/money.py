@@ -1,24 +1,30 @@
 """Money in minor units, exactly."""
 
 from decimal import Decimal
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from models.currencies import minor_digits
 
 MAX_MINOR: Final = 10**15
 """Largest amount: fits BIGINT with room for sums, and a double holds it exactly."""
 
-# ISO 4217: every other currency has two decimal digits.
-_EXPONENTS: Final = {
-    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"), 0),
-    **dict.fromkeys(("RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-    **dict.fromkeys(("CLF", "UYW"), 4),
-}
 AMOUNT_FIELDS: Final = ("amount_minor", "amount", "unit_price_minor", "unit_price")
+
+
+ReportingCode = Annotated[
+    str | None,
+    Field(
+        description="ISO 4217 code of all money: the reporting currency. Null where neither orders nor products name "
+        "any currency."
+    ),
+]
 
 
 def exponent_of(currency: str | None) -> int:
     """How many decimal digits the currency's major unit has."""
-    return _EXPONENTS.get(currency, 2) if currency else 2
+    return minor_digits(currency)
 
 
 def to_minor(major: Decimal, currency: str | None) -> int:

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.base.windows import DEFAULT_WINDOWS, Windows
 
+CURRENCY_PATTERN = re.compile(r"[A-Z]{3}")
 ORIGIN_PATTERN = re.compile(r"\*|https?://[^/?#\s]+")
 
 
@@ -24,6 +25,11 @@ class Settings(BaseSettings):
         description="SQLAlchemy URL. SQLite is the embedded default; postgresql:// (psycopg 3) is the real one.",
     )
     artifacts_dir: Path = Field(default=Path("var/artifacts"), description="Folder of trained artifacts.")
+    reporting_currency: str = Field(
+        default="",
+        description="ISO 4217 code of the currency that training reports all money in; empty for that of most order "
+        "lines.",
+    )
     host: str = Field(default="127.0.0.1", description="Address that `nextoffer serve` binds.")
     port: int = Field(default=8000, ge=1, le=65535, description="Port that `nextoffer serve` binds.")
     workers: int = Field(default=1, ge=1, le=64, description="Processes of `nextoffer serve` that answer.")
@@ -138,6 +144,14 @@ class Settings(BaseSettings):
         if not all(ORIGIN_PATTERN.fullmatch(origin) for origin in origins):
             raise ValueError("write for example https://shop.example,https://crm.example:8443, without a path, or *")
         return origins
+
+    @field_validator("reporting_currency")
+    @classmethod
+    def check_reporting_currency(cls, code: str) -> str:
+        """Refuse what is no currency code."""
+        if code and not CURRENCY_PATTERN.fullmatch(code.strip().upper()):
+            raise ValueError("write a currency's three letters, such as EUR")
+        return code.strip().upper()
 
     @field_validator("rate_limit", "storefront_rate_limit")
     @classmethod

@@ -43,7 +43,7 @@ def figures_of_learned(content: Content, position: int) -> dict[str, Any]:
         "value_growth": _known(learned.value_growth[position]),
         "days_between": _days_between(content, position),
         "price_step_minor": None if step == NO_NUMBER else step,
-        "currency": None if step == NO_NUMBER else content.products.currencies[int(learned.target[position])] or None,
+        "currency": None if step == NO_NUMBER else content.currency.code,
     }
 
 

@@ -92,7 +92,7 @@ def train_first_artifact(settings: Settings, store: ArtifactStore) -> None:
     sources, offline = offline_module("models.data.sources.local"), offline_module("models.train")
     with show_steps() as step:
         step("read the sales history")
-        history = sources.history_from_database(settings.database_url)
+        history = sources.history_from_database(settings.database_url, settings.reporting_currency or None)
         trained = train_and_publish(history, offline.TrainingOptions(), store, step)
     show_report(trained)
 

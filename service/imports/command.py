@@ -31,7 +31,8 @@ EXIT_TOO_LARGE_A_SHARE: Final = 4
 _SECONDS_BETWEEN_LINES: Final = 5.0
 
 app = typer.Typer(
-    help="Import accounts, products, orders, relationships, deals from CSV, NDJSON (gzipped or not), Parquet, XLSX.",
+    help="Import accounts, products, orders, relationships, deals, exchange rates from CSV, NDJSON (gzipped or not), "
+    "Parquet, XLSX.",
     no_args_is_help=True,
 )
 

@@ -20,6 +20,7 @@ def summary_lines(summary: ImportSummary, options: ImportOptions = DEFAULT_OPTIO
     stubs = ((summary.account_stubs, "accounts"), (summary.product_stubs, "products"))
     lines += [f"{count:,} {named} added that nobody has described yet" for count, named in stubs if count]
     lines += note_lines(summary)
+    lines += [f"WARNING: {warning}" for warning in summary.warnings]
     if summary.rejected:
         lines.append(f"WARNING: {summary.rejected:,} rows rejected; see {', '.join(map(str, summary.rejects_files))}")
     return lines

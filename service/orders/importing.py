@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from service.catalogue.live import PRODUCTS_CHANGED
 from service.orders.bulk import rename_stubs, write_orders
+from service.orders.currency_check import currency_warnings
 from service.orders.order_reader import OrderReader
 from service.orders.queries import matcher_of_all_products
 from service.orders.schemas import LINE_FIELDS
@@ -25,11 +26,13 @@ def import_orders(engine: Engine, import_run: ImportRun, now: datetime) -> None:
     with read_connection(engine) as connection:
         matcher = matcher_of_all_products(connection, import_run.options)
     reader, summary = OrderReader(import_run, matcher), import_run.summary
+    currencies: set[str | None] = set()
     for batch in reader.batches():
         with import_transaction(engine, import_run.options) as connection:
             changes = ChangeLog()
             written = write_orders(connection, batch, now, changes)
             changes.write(connection, now)
+        currencies.update(batch.orders.currencies)
         summary.account_stubs += written.account_stubs
         summary.product_stubs += written.product_stubs
         summary.orders.add(*written.orders, given=len(batch.orders))
@@ -38,6 +41,8 @@ def import_orders(engine: Engine, import_run: ImportRun, now: datetime) -> None:
         changes = ChangeLog()
         changes.touch(PRODUCTS_CHANGED, rename_stubs(connection, reader.product_names, now))
         changes.write(connection, now)
+    with read_connection(engine) as connection:
+        summary.warnings = currency_warnings(connection, currencies)
 
 
 ORDER_IMPORT: Final = ImportKind(

@@ -89,6 +89,8 @@ class Profiles:
             numbers: NDArray[np.float64] = customers.value[rows, 0].astype(np.float64)
         else:
             numbers = getattr(customers, _NUMBERS[name])[rows].astype(np.float64)
+        if name == "spend_minor":
+            numbers = np.where(customers.is_money_known[rows], numbers, np.nan)
         return numbers
 
     def attribute(self, key: str) -> Sequence[object]:

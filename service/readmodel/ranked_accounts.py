@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.artifact import NO_NUMBER, Content
+from models.artifact import Content
 from models.artifact.measures import Measured, Sums, sum_segments
 from models.artifact.segments import INTERVALS
 from models.artifact.series import Calendar
 
 Series = Mapping[str, NDArray[np.int64]]
-"""By interval, int64 (P, 5): what was counted period by period; see ``models.artifact.segments``."""
+"""By interval, int64 (P, len(COUNTS)): what was counted period by period; see ``models.artifact.segments``."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,8 @@ class RankedAccounts:
     """The accounts of an artifact, the most valuable first. A row is a position in the artifact, a rank one in here."""
 
     def __init__(self, content: Content, as_of_day: int) -> None:
-        has_margins = bool((content.products.margins_minor != NO_NUMBER).any())
         self._content = content
-        self._facts = Measured(content.customers, content.activity, content.lines, as_of_day, has_margins)
+        self._facts = Measured(content.customers, content.activity, content.lines, as_of_day, content.has_margins)
 
     @property
     def has_margins(self) -> bool:

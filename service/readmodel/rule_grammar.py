@@ -41,7 +41,7 @@ class ProfileField:
 
 FIELDS: Final[dict[str, ProfileField]] = {
     "purchase_days": ProfileField("number", "Days on which it bought."),
-    "spend_minor": ProfileField("number", "Spent so far, minor units, returns subtracted."),
+    "spend_minor": ProfileField("number", "Spent so far, minor units of the reporting currency, returns subtracted."),
     "days_since_purchase": ProfileField("number", "Days from the last purchase to the artifact's date."),
     "days_since_first_purchase": ProfileField("number", "Days from the first purchase to the artifact's date."),
     "recency": ProfileField("number", "Quintile of recency, 5 the best."),
@@ -53,8 +53,8 @@ FIELDS: Final[dict[str, ProfileField]] = {
     "trend": ProfileField("text", "Engagement trend.", TRENDS),
     "cluster": ProfileField("text", "Id of the learned cluster, such as cluster.1."),
     "is_alive": ProfileField("number", "P(still buying), 0 to 1."),
-    "value_ahead_minor": ProfileField("number", "Discounted value ahead, minor units."),
-    "purchase_spend_minor": ProfileField("number", "Expected spend on a day with a purchase, minor units."),
+    "value_ahead_minor": ProfileField("number", "Discounted value ahead, minor units of the reporting currency."),
+    "purchase_spend_minor": ProfileField("number", "Expected spend on a day with a purchase, minor units of the same."),
     "usual_gap_days": ProfileField("number", "Median of the days between purchases."),
     "is_contractual": ProfileField("flag", "Buys at regular intervals."),
     "is_strategic": ProfileField("flag", "Declared to be wanted whatever it is worth."),

@@ -25,7 +25,8 @@ RULE_FAMILY = {"id": "custom", "name": "Defined by users"}
 NO_ACCOUNTS: frozenset[str] = frozenset()
 
 Series = tuple[NDArray[np.int32], NDArray[np.int64]]
-"""First days of the periods, int32 (P,), and what was counted in them, int64 (P, 5); see models.artifact.segments."""
+"""First days of the periods, int32 (P,), and what was counted in them, int64 (P, len(COUNTS)); see
+models.artifact.segments."""
 
 
 class SegmentKind(StrEnum):
@@ -84,6 +85,11 @@ class SegmentCatalog:
         parameters = self.report.get("customers", {}).get("parameters", {})
         self.value_terms = {name: parameters.get(name) for name in ("value_days", "annual_rate")}
         self.as_of_day: int = self._segment_report.get("as_of_day", 0)
+
+    @property
+    def currency(self) -> str | None:
+        """The currency of all money."""
+        return self.content.currency.code
 
     def _read(self) -> Iterator[Segment]:
         row = 0
@@ -208,11 +214,11 @@ class SegmentCatalog:
         return segments.starts(interval), segment.members.series[interval]
 
     def snapshots(self, segment: Segment) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yield the day and the figures of each training's snapshot, the newest last."""
+        """Yield the day and the figures of each training's snapshot with their currency, the newest last."""
         for snapshot in self._segment_report.get("snapshots", ()):
             if segment.id in snapshot["segments"]:
-                yield snapshot["as_of_day"], snapshot["segments"][segment.id]
-        yield self.as_of_day, segment.measured
+                yield snapshot["as_of_day"], snapshot["segments"][segment.id] | {"currency": snapshot["currency"]}
+        yield self.as_of_day, segment.measured | {"currency": self.currency}
 
     def moves(self, segment: Segment) -> tuple[int, list[dict[str, Any]]] | None:
         """Return the day of the snapshot before, and the moves since; None where they are not known."""
@@ -233,9 +239,3 @@ class SegmentCatalog:
                     yield entry["id"], entry["name"], day
         for definition in self.membership.segments_of(account_id, row):
             yield definition.id, definition.name, None
-
-
-def currency_of(segments: SegmentCatalog) -> str | None:
-    """Return the one currency of all products; None where there are several, or none."""
-    currencies = set(segments.content.products.currencies) - {""}
-    return currencies.pop() if len(currencies) == 1 else None

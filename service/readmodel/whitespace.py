@@ -137,10 +137,10 @@ class WhitespaceIndex:
             ),
         }  # fmt: skip
 
-    @cached_property
+    @property
     def currency(self) -> str | None:
-        """The one currency of all products; None where there are several, or none."""
-        return currency_of(self.segments)
+        """The currency of all money; None where neither history nor catalogue names one."""
+        return self.segments.currency
 
     def __getitem__(self, kind: RowKind) -> WhitespaceDimension:
         return self._dimensions[kind]

@@ -27,6 +27,9 @@ class ArtifactOut(BaseModel):
     is_active: bool = Field(description="Whether it is the activated one.")
     is_live: bool = Field(description="Whether the process that answers serves from it right now.")
     as_of: str | None = Field(description="Where its data ends, UTC.")
+    reporting_currency: str | None = Field(
+        description="ISO 4217 code of all its money; null where its data names none."
+    )
     counts: dict[str, int] = Field(description="How many accounts, products and so on it was learned from.")
     metrics: dict[str, Any] = Field(description="What the evaluation measured on the held-out period.")
 

@@ -50,6 +50,8 @@ class ImportSummary:
     sample: list[dict[str, Any]] = field(default_factory=list)
     """Of a dry run, the first rows as they would be stored."""
     rejects_files: list[Path] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    """What the user should do something about."""
     seconds: float = 0.0
 
     @property

@@ -16,10 +16,12 @@ SUMMARY = ("size", "share_of_accounts", "revenue_minor", "share_of_revenue", "ch
 EXAMPLES = 10
 NEWCOMER = {
     "since": None, "spend_minor": None, "purchase_days": None, "last_purchase_on": None, "is_alive": None,
-    "value_ahead_minor": None,
+    "value_ahead_minor": None, "unconverted_lines": 0,
 }  # fmt: skip
 """What is known of an account that the artifact does not know."""
-SNAPSHOT = (*SUMMARY, "margin_minor", "orders", "average_order_value_minor", "retention")
+SNAPSHOT = (
+    *SUMMARY, "currency", "margin_minor", "orders", "unconverted_orders", "average_order_value_minor", "retention",
+)  # fmt: skip
 
 
 def describe_all(segments: SegmentCatalog, family: str | None) -> dict[str, Any]:
@@ -28,6 +30,7 @@ def describe_all(segments: SegmentCatalog, family: str | None) -> dict[str, Any]
     return {
         "as_of": as_date(segments.as_of_day),
         "artifact_version": segments.version,
+        "currency": segments.currency,
         **segments.value_terms,
         "families": [{"family": entry["id"], "name": entry["name"]} for entry in (*segments.families, RULE_FAMILY)],
         "items": [summary_of(segment) for segment in listed],
@@ -43,7 +46,12 @@ def summary_of(segment: Segment) -> dict[str, Any]:
 
 def describe_segment(segments: SegmentCatalog, segment: Segment) -> dict[str, Any]:
     """Describe one segment in full."""
-    basis = {"as_of": as_date(segments.as_of_day), "artifact_version": segments.version, **segments.value_terms}
+    basis = {
+        "as_of": as_date(segments.as_of_day),
+        "artifact_version": segments.version,
+        "currency": segments.currency,
+        **segments.value_terms,
+    }
     more = {"movement": movement_of(segments, segment), "definition": definition_of(segment), "traits": segment.traits}
     return summary_of(segment) | segment.measured | basis | more
 
@@ -54,7 +62,7 @@ def describe_preview(segments: SegmentCatalog, members: SegmentMembers) -> dict[
     rows, _ = segments.accounts(segment, 0, EXAMPLES)
     examples = [segments.content.account_ids.texts[row] for row in rows] + sorted(members.newcomers)
     measured = {name: segment.measured[name] for name in ("share_of_accounts", "revenue_minor", "value_ahead")}
-    return {"accounts": members.size, "examples": examples[:EXAMPLES], **measured}
+    return {"accounts": members.size, "examples": examples[:EXAMPLES], "currency": segments.currency, **measured}
 
 
 def definition_of(segment: Segment) -> dict[str, Any] | None:
@@ -110,7 +118,10 @@ def page_of_accounts(segments: SegmentCatalog, segment: Segment, cursor: str | N
     items = [describe_account(segments, row, day) for row, day in zip(rows, since, strict=True)]
     newcomers = sorted(segment.newcomers)
     first = max(begin - n_known, 0)
-    items += [{**NEWCOMER, "account_id": account_id} for account_id in newcomers[first : first + limit - len(rows)]]
+    items += [
+        {**NEWCOMER, "account_id": account_id, "currency": segments.currency}
+        for account_id in newcomers[first : first + limit - len(rows)]
+    ]
     end = begin + len(items)
     has_more = end < n_known + len(newcomers)
     next_cursor = encode_cursor(tag, segments.stable_position(segment, end)) if has_more else None
@@ -124,7 +135,9 @@ def describe_account(segments: SegmentCatalog, row: int, since: int | None) -> d
     return {
         "account_id": segments.content.account_ids.texts[row],
         "since": None if since is None else as_date(since),
-        "spend_minor": int(customers.spend_minor[row]),
+        "spend_minor": int(customers.spend_minor[row]) if customers.is_money_known[row] else None,
+        "unconverted_lines": int(customers.unconverted_lines[row]),
+        "currency": segments.currency,
         "purchase_days": int(customers.n_purchases[row]),
         "last_purchase_on": as_date(last) if last >= 0 else None,
         "is_alive": number(customers.is_alive[row]),
@@ -149,6 +162,7 @@ def describe_over_time(
         "segment_id": segment.id,
         "artifact_version": segments.version,
         "interval": interval,
+        "currency": segments.currency,
         "periods": [
             period for period in _periods(segments, segment, interval, has_margins) if is_within(period["begins_on"])
         ],
@@ -161,7 +175,8 @@ def _periods(segments: SegmentCatalog, segment: Segment, interval: str, has_marg
     starts, counts = segments.series(segment, interval)
     days: Sequence[int] = [*starts.tolist(), next_start(int(starts[-1]), interval)] if len(starts) else []
     active_before = 0
-    for (begin, end), (active, orders, revenue, margin, retained) in zip(pairwise(days), counts.tolist(), strict=True):
+    for (begin, end), values in zip(pairwise(days), counts.tolist(), strict=True):
+        active, orders, revenue, margin, retained, unconverted = values
         last = min(end, segments.as_of_day) - 1
         is_over = last == end - 1
         yield {
@@ -170,9 +185,10 @@ def _periods(segments: SegmentCatalog, segment: Segment, interval: str, has_marg
             "is_whole": is_over and begin >= segments.first_day,
             "active_accounts": active,
             "orders": orders,
+            "unconverted_orders": unconverted,
             "revenue_minor": revenue,
             "margin_minor": margin if has_margins else None,
-            "average_order_value_minor": round(revenue / orders, 2) if orders else None,
+            "average_order_value_minor": round(revenue / valued, 2) if (valued := orders - unconverted) else None,
             # Who has not bought yet in a period that goes on may still do so.
             "retention": share_with_interval(retained, active_before if is_over else 0),
         }

@@ -18,7 +18,7 @@ from service.base.pagination import Page
 from service.readmodel.attribute_types import check_attributes
 from service.readmodel.ranked_accounts import Definition, SegmentMembers
 from service.readmodel.rule_grammar import reads_attributes
-from service.readmodel.segment_catalog import SegmentCatalog, currency_of
+from service.readmodel.segment_catalog import SegmentCatalog
 from service.readmodel.segment_membership import Attributes
 from service.segments import answers, queries
 from service.segments.errors import BuiltInSegment, NothingLearned
@@ -258,7 +258,7 @@ def list_segment_accounts(
         return etag_response(request, fetch(cursor, limit))
 
     def fetch_rows(cursor: str | None, limit: int) -> dict[str, Any]:
-        return fetch(cursor, limit) | {"currency": currency_of(segments)}
+        return fetch(cursor, limit) | {"currency": segments.currency}
 
     about = {"segment": segment.name, "as_of": as_date(segments.as_of_day), "artifact_version": segments.version}
     name = ("segment", segment_id)

@@ -1,11 +1,12 @@
-"""Segments as callers read them. Money is in minor units; dates are UTC."""
+"""Segments as callers read them. Money is in minor units of the reporting currency; dates are UTC."""
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.base.money import ReportingCode
 from service.base.pagination import Page
 from service.readmodel.rule_grammar import BoundedRule
 from service.readmodel.segment_catalog import SegmentKind
@@ -68,6 +69,11 @@ class SummedValue(BaseModel):
     n: int = Field(description="Accounts with an estimate.")
 
 
+UnconvertedOrders = Annotated[
+    int, Field(description="Orders whose money is not known in the currency, and left out of it.")
+]
+
+
 class SegmentSummary(BaseModel):
     """One segment in a list."""
 
@@ -95,6 +101,7 @@ class Measured(BaseModel):
 
     as_of: date = Field(description="Everything measured happened before this day (UTC).")
     artifact_version: str
+    currency: ReportingCode
     value_days: int | None = Field(description="How many days value ahead covers.")
     annual_rate: float | None = Field(description="The annual rate at which value ahead is discounted.")
 
@@ -185,6 +192,7 @@ class SegmentPreview(BaseModel):
     accounts: int
     share_of_accounts: float | None
     revenue_minor: int = Field(description="In the last 365 days, returns subtracted.")
+    currency: ReportingCode
     value_ahead: SummedValue
     examples: list[str] = Field(description="Up to ten of them, the most valuable first.")
     example_accounts: list[AccountName] = Field(description="The same with their names.")
@@ -204,7 +212,8 @@ class SegmentDetail(Measured, SegmentSummary):
     window_days: int = Field(description="Sums are of this many days before `as_of`.")
     active_accounts: int = Field(description="Accounts that bought within the window.")
     orders: int
-    average_order_value_minor: float | None
+    unconverted_orders: UnconvertedOrders
+    average_order_value_minor: float | None = Field(description="Of the orders whose money is known.")
     margin_minor: int | None = Field(description="Null where no product's margin is known.")
     retention: Retention
     share_of_value_ahead: float | None
@@ -225,8 +234,11 @@ class SegmentAccount(BaseModel):
     )
     since: date | None = Field(description="The first snapshot that has it in the segment; null for segments of rules.")
     spend_minor: int | None = Field(
-        description="Null, like the fields below, for an account that is new since the training."
+        description="Null, like the fields below, for an account that is new since the training; and where none of "
+        "its money is known in the currency."
     )
+    currency: ReportingCode
+    unconverted_lines: int = Field(description="Order lines whose money is not known in it, and left out.")
     purchase_days: int | None
     last_purchase_on: date | None
     is_alive: float | None = Field(description="P(still buying).")
@@ -241,6 +253,7 @@ class Period(BaseModel):
     is_whole: bool = Field(description="Whether the history covers all of it.")
     active_accounts: int
     orders: int
+    unconverted_orders: UnconvertedOrders
     revenue_minor: int
     margin_minor: int | None
     average_order_value_minor: float | None
@@ -255,10 +268,12 @@ class Snapshot(BaseModel):
     as_of: date
     size: int
     share_of_accounts: float | None
+    currency: str | None = Field(description="Of this snapshot's money: each training may have had its own.")
     revenue_minor: int
     share_of_revenue: float | None
     margin_minor: int | None
     orders: int
+    unconverted_orders: UnconvertedOrders
     average_order_value_minor: float | None
     retention: Retention
     churn_risk: ChurnRisk
@@ -271,6 +286,7 @@ class SegmentMetrics(BaseModel):
     segment_id: str
     artifact_version: str
     interval: Interval
+    currency: ReportingCode
     periods: list[Period]
     snapshots: list[Snapshot] = Field(description="One per training, the newest last.")
     movement: Movement | None

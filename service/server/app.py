@@ -19,6 +19,7 @@ from service.catalogue import routes as catalogue
 from service.deals import routes as deals
 from service.decisions import routes as decisions
 from service.erasure import routes as erasure
+from service.exchange_rates import routes as exchange_rates
 from service.offers import routes as offers
 from service.orders import routes as orders
 from service.registry import routes as registry
@@ -45,6 +46,7 @@ ROUTERS = (
     catalogue.router,
     orders.router,
     deals.router,
+    exchange_rates.router,
     segments.router,
     registry.router,
     health.router,

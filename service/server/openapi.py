@@ -46,6 +46,7 @@ TAGS = [
     {"name": "products", "description": "What is sold."},
     {"name": "orders", "description": "What was bought: the history that is learned from."},
     {"name": "deals", "description": "What may be bought, and what became of it: the pipeline of a CRM."},
+    {"name": "exchange rates", "description": "What amounts in other currencies are converted with."},
     {"name": "segments", "description": "Who the accounts are: from memory, and made for being polled."},
     {"name": "targets", "description": "Whom to sell a product to, and whom not to ask at all."},
     {"name": "white space", "description": "Where there is room, for how much, and who is behind it."},

@@ -25,6 +25,7 @@ SCHEMA: Final = pa.schema(
         ("propensity", pa.float32()),
         ("expected_revenue_minor", pa.int64()),
         ("expected_margin_minor", pa.int64()),
+        ("currency", pa.dictionary(pa.int8(), pa.string())),
     ]
 )
 
@@ -41,7 +42,8 @@ def write_scores(
     """Write every account's list as Parquet; return the numbers of rows and of accounts that have any.
 
     Columns: account_id, rank (from 1), product_id, score, source, propensity, and what that is worth: times the price,
-    and times the margin, null where these are not known. The file appears complete or not at all.
+    and times the margin, null where these are not known in the reporting currency, which is
+    named beside. The file appears complete or not at all.
     progress: called with the number of accounts done.
     """
     account_ids = known_accounts(state)
@@ -74,8 +76,10 @@ class _Catalogue:
         rows = [ProductRow(row) for row in range(len(products.is_active))]
         infos = [products.info(row) for row in rows]
         self.ids = pa.array([info.product_id for info in infos], type=pa.string())
-        self.prices = _amounts([info.price_minor for info in infos])
-        self.margins = _amounts([info.margin_minor for info in infos])
+        self.currency = products.content.currency
+        convert = self.currency.convert
+        self.prices = _amounts([convert(info.price_minor, info.currency) for info in infos])
+        self.margins = _amounts([convert(info.margin_minor, info.currency) for info in infos])
 
 
 def _amounts(minor: list[int | None]) -> NDArray[np.int64]:
@@ -92,6 +96,10 @@ def _to_table(lists: ScoredLists, accounts: pa.StringArray, catalogue: _Catalogu
         sources,
         _known(lists.propensity, np.isfinite(lists.propensity)),
         *(_worth(lists.propensity, amounts[lists.product]) for amounts in (catalogue.prices, catalogue.margins)),
+        pa.DictionaryArray.from_arrays(
+            pa.repeat(pa.scalar(0, pa.int8()), len(lists.account)),
+            pa.array([catalogue.currency.code], type=pa.string()),
+        ),
     )
     return pa.table(columns, schema=SCHEMA)
 

@@ -74,10 +74,14 @@ def reasons_of(current: CurrentExclusions, account_id: str, row: int | None) -> 
     if row is not None and exclusions.is_unlikely[row]:
         reasons.append((ExclusionReason.UNLIKELY, _unlikely_text(exclusions, row)))
     if row is not None and exclusions.is_unprofitable[row] and account_id not in current.strategic:
-        earned = from_minor(int(exclusions.earned[row]), exclusions.currency)
+        earned = _money(int(exclusions.earned[row]), exclusions.segments.currency)
         text = f"It brought {earned} in the last {WINDOW_DAYS} days, returns subtracted."
         reasons.append((ExclusionReason.UNPROFITABLE, text))
     return [{"code": code, "text": text} for code, text in reasons]
+
+
+def _money(minor: int, currency: str | None) -> str:
+    return from_minor(minor, currency) if currency else f"{minor:,} minor units"
 
 
 def _unlikely_text(exclusions: Exclusions, row: int) -> str:

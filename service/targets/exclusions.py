@@ -9,12 +9,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.artifact import NO_NUMBER
 from models.artifact.measures import WINDOW_DAYS
 from service.readmodel.deals import Declines
 from service.readmodel.live_state import LiveState
 from service.readmodel.objections import Objections
-from service.readmodel.segment_catalog import SegmentCatalog, currency_of
+from service.readmodel.segment_catalog import SegmentCatalog
 from service.readmodel.segment_membership import SegmentMembership
 from service.targets.schemas import ExclusionReason
 
@@ -56,8 +55,7 @@ class Exclusions:
         """Int64 (A,): margin of the last 365 days, minor units; where no margin is known, what was spent."""
         content = self.segments.content
         activity = content.activity
-        has_margins = bool((content.products.margins_minor != NO_NUMBER).any())
-        amounts = activity.margin_minor if has_margins else activity.spend_minor
+        amounts = activity.margin_minor if content.has_margins else activity.spend_minor
         since = self.segments.as_of_day - activity.day
         kept = np.where((since > 0) & (since <= WINDOW_DAYS), amounts, 0).astype(np.float64)
         sums = np.bincount(activity.owner(), weights=kept, minlength=len(self.best))
@@ -65,13 +63,15 @@ class Exclusions:
 
     @cached_property
     def currency(self) -> str | None:
-        """The one currency of what was earned; None where there are several, or none."""
-        return currency_of(self.segments)
+        """The currency of what was earned; None where none is named."""
+        return self.segments.currency
 
     @cached_property
     def is_unprofitable(self) -> NDArray[np.bool_]:
-        """Bool (A,): earned less than nothing recently."""
-        return self.earned < 0
+        """Bool (A,): earned less than nothing recently, as far as all of its money is known."""
+        content = self.segments.content
+        is_known = content.has_margins | (content.customers.unconverted_lines == 0)
+        return np.asarray((self.earned < 0) & is_known)
 
     @cached_property
     def unlikely_rows(self) -> NDArray[np.int64]:

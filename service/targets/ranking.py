@@ -16,7 +16,10 @@ MAX_BLOCK: Final = 65_536
 
 
 class TargetProduct(NamedTuple):
-    """A product to find accounts for. row: in the artifact; None for a product that is new since the training."""
+    """A product to find accounts for. row: in the artifact; None for a product that is new since the training.
+
+    price_minor, margin_minor: in the reporting currency, which ``currency`` names; None where they are not known in it.
+    """
 
     product_id: str
     name: str
@@ -33,14 +36,14 @@ def find_target_product(index: ProductIndex, product_id: str) -> TargetProduct |
     row = index.row_of(product_id)
     if row is None:
         return None
-    products, info = index.content.products, index.info(row)
+    products, info, currency = index.content.products, index.info(row), index.content.currency
     return TargetProduct(
         product_id=product_id,
         name=info.name,
         category=products.categories[row] or None,
-        price_minor=info.price_minor,
-        margin_minor=info.margin_minor,
-        currency=info.currency,
+        price_minor=currency.convert(info.price_minor, info.currency),
+        margin_minor=currency.convert(info.margin_minor, info.currency),
+        currency=currency.code,
         is_active=info.is_active,
         row=row,
     )

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import Query, Request, Response
 
+from models.artifact import ReportingCurrency
 from service.accounts.names import with_account_names
 from service.base.clock import Clock, as_date
 from service.base.components import components_of
@@ -68,7 +69,8 @@ def list_targets(
     and who objects to marketing, is left out.
     """
     live = in_use(request)
-    product = find_target_product(live.catalogue.products, product_id) or new_product(request, product_id)
+    known = find_target_product(live.catalogue.products, product_id)
+    product = known or new_product(request, product_id, live.segments.content.currency)
     chosen = None if segment is None else live.segments.find(segment)
     rankings = live.derived(TargetRankings)
 
@@ -85,7 +87,7 @@ def list_targets(
     return list_file(request, file_format, file)
 
 
-def new_product(request: Request, product_id: str) -> TargetProduct:
+def new_product(request: Request, product_id: str, currency: ReportingCurrency) -> TargetProduct:
     """Return a product that is new since the training; raises UnknownProduct."""
     with open_read_session(request.app) as session:
         product = find_product(session, product_id)
@@ -93,9 +95,9 @@ def new_product(request: Request, product_id: str) -> TargetProduct:
             product_id=product_id,
             name=product.name,
             category=product.category,
-            price_minor=product.price_minor,
-            margin_minor=product.margin_minor,
-            currency=product.currency,
+            price_minor=currency.convert(product.price_minor, product.currency),
+            margin_minor=currency.convert(product.margin_minor, product.currency),
+            currency=currency.code,
             is_active=product.is_active,
             row=None,
         )

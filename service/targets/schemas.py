@@ -1,10 +1,11 @@
-"""Targets as callers read them. Money is in minor units; dates are UTC."""
+"""Targets as callers read them. Money is in minor units of the reporting currency; dates are UTC."""
 
 from datetime import date
 from enum import StrEnum
 
 from pydantic import BaseModel, Field
 
+from service.base.money import ReportingCode
 from service.base.pagination import Page
 
 
@@ -27,8 +28,12 @@ class Target(BaseModel):
         description="`candidate`: estimated from the account's own history. `prior`: the rate of the product, or of "
         "its category, in the account's segment."
     )
-    expected_revenue_minor: int | None = Field(description="Propensity times price; null where no price is known.")
-    expected_margin_minor: int | None = Field(description="Propensity times margin; null where no margin is known.")
+    expected_revenue_minor: int | None = Field(
+        description="Propensity times price; null where no price is known in the currency."
+    )
+    expected_margin_minor: int | None = Field(
+        description="Propensity times margin; null where no margin is known in the currency."
+    )
     has_open_deal: bool = Field(description="A deal on the product is open with the account.")
 
 
@@ -38,9 +43,9 @@ class ProductTargets(Page[Target]):
     product_id: str
     name: str
     is_active: bool = Field(description="A product that is no longer sold has no targets.")
-    price_minor: int | None
+    price_minor: int | None = Field(description="In the currency, at the rate of the artifact's day.")
     margin_minor: int | None
-    currency: str | None
+    currency: ReportingCode
     as_of: date
     artifact_version: str
     horizon_days: float

@@ -16,13 +16,16 @@ from service.imports.arguments import FileOptions
 from service.offers.smoke import smoke_test
 from service.rows.chunks import Progress as FileProgress
 from service.rows.options import ImportOptions
+from service.rows.text_fields import read_currency
 from service.storage.database import refuse_outdated_schema
 from service.sync.artifact_store import ArtifactStore
+from service.training.currency_notes import currency_notes
 from service.training.errors import OptionInvalid, TrainingNotInstalled
 
 if TYPE_CHECKING:
     from models.data.history import History
     from models.train import Trained, TrainingOptions
+    from service.training.file_history import HistoryFiles
 
 EXIT_REJECTED = 3
 TITLES = {
@@ -39,6 +42,10 @@ TITLES = {
 MAX_COLUMNS = 5
 """More metrics than these stand below each other, or a terminal would cut their names off."""
 
+ReportingCurrency = Annotated[
+    str | None,
+    typer.Option(metavar="CODE", help="Currency of all money figures; by default that of most order lines."),
+]
 FileOption = Annotated[Path | None, typer.Option(exists=True, dir_okay=False)]
 
 
@@ -49,6 +56,8 @@ def train(
     ] = None,
     products: FileOption = None,
     accounts: FileOption = None,
+    exchange_rates: FileOption = None,
+    reporting_currency: ReportingCurrency = None,
     rejects: Annotated[
         Path | None, typer.Option(dir_okay=False, help="Where invalid rows of the files are written.")
     ] = None,
@@ -67,13 +76,17 @@ def train(
     Reads the database, or the files given by --orders, with --products and --accounts if there are any. They are read
     as nextoffer import orders reads them: the same formats, columns and checks, and cancelled orders are left out.
     --preset, --where, --fill-down, --ignore and --map-value are about the order lines alone.
+    All money is reported in one currency; what has no exchange rate on the day of its order is left out, and counted.
     Exit code 3: the artifact was written but the gate rejected it, so it was not published.
     """
     if orders is None:
         refuse_file_options(
             [
                 *file_options.given,
-                *_given(products=products, accounts=accounts, rejects=rejects, max_rejects=max_rejects),
+                *_given(
+                    products=products, accounts=accounts, exchange_rates=exchange_rates, rejects=rejects,
+                    max_rejects=max_rejects,
+                ),  # fmt: skip
             ]
         )
     offline = offline_module("models.train")
@@ -81,13 +94,19 @@ def train(
         as_of=_parse_as_of(as_of), horizon_days=horizon_days, is_tuned=tune, seed=seed, is_forced=force
     )
     settings = Settings()
+    currency = parse_reporting_currency(reporting_currency) or settings.reporting_currency or None
     with show_steps() as step:
         step("read the sales history")
         if orders is None:
-            history = read_database(settings.database_url)
+            history = read_database(settings.database_url, currency)
         else:
             read_options = replace(file_options.options, rejects=rejects, max_rejects=max_rejects)
-            history = read_files(orders, products, accounts, read_options, step)
+            files = offline_module("service.training.file_history").HistoryFiles(
+                orders, products, accounts, exchange_rates
+            )
+            history = read_files(files, read_options, currency, step)
+        for line in currency_notes(history):
+            print_note(line)
         trained = train_and_publish(history, options, ArtifactStore(out or settings.artifacts_dir, smoke_test), step)
     show_report(trained)
     show_verdict(trained)
@@ -111,24 +130,22 @@ def show_verdict(trained: "Trained") -> None:
     console.print(f"[bold green]Published[/] {trained.folder}", highlight=False)
 
 
-def read_database(url: str) -> "History":
+def read_database(url: str, reporting_currency: str | None) -> "History":
     """Read the history that is stored; raises SchemaOutdated."""
     refuse_outdated_schema(url)
-    history: History = offline_module("models.data.sources.local").history_from_database(url)
+    source = offline_module("models.data.sources.local")
+    history: History = source.history_from_database(url, reporting_currency)
     return history
 
 
-def read_files(
-    orders: list[Path], products: Path | None, accounts: Path | None, options: ImportOptions, step: Steps
-) -> "History":
+def read_files(files: "HistoryFiles", options: ImportOptions, reporting_currency: str | None, step: Steps) -> "History":
     """Read a history from files, and print what is worth knowing about them."""
     offline = offline_module("service.training.file_history")
 
     def show(progress: FileProgress) -> None:
         step(f"read {progress.path.name}", progress.done / max(progress.total, 1))
 
-    files = offline.HistoryFiles(orders, products, accounts)
-    history: History = offline.history_from_files(files, options, show, _print_note)
+    history: History = offline.history_from_files(files, options, show, print_note, reporting_currency)
     return history
 
 
@@ -187,6 +204,14 @@ def offline_module(name: str) -> ModuleType:
         raise TrainingNotInstalled(error.name) from error
 
 
+def parse_reporting_currency(code: str | None) -> str | None:
+    """Parse the currency that all money is reported in."""
+    try:
+        return read_currency(code) if code else None
+    except ValueError as error:
+        raise OptionInvalid(f"--reporting-currency {error}.") from None
+
+
 def _parse_as_of(text: str | None) -> int | None:
     if text is None:
         return None
@@ -197,5 +222,5 @@ def _parse_as_of(text: str | None) -> int | None:
     return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())
 
 
-def _print_note(text: str) -> None:
+def print_note(text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -3,15 +3,19 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 import pyarrow as pa
 
+from models.data.exchange import ExchangeOptions, ExchangeRates
 from models.data.history import PRODUCT_NUMBERS, PRODUCT_TEXTS, History, build_history
 from service.accounts.importing import ACCOUNT_IMPORT, ACCOUNT_RECORDS
 from service.catalogue.importing import PRODUCT_IMPORT, PRODUCT_RECORDS
+from service.exchange_rates.importing import EXCHANGE_RATE_IMPORT, read_rates
+from service.exchange_rates.schemas import RateKey
 from service.imports.report import note_lines
 from service.orders.importing import ORDER_IMPORT
 from service.orders.order_reader import OrderReader
@@ -39,6 +43,7 @@ from service.training.rejected_rows import RejectedRows
 
 ALSO_MANDATORY: Final = {ORDER_IMPORT.name: ("account_id",)}
 """An import takes order lines without a column of accounts; nothing could be learned from them of anyone."""
+_EPOCH: Final = date(1970, 1, 1)
 _RECORDS_PER_BATCH: Final = 10_000
 Records = dict[str, dict[str, Any]]
 """The columns that are given for each identifier."""
@@ -46,11 +51,12 @@ Records = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class HistoryFiles:
-    """Files of order lines, and of the products and accounts that these name."""
+    """Files of order lines, of the products and accounts that these name, and of exchange rates."""
 
     orders: Sequence[Path]
     products: Path | None = None
     accounts: Path | None = None
+    exchange_rates: Path | None = None
 
     def by_kind(self) -> list[tuple[ImportKind, list[Path]]]:
         """The files of each kind."""
@@ -58,6 +64,7 @@ class HistoryFiles:
             (PRODUCT_IMPORT, [self.products] if self.products else []),
             (ACCOUNT_IMPORT, [self.accounts] if self.accounts else []),
             (ORDER_IMPORT, list(self.orders)),
+            (EXCHANGE_RATE_IMPORT, [self.exchange_rates] if self.exchange_rates else []),
         ]
 
 
@@ -66,18 +73,20 @@ def history_from_files(
     options: ImportOptions | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
     note: Callable[[str], None] = lambda _: None,
+    reporting_currency: str | None = None,
 ) -> History:
     """Read order lines, and products and accounts where given.
 
     options: by default, a single invalid row is too many.
     note:    called with what is worth knowing afterwards, such as ignored columns.
+    reporting_currency: by default that of most order lines.
     Raises what an import raises, and RowsRejected for more than ``max_rejects`` invalid rows.
     """
     options = options or ImportOptions(max_rejects=0)
     summary = ImportSummary("history", "rows")
     with closing(RejectedRows(options.rejects, [path for _, paths in files.by_kind() for path in paths])) as rejected:
         try:
-            history = _read(_open(files, options, summary, rejected, progress), options)
+            history = _read(_open(files, options, summary, rejected, progress), options, reporting_currency)
         except TooManyRejects as error:
             raise RowsRejected(options.max_rejects or 0, rejected.first) from error
     for line in note_lines(summary):
@@ -119,7 +128,7 @@ def _mapping_for(
         theirs, ours = pair
         return is_field(ours, candidate.fields) and any(theirs in source.names for source in sources[candidate.name])
 
-    kinds = (PRODUCT_IMPORT, ACCOUNT_IMPORT, ORDER_IMPORT)
+    kinds = (PRODUCT_IMPORT, ACCOUNT_IMPORT, ORDER_IMPORT, EXCHANGE_RATE_IMPORT)
     return [
         pair
         for pair in options.mapping
@@ -127,7 +136,7 @@ def _mapping_for(
     ]
 
 
-def _read(runs: Mapping[str, Sequence[ImportRun]], options: ImportOptions) -> History:
+def _read(runs: Mapping[str, Sequence[ImportRun]], options: ImportOptions, reporting_currency: str | None) -> History:
     products = _read_records(runs[PRODUCT_IMPORT.name], PRODUCT_RECORDS)
     accounts = _read_records(runs[ACCOUNT_IMPORT.name], ACCOUNT_RECORDS)
     described = list(products)
@@ -143,7 +152,17 @@ def _read(runs: Mapping[str, Sequence[ImportRun]], options: ImportOptions) -> Hi
     for account_id in orders.account_ids:
         accounts.setdefault(account_id, {})
     lines = orders.lines(len(runs[ORDER_IMPORT.name]))
-    return build_history(lines, _products_table(products), _accounts_table(accounts))
+    exchange = ExchangeOptions(reporting_currency, _read_rates(runs[EXCHANGE_RATE_IMPORT.name]))
+    return build_history(lines, _products_table(products), _accounts_table(accounts), exchange)
+
+
+def _read_rates(runs: Sequence[ImportRun]) -> ExchangeRates:
+    rates: dict[RateKey, float] = {}
+    for run in runs:
+        read_rates(run, rates)
+    return ExchangeRates.from_rows(
+        (key.base_currency, key.quote_currency, (key.valid_from - _EPOCH).days, rate) for key, rate in rates.items()
+    )
 
 
 def _read_records(runs: Sequence[ImportRun], kind: RecordImport) -> Records:

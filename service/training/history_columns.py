@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from service.orders.bulk import OrderBatch
 
 _ORDERS = pa.schema(
-    {"order_id": pa.string(), "account_id": pa.string(), "ordered_at": pa.int64(), "is_cancelled": pa.bool_()}
+    {
+        "order_id": pa.string(),
+        "account_id": pa.string(),
+        "ordered_at": pa.int64(),
+        "is_cancelled": pa.bool_(),
+        "currency": pa.string(),
+    }
 )
 _LINES = pa.schema(
     {
@@ -41,12 +47,13 @@ class HistoryColumns:
         orders = batch.orders
         seconds = np.fromiter((time.timestamp() for time in orders.times), np.float64, len(orders))
         times = np.floor(seconds).astype(np.int64)
-        self._orders.append(_table([orders.order_ids, orders.account_ids, times, orders.are_cancelled], _ORDERS))
+        columns = [orders.order_ids, orders.account_ids, times, orders.are_cancelled, orders.currencies]
+        self._orders.append(_table(columns, _ORDERS))
         self.product_ids.update(batch.lines.product_ids)
         self._lines.append(_table([getattr(batch.lines, field.name) for field in fields(batch.lines)], _LINES))
 
     def lines(self, n_files: int) -> pa.Table:
-        """The lines of all orders that were not cancelled, each with its order's account and time.
+        """The lines of all orders that were not cancelled, each with its order's account, time and currency.
 
         n_files: how many files the batches came from: keys repeat only between files.
         """
@@ -56,7 +63,7 @@ class HistoryColumns:
             orders = _last_of_each(orders, ("order_id",))
             lines = _last_of_each(lines, ("order_id", "product_id", "ordinal"))
         header = pc.index_in(lines["order_id"], orders["order_id"].combine_chunks())
-        for name in ("account_id", "ordered_at", "is_cancelled"):
+        for name in ("account_id", "ordered_at", "is_cancelled", "currency"):
             lines = lines.append_column(name, orders[name].take(header))
         lines = lines.drop_columns(["ordinal"])
         return lines.filter(pc.invert(lines["is_cancelled"])) if pc.any(lines["is_cancelled"]).as_py() else lines

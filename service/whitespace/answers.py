@@ -160,6 +160,7 @@ def describe_totals(segments: SegmentCatalog, dimension: WhitespaceDimension, ev
     return {
         "accounts": accounts,
         "revenue_minor": revenue,
+        "unconverted_orders": measured["unconverted_orders"],
         "revenue_outside_minor": revenue - int(everyone.revenue_minor.sum()),
         "expected_revenue": expected,
     }

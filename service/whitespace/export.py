@@ -86,7 +86,7 @@ def about(described: Mapping[str, Any]) -> dict[str, object]:
     """Say what the figures rest on."""
     basis = {name: described[name] for name in ("as_of", "artifact_version", "family", "window_days", "horizon_days")}
     return basis | {
-        "currency": described["currency"] or "several, or none",
+        "currency": described["currency"] or "none named",
         "revenue": f"What the accounts spent in the {described['window_days']} days before as_of, returns subtracted.",
         "penetration": "Share of the segment's accounts that own something of it.",
         "best_penetration": "The highest penetration among the segments with at least 30 accounts.",

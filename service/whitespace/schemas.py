@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, Field
 
+from service.base.money import ReportingCode
 from service.base.pagination import Page
 from service.readmodel.whitespace import RowKind
 from service.segments.schemas import ShareEstimate
@@ -20,7 +21,7 @@ class WhitespaceBasis(BaseModel):
         description="How far ahead probabilities look; 0 where the history was too short to estimate any."
     )
     window_days: int = Field(description="Revenue is of this many days before `as_of`.")
-    currency: str | None = Field(description="Of all money; null where products have several, or none.")
+    currency: ReportingCode
     method: str | None = Field(
         description="`model`, or `bins` where the gate refused the model; null where nothing was learned."
     )
@@ -91,6 +92,9 @@ class Totals(BaseModel):
 
     accounts: int
     revenue_minor: int = Field(description="Everything that known accounts bought in the window.")
+    unconverted_orders: int = Field(
+        description="Orders of the window whose money is not known in the currency, and left out of it."
+    )
     revenue_outside_minor: int = Field(description="The part of it that is in none of the rows.")
     expected_revenue: ExpectedMoney | None
 

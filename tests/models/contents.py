@@ -1,5 +1,6 @@
 """Small artifact contents for tests."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from models.artifact import (
     in_hash_order,
 )
 from models.artifact.dimensions import ACCOUNTS, CANDIDATES, PRODUCTS
+from tests.artifacts import IN_EUROS
 
 N_PRODUCTS = 5
 
@@ -32,7 +34,7 @@ def make_content(
     flat = [product for products in owned for product in products]
     sizes = {ACCOUNTS: len(account_ids), PRODUCTS: N_PRODUCTS, CANDIDATES: np.shape(candidates)[1]}
     return replace(
-        Content.empty(sizes, report=b"{}"),
+        Content.empty(sizes, report=json.dumps({"currency": IN_EUROS}).encode()),
         account_ids=IdIndex.from_ids(account_ids),
         products=Products(
             ids=IdIndex.from_ids(product_ids),

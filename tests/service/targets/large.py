@@ -48,7 +48,7 @@ def large_content() -> Content:
     )
     ones = np.ones(N_ACCOUNTS, dtype=np.int32)
     spent = np.where(rng.random(N_ACCOUNTS) < 0.0005, -100, 100).astype(np.int64)
-    activity = Activity(np.arange(N_ACCOUNTS + 1), ones * -1, ones, spent, spent * 0)
+    activity = Activity(np.arange(N_ACCOUNTS + 1), ones * -1, ones, ones * 0, spent, spent * 0)
     none = np.empty(0, dtype=np.int32)
     return replace(
         learned,

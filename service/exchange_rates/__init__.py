@@ -1,0 +1,1 @@
+"""Exchange rates that the operator gives: what amounts in other currencies are converted with."""
