@@ -133,20 +133,21 @@ def value_intervals(
     last: Array,
     age: Array,
     mean_spend: Array,
-    valued: Array,
+    valued: Array | None = None,
 ) -> Array:
     """Return (n, 2): the 80 % interval of each account's discounted spend.
 
     Drawn from both models' posteriors of the account: whether it is active, its rate, leaving probability and mean
     spend. With these, the number of purchases is the lesser of a Poisson and a geometric number. A purchase is
     discounted as the mean one is. Accounts are drawn in blocks, each from its place and the seed.
-    valued: how many of the x repeat purchases ``mean_spend`` is the mean of.
+    valued: how many of the x repeat purchases ``mean_spend`` is the mean of; None for all of them.
     """
     discount = discounted_purchases(buying, parameters, x, last, age) / np.maximum(
         buying.expected_purchases(float(parameters.value_days), x, last, age), np.finfo(float).tiny
     )
     is_alive = buying.is_alive(x, last, age)
     answer = np.empty((len(x), 2))
+    valued = x if valued is None else valued
     is_known = (valued > 0) & (mean_spend > 0)
     repeats, spend_known = np.where(is_known, valued, 0.0), np.where(is_known, mean_spend, 0.0)
 

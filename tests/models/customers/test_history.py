@@ -1,5 +1,7 @@
 """Purchases are summed up by account and day."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -8,8 +10,13 @@ from models.customers.history import PurchaseHistory, history_of_events
 DAY = 86_400
 
 
-def history(*events: tuple[int, float, float, float], n_accounts: int = 2, as_of: float = 100) -> PurchaseHistory:
-    """Sum up events of account, day, amount and quantity."""
+def history(
+    *events: tuple[int, float, float, float],
+    n_accounts: int = 2,
+    as_of: float = 100,
+    unconverted: Sequence[int] = (),
+) -> PurchaseHistory:
+    """Sum up events of account, day, amount and quantity. unconverted: positions of those whose money is not known."""
     account, day, amount, quantity = zip(*events, strict=True) if events else ((), (), (), ())
     return history_of_events(
         np.array(account, dtype=np.int32),
@@ -18,6 +25,7 @@ def history(*events: tuple[int, float, float, float], n_accounts: int = 2, as_of
         np.array(quantity, dtype=np.float64) > 0,
         n_accounts,
         int(as_of * DAY),
+        np.isin(np.arange(len(events)), unconverted),
     )
 
 
@@ -67,3 +75,16 @@ def test_the_order_of_events_does_not_matter() -> None:
 
     for name, values in vars(forward).items():
         np.testing.assert_array_equal(values, getattr(backward, name))
+
+
+def test_purchases_whose_money_is_not_known_count_as_purchases_and_not_in_their_mean_spend() -> None:
+    events = ((0, 10, 100, 1), (0, 20, 50, 1), (0, 30, 0, 1), (0, 40, 70, 1), (0, 40, 0, 1), (0, 50, 30, 1))
+
+    summary = history(*events, (1, 10, 0, 1), (1, 20, 0, 1), unconverted=(2, 4, 6, 7))
+
+    assert (summary.n_repeat.tolist(), summary.n_valued.tolist()) == ([4, 1], [2, 0])
+    assert (summary.mean_spend[0], summary.spend[0]) == ((50 + 30) / 2, 250)
+    assert np.isnan(summary.mean_spend[1])
+    assert summary.unconverted_lines.tolist() == [2, 2]
+    assert summary.is_money_known.tolist() == [True, False]
+    assert summary.last_days.tolist() == [40, 10]

@@ -183,6 +183,7 @@ def test_a_series_counts_each_period(learned: LearnedAccounts) -> None:
                 "revenue_minor": sum(int(activity.spend_minor[i]) for i in inside),
                 "margin_minor": sum(int(activity.margin_minor[i]) for i in inside),
                 "retained_accounts": len(active & before),
+                "unconverted_orders": 0,
             }
             before = active
 

@@ -1,5 +1,6 @@
 """Each measure against the four cells of its table, counted basket by basket."""
 
+from dataclasses import replace
 from itertools import combinations
 from math import log, sqrt
 
@@ -120,6 +121,22 @@ def test_pairs_are_counted_and_valued_as_basket_by_basket(baskets: list[set[int]
     }
     assert pairs.held.tolist() == [sum(i in basket for basket in held) for i in range(5)]
     assert pairs.held_value.tolist() == [sum(7 * len(basket) for basket in held if i in basket) for i in range(5)]
+
+
+@given(MANY_BASKETS)
+def test_baskets_whose_value_is_not_known_are_counted_and_left_out_of_the_values(baskets: list[set[int]]) -> None:
+    interactions = interactions_of(guests(*(sorted(basket) for basket in baskets)), 5, amount=7)
+    interactions.amount_minor[interactions.order % 2 == 1] = 0
+    mixed = replace(interactions, unconverted=interactions.order % 2 == 1)
+
+    pairs = count_pairs(baskets_of(mixed), min_together=1)
+
+    whole, known = count_pairs(baskets_of(interactions), 1), baskets[::2]
+    for name in ("first", "second", "together", "value", "held"):
+        np.testing.assert_array_equal(getattr(pairs, name), getattr(whole, name))
+    both = zip(pairs.first.tolist(), pairs.second.tolist(), strict=True)
+    assert pairs.n_valued.tolist() == [sum({a, b} <= basket for basket in known) for a, b in both]
+    assert pairs.held_valued.tolist() == [sum(i in basket for basket in known) for i in range(5)]
 
 
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
