@@ -1,6 +1,6 @@
 """A shop of 240 accounts over fourteen months, in a database, and what a real training makes of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -94,16 +94,26 @@ def orders(seed: int = 4) -> Iterator[dict[str, Any]]:
                 }
 
 
-def open_shop(folder: Path) -> Shop:
-    """Import everything, train on it, and publish."""
+Rows = Iterable[dict[str, Any]]
+
+
+def open_shop(
+    folder: Path, change: Callable[[str, Rows], Rows] = lambda _, rows: rows, exchange_rates: Rows = ()
+) -> Shop:
+    """Import everything, train on it, and publish.
+
+    change: from the kind of rows, and the rows, to those that are imported.
+    """
     shop = Shop(folder / "shop.db", folder / "artifacts")
     url = f"sqlite:///{shop.database}"
     command.upgrade(alembic_config(url), "head")
     engine = create_database_engine(url)
-    for kind, rows in (("accounts", accounts()), ("products", products()), ("orders", orders())):
-        path = folder / f"{kind}.csv"
-        pyarrow.csv.write_csv(pa.Table.from_pylist(list(rows)), path)
-        import_file(engine, kind, [path], ImportOptions())
+    given: dict[str, Rows] = {"accounts": accounts(), "products": products(), "orders": orders()}
+    for kind, rows in {"exchange-rates": exchange_rates, **given}.items():
+        if changed := list(change(kind, rows)):
+            path = folder / f"{kind}.csv"
+            pyarrow.csv.write_csv(pa.Table.from_pylist(changed), path)
+            import_file(engine, kind, [path], ImportOptions())
     engine.dispose()
     shop.artifacts.mkdir()
     options = TrainingOptions(as_of=int(AS_OF.timestamp()), horizon_days=HORIZON_DAYS, is_forced=True)

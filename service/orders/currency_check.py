@@ -38,14 +38,18 @@ def currency_warnings(connection: Connection, brought: Collection[str | None]) -
         since = first_convertible_day(currency, main, first)
         if since is None or since > named[currency].first_day:
             reach = "no exchange rate" if since is None else f"no exchange rate before {since}"
-            orders = f"{named[currency].orders:,} orders are in {currency}, from {named[currency].first_day} on"
+            orders = f"{_orders(named[currency])} in {currency}, from {named[currency].first_day} on"
             warnings.append(f"{orders}, and there is {reach} between it and {main}, the currency of most: {_ADVICE}")
     if None in brought and (len(named) > 1 or minor_digits(main) != USUAL_DIGITS):
         warnings.append(
-            f"{uses[None].orders:,} orders name no currency where others are in {', '.join(sorted(named))}: training "
-            "leaves their money out. Import them again with --default-currency."
+            f"{_orders(uses[None])} without a currency, where others are in {', '.join(sorted(named))}: "
+            "training leaves their money out. Import them again with --default-currency."
         )
     return warnings
+
+
+def _orders(use: _Use) -> str:
+    return f"{use.orders:,} orders are" if use.orders != 1 else "1 order is"
 
 
 def first_convertible_day(source: str, target: str, first: Mapping[tuple[str, str], date]) -> date | None:
