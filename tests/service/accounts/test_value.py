@@ -8,14 +8,15 @@ import orjson
 import pytest
 
 from models.artifact import Content
-from models.artifact.customers import RFM_SEGMENTS, Customers
+from models.artifact.customers import NOT_SEGMENTED, RFM_SEGMENTS, Customers
 from models.artifact.dimensions import ACCOUNTS
 from models.customers.measure import learn_customers
 from models.data.interactions import GUEST, Interactions
 from service.accounts.value import value_of
 from service.readmodel.segment_catalog import SegmentCatalog
 from service.readmodel.segment_membership import SegmentMembership
-from tests.artifacts import coffee_world, content_of
+from service.segments.answers import describe_account
+from tests.artifacts import IN_EUROS, coffee_world, content_of
 
 DAY = 86_400
 N_ACCOUNTS = 40
@@ -89,3 +90,32 @@ def test_an_artifact_that_knows_nothing_of_customers_gives_none(content: Content
     bare = replace(content, customers=Customers.empty({ACCOUNTS: N_ACCOUNTS}), report=b"{}")
 
     assert value_of(catalog_of(bare), "a0") is None
+
+
+def test_money_that_is_not_known_is_null_and_says_how_many_lines_it_lacks(content: Content) -> None:
+    row = content.account_ids.row_of("a0")
+    customers, n = content.customers, len(content.customers)
+    is_it = np.arange(n) == row
+    unknown = replace(
+        customers,
+        is_money_known=~is_it,
+        unconverted_lines=np.where(is_it, 28, 0).astype(np.int32),
+        spend_minor=np.where(is_it, 0, customers.spend_minor),
+        rfm=np.where(is_it[:, None] & [False, False, True], 0, customers.rfm).astype(np.int8),
+        revenue_tier=np.where(is_it, NOT_SEGMENTED, customers.revenue_tier).astype(np.int8),
+        value=np.where(is_it[:, None], np.nan, customers.value).astype(np.float32),
+    )
+    report = orjson.loads(content.report) | {"currency": IN_EUROS}
+    catalog = catalog_of(replace(content, customers=unknown, report=orjson.dumps(report)))
+
+    value, other = value_of(catalog, "a0"), value_of(catalog, "a1")
+
+    assert value is not None
+    assert (value.currency, value.spend_minor, value.unconverted_lines) == ("EUR", None, 28)
+    assert (value.rfm.monetary, value.revenue_tier, value.value_ahead) == (None, None, None)
+    assert value.purchase_days == 28
+    assert other is not None
+    spent = int(customers.spend_minor[content.account_ids.row_of("a1")])
+    assert (other.unconverted_lines, other.spend_minor) == (0, spent)
+    listed = describe_account(catalog, int(row or 0), None)
+    assert (listed["spend_minor"], listed["unconverted_lines"], listed["currency"]) == (None, 28, "EUR")
