@@ -15,7 +15,7 @@ from models.data.exchange import (
 
 
 def between(rows: list[RateRow], source: str, target: str, *days: int) -> list[float]:
-    return ExchangeRates.from_rows(rows).between(source, target, np.array(days)).tolist()
+    return [float(rate) for rate in ExchangeRates.from_rows(rows).between(source, target, np.array(days))]
 
 
 def test_the_last_rate_on_or_before_the_day_counts() -> None:

@@ -16,12 +16,12 @@ def rate(base: str = "EUR", quote: str = "USD", valid_from: str = "2024-01-31", 
     return {"base_currency": base, "quote_currency": quote, "valid_from": valid_from, "rate": value}
 
 
-def listed(api: TestClient, **parameters: object) -> list[tuple[str, float]]:
+def listed(api: TestClient, **parameters: str) -> list[tuple[str, float]]:
     """Identifiers and rates of all pages."""
     rates: list[tuple[str, float]] = []
     cursor: str | None = None
     while True:
-        page = {"limit": 2, **parameters} | ({"cursor": cursor} if cursor else {})
+        page = {"limit": "2", **parameters} | ({"cursor": cursor} if cursor else {})
         answer = api.get("/v1/exchange-rates", params=page)
         assert answer.status_code == 200, answer.text
         rates += [(item["exchange_rate_id"], item["rate"]) for item in answer.json()["items"]]
