@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.artifact import CellTotals, GroupDemand
 from models.artifact.whitespace import count_cells
 from service.readmodel.errors import UnknownRow
-from service.readmodel.segment_catalog import Segment, SegmentCatalog, currency_of
+from service.readmodel.segment_catalog import Segment, SegmentCatalog
 
 MAX_RANKED_BYTES: Final = 64 * 1024 * 1024
 """Of the account rows that stay ranked in memory, per dimension."""

@@ -84,9 +84,12 @@ def train(
             [
                 *file_options.given,
                 *_given(
-                    products=products, accounts=accounts, exchange_rates=exchange_rates, rejects=rejects,
+                    products=products,
+                    accounts=accounts,
+                    exchange_rates=exchange_rates,
+                    rejects=rejects,
                     max_rejects=max_rejects,
-                ),  # fmt: skip
+                ),
             ]
         )
     offline = offline_module("models.train")

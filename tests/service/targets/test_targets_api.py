@@ -270,7 +270,7 @@ def test_unprofitable_accounts_are_spared_where_they_are_strategic(shop_client: 
     earned = activity.margin_minor[days][activity.day[days] >= as_of_day - 365].sum()
 
     assert earned < 0
-    assert f"{int(earned) / 100:,.2f} EUR" in excluded[0]["reasons"][-1]["text"]
+    assert f"It brought {int(earned) / 100:,.2f} EUR in" in excluded[0]["reasons"][-1]["text"]
 
     shop_client.post("/v1/accounts", json=[{"account_id": account_id, "is_strategic": True}])
 
