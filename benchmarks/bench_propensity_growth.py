@@ -83,6 +83,9 @@ class World:
             prices_minor=np.random.default_rng(SEED).integers(100, 10_000, PRODUCTS),
             margins_minor=unknown,
             is_active=np.ones(PRODUCTS, dtype=np.bool_),
+            is_merchandise=np.ones(PRODUCTS, dtype=np.bool_),
+            parents=blank,
+            replaced=blank,
         )
 
     @cached_property

@@ -109,4 +109,7 @@ def _products() -> Products:
         prices_minor=np.arange(100, N_PRODUCTS + 100, dtype=np.int64),
         margins_minor=unknown,
         is_active=np.ones(N_PRODUCTS, dtype=np.bool_),
+        is_merchandise=np.ones(N_PRODUCTS, dtype=np.bool_),
+        parents=blank,
+        replaced=blank,
     )

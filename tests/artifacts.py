@@ -42,6 +42,9 @@ class ProductSpec:
     price_minor: int | None = None
     currency: str = ""
     is_active: bool = True
+    is_merchandise: bool = True
+    parent_product_id: str = ""
+    replaces: str = ""
 
 
 @dataclass(frozen=True)
@@ -193,6 +196,9 @@ def _products(specs: Sequence[ProductSpec]) -> Products:
         prices_minor=numbers([p.price_minor for p in specs]),
         margins_minor=numbers([None for _ in specs]),
         is_active=np.array([p.is_active for p in specs], dtype=np.bool_),
+        is_merchandise=np.array([p.is_merchandise for p in specs], dtype=np.bool_),
+        parents=TextColumn.from_texts(p.parent_product_id for p in specs),
+        replaced=TextColumn.from_texts(p.replaces for p in specs),
     )
 
 

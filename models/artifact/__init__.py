@@ -17,11 +17,13 @@ from models.artifact.propensities import Propensities
 from models.artifact.relationships import Relationships
 from models.artifact.reporting_currency import ReportingCurrency
 from models.artifact.segments import Segments
+from models.artifact.variants import NO_VARIANTS, variant_groups
 from models.artifact.whitespace import CellTotals, GroupDemand
 
 __all__ = [
     "NO_NUMBER",
     "NO_ROW",
+    "NO_VARIANTS",
     "Activity",
     "Artifact",
     "ArtifactInvalid",
@@ -45,5 +47,6 @@ __all__ = [
     "list_artifacts",
     "open_artifact",
     "read_manifest",
+    "variant_groups",
     "write_artifact",
 ]

@@ -107,7 +107,7 @@ class Content(Section):
         as_of_day: int,
         horizon_days: float,
     ) -> GroupDemand:
-        sold = groups.of_product[self.products.is_active & (groups.of_product != NO_GROUP)]
+        sold = groups.of_product[self.products.is_offerable & (groups.of_product != NO_GROUP)]
         is_sold = np.bincount(sold, minlength=len(groups)) > 0
         factors = self.propensities.spend_factors
         return GroupDemand(groups, holdings, likely, spend, factors, is_sold, as_of_day, horizon_days)

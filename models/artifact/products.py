@@ -17,12 +17,17 @@ NO_NUMBER = int(np.iinfo(np.int64).min)
 """An unknown price, margin or tier."""
 
 ProductTexts = Annotated[TextColumn, Along({TEXTS: PRODUCTS})]
+ProductFlags = Annotated[NDArray[np.bool_], Shape(PRODUCTS)]
 ProductNumbers = Annotated[NDArray[np.int64], Shape(PRODUCTS, empty=NO_NUMBER)]
 
 
 @dataclass(frozen=True)
 class Products(Section):
-    """Products in the hash order of their identifiers. Unknown texts are empty, unknown numbers are NO_NUMBER."""
+    """Products in the hash order of their identifiers. Unknown texts are empty, unknown numbers are NO_NUMBER.
+
+    is_active:      whether it is still sold. is_merchandise: False for fees, shipping, gift cards and the like.
+    parents:        what it is a variant of. replaced: the product that it succeeds. Identifiers, of products or not.
+    """
 
     ids: Annotated[IdIndex, Along({TEXTS: PRODUCTS})]
     names: ProductTexts
@@ -33,4 +38,12 @@ class Products(Section):
     tiers: ProductNumbers
     prices_minor: ProductNumbers
     margins_minor: ProductNumbers
-    is_active: Annotated[NDArray[np.bool_], Shape(PRODUCTS)]
+    is_active: ProductFlags
+    is_merchandise: ProductFlags
+    parents: ProductTexts
+    replaced: ProductTexts
+
+    @property
+    def is_offerable(self) -> NDArray[np.bool_]:
+        """Bool (P,): whether each may be offered, and may be a reason for an offer."""
+        return np.asarray(self.is_active & self.is_merchandise)

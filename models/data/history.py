@@ -18,8 +18,10 @@ from models.data.fingerprint import fingerprint_of
 from models.data.interactions import GUEST, Interactions
 from models.data.split import DAY_SECONDS
 
-PRODUCT_TEXTS = ("name", "line", "category", "family", "currency")
+PRODUCT_TEXTS = ("name", "line", "category", "family", "currency", "parent_product_id", "replaces")
 PRODUCT_NUMBERS = ("tier", "price_minor", "margin_minor")
+PRODUCT_FLAGS = ("is_active", "is_merchandise")
+"""True where unknown."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,9 @@ def _product_facts(product_ids: list[str], products: pa.Table | None) -> Product
     def numbers(name: str) -> NDArray[np.int64]:
         return np.array(facts(name, NO_NUMBER), dtype=np.int64)
 
+    def flags(name: str) -> NDArray[np.bool_]:
+        return np.array(facts(name, True), dtype=np.bool_)
+
     return Products(
         ids=IdIndex.from_ids(product_ids),
         names=TextColumn.from_texts(
@@ -187,5 +192,8 @@ def _product_facts(product_ids: list[str], products: pa.Table | None) -> Product
         tiers=numbers("tier"),
         prices_minor=numbers("price_minor"),
         margins_minor=numbers("margin_minor"),
-        is_active=np.array(facts("is_active", True), dtype=np.bool_),
+        is_active=flags("is_active"),
+        is_merchandise=flags("is_merchandise"),
+        parents=texts("parent_product_id"),
+        replaced=texts("replaces"),
     )

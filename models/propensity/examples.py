@@ -39,7 +39,7 @@ def list_candidates_at(snapshot: Snapshot, scorer: BlendScorer, seed: int) -> Li
     known = np.flatnonzero(np.diff(owned.indptr) > 0).astype(np.int32)
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.choice(known, min(len(known), MAX_ACCOUNTS), replace=False))
-    lists = list_candidates(scorer, owned, snapshot.products.is_active, rows, explained=0)
+    lists = list_candidates(scorer, owned, snapshot.products.is_offerable, rows, explained=0)
     return ListedCandidates(rows, lists.products, lists.scores, owned)
 
 

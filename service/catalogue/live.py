@@ -6,6 +6,7 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import Connection, Text, cast, select
 
+from models.artifact.variants import ProductLinks
 from service.catalogue.curated import curated_from
 from service.catalogue.tables import Product
 from service.readmodel.catalogue_view import CatalogueView
@@ -52,20 +53,23 @@ def product_infos(connection: Connection, product_ids: Sequence[str]) -> dict[st
     """Read what the catalogue says of some products now."""
     columns = (
         Product.product_id, Product.name, Product.family, Product.tier, Product.price_minor, Product.currency,
-        Product.is_active, Product.margin_minor, Product.line, Product.category,
+        Product.is_active, Product.margin_minor, Product.line, Product.category, Product.is_merchandise,
+        Product.parent_product_id, Product.replaces,
     )  # fmt: skip
     return {
         row.product_id: ProductInfo(
-            row.product_id,
-            row.name,
-            row.family or "",
-            row.tier,
-            row.price_minor,
-            row.currency,
-            row.is_active,
-            row.margin_minor,
-            row.line or "",
-            row.category or "",
+            product_id=row.product_id,
+            name=row.name,
+            family=row.family or "",
+            tier=row.tier,
+            price_minor=row.price_minor,
+            currency=row.currency,
+            is_active=row.is_active,
+            margin_minor=row.margin_minor,
+            line=row.line or "",
+            category=row.category or "",
+            is_merchandise=row.is_merchandise,
+            links=ProductLinks(row.parent_product_id or "", row.replaces or ""),
         )
         for chunk in in_chunks(product_ids)
         for row in connection.execute(select(*columns).where(Product.product_id.in_(chunk)))

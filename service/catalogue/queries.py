@@ -38,7 +38,9 @@ def upsert_products(
 
 def _blank_product(product_id: str) -> dict[str, Any]:
     unset = dict.fromkeys(("line", "category", "family", "tier", "price_minor", "currency", "margin_minor"))
-    return {"product_id": product_id, "name": product_id, **unset, "is_active": True, "attributes": {}}
+    unset |= dict.fromkeys(("parent_product_id", "replaces"))
+    flags = {"is_active": True, "is_merchandise": True}
+    return {"product_id": product_id, "name": product_id, **unset, **flags, "attributes": {}}
 
 
 def find_product(session: Session, product_id: str) -> Product:

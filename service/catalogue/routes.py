@@ -7,6 +7,7 @@ from fastapi import Query, Request, Response
 from pydantic import TypeAdapter
 
 from service.base.pagination import IDENTIFIER, Page, cut_page, decode_cursor
+from service.catalogue.links_to_products import LinkCheck, stored_links
 from service.catalogue.queries import ProductFilter, find_product, page_of_products, upsert_products
 from service.catalogue.schemas import ProductIn, ProductOut
 from service.web.bulk import BulkRows, bulk_response, bulk_route, validate_body
@@ -46,11 +47,13 @@ def import_products(rows: BulkRows, writing: UnitOfWorkDep) -> Response:
     each. A field that is left out keeps its stored value. Sending the same rows again changes nothing.
     """
     good, faults = validate_body(_PRODUCTS, rows)
-    records = [row.record() for row in good.values()]
 
     def work(write: UnitOfWork) -> Response:
+        circles = LinkCheck(stored_links(write.connection)).refuse_circles(good)
+        kept = {index: row for index, row in good.items() if index not in circles}
+        records = [row.record() for row in kept.values()]
         done = upsert_products(write.connection, records, write.now, write.changes)
-        return bulk_response("product_id", rows, good, done.statuses, faults)
+        return bulk_response("product_id", rows, kept, done.statuses, {**faults, **circles})
 
     return writing.answer(work)
 

@@ -13,6 +13,7 @@ from service.rows.field_types import (
     Flag,
     Identifier,
     OptionalCurrency,
+    OptionalIdentifier,
     OptionalMinor,
     OptionalMoney,
     OptionalText,
@@ -53,6 +54,21 @@ class ProductIn(BaseModel):
     margin_minor: OptionalMinor = Field(default=None, description="Margin in minor units. Give this or `margin`.")
     margin: OptionalMoney = Field(default=None, description="Margin in major units.")
     active: Flag = Field(default=True, description="Whether it may be offered.")
+    is_merchandise: Flag = Field(
+        default=True,
+        description="False for order lines that are no merchandise, such as fees, deposits, shipping and gift cards. "
+        "They are never offered, are no reason for an offer, and no relationship is learned from them.",
+    )
+    parent_product_id: OptionalIdentifier = Field(
+        default=None,
+        description="What it is a variant of, such as a size or a colour. Whoever has one variant is not offered "
+        "another. The parent need not be a product of its own.",
+    )
+    replaces: OptionalIdentifier = Field(
+        default=None,
+        description="The product that it succeeds, such as its identifier before it was renamed. Whoever has the one "
+        "is not offered the other.",
+    )
     attributes: Attributes = Field(
         default_factory=dict, description="Whatever else is known. Replaced as a whole. At most 16 KB and 5 levels."
     )
@@ -101,6 +117,9 @@ class ProductOut(BaseModel):
     currency: str | None
     margin_minor: int | None
     active: bool = Field(validation_alias="is_active")
+    is_merchandise: bool = Field(description="False for fees, deposits, shipping, gift cards and the like.")
+    parent_product_id: str | None = Field(description="What it is a variant of.")
+    replaces: str | None = Field(description="The product that it succeeds.")
     attributes: dict[str, Any]
     is_stub: bool = Field(description="Only orders or deals have named this product so far: nobody has described it.")
     updated_at: datetime

@@ -3,14 +3,17 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.storage.database import Base, UtcDateTime
 
 
 class Product(Base):
-    """What is sold. A stub (``is_stub``) was named by an order or a deal before anyone described it."""
+    """What is sold. A stub (``is_stub``) was named by an order or a deal before anyone described it.
+
+    parent_product_id, replaces: need not be stored products.
+    """
 
     __tablename__ = "products"
 
@@ -24,6 +27,9 @@ class Product(Base):
     currency: Mapped[str | None] = mapped_column(Text)
     margin_minor: Mapped[int | None] = mapped_column(BigInteger)
     is_active: Mapped[bool]
+    is_merchandise: Mapped[bool] = mapped_column(server_default=true())
+    parent_product_id: Mapped[str | None] = mapped_column(Text)
+    replaces: Mapped[str | None] = mapped_column(Text)
     attributes: Mapped[dict[str, Any]] = mapped_column(JSON)
     is_stub: Mapped[bool]
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -39,6 +39,8 @@ class Facts(NamedTuple):
     fields:           the attributes that the offers of each account show.
     unknown_products: what each request names and the artifact does not know.
     had:              what each account owns or has in the basket; what is both comes twice.
+    variants_elsewhere: int64 (k,), an account's place times the number of groups of variants, plus the group of a
+                      product that the artifact does not know and that the account has: see ``ProductIndex.variants``.
     is_changed:       whether what each account owns may differ from what the artifact says.
     limits:           int64 (n,), how many offers are asked for.
     is_up_sell_first: whether every upgrade that may be offered comes before everything else.
@@ -60,6 +62,7 @@ class Facts(NamedTuple):
     negotiated: AccountProducts
     lost: AccountProducts
     had: AccountProducts
+    variants_elsewhere: NDArray[np.int64]
     limits: NDArray[np.int64]
     is_up_sell_first: bool
     filters: AccountFilters | None
@@ -96,7 +99,11 @@ class Facts(NamedTuple):
             is_kept = number[related.pairs.account] != NO_ROW
             return RelatedProducts(kept(related.pairs), *(column[is_kept] for column in related[1:]))
 
+        n_groups = max(self.products.n_variant_groups, 1)
+        place, group = np.divmod(self.variants_elsewhere, n_groups)
+        elsewhere = number[place] * n_groups + group
         return self._replace(
+            variants_elsewhere=elsewhere[number[place] != NO_ROW],
             account_rows=self.account_rows[accounts],
             is_known=[self.is_known[place] for place in accounts.tolist()],
             is_changed=[self.is_changed[place] for place in accounts.tolist()],
@@ -131,6 +138,7 @@ def gather(
     is_changed: list[bool] = []
     owned: list[NDArray[np.int32]] = []
     recent: list[NDArray[np.int32]] = []
+    elsewhere: list[Iterable[str]] = []
     for request in requests:
         account_id = request.account_id
         row = live = None
@@ -139,6 +147,8 @@ def gather(
         rows.append(NO_ROW if row is None else row)
         is_known.append(row is not None or live is not None)
         is_changed.append(live is not None)
+        if products.n_variant_groups:
+            elsewhere.append((*request.basket, *(live.others if live is not None else ())))
         recent.append(NO_PRODUCTS if live is None else live.recent)
         if live is not None:
             owned.append(live.owned)
@@ -169,10 +179,23 @@ def gather(
         fields=[request.fields for request in requests],
         unknown_products=_unknown_products(products, requests),
         attributes=catalogue.attributes,
+        variants_elsewhere=_variants_elsewhere(products, elsewhere),
         limits=np.array([request.limit for request in requests], dtype=np.int64),
         is_up_sell_first=is_up_sell_first,
         includes_owned=includes_owned,
     )
+
+
+def _variants_elsewhere(products: ProductIndex, named: Sequence[Iterable[str]]) -> NDArray[np.int64]:
+    """Look up the groups of those products that the artifact does not know. named: for each account."""
+    n_groups, groups = products.n_variant_groups, products.variants_by_id
+    keys = [
+        place * n_groups + groups[product_id]
+        for place, product_ids in enumerate(named)
+        for product_id in product_ids
+        if product_id in groups and products.row_of(product_id) is None
+    ]
+    return np.array(keys, dtype=np.int64)
 
 
 def _named(products: ProductIndex, named: Sequence[Sequence[str]]) -> AccountProducts:

@@ -55,4 +55,7 @@ def _products(products: Sequence[Product]) -> Products:
         prices_minor=numbers([product.price_minor for product in products]),
         margins_minor=numbers([product.margin_minor for product in products]),
         is_active=np.array([product.is_active for product in products], dtype=np.bool_),
+        is_merchandise=np.array([product.is_merchandise for product in products], dtype=np.bool_),
+        parents=TextColumn.from_texts(product.parent_product_id or "" for product in products),
+        replaced=TextColumn.from_texts(product.replaces or "" for product in products),
     )

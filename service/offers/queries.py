@@ -12,7 +12,7 @@ WINDOW_DAYS = 90
 
 
 def popular_products(session: Session, count: int) -> list[tuple[Product, int]]:
-    """Active products with their number of orders in the last 90 days of history, most first; ties by identifier."""
+    """Products that may be offered, with their orders in the last 90 days of history, most first; ties by id."""
     newest = session.scalar(select(func.max(Order.ordered_at)).where(~Order.is_cancelled))
     if newest is None:
         return [(product, 0) for product in _any_products(session, count)]
@@ -27,7 +27,7 @@ def popular_products(session: Session, count: int) -> list[tuple[Product, int]]:
     query = (
         select(Product, recent.c.n_orders)
         .join(recent, recent.c.product_id == Product.product_id)
-        .where(Product.is_active)
+        .where(Product.is_active, Product.is_merchandise)
         .order_by(recent.c.n_orders.desc(), Product.product_id)
         .limit(count)
     )
@@ -36,5 +36,5 @@ def popular_products(session: Session, count: int) -> list[tuple[Product, int]]:
 
 def _any_products(session: Session, count: int) -> list[Product]:
     """A catalogue without sales: any active product is better than an empty answer."""
-    query = select(Product).where(Product.is_active).order_by(Product.product_id).limit(count)
+    query = select(Product).where(Product.is_active, Product.is_merchandise).order_by(Product.product_id).limit(count)
     return list(session.scalars(query))

@@ -33,6 +33,8 @@ class WithheldCode(StrEnum):
     RETURNED = "returned"
     DEAL_OPEN = "deal-open"
     DEAL_LOST = "deal-lost"
+    NOT_MERCHANDISE = "not-merchandise"
+    VARIANT_OWNED = "variant-owned"
     BANNED = "banned"
     SUBSTITUTE = "substitute"
     LOWER_TIER = "lower-tier"
@@ -49,6 +51,8 @@ WITHHELD_MEANINGS = {
     WithheldCode.RETURNED: "the account returned it recently (`NEXTOFFER_RETURNED_DAYS`, 180)",
     WithheldCode.DEAL_OPEN: "the account has an open deal for it",
     WithheldCode.DEAL_LOST: "the account let a deal for it be lost recently (`NEXTOFFER_DEAL_LOST_DAYS`, 90)",
+    WithheldCode.NOT_MERCHANDISE: "it is no merchandise, such as a fee or a gift card",
+    WithheldCode.VARIANT_OWNED: "another variant of it, its predecessor or its successor is owned or in the basket",
     WithheldCode.BANNED: "it is banned from being offered with a product that is owned or in the basket",
     WithheldCode.SUBSTITUTE: "it stands in for a product that is owned or in the basket",
     WithheldCode.LOWER_TIER: "a higher tier of its family is owned or in the basket",

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from models.arrays import run_starts
 from service.offers.account_products import AccountProducts
+from models.artifact import NO_VARIANTS
 from service.offers.candidates import CandidatePool
 from service.offers.facts import Facts
 from service.offers.reasons import WithheldCode
@@ -85,6 +86,26 @@ def is_negotiated(candidates: Candidates) -> NDArray[np.bool_] | None:
 def is_lost(candidates: Candidates) -> NDArray[np.bool_] | None:
     """Withhold what the account decided against recently."""
     return _is_among(candidates.facts.lost, candidates.pool)
+def is_no_merchandise(candidates: Candidates) -> NDArray[np.bool_] | None:
+    """Withhold fees, shipping, gift cards and the like."""
+    products = candidates.facts.products
+    return ~products.is_merchandise[candidates.pool.product] if products.has_other_than_merchandise else None
+
+
+def is_variant_owned(candidates: Candidates) -> NDArray[np.bool_] | None:
+    """Withhold variants, predecessors and successors of what is owned or being bought."""
+    pool, facts, products = candidates.pool, candidates.facts, candidates.facts.products
+    n_groups = products.n_variant_groups
+    if not n_groups:
+        return None
+    groups = products.variants[pool.product]
+    varied = (groups != NO_VARIANTS).nonzero()[0]
+    had = products.variants[facts.had.product]
+    is_varied = had != NO_VARIANTS
+    met = np.concatenate((facts.had.account[is_varied] * n_groups + had[is_varied], facts.variants_elsewhere))
+    withheld = np.zeros(len(groups), dtype=np.bool_)
+    withheld[varied] = np.isin(pool.account[varied] * n_groups + groups[varied], met)
+    return withheld
 
 
 def is_banned(candidates: Candidates) -> NDArray[np.bool_] | None:
@@ -141,13 +162,15 @@ RULES: Final[tuple[tuple[WithheldCode, Rule], ...]] = (
     (WithheldCode.RETURNED, is_returned),
     (WithheldCode.DEAL_OPEN, is_negotiated),
     (WithheldCode.DEAL_LOST, is_lost),
+    (WithheldCode.NOT_MERCHANDISE, is_no_merchandise),
     (WithheldCode.BANNED, is_banned),
+    (WithheldCode.VARIANT_OWNED, is_variant_owned),
     (WithheldCode.SUBSTITUTE, is_substitute),
     (WithheldCode.WITHOUT_MAIN, is_without_main),
     (WithheldCode.LOWER_TIER, is_lower_tier),
 )
 """In the order in which a candidate's reason is looked for: the first rule that withholds it gives it."""
-FIRST_BETWEEN_PRODUCTS: Final = [rule for _, rule in RULES].index(is_substitute)
+FIRST_BETWEEN_PRODUCTS: Final = [rule for _, rule in RULES].index(is_variant_owned)
 """From here on, rules compare a candidate with what is owned: what is owned itself is then ranked for what it is."""
 N_REASONS: Final = len(RULES) + 2
 ALLOWED: Final = len(RULES)

@@ -36,10 +36,14 @@ class CatalogueView:
         self.relationships.prepare()
 
     def with_products(self, infos: Mapping[str, ProductInfo]) -> "CatalogueView":
-        """Return the view with other product descriptions. Products that the artifact does not know are ignored."""
+        """Return the view with other product descriptions.
+
+        Of products that the artifact does not know, only that they are variants of others matters.
+        """
         row_of = self.products.row_of
         rows = {row: info for product_id, info in infos.items() if (row := row_of(product_id)) is not None}
-        return replace(self, products=self.products.with_changes(rows)) if rows else self
+        others = [info for product_id, info in infos.items() if row_of(product_id) is None]
+        return replace(self, products=self.products.with_changes(rows, others)) if infos else self
 
     def with_all_attributes(self, stored: Mapping[str, bytes]) -> "CatalogueView":
         """Return the view with the attributes of all products, as JSON; those without any are left out."""

@@ -8,13 +8,15 @@ from typing import Any, NewType
 import numpy as np
 from numpy.typing import NDArray
 
-from models.artifact import NO_NUMBER, Content
+from models.artifact import NO_NUMBER, NO_VARIANTS, Content
+from models.artifact.variants import ProductLinks, group_variants, links_of
 from service.readmodel.text_codes import TextCodes
 
 ProductRow = NewType("ProductRow", int)
 """A product's position in the artifact."""
 
 MAX_CACHED_PRODUCTS = 200_000
+NO_LINKS = ProductLinks("", "")
 NO_FAMILY = -1
 """Family code of a product that has no family or no tier."""
 
@@ -33,6 +35,13 @@ class ProductInfo:
     margin_minor: int | None = None
     line: str = ""
     category: str = ""
+    is_merchandise: bool = True
+    links: ProductLinks = NO_LINKS
+
+    @property
+    def is_offerable(self) -> bool:
+        """Whether it may be offered, and may be a reason for an offer."""
+        return self.is_active and self.is_merchandise
 
 
 class ProductIndex:
@@ -40,7 +49,10 @@ class ProductIndex:
 
     Caches and the codes of families are shared, too; they only ever grow.
 
-    is_active: bool (P,), whether each product is sold now.
+    is_active: bool (P,), whether each product is sold now. is_merchandise: bool (P,), False for fees and the like.
+    is_offerable: bool (P,), both: what may be offered, and may be a reason for an offer.
+    variants:  int32 (P,), the group of each product's variants, NO_VARIANTS without any. Whoever has one of a group
+               has all of it. variants_by_id: the same by identifier, of products that the artifact does not know, too.
     family:    int32 (P,), a code for the family of each product that has a tier in one, NO_FAMILY for the others.
     tier:      int64 (P,), the place within the family.
     price:     int64 (P,), in minor units of each product's own currency, NO_NUMBER where it is not known.
@@ -53,6 +65,11 @@ class ProductIndex:
         self._changed: dict[ProductRow, ProductInfo] = {}
         self._family_codes: dict[str, int] = {}
         self.is_active: NDArray[np.bool_] = content.products.is_active
+        self.is_merchandise: NDArray[np.bool_] = content.products.is_merchandise
+        self.is_offerable: NDArray[np.bool_] = content.products.is_offerable
+        self._is_all_merchandise = bool(self.is_merchandise.all())
+        self._links = links_of(content.products)
+        self._group_variants()
         self.tier: NDArray[np.int64] = content.products.tiers
         self.price: NDArray[np.int64] = content.products.prices_minor
         self.family: NDArray[np.int32] = np.full(len(self.tier), NO_FAMILY, dtype=np.int32)
@@ -73,6 +90,15 @@ class ProductIndex:
     def categories(self) -> TextCodes:
         """The category of each product, as it is now."""
         return TextCodes(self.content.products.categories)
+    @property
+    def n_variant_groups(self) -> int:
+        """How many groups of variants there are: their numbers are below it."""
+        return len(self.variants_by_id)
+
+    @property
+    def has_other_than_merchandise(self) -> bool:
+        """Whether any product is no merchandise."""
+        return not self._is_all_merchandise
 
     def row_of(self, product_id: str) -> ProductRow | None:
         """Return a product's row; None if the artifact does not know it."""
@@ -92,8 +118,10 @@ class ProductIndex:
         info: ProductInfo = self._infos[row]
         return info
 
-    def with_changes(self, infos: Mapping[ProductRow, ProductInfo]) -> "ProductIndex":
-        """Return an index in which some products are as given."""
+    def with_changes(
+        self, infos: Mapping[ProductRow, ProductInfo], others: Iterable[ProductInfo] = ()
+    ) -> "ProductIndex":
+        """Return an index in which some products are as given. others: those that the artifact does not know."""
         lines = self.lines.with_texts({row: info.line for row, info in infos.items()})
         categories = self.categories.with_texts({row: info.category for row, info in infos.items()})
         changed = object.__new__(ProductIndex)
@@ -102,12 +130,27 @@ class ProductIndex:
         changed.__dict__.update(lines=lines, categories=categories)
         changed.is_active, changed.family, changed.tier = self.is_active.copy(), self.family.copy(), self.tier.copy()
         changed.price = self.price.copy()
+        changed.is_merchandise = self.is_merchandise.copy()
         for row, info in infos.items():
-            changed.is_active[row] = info.is_active
+            changed.is_active[row], changed.is_merchandise[row] = info.is_active, info.is_merchandise
             changed.tier[row] = NO_NUMBER if info.tier is None else info.tier
             changed.price[row] = NO_NUMBER if info.price_minor is None else info.price_minor
             changed.family[row] = NO_FAMILY if info.tier is None else self._family_code(info.family)
+        changed._is_all_merchandise = bool(changed.is_merchandise.all())
+        changed.is_offerable = changed.is_active & changed.is_merchandise
+        links = {info.product_id: info.links for info in (*infos.values(), *others)}
+        if any(self._links.get(product_id, NO_LINKS) != named for product_id, named in links.items()):
+            changed._links = {**self._links, **links}
+            changed._group_variants()
         return changed
+
+    def _group_variants(self) -> None:
+        self.variants_by_id = group_variants(self._links.items())
+        self.variants: NDArray[np.int32] = np.full(len(self.is_active), NO_VARIANTS, dtype=np.int32)
+        for product_id, group in self.variants_by_id.items():
+            row = self.row_of(product_id)
+            if row is not None:
+                self.variants[row] = group
 
     def _family_code(self, family: str) -> int:
         # Codes are only ever added, so that all versions of an index share them.
@@ -147,6 +190,8 @@ class _InfoCache(_BoundedCache):
             margin_minor=_number(products.margins_minor[key]),
             line=products.lines[key],
             category=products.categories[key],
+            is_merchandise=bool(products.is_merchandise[key]),
+            links=ProductLinks(products.parents[key], products.replaced[key]),
         )
 
 

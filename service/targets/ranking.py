@@ -44,7 +44,7 @@ def find_target_product(index: ProductIndex, product_id: str) -> TargetProduct |
         price_minor=currency.convert(info.price_minor, info.currency),
         margin_minor=currency.convert(info.margin_minor, info.currency),
         currency=currency.code,
-        is_active=info.is_active,
+        is_active=info.is_offerable,
         row=row,
     )
 

@@ -11,11 +11,12 @@ import orjson
 import pyarrow as pa
 
 from models.data.exchange import ExchangeOptions, ExchangeRates
-from models.data.history import PRODUCT_NUMBERS, PRODUCT_TEXTS, History, build_history
-from service.accounts.importing import ACCOUNT_IMPORT, ACCOUNT_RECORDS
-from service.catalogue.importing import PRODUCT_IMPORT, PRODUCT_RECORDS
 from service.exchange_rates.importing import EXCHANGE_RATE_IMPORT, read_rates
 from service.exchange_rates.schemas import RateKey
+from models.data.history import PRODUCT_FLAGS, PRODUCT_NUMBERS, PRODUCT_TEXTS, History, build_history
+from service.accounts.importing import ACCOUNT_IMPORT, ACCOUNT_RECORDS
+from service.catalogue.importing import PRODUCT_IMPORT, PRODUCT_RECORDS
+from service.catalogue.links_to_products import LinkCheck, checked
 from service.imports.report import note_lines
 from service.orders.importing import ORDER_IMPORT
 from service.orders.order_reader import OrderReader
@@ -170,7 +171,9 @@ def _read_records(runs: Sequence[ImportRun], kind: RecordImport) -> Records:
     for run in runs:
         types = attribute_types_of(run)
         with closing(RecordSpool(kind.key, kind.times)) as spool:
-            fill_spool(spool, run, kind.row, resolve_as_given(run), types)
+            resolve = resolve_as_given(run)
+            resolve = checked(LinkCheck(), resolve) if kind is PRODUCT_RECORDS else resolve
+            fill_spool(spool, run, kind.row, resolve, types)
             run.summary.repeated += spool.repeated
             for batch in typed_batches(spool, types, _RECORDS_PER_BATCH):
                 records |= {record[kind.key]: record for record in batch}
@@ -181,7 +184,7 @@ def _products_table(products: Records) -> pa.Table:
     types = {
         **dict.fromkeys(PRODUCT_TEXTS, pa.string()),
         **dict.fromkeys(PRODUCT_NUMBERS, pa.int64()),
-        "is_active": pa.bool_(),
+        **dict.fromkeys(PRODUCT_FLAGS, pa.bool_()),
     }
     columns = {
         name: pa.array([record.get(name) for record in products.values()], type=column_type)

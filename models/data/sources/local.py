@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from models.artifact import NO_NUMBER
 from models.data.exchange import ExchangeOptions, ExchangeRates
-from models.data.history import PRODUCT_NUMBERS, PRODUCT_TEXTS, History, build_history
+from models.data.history import PRODUCT_FLAGS, PRODUCT_NUMBERS, PRODUCT_TEXTS, History, build_history
 
 LINE_NUMBERS = {
     "ordered_at": "ordered_at",
@@ -17,7 +17,7 @@ LINE_NUMBERS = {
     "amount_minor": f"COALESCE(amount_minor, CAST('{NO_NUMBER}' AS BIGINT))",
 }
 PRODUCT_FACTS = {name: f"COALESCE(CAST({name} AS BIGINT), {NO_NUMBER})" for name in PRODUCT_NUMBERS} | {
-    "is_active": "CAST(is_active AS INTEGER)"
+    name: f"CAST({name} AS INTEGER)" for name in PRODUCT_FLAGS
 }
 ACCOUNT_FACTS = {"is_strategic": "CAST(is_strategic AS INTEGER)", "attributes": "CAST(attributes AS TEXT)"}
 

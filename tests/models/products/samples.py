@@ -51,6 +51,9 @@ def products_of(
     tier: Mapping[int, int] | None = None,
     price: Mapping[int, int] | None = None,
     retired: Sequence[int] = (),
+    fees: Sequence[int] = (),
+    parent: Mapping[int, str] | None = None,
+    replaces: Mapping[int, str] | None = None,
 ) -> Products:
     """A catalogue, by product row."""
     rows = range(n_products)
@@ -69,6 +72,9 @@ def products_of(
         prices_minor=numbers(price),
         margins_minor=numbers(None),
         is_active=np.array([i not in retired for i in rows], dtype=np.bool_),
+        is_merchandise=np.array([i not in fees for i in rows], dtype=np.bool_),
+        parents=TextColumn.from_texts((parent or {}).get(i, "") for i in rows),
+        replaced=TextColumn.from_texts((replaces or {}).get(i, "") for i in rows),
     )
 
 
