@@ -20,8 +20,13 @@ class ExplainingScorer(Protocol):
     def score(self, rows: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return float32 (len(rows), n_products) that the caller may write into."""
 
-    def explain(self, rows: NDArray[np.int32], products: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Return int32 (len(rows), products.shape[1], 2): owned product rows, NO_ROW padded."""
+    def explain(
+        self, rows: NDArray[np.int32], products: NDArray[np.int32], is_reason: NDArray[np.bool_]
+    ) -> NDArray[np.int32]:
+        """Return int32 (len(rows), products.shape[1], 2): owned product rows, NO_ROW padded; or BY_POPULARITY.
+
+        is_reason: bool (n_products,), which products may be named.
+        """
 
 
 @dataclass(frozen=True)
@@ -37,20 +42,29 @@ class CandidateLists:
 def list_candidates(
     scorer: ExplainingScorer,
     owned: csr_matrix,
-    is_active: NDArray[np.bool_],
+    is_offerable: NDArray[np.bool_],
     rows: NDArray[np.int32] | None = None,
     explained: int = EXPLAINED,
+    *,
+    unlisted: csr_matrix | None = None,
+    has_evidence: NDArray[np.bool_] | None = None,
 ) -> CandidateLists:
     """Score accounts, list their best products and explain the first of them.
 
     owned:     (n_accounts, n_products), never listed.
-    is_active: bool (n_products,), what may be offered at all.
+    is_offerable: bool (n_products,), what may be offered, and named as a reason, at all.
     rows:      accounts, all by default. explained: how many candidates of each list are explained.
-    An account that owns nothing has no candidates.
+    unlisted:  (n_accounts, n_products), what else is not listed, such as variants of what is owned.
+    has_evidence: bool (n_accounts,), whose history says anything; by default, that of all that own something.
     """
     n_accounts, n_products = owned.shape
     chosen = np.arange(n_accounts, dtype=np.int32) if rows is None else rows
-    parts = list(in_batches(lambda batch: _list_batch(scorer, owned, is_active, batch, explained), chosen, n_products))
+    listed = np.diff(owned.indptr) > 0 if has_evidence is None else has_evidence
+
+    def work(batch: NDArray[np.int32]) -> CandidateLists:
+        return _list_batch(scorer, (owned, unlisted), is_offerable, listed, batch, explained)
+
+    parts = list(in_batches(work, chosen, n_products))
     return CandidateLists(
         products=np.concatenate([lists.products for lists in parts]),
         scores=np.concatenate([lists.scores for lists in parts]),
@@ -61,19 +75,24 @@ def list_candidates(
 
 def _list_batch(
     scorer: ExplainingScorer,
-    owned: csr_matrix,
-    is_active: NDArray[np.bool_],
+    taken: tuple[csr_matrix, csr_matrix | None],
+    is_offerable: NDArray[np.bool_],
+    is_listed: NDArray[np.bool_],
     rows: NDArray[np.int32],
     explained: int,
 ) -> CandidateLists:
     scores = scorer.score(rows)
+    owned, unlisted = taken
     batch = owned[rows]
     owner = numbers_of_ranges(batch.indptr)
     owned_scores = scores[owner, batch.indices]
     scores[owner, batch.indices] = -np.inf
-    scores[:, ~is_active] = -np.inf
-    scores[np.diff(batch.indptr) == 0] = -np.inf
+    if unlisted is not None:
+        more = unlisted[rows]
+        scores[numbers_of_ranges(more.indptr), more.indices] = -np.inf
+    scores[:, ~is_offerable] = -np.inf
+    scores[~is_listed[rows]] = -np.inf
     products, best = top_products(scores, min(CANDIDATES, scores.shape[1]))
     nothing = np.empty((len(rows), 0, 2), dtype=np.int32)
-    reasons = scorer.explain(rows, products[:, :explained]) if explained else nothing
+    reasons = scorer.explain(rows, products[:, :explained], is_offerable) if explained else nothing
     return CandidateLists(products, best, reasons, owned_scores)

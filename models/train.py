@@ -12,10 +12,12 @@ from scipy.sparse import csr_matrix
 
 from models.arrays import distinct_keys
 from models.artifact import (
+    NO_VARIANTS,
     Artifact,
     ArtifactInvalid,
     CellTotals,
     Content,
+    Evidence,
     FileEntry,
     IdIndex,
     Manifest,
@@ -23,6 +25,7 @@ from models.artifact import (
     Propensities,
     Relationships,
     open_artifact,
+    variant_groups,
     write_artifact,
 )
 from models.artifact.segments import read_segment_report
@@ -34,7 +37,8 @@ from models.data.history import History
 from models.data.interactions import Interactions, owned_matrix
 from models.data.split import DAY_SECONDS, Split, format_time, midnight_after, split_by_time
 from models.evaluate.holdout import Chosen, choose, evaluate
-from models.products.relationships import mine_relationships
+from models.products.evidence import count_evidence
+from models.products.relationships import count_baskets, mine_relationships
 from models.propensity.artifact_in_use import compare_with_outcomes
 from models.propensity.train_propensity import learn_propensity
 from models.propensity.windows import PropensityInputs
@@ -78,10 +82,11 @@ def train(history: History, options: TrainingOptions, root: Path, in_use_folder:
     """
     interactions = _until(history.interactions, options.as_of)
     as_of = options.as_of or midnight_after(interactions.time)
-    split = split_by_time(interactions, as_of, options.horizon_days, options.seed)
+    goods = merchandise_of(interactions, history.products)
+    split = split_by_time(goods, as_of, options.horizon_days, options.seed)
     in_use = open_in_use(in_use_folder)
-    chosen = choose(interactions, split, options.seed, step, is_tuned=options.is_tuned)
-    report, evaluated = evaluate(interactions, split, chosen, in_use, step, is_forced=options.is_forced)
+    chosen = choose(goods, split, options.seed, step, is_tuned=options.is_tuned)
+    report, evaluated = evaluate(goods, split, chosen, in_use, step, is_forced=options.is_forced)
     step("value and segment every account")
     day = split.as_of // DAY_SECONDS
     valued = replace(history, products=history.valued_products(day))
@@ -89,16 +94,15 @@ def train(history: History, options: TrainingOptions, root: Path, in_use_folder:
     accounts, described = learn_accounts(
         interactions, valued.products, history.accounts, split.as_of, in_use, currency["reporting"]
     )
-    final = fit_finally(interactions, valued.products, split.as_of, chosen, evaluated, step)
-    inputs = _propensity_inputs(valued, interactions, split, chosen, evaluated, final, accounts)
+    final = fit_finally(goods, valued.products, split.as_of, chosen, evaluated, step)
+    inputs = _propensity_inputs(valued, goods, split, chosen, evaluated, final, accounts)
     propensity = learn_propensity(inputs, options.seed, step)
     report = replace(
         report,
         metrics=report.metrics | propensity.metrics,
         currency=currency,
         customers=described,
-        propensity=propensity.described
-        | compare_with_outcomes(in_use, interactions, split.as_of, propensity, options.seed),
+        propensity=propensity.described | compare_with_outcomes(in_use, goods, split.as_of, propensity, options.seed),
     )
     content = lay_out(interactions, history.products, final, accounts, propensity.propensities, report)
     step("write the artifact")
@@ -181,6 +185,7 @@ class Final:
     popularity: NDArray[np.float32]
     neighbours: Neighbours
     relationships: Relationships
+    evidence: Evidence
     lists: CandidateLists
 
 
@@ -192,11 +197,51 @@ def fit_finally(
     fitted = fit_rankers(interactions, as_of, chosen.parameters, step, warm=evaluated)
     neighbours = fit_neighbours(interactions, as_of, chosen.parameters)
     step("mine the relationships between products")
-    relationships = mine_relationships(interactions, products)
+    counted = count_baskets(interactions)
+    relationships = mine_relationships(interactions, products, counted=counted)
     step("list and explain every account's candidates")
     owned = owned_matrix(interactions)
-    lists = list_candidates(BlendScorer(fitted, chosen.weights), owned, products.is_active)
-    return Final(owned, fitted.popularity.popularity, neighbours, relationships, lists)
+    lists = list_candidates(
+        BlendScorer(fitted, chosen.weights),
+        owned,
+        products.is_offerable,
+        unlisted=variants_of_owned(owned, products),
+        has_evidence=has_evidence(fitted.strength),
+    )
+    step("count the customers behind each reason")
+    evidence = count_evidence(*_named_pairs(neighbours, lists), *counted, owned)
+    return Final(owned, fitted.popularity.popularity, neighbours, relationships, evidence, lists)
+
+
+def has_evidence(strength: csr_matrix) -> NDArray[np.bool_]:
+    """Return bool (n_accounts,): whose products anybody has together with another product.
+
+    Of any other account the history says nothing about what it may buy. strength: (n_accounts, n_products).
+    """
+    is_together = np.diff(strength.indptr) > 1
+    is_linked = np.zeros(strength.shape[1], dtype=np.int8)
+    is_linked[strength.indices[np.repeat(is_together, np.diff(strength.indptr))]] = 1
+    owns = csr_matrix((np.ones(strength.nnz, dtype=np.int32), strength.indices, strength.indptr), strength.shape)
+    return np.asarray(owns @ is_linked.astype(np.int32)) > 0
+
+
+def variants_of_owned(owned: csr_matrix, products: Products) -> csr_matrix | None:
+    """Return (n_accounts, n_products), what each account has in another variant; None if there are no variants."""
+    group = variant_groups(products)
+    varied = np.flatnonzero(group != NO_VARIANTS)
+    if not len(varied):
+        return None
+    entries = (np.ones(len(varied), dtype=np.float32), (varied, group[varied]))
+    in_group = csr_matrix(entries, shape=(len(group), int(group.max()) + 1))
+    return ((owned @ in_group) @ in_group.T).tocsr()
+
+
+def _named_pairs(neighbours: Neighbours, lists: CandidateLists) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the pairs of products of which the one may be named as a reason for the other, -1 padded."""
+    explained, n_reasons = lists.reasons.shape[1:]
+    seeds = np.repeat(np.arange(len(neighbours.products), dtype=np.int32), neighbours.products.shape[1])
+    offered = np.repeat(lists.products[:, :explained].ravel(), n_reasons)
+    return np.concatenate((seeds, lists.reasons.ravel())), np.concatenate((neighbours.products.ravel(), offered))
 
 
 def lay_out(
@@ -224,6 +269,7 @@ def lay_out(
         neighbour_products=final.neighbours.products,
         neighbour_scores=final.neighbours.scores,
         relationships=final.relationships,
+        evidence=final.evidence,
         propensities=propensities,
         line_cells=CellTotals.empty(),
         category_cells=CellTotals.empty(),
@@ -253,6 +299,16 @@ def _until(interactions: Interactions, as_of: int | None) -> Interactions:
         until = f" before {format_time(as_of)}" if as_of is not None else ""
         raise HistoryInvalid("the sales history", [f"no order line{until} names an account"])
     return kept
+
+
+def merchandise_of(interactions: Interactions, products: Products) -> Interactions:
+    """Leave out fees, shipping, gift cards and the like: nothing is to be learned from them of what goes together."""
+    if products.is_merchandise.all():
+        return interactions
+    goods = interactions.select(products.is_merchandise[interactions.product])
+    if not goods.is_known.any():
+        raise HistoryInvalid("the sales history", ["no order line of an account names merchandise"])
+    return goods
 
 
 def _index(identifiers: NDArray[np.object_]) -> IdIndex:

@@ -23,7 +23,7 @@ from models.artifact import (
     write_artifact,
 )
 from models.artifact.dimensions import ACCOUNTS, CANDIDATES, PRODUCTS
-from models.artifact.relationships import RELATIONS
+from models.artifact.relationships import ACCESSORY, RELATIONS
 
 IN_EUROS = {"reporting": "EUR", "lines": [], "minor_factors": {"": 1.0, "EUR": 1.0}}
 """The report's section on money where everything is in euros."""
@@ -73,8 +73,9 @@ class World:
         """Lay the relationships out; each product is in 20 baskets."""
         given = sorted((row[i], RELATIONS.index(relation), -n, row[j]) for i, relation, j, n in self.relationships)
         n = len(given)
+        is_needed = np.array([relation == ACCESSORY for _, relation, _, _ in given], dtype=np.bool_)
         source, relation, together, target = np.array(given, dtype=np.int64).reshape(n, 4).T
-        counts = {"together": -together, "n_source": np.full(n, 20), "n_target": np.full(n, 20)}
+        counts = {"together": -together, "buyers": -together, "n_source": np.full(n, 20), "n_target": np.full(n, 20)}
         unknown = np.full(n, np.nan, dtype=np.float32)
         return replace(
             Relationships.empty({PRODUCTS: len(row)}),
@@ -86,6 +87,7 @@ class World:
             strength=(-together / 20 - 0.2).astype(np.float32),
             **{name: count.astype(np.int32) for name, count in counts.items()},
             n_total=np.full(n, 100, dtype=np.int32),
+            is_needed=is_needed,
             confidence=(-together / 20).astype(np.float32),
             lift=(-together / 4).astype(np.float32),
             cosine=(-together / 20).astype(np.float32),

@@ -7,6 +7,7 @@ from models.artifact.activity import Activity
 from models.artifact.content import Content
 from models.artifact.customers import Customers
 from models.artifact.errors import ArtifactInvalid
+from models.artifact.evidence import Evidence
 from models.artifact.files import Artifact, list_artifacts, open_artifact, write_artifact
 from models.artifact.groups import Groups
 from models.artifact.holdings import Holdings
@@ -30,6 +31,7 @@ __all__ = [
     "CellTotals",
     "Content",
     "Customers",
+    "Evidence",
     "FileEntry",
     "GroupDemand",
     "Groups",

@@ -21,6 +21,7 @@ from models.artifact.dimensions import (
     PRODUCTS,
     TEXTS,
 )
+from models.artifact.evidence import Evidence
 from models.artifact.groups import NO_GROUP, Groups
 from models.artifact.holdings import Holdings
 from models.artifact.ids import IdIndex
@@ -31,6 +32,9 @@ from models.artifact.reporting_currency import ReportingCurrency
 from models.artifact.sections import Along, Section, Shape
 from models.artifact.segments import Segments
 from models.artifact.whitespace import CellTotals, GroupDemand
+
+BY_POPULARITY = -2
+"""In ``Content.candidate_reasons``."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,8 @@ class Content(Section):
     owned_products:     product rows with a positive net quantity, ascending within an account.
     owned_scores:       the ranking's score of each owned product, for lists that include them.
     candidate_products: the best products that the account does not own, best first, NO_ROW padded.
-    candidate_reasons:  for the first candidates, up to two owned products that contributed most to the score.
+    candidate_reasons:  for the first candidates, up to two owned products that contributed most to the score; or
+                        BY_POPULARITY in the first place, where the product's popularity did.
     neighbour_products: the products that go with each product, best first, NO_ROW padded.
     neighbour_scores:   a basket's score of a product is the sum over the basket's products.
     lines, categories:  the groups that products are in, and which accounts own something of each.
@@ -65,6 +70,7 @@ class Content(Section):
     neighbour_products: Annotated[NDArray[np.int32], Shape(PRODUCTS, NEIGHBOURS, empty=NO_ROW)]
     neighbour_scores: Annotated[NDArray[np.float32], Shape(PRODUCTS, NEIGHBOURS)]
     relationships: Relationships
+    evidence: Evidence
     customers: Customers
     activity: Activity
     lines: Annotated[Groups, Along({GROUPS: LINES})]

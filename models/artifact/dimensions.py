@@ -18,6 +18,7 @@ OWNED = Dimension("owned products")
 """Pairs of an account and a product that it owns."""
 HORIZONS = Dimension("horizons")
 """Periods for which purchases are expected."""
+EVIDENCE = Dimension("pairs with evidence")
 RELATIONSHIPS = Dimension("relationships")
 FAMILIES = Dimension("families of segments")
 SEGMENTS = Dimension("segments")

@@ -20,9 +20,10 @@ BASES = ("product", "category")
 """Whether the two products themselves were counted, or their categories, for want of history."""
 PRODUCT_BASIS, CATEGORY_BASIS = range(2)
 
-EVIDENCE = ("baskets", "sequence", "moves", "declared")
-"""Counted in baskets; in what accounts bought later; in accounts that moved up; or declared by the catalogue alone."""
-BASKETS, SEQUENCE, MOVES, DECLARED = range(4)
+EVIDENCE = ("baskets", "sequence", "moves", "declared", "owners")
+"""Counted in baskets; in what accounts bought later; in accounts that moved up; declared by the catalogue alone; or
+counted in accounts that have the one and not the other."""
+BASKETS, SEQUENCE, MOVES, DECLARED, OWNERS = range(5)
 
 
 Codes = Annotated[NDArray[np.int8], Shape(RELATIONSHIPS)]
@@ -37,12 +38,14 @@ class Relationships(Section):
     target:       a product row. relation, basis, evidence: codes.
     strength:     between 0 and 1, comparable within a relation: added confidence of a cross-sell or an accessory, rate
                   of an up-sell, the share of missed baskets of a substitute.
-    together:     baskets (sequence, moves: accounts) with both. n_source, n_target: with each. n_total: in all.
+    together:     baskets (sequence, moves, owners: accounts) with both. n_source, n_target: with each. n_total: in all.
+    buyers:       customers behind ``together``: distinct accounts, and each guest's basket as a customer of its own.
     confidence, lift, cosine, llr: from these counts; NaN where nothing was counted.
     value_growth: mean value of baskets with both over that of baskets with the source alone, less 1.
     days:         quartiles of days from the first purchase of the source to that of the target.
     n_days:       accounts that bought the target on a later day, over which the quartiles are taken.
     price_step_minor: target's price less source's; NO_NUMBER where one of them is unknown.
+    is_needed:    of an accessory, whether it is no use to those who have none of its main products.
     """
 
     starts: Annotated[NDArray[np.int64], Shape(PRODUCTS + 1)]
@@ -52,6 +55,7 @@ class Relationships(Section):
     evidence: Codes
     strength: Measures
     together: Counts
+    buyers: Counts
     n_source: Counts
     n_target: Counts
     n_total: Counts
@@ -63,6 +67,7 @@ class Relationships(Section):
     days: Annotated[NDArray[np.float32], Shape(RELATIONSHIPS, 3, empty=np.nan)]
     n_days: Counts
     price_step_minor: Annotated[NDArray[np.int64], Shape(RELATIONSHIPS, empty=NO_NUMBER)]
+    is_needed: Annotated[NDArray[np.bool_], Shape(RELATIONSHIPS)]
 
     def __len__(self) -> int:
         return len(self.target)

@@ -71,9 +71,13 @@ def log_likelihood_ratio(counts: Counts) -> Floats:
     return np.maximum(0, 2 * (cells - margins + k_log_k(n)))
 
 
-def attraction_p(counts: Counts) -> Floats:
-    """The one-sided p value of "together more often than by chance", from the log-likelihood ratio; 1 below chance."""
-    halved = erfc(np.sqrt(log_likelihood_ratio(counts) / 2)) / 2
+def attraction_p(counts: Counts, independent: Floats | float = 1.0) -> Floats:
+    """The one-sided p value of "together more often than by chance", from the log-likelihood ratio; 1 below chance.
+
+    independent: customers per basket with both, at most 1. Baskets of one customer are no independent witnesses, so
+    the ratio counts as if there were as many baskets as customers (a design effect: Kish, "Survey Sampling", 1965).
+    """
+    halved = erfc(np.sqrt(log_likelihood_ratio(counts) * independent / 2)) / 2
     return np.where(counts.ab * counts.n > counts.a * counts.b, halved, 1.0)
 
 

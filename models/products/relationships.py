@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from models.arrays import concatenate_ranges, offsets_of_sorted, places_in_runs, run_starts
-from models.artifact import NO_NUMBER, Products, Relationships
-from models.artifact.relationships import ACCESSORY, BASKETS, CATEGORY_BASIS, CROSS_SELL
-from models.data.interactions import Interactions
+from models.artifact import NO_NUMBER, NO_VARIANTS, Products, Relationships, variant_groups
+from models.artifact.relationships import ACCESSORY, BASKETS, CATEGORY_BASIS, CROSS_SELL, SUBSTITUTE
+from models.data.interactions import Interactions, owned_matrix
+from models.products.accessories import needs_main
+from models.products.exclusives import find_exclusives
 from models.products.groups import groups_of
 from models.products.measures import (
     Counts,
@@ -34,17 +36,22 @@ DEFAULTS = RelationshipParameters()
 
 
 def mine_relationships(
-    interactions: Interactions, products: Products, parameters: RelationshipParameters = DEFAULTS
+    interactions: Interactions,
+    products: Products,
+    parameters: RelationshipParameters = DEFAULTS,
+    counted: tuple[Baskets, Pairs] | None = None,
 ) -> Relationships:
     """Find every relationship that the history shows beyond chance, or that the catalogue declares.
 
     Pairs are gated by their count and by significance under a false discovery rate, never by lift, which is highest
     for pairs seen once. A directed pair has one relation: an upgrade or a substitute is no cross-sell, and evidence of
-    baskets goes before that of sequences. Each product keeps the strongest of each relation, to products still sold.
+    baskets goes before that of sequences. Each product keeps the strongest of each relation. They lead between products
+    that may be offered, and never between variants of one product.
+
+    counted: the history's baskets, and their pairs, if they were counted before.
     """
     n_products = interactions.n_products
-    baskets = baskets_of(interactions)
-    pairs = count_pairs(baskets)
+    baskets, pairs = counted or count_baskets(interactions)
     purchases = first_purchases(interactions)
     prices = unit_prices(interactions, products)
     upgrades = find_upgrades(purchases, products, prices, parameters)
@@ -54,11 +61,23 @@ def mine_relationships(
     together = _without(find_cross_sells(pairs, prices, parameters), *taken, n_products=n_products)
     taken.append(together.keys(n_products))
     later = _without(find_sequences(purchases, parameters), *taken, n_products=n_products)
-    mined = concatenate([upgrades, substitutes, together, later])
+    taken.append(later.keys(n_products))
+    exclusives = find_exclusives(owned_matrix(interactions), products, parameters)
+    exclusives = _without(exclusives, *taken, n_products=n_products)
+    mined = concatenate([upgrades, substitutes, together, later, exclusives])
     inherited = inherit(interactions, products, baskets, mined, parameters)
     inherited = _without(inherited, *upwards, mined.keys(n_products), n_products=n_products)
-    rows = _strongest(concatenate([mined, inherited]), products.is_active, parameters.max_per_product)
-    return _lay_out(rows, purchases, prices)
+    rows = _between_offerable(concatenate([mined, inherited]), products)
+    rows = _strongest(
+        rows, np.where(rows.relation == SUBSTITUTE, parameters.max_substitutes, parameters.max_per_product)
+    )
+    return _lay_out(rows, purchases, prices, needs_main(rows, baskets, parameters.min_main_share))
+
+
+def count_baskets(interactions: Interactions) -> tuple[Baskets, Pairs]:
+    """Lay out the history's baskets and count their pairs."""
+    baskets = baskets_of(interactions)
+    return baskets, count_pairs(baskets)
 
 
 def find_cross_sells(pairs: Pairs, prices: NDArray[np.float64], parameters: RelationshipParameters) -> Rows:
@@ -74,10 +93,13 @@ def find_cross_sells(pairs: Pairs, prices: NDArray[np.float64], parameters: Rela
 
 
 def gate(pairs: Pairs, parameters: RelationshipParameters) -> NDArray[np.intp]:
-    """Return the positions of pairs that are together often enough, and beyond chance among all possible pairs."""
+    """Return the positions of pairs that are together often enough, and beyond chance among all possible pairs.
+
+    Often enough are both the baskets and the customers behind them.
+    """
     n_seen = int((pairs.held > 0).sum())
-    enough = np.flatnonzero(pairs.together >= parameters.min_together)
-    p = attraction_p(pairs.counts()[enough])
+    enough = np.flatnonzero((pairs.together >= parameters.min_together) & (pairs.buyers >= parameters.min_buyers))
+    p = attraction_p(pairs.counts()[enough], pairs.buyers[enough] / pairs.together[enough])
     return enough[discovered(p, n_seen * (n_seen - 1) // 2, parameters.false_discovery_rate)]
 
 
@@ -105,6 +127,7 @@ def _directed(
         evidence=BASKETS,
         strength=added_confidence(counts),
         value_growth=np.where(np.isfinite(growth), growth, np.nan),
+        buyers=pairs.buyers[selected],
     )
     rows.relation[belongs & (prices[target] < prices[source])] = ACCESSORY
     return rows
@@ -120,14 +143,12 @@ def inherit(
     grouped = (baskets.holds @ csr_matrix(entries, shape=(len(category), n_categories))).tocsr()
     grouped.data[:] = 1
     grouped.sort_indices()
-    pairs = count_pairs(Baskets(grouped, baskets.value, baskets.is_valued))
+    pairs = count_pairs(Baskets(grouped, baskets.value, baskets.buyer, baskets.is_valued))
     lacks = np.ones(interactions.n_products, dtype=np.bool_)
     lacks[mined.source[(mined.relation == CROSS_SELL) | (mined.relation == ACCESSORY)]] = False
     best = _best_sellers(baskets, products, category, n_categories)
     by_category = find_cross_sells(pairs, np.full(n_categories, np.nan), parameters)
-    by_category = _strongest(
-        by_category.take(best[by_category.target] >= 0), np.ones(n_categories, np.bool_), parameters.inherited
-    )
+    by_category = _strongest(by_category.take(best[by_category.target] >= 0), parameters.inherited)
     heirs = np.flatnonzero(lacks & (category >= 0))
     starts = offsets_of_sorted(by_category.source, n_categories)
     numbers, places = concatenate_ranges(starts[category[heirs]], np.diff(starts)[category[heirs]])
@@ -143,7 +164,7 @@ def _best_sellers(
 ) -> NDArray[np.int32]:
     """Return int32 (n_categories,): the product of each category that most baskets hold, of those sold; -1 if none."""
     n_held = np.bincount(baskets.holds.indices, minlength=len(category))
-    sold = np.flatnonzero(products.is_active & (category >= 0) & (n_held > 0))
+    sold = np.flatnonzero(products.is_offerable & (category >= 0) & (n_held > 0))
     best = np.full(n_categories, -1, dtype=np.int32)
     ascending = sold[np.lexsort((-sold, n_held[sold]))]
     best[category[ascending]] = ascending
@@ -154,14 +175,23 @@ def _without(rows: Rows, *taken: NDArray[np.int64], n_products: int) -> Rows:
     return rows.take(~np.isin(rows.keys(n_products), np.concatenate(taken)))
 
 
-def _strongest(rows: Rows, is_kept: NDArray[np.bool_], limit: int) -> Rows:
-    """Keep the strongest of each source and relation that lead to what is kept, sorted; ties by target."""
-    rows = rows.take(is_kept[rows.target])
-    rows = rows.take(np.lexsort((rows.target, -rows.strength, rows.relation, rows.source)))
-    return rows.take(places_in_runs(run_starts(rows.source, rows.relation)) < limit)
+def _between_offerable(rows: Rows, products: Products) -> Rows:
+    """Leave out what may not be offered, or be a reason for an offer, and pairs of variants."""
+    is_offerable, group = products.is_offerable, variant_groups(products)
+    is_variant = (group[rows.source] == group[rows.target]) & (group[rows.source] != NO_VARIANTS)
+    return rows.take(is_offerable[rows.source] & is_offerable[rows.target] & ~is_variant)
 
 
-def _lay_out(rows: Rows, purchases: FirstPurchases, prices: NDArray[np.float64]) -> Relationships:
+def _strongest(rows: Rows, limits: NDArray[np.int64] | int) -> Rows:
+    """Keep the strongest of each source and relation, sorted; ties by target. limits: (n,), that of each row."""
+    order = np.lexsort((rows.target, -rows.strength, rows.relation, rows.source))
+    rows, limits = rows.take(order), np.broadcast_to(limits, len(order))[order]
+    return rows.take(places_in_runs(run_starts(rows.source, rows.relation)) < limits)
+
+
+def _lay_out(
+    rows: Rows, purchases: FirstPurchases, prices: NDArray[np.float64], is_needed: NDArray[np.bool_]
+) -> Relationships:
     """Compute the measures of each relationship."""
     counts = rows.counts()
     n_products = len(prices)
@@ -186,6 +216,7 @@ def _lay_out(rows: Rows, purchases: FirstPurchases, prices: NDArray[np.float64])
         evidence=rows.evidence,
         strength=rows.strength.astype(np.float32),
         together=rows.together.astype(np.int32),
+        buyers=rows.buyers.astype(np.int32),
         n_source=rows.n_source.astype(np.int32),
         n_target=rows.n_target.astype(np.int32),
         n_total=rows.n_total.astype(np.int32),
@@ -196,5 +227,6 @@ def _lay_out(rows: Rows, purchases: FirstPurchases, prices: NDArray[np.float64])
         value_growth=rows.value_growth.astype(np.float32),
         days=days,
         n_days=n_days,
+        is_needed=is_needed,
         price_step_minor=np.where(np.isnan(step), NO_NUMBER, np.nan_to_num(step).round()).astype(np.int64),
     )

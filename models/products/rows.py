@@ -15,7 +15,7 @@ class Rows:
     """Directed relationships. The columns are those of ``Relationships``; all measures follow from the counts.
 
     source, target: int32 (n,). relation, basis, evidence: int8 (n,). strength, value_growth: float64 (n,).
-    together, n_source, n_target, n_total: int64 (n,).
+    together, buyers, n_source, n_target, n_total: int64 (n,).
     """
 
     source: NDArray[np.int32]
@@ -26,6 +26,7 @@ class Rows:
     strength: NDArray[np.float64]
     value_growth: NDArray[np.float64]
     together: NDArray[np.int64]
+    buyers: NDArray[np.int64]
     n_source: NDArray[np.int64]
     n_target: NDArray[np.int64]
     n_total: NDArray[np.int64]
@@ -63,8 +64,9 @@ def make_rows(
     strength: NDArray[np.float64],
     basis: int = PRODUCT_BASIS,
     value_growth: NDArray[np.float64] | None = None,
+    buyers: NDArray[np.int64] | None = None,
 ) -> Rows:
-    """Put columns together; a single code stands for all rows."""
+    """Put columns together; a single code stands for all rows. buyers: if left out, accounts were counted."""
     n = len(source)
     return Rows(
         source=source.astype(np.int32),
@@ -75,6 +77,7 @@ def make_rows(
         strength=strength,
         value_growth=np.full(n, np.nan) if value_growth is None else value_growth,
         together=counts.ab.astype(np.int64),
+        buyers=counts.ab.astype(np.int64) if buyers is None else buyers,
         n_source=counts.a.astype(np.int64),
         n_target=counts.b.astype(np.int64),
         n_total=np.broadcast_to(np.asarray(counts.n, dtype=np.int64), (n,)).copy(),

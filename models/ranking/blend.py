@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from models.artifact.content import BY_POPULARITY
 from models.ranking.explain import AlsContributions, alike_groups, histories_of, strongest
 from models.ranking.fit import FittedRankers
 from models.ranking.settings import BlendWeights
@@ -49,15 +50,25 @@ class BlendScorer:
         als *= scales[:, :1]
         affinity *= scales[:, 1:]
         als += affinity
-        popularity = self.fitted.popularity.popularity
-        als += popularity * (np.float32(self.weights.popularity) / peaks(popularity[None])[0])
+        als += self._popularity
         return als
 
-    def explain(self, rows: NDArray[np.int32], products: NDArray[np.int32]) -> NDArray[np.int32]:
+    @cached_property
+    def _popularity(self) -> NDArray[np.float32]:
+        """Float32 (P,): what a product's popularity adds to its score."""
+        popularity = self.fitted.popularity.popularity
+        weighted: NDArray[np.float32] = popularity * (np.float32(self.weights.popularity) / peaks(popularity[None])[0])
+        return weighted
+
+    def explain(
+        self, rows: NDArray[np.int32], products: NDArray[np.int32], is_reason: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.int32]:
         """Name the up to two owned products that contributed most to each candidate's score.
 
         rows:     (n,) accounts. products: (n, K) candidates, -1 padded.
-        Returns int32 (n, K, 2), best first, -1 where no owned product contributed positively.
+        is_reason: bool (P,), what may be named; by default, all.
+        Returns int32 (n, K, 2), best first, -1 where no owned product contributed positively; BY_POPULARITY first where
+        a product's popularity added more to its score than all that the account owns.
         A contribution is exact for affinity. For ALS it is the decomposition of Hu, Koren, Volinsky (ICDM 2008,
         section 5), which takes the account's factors as the exact solution given the products', where implicit takes
         a few steps of conjugate gradients towards it. Popularity has no owned product behind it.
@@ -70,7 +81,13 @@ class BlendScorer:
             for group in alike_groups(sizes, self.fitted.parameters.embedding_size):
                 share = self.contributions(rows[group], products[group], scales[group])
                 owned = histories_of(self.fitted.strength, rows[group])
+                is_popular = self._popularity[np.maximum(products[group], 0)] > share.sum(axis=2)
+                if is_reason is not None:
+                    share *= is_reason[owned.products][:, None, :]
                 reasons[group] = strongest(share, owned.products, REASONS)
+                reasons[group[:, None], np.arange(products.shape[1]), 0] = np.where(
+                    is_popular & (products[group] >= 0), BY_POPULARITY, reasons[group, :, 0]
+                )
         return reasons
 
     def contributions(

@@ -17,7 +17,9 @@ class TableScorer:
     def score(self, rows: NDArray[np.int32]) -> NDArray[np.float32]:
         return self.table[rows].copy()
 
-    def explain(self, rows: NDArray[np.int32], products: NDArray[np.int32]) -> NDArray[np.int32]:
+    def explain(
+        self, rows: NDArray[np.int32], products: NDArray[np.int32], is_reason: NDArray[np.bool_]
+    ) -> NDArray[np.int32]:
         return np.stack([products - 1, np.full_like(products, NO_ROW)], axis=2)
 
 

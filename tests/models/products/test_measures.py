@@ -147,13 +147,13 @@ def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
     in_chunks = count_pairs(baskets)
 
-    for name in ("first", "second", "together", "value"):
+    for name in ("first", "second", "together", "value", "buyers"):
         np.testing.assert_array_equal(getattr(in_chunks, name), getattr(whole, name))
 
 
 def test_values_too_large_to_be_exact_leave_the_counts_exact() -> None:
     baskets = baskets_of(interactions_of(guests(*([[0, 1]] * 9), [0]), 2))
-    huge = Baskets(baskets.holds, np.full(10, 2**57, dtype=np.int64))
+    huge = Baskets(baskets.holds, np.full(10, 2**57, dtype=np.int64), baskets.buyer)
 
     pairs = count_pairs(huge)
 
