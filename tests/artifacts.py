@@ -12,6 +12,7 @@ from models.artifact import (
     NO_NUMBER,
     NO_ROW,
     Content,
+    Evidence,
     FileEntry,
     IdIndex,
     Manifest,
@@ -139,6 +140,7 @@ def content_of(world: World) -> Content:
         neighbour_products=_padded([[i for i, _ in ranked] for ranked in neighbours], NO_ROW),
         neighbour_scores=_padded([[s for _, s in ranked] for ranked in neighbours], 0).astype(np.float32),
         relationships=world.relationships_of(row),
+        evidence=_evidence(world, row),
     )
 
 
@@ -169,6 +171,23 @@ def write_world(
         )
 
     return write_artifact(root, content or content_of(world), describe).name
+
+
+def _evidence(world: World, row: Mapping[str, int]) -> Evidence:
+    """Ten orders of nine customers, and eight accounts, behind each pair of neighbours; 100, 99, ... popular buyers."""
+    pairs = sorted({(min(row[i], row[j]), max(row[i], row[j])) for i, by in world.neighbours.items() for j in by})
+    low, high = np.array(pairs, dtype=np.int32).reshape(-1, 2).T
+    n_buyers = np.zeros(len(row), dtype=np.int32)
+    for place, product_id in enumerate(world.popular[:90]):
+        n_buyers[row[product_id]] = 100 - place
+    return Evidence(
+        starts=np.searchsorted(low, np.arange(len(row) + 1)).astype(np.int64),
+        other=high.copy(),
+        orders=np.full(len(pairs), 10, dtype=np.int32),
+        buyers=np.full(len(pairs), 9, dtype=np.int32),
+        owners=np.full(len(pairs), 8, dtype=np.int32),
+        n_buyers=n_buyers,
+    )
 
 
 def _ranked(scores: Mapping[str, float], row: Mapping[str, int]) -> list[tuple[int, float]]:

@@ -91,7 +91,7 @@ def _pairs_of(chance: Chance, members: NDArray[np.int32], share: float, max_shar
     ratio = (both + share) / (expected + 1)
     first, second = np.nonzero((ratio <= max_share) & ~np.eye(len(members), dtype=np.bool_))
     counts = Counts(both[first, second], n_owners[first], n_owners[second], float(chance.has.shape[0]))
-    missed = np.clip(1 - ratio[first, second], 0, 1)
+    missed = np.clip(1 - both[first, second] / expected[first, second], 0, 1)
     return make_rows(members[first], members[second], counts, relation=SUBSTITUTE, evidence=OWNERS, strength=missed)
 
 

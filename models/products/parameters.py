@@ -39,5 +39,5 @@ class RelationshipParameters:
     max_exclusive_share: float = 0.1
     family_false_discovery_rate: float = 0.05
     max_substitutes: int = 60
-    min_main_share: float = 0.8
+    min_main_share: float = 0.9
     inherited: int = 5

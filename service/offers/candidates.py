@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import run_starts
+from service.offers.account_products import AccountProducts
 from service.offers.facts import Facts
 from service.offers.filters import RelatedProducts
 from service.offers.neighbours import sort_with_places
@@ -73,34 +74,37 @@ def _find_repeated(keys: NDArray[Any], n_keys: int) -> NDArray[np.bool_]:
 def _sources(facts: Facts, n_popular: int) -> Iterator[CandidateSource]:  # noqa: C901  One line for each source.
     """Yield the sources in their order of precedence."""
     index = facts.relationships
-    seeds = [(Source.BASKET, facts.basket), (Source.PERSONALIZED, facts.owned)]
+    basket, owned, recent = facts.leading(facts.basket), facts.leading(facts.owned), facts.leading(facts.recent)
+    seeds = [(Source.BASKET, basket), (Source.PERSONALIZED, owned)]
     seeds = [(name, products) for name, products in seeds if not products.is_empty]
     upgrades = [Upgrades(name, facts, products) for name, products in seeds]
     if facts.is_up_sell_first:
         yield from upgrades
     if len(index.promoted):
         yield from (Promoted(name, facts, products) for name, products in seeds)
-    if not facts.basket.is_empty:
-        yield Neighbours(Source.BASKET, facts, facts.basket)
-    if not facts.recent.is_empty:
-        yield Neighbours(Source.PERSONALIZED, facts, facts.recent)
+    if not basket.is_empty:
+        yield Neighbours(Source.BASKET, facts, basket)
+    if not recent.is_empty:
+        yield Neighbours(Source.PERSONALIZED, facts, recent)
     if not facts.owned.is_empty:
         yield OwnedAndModelList(facts) if facts.includes_owned else ModelList(facts)
     if not facts.is_up_sell_first:
         yield from upgrades
-    if not facts.basket.is_empty:
-        yield BasketCompanions(Source.BASKET, facts, facts.basket)
+    if not basket.is_empty:
+        yield BasketCompanions(Source.BASKET, facts, basket)
     if facts.filters is not None:
-        yield from _filtered_sources(facts, facts.filters.related, n_popular)
-    if n_popular and not facts.owned.is_empty and index.companions[0].shape[1]:
-        yield OwnedCompanions(Source.PERSONALIZED, facts, facts.owned)
+        yield from _filtered_sources(facts, facts.filters.related, owned, n_popular)
+    if n_popular and not owned.is_empty and index.companions[0].shape[1]:
+        yield OwnedCompanions(Source.PERSONALIZED, facts, owned)
     if n_popular:
         yield Popular(facts, n_popular)
 
 
-def _filtered_sources(facts: Facts, related: RelatedProducts, n_popular: int) -> Iterator[CandidateSource]:
+def _filtered_sources(
+    facts: Facts, related: RelatedProducts, owned: AccountProducts, n_popular: int
+) -> Iterator[CandidateSource]:
     """Yield what is asked where a request has filters: an account's list is short, and they may leave nothing of it."""
     if not related.pairs.is_empty:
         yield from (Related(name, related, facts.n_accounts) for name in (Source.BASKET, Source.PERSONALIZED))
-    if n_popular and not facts.owned.is_empty:
-        yield Neighbours(Source.PERSONALIZED, facts, facts.owned)
+    if n_popular and not owned.is_empty:
+        yield Neighbours(Source.PERSONALIZED, facts, owned)

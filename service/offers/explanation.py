@@ -9,8 +9,12 @@ from numpy.typing import NDArray
 from service.offers.candidates import CandidatePool
 from service.offers.facts import Facts
 from service.offers.reasons import ReasonCode, Source
-from service.readmodel.product_index import ProductInfo
+from service.readmodel.product_index import ProductInfo, ProductRow
 from service.readmodel.relation import Relation
+from service.readmodel.relationships import Link
+
+MIN_CUSTOMERS: Final = 3
+"""Fewer customers make nothing popular."""
 
 
 class Reason(TypedDict):
@@ -49,9 +53,11 @@ def explain(pool: CandidatePool, positions: NDArray[np.int64], facts: Facts) -> 
         zip(*(column[positions].tolist() for column in columns), strict=True), 1
     ):
         source = sources[source_number]
-        name, contributors = source.name, source.contributors(origin)
+        name, named = source.name, source.contributors(origin)
         if leads is not None and (lead := next(leads)) is not None:
-            name, contributors = lead[0], [lead[1]]
+            name, named = lead[0], [lead[1]]
+        # What was switched off since the training is no reason any more.
+        contributors = [row for row in named or () if info(row).is_offerable]
         offered = info(product)
         relation = link = None
         for contributor in contributors:
@@ -61,12 +67,13 @@ def explain(pool: CandidatePool, positions: NDArray[np.int64], facts: Facts) -> 
         if link is not None:
             leading = info(contributor)
             relation = link.relation
-            code, text = code_of(name, relation), f"{link.before}{leading.name}{link.after}"
+            code, text = code_of(name, link), f"{link.before}{leading.name}{link.after}"
             product_ids = [leading.product_id]
+        elif named is None:
+            code, text = describe_popular(facts.evidence.buyers_of(product))
+            product_ids = []
         else:
-            leadings = [info(contributor) for contributor in contributors]
-            product_ids = [leading.product_id for leading in leadings]
-            code, text = describe_source(name, " and ".join([leading.name for leading in leadings]))
+            code, text, product_ids = describe_contributors(name, contributors, product, facts)
         offers.append(
             {
                 "rank": rank,
@@ -108,19 +115,49 @@ def _own_field(product: ProductInfo, name: str) -> str | int | None:
     return None if value == "" else value
 
 
-def code_of(source: Source, relation: Relation) -> ReasonCode:
+def code_of(source: Source, link: Link) -> ReasonCode:
     """The reason's code where one product leads to another."""
-    if relation is Relation.UP_SELL:
+    if link.relation is Relation.UP_SELL:
         return ReasonCode.UPGRADE
-    return ReasonCode.GOES_WITH_BASKET if source is Source.BASKET else ReasonCode.BOUGHT_WITH_OWNED
-
-
-def describe_source(source: Source, names: str) -> tuple[ReasonCode, str]:
-    """Return the reason where no relationship gives one. names: of the products that contributed most, if any."""
     if source is Source.BASKET:
-        return ReasonCode.GOES_WITH_BASKET, f"Often bought together with {names}."
-    if names:
-        return ReasonCode.BOUGHT_WITH_OWNED, f"Often bought by customers who have {names}."
-    if source is Source.PERSONALIZED:
-        return ReasonCode.FITS_HISTORY, "Fits what this customer has bought so far."
-    return ReasonCode.POPULAR, "Among the products that most customers buy."
+        return ReasonCode.GOES_WITH_BASKET
+    return ReasonCode.BOUGHT_WITH_OWNED if link.is_counted else ReasonCode.GOES_WITH_OWNED
+
+
+def describe_contributors(
+    source: Source, contributors: Sequence[ProductRow], product: int, facts: Facts
+) -> tuple[ReasonCode, str, list[str]]:
+    """Return code, text and named products of a reason where no relationship gives one.
+
+    Where enough customers have both, the reason says how many, product by product; what merely contributed to the
+    score is named as that. contributors: what contributed most, greatest first.
+    """
+    info, evidence, is_basket = facts.products.info, facts.evidence.of_pair, source is Source.BASKET
+    counted: list[str] = []
+    product_ids: list[str] = []
+    for contributor in contributors:
+        orders, buyers, owners = evidence(contributor, product)
+        if orders if is_basket else owners:
+            known = info(contributor)
+            product_ids.append(known.product_id)
+            counted.append(
+                f"{known.name} in {orders:,} orders by {buyers:,} customers"
+                if is_basket
+                else f"{owners:,} customers who have {known.name}"
+            )
+    if counted and is_basket:
+        return ReasonCode.GOES_WITH_BASKET, f"Bought together with {', and with '.join(counted)}.", product_ids
+    if counted:
+        return ReasonCode.BOUGHT_WITH_OWNED, f"Bought by {', and by '.join(counted)}.", product_ids
+    leading = [info(contributor) for contributor in contributors]
+    names = " and ".join([known.name for known in leading])
+    code = ReasonCode.FITS_BASKET if is_basket else ReasonCode.FITS_HISTORY
+    whole = "Fits the basket." if is_basket else "Fits what this customer has bought so far."
+    return code, f"Based on {names}." if names else whole, [known.product_id for known in leading]
+
+
+def describe_popular(n_buyers: int) -> tuple[ReasonCode, str]:
+    """Return the reason for what nothing but its buyers speaks for. n_buyers: as of the training."""
+    if n_buyers < MIN_CUSTOMERS:
+        return ReasonCode.IN_CATALOGUE, "In the catalogue; few customers have bought it so far."
+    return ReasonCode.POPULAR, f"Popular: {n_buyers:,} customers have bought it."

@@ -1,6 +1,6 @@
 """What decisions rest on: gathered once, from memory, then never changed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ from service.readmodel.deals import DealProducts, ProductsInDeals
 from service.readmodel.live_state import LiveState
 from service.readmodel.objections import Objections
 from service.readmodel.ownership import NO_PRODUCTS, Ownership
+from service.readmodel.pair_evidence import EvidenceIndex
 from service.readmodel.product_attributes import ProductAttributes
 from service.readmodel.product_index import ProductIndex
 from service.readmodel.relationships import RelationshipIndex
@@ -26,7 +27,7 @@ NO_DEALS: Final = ProductsInDeals(NO_PRODUCTS, NO_PRODUCTS)
 class Facts(NamedTuple):
     """What is known of n accounts and of what is asked for each, in the artifact's rows. Unknown identifiers are gone.
 
-    products, relationships, attributes: the catalogue as it was when the facts were gathered: immutable.
+    products, relationships, attributes, evidence: the catalogue as it was when the facts were gathered: immutable.
     account_rows:     int64 (n,), the artifact's row of each account; NO_ROW for one that it does not know, or nobody.
     is_known:         whether the artifact or the live state knows each account.
     is_objecting:     bool (n,), whether each account objects to marketing.
@@ -50,6 +51,7 @@ class Facts(NamedTuple):
     content: Content
     products: ProductIndex
     relationships: RelationshipIndex
+    evidence: EvidenceIndex
     account_rows: NDArray[np.int64]
     is_known: Sequence[bool]
     is_changed: Sequence[bool]
@@ -84,6 +86,13 @@ class Facts(NamedTuple):
     def keys(self, accounts: NDArray[np.int64], products: NDArray[np.int32]) -> NDArray[Any]:
         """Return one number for each pair of an account's place and a product row."""
         return products if len(self.account_rows) == 1 else accounts * self.n_products + products
+
+    def leading(self, pairs: AccountProducts) -> AccountProducts:
+        """Leave out products that may be no reason for an offer: those that are no longer sold, and fees."""
+        is_leading = self.products.is_offerable[pairs.product]
+        if is_leading.all():
+            return pairs
+        return AccountProducts(pairs.account[is_leading], pairs.product[is_leading], pairs.keys[is_leading])
 
     def only(self, accounts: NDArray[np.int64]) -> "Facts":
         """Return the facts of some of the accounts. accounts: int64, ascending places."""
@@ -163,6 +172,7 @@ def gather(
         content=content,
         products=products,
         relationships=catalogue.relationships,
+        evidence=catalogue.evidence,
         account_rows=np.array(rows, dtype=np.int64),
         is_known=is_known,
         is_changed=is_changed,

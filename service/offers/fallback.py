@@ -16,7 +16,7 @@ from models.artifact import (
 )
 from models.artifact.dimensions import PRODUCTS
 from service.catalogue.tables import Product
-from service.offers.queries import popular_products
+from service.offers.queries import PopularProduct, popular_products
 
 PRODUCT_COUNT = 200
 
@@ -27,16 +27,19 @@ def load_fallback(session: Session) -> Content | None:
     return fallback_content(popular) if popular else None
 
 
-def fallback_content(popular: Sequence[tuple[Product, int]]) -> Content:
-    """Make content of products and their numbers of orders, most popular first."""
-    ids = in_hash_order(product.product_id for product, _ in popular)
+def fallback_content(popular: Sequence[PopularProduct]) -> Content:
+    """Make content of products and how often they were bought, most popular first."""
+    ids = in_hash_order(listed.product.product_id for listed in popular)
     row_of = {product_id: row for row, product_id in enumerate(ids)}
-    by_id = {product.product_id: product for product, _ in popular}
+    by_id = {listed.product.product_id: listed for listed in popular}
+    content = Content.empty({PRODUCTS: len(ids)}, report=b"{}")
+    n_buyers = np.array([by_id[product_id].n_buyers for product_id in ids], dtype=np.int32)
     return replace(
-        Content.empty({PRODUCTS: len(ids)}, report=b"{}"),
-        products=_products([by_id[product_id] for product_id in ids]),
-        popular_products=np.array([row_of[product.product_id] for product, _ in popular], dtype=np.int32),
-        popular_scores=np.array([n_orders for _, n_orders in popular], dtype=np.float32),
+        content,
+        evidence=replace(content.evidence, n_buyers=n_buyers),
+        products=_products([by_id[product_id].product for product_id in ids]),
+        popular_products=np.array([row_of[listed.product.product_id] for listed in popular], dtype=np.int32),
+        popular_scores=np.array([listed.n_orders for listed in popular], dtype=np.float32),
     )
 
 

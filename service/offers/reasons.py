@@ -7,18 +7,27 @@ class ReasonCode(StrEnum):
     """Why a product is offered."""
 
     BOUGHT_WITH_OWNED = "bought-with-owned"
+    GOES_WITH_OWNED = "goes-with-owned"
     GOES_WITH_BASKET = "goes-with-basket"
     UPGRADE = "upgrade"
     FITS_HISTORY = "fits-history"
+    FITS_BASKET = "fits-basket"
     POPULAR = "popular"
+    IN_CATALOGUE = "in-catalogue"
 
 
 REASON_MEANINGS = {
-    ReasonCode.BOUGHT_WITH_OWNED: "owned products lead to it or speak most for it; `product_ids` names them",
-    ReasonCode.GOES_WITH_BASKET: "products in the basket lead to it or speak most for it; `product_ids` names them",
+    ReasonCode.BOUGHT_WITH_OWNED: "at least 3 customers have it together with the owned product, or each of the owned "
+    "products, that `product_ids` names; the text says how many",
+    ReasonCode.GOES_WITH_OWNED: "an owned product leads to it, as people recommend or as their categories are bought",
+    ReasonCode.GOES_WITH_BASKET: "products in the basket lead to it, or at least 3 customers bought each together "
+    "with it; the text says how many",
     ReasonCode.UPGRADE: "a more valuable version of the product that `product_ids` names",
-    ReasonCode.FITS_HISTORY: "the account's purchases as a whole speak for it, no single one stands out",
-    ReasonCode.POPULAR: "many customers buy it; nothing about this account or basket speaks for it",
+    ReasonCode.FITS_HISTORY: "the model puts it high for what the account has bought; `product_ids` names what "
+    "contributed most, if anything stands out, and no number of customers is claimed",
+    ReasonCode.FITS_BASKET: "the same for the products in the basket",
+    ReasonCode.POPULAR: "at least 3 customers bought it, and little else speaks for it; the text says how many",
+    ReasonCode.IN_CATALOGUE: "it is sold; fewer than 3 customers bought it, and nothing else speaks for it",
 }
 
 

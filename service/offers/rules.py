@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import run_starts
-from service.offers.account_products import AccountProducts
 from models.artifact import NO_VARIANTS
+from service.offers.account_products import AccountProducts
 from service.offers.candidates import CandidatePool
 from service.offers.facts import Facts
 from service.offers.reasons import WithheldCode

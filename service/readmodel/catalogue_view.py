@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from service.readmodel.live_state import LiveState
+from service.readmodel.pair_evidence import EvidenceIndex
 from service.readmodel.product_attributes import ProductAttributes
 from service.readmodel.product_index import ProductIndex, ProductInfo
 from service.readmodel.relationship_overlay import CuratedRelationship
@@ -13,7 +14,9 @@ from service.readmodel.relationships import RelationshipIndex
 
 @dataclass(frozen=True)
 class CatalogueView:
-    """Products, their relationships and attributes, all immutable. A change puts another view in its place.
+    """Products, their relationships, attributes and the evidence behind them, all immutable.
+
+    A change of the catalogue puts another view in its place.
 
     cache: what is worked out of this view when it is first needed, such as which products pass a filter.
     """
@@ -21,14 +24,16 @@ class CatalogueView:
     products: ProductIndex
     relationships: RelationshipIndex
     attributes: ProductAttributes
+    evidence: EvidenceIndex
     cache: dict[Any, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def empty(cls, state: LiveState) -> Self:
         """See ``LivePart``."""
-        products = ProductIndex(state.content)
+        content = state.content
+        products = ProductIndex(content)
         no_attributes = ProductAttributes(len(products.is_active), {})
-        return cls(products, RelationshipIndex.from_content(state.content), no_attributes)
+        return cls(products, RelationshipIndex.from_content(content), no_attributes, EvidenceIndex(content))
 
     def prepare(self) -> None:
         """Work out what requests need, so that none of them has to."""

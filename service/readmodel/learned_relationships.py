@@ -34,6 +34,13 @@ class LearnedRelationships:
         """Int32 (R,): the product row that each relationship starts from."""
         return self.arrays.sources()
 
+    @cached_property
+    def is_needed(self) -> NDArray[np.bool_]:
+        """Bool (P,): whether a product is an accessory that is no use without a main product."""
+        is_needed = np.zeros(self.n_products, dtype=np.bool_)
+        is_needed[self.arrays.target[self.arrays.is_needed]] = True
+        return is_needed
+
     def positions(self, source: int) -> range:
         """Return where the relationships of a source product stand."""
         starts = self.arrays.starts

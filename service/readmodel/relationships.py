@@ -17,7 +17,7 @@ from service.readmodel.relationship_overlay import (
     StandingRelationship,
     overlay,
 )
-from service.readmodel.relationship_wording import CURATED_GROUNDS, LEADS, grounds_of
+from service.readmodel.relationship_wording import CURATED_GROUNDS, LEADS, grounds_of, is_counted
 from service.readmodel.upgrade_conflicts import CuratedBySource, find_conflicts
 
 SUBSTITUTE_OF, ACCESSORY_OF, BANNED_FROM = range(3)
@@ -30,11 +30,16 @@ ONLY_CURATED: Final = -1
 
 
 class Link(NamedTuple):
-    """That one product leads to another. before, after: the reason in words, around the name of the leading product."""
+    """That one product leads to another.
+
+    before, after: the reason in words, around the name of the leading product.
+    is_counted:    whether it rests on customers who bought both, rather than on people or on categories.
+    """
 
     relation: Relation
     before: str
     after: str
+    is_counted: bool
 
 
 class RelationshipIndex:
@@ -151,11 +156,15 @@ class RelationshipIndex:
 
     @cached_property
     def _guard_columns(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int8]]:
-        chosen = np.flatnonzero(self.relation >= ACCESSORY)
+        is_needed = self._is_needed
+        is_guard = (self.relation == SUBSTITUTE) | ((self.relation == ACCESSORY) & is_needed[self.target])
+        chosen = np.flatnonzero(is_guard)
         kinds = np.where(self.relation[chosen] == SUBSTITUTE, SUBSTITUTE_OF, ACCESSORY_OF).astype(np.int8)
         bans = [(s, t) for s, targets in self.curated.items() for t, decided in targets.items() if decided.is_banned]
         # A banned accessory is still one: its ban does not open it to those without the main product.
-        accessories = [pair for pair in bans if self.learned.relation_of(*pair) == ACCESSORY]
+        accessories = [
+            pair for pair in bans if self.learned.relation_of(*pair) == ACCESSORY and self.learned.is_needed[pair[1]]
+        ]
         sources, targets = np.array(bans + accessories, dtype=np.int32).reshape(-1, 2).T
         kinds_of_bans = np.repeat([BANNED_FROM, ACCESSORY_OF], [len(bans), len(accessories)]).astype(np.int8)
         return (
@@ -163,6 +172,13 @@ class RelationshipIndex:
             np.concatenate((self._sources[chosen], sources)),
             np.concatenate((kinds, kinds_of_bans)),
         )
+
+    @property
+    def _is_needed(self) -> NDArray[np.bool_]:
+        """Bool (P,): whether a product is an accessory that needs one of its main products: learned, or curated."""
+        is_needed = self.learned.is_needed.copy()
+        is_needed[self.target[self.is_curated & (self.relation == ACCESSORY)]] = True
+        return is_needed
 
     def link(self, source: int, target: int) -> Link | None:
         """Return how a product leads to another, in words, if it does."""
@@ -184,7 +200,8 @@ class RelationshipIndex:
         position = int(self.position[place])
         grounds = CURATED_GROUNDS if position == ONLY_CURATED else grounds_of(self.learned.arrays, position)
         relation = Relation(RELATIONS[self.relation[place]])
-        return Link(relation, LEADS[relation], f": {grounds}")
+        counted = position != ONLY_CURATED and is_counted(self.learned.arrays, position)
+        return Link(relation, LEADS[relation], f": {grounds}", counted)
 
     @cached_property
     def _sources(self) -> NDArray[np.int32]:

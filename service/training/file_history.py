@@ -11,12 +11,12 @@ import orjson
 import pyarrow as pa
 
 from models.data.exchange import ExchangeOptions, ExchangeRates
-from service.exchange_rates.importing import EXCHANGE_RATE_IMPORT, read_rates
-from service.exchange_rates.schemas import RateKey
 from models.data.history import PRODUCT_FLAGS, PRODUCT_NUMBERS, PRODUCT_TEXTS, History, build_history
 from service.accounts.importing import ACCOUNT_IMPORT, ACCOUNT_RECORDS
 from service.catalogue.importing import PRODUCT_IMPORT, PRODUCT_RECORDS
 from service.catalogue.links_to_products import LinkCheck, checked
+from service.exchange_rates.importing import EXCHANGE_RATE_IMPORT, read_rates
+from service.exchange_rates.schemas import RateKey
 from service.imports.report import note_lines
 from service.orders.importing import ORDER_IMPORT
 from service.orders.order_reader import OrderReader

@@ -40,8 +40,11 @@ class CandidateSource(Protocol):
     def block(self) -> Block:
         """Return the candidates of every account."""
 
-    def contributors(self, origin: int) -> list[ProductRow]:
-        """Return up to two owned or basket products that contributed most to a candidate's score, greatest first."""
+    def contributors(self, origin: int) -> list[ProductRow] | None:
+        """Return up to two owned or basket products that contributed most to a candidate's score, greatest first.
+
+        Empty where none stands out, None where the candidate is popular and nothing else speaks for it.
+        """
 
 
 def best_first(

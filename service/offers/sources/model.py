@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from models.arrays import concatenate_ranges
 from models.artifact import NO_ROW
+from models.artifact.content import BY_POPULARITY
 from service.offers.account_products import AccountProducts
 from service.offers.facts import Facts
 from service.offers.neighbours import NeighbourScores
@@ -59,11 +60,13 @@ class ModelList:
             account, product, score, slots = account[filled], product[filled], score[filled], slots[filled]
         return Block(account, product, score, slots)
 
-    def contributors(self, origin: int) -> list[ProductRow]:
+    def contributors(self, origin: int) -> list[ProductRow] | None:
         content = self._facts.content
         row, place = divmod(origin, content.candidate_products.shape[1])
         if place < content.candidate_reasons.shape[1]:
             reasons = content.candidate_reasons[row, place]
+            if reasons[0] == BY_POPULARITY:
+                return None
             if not any(self._facts.is_changed):
                 return [product for product in reasons.tolist() if product != NO_ROW]
             if kept := self._still_owned(row, reasons):
@@ -109,7 +112,7 @@ class OwnedAndModelList(ModelList):
         order = np.lexsort((merged.product, -merged.score, merged.account))
         return Block(merged.account[order], merged.product[order], merged.score[order], merged.origin[order])
 
-    def contributors(self, origin: int) -> list[ProductRow]:
+    def contributors(self, origin: int) -> list[ProductRow] | None:
         return [] if origin == NO_ROW else super().contributors(origin)
 
 
@@ -136,5 +139,5 @@ class Popular:
             product, score = np.tile(product, n_accounts), np.tile(score, n_accounts)
         return Block(account, product, score, account)
 
-    def contributors(self, origin: int) -> list[ProductRow]:
-        return []
+    def contributors(self, origin: int) -> list[ProductRow] | None:
+        return None
