@@ -21,6 +21,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
     text("relation"),
     text("reason", width=TEXT_WIDTH),
     whole("together"),
+    whole("buyers"),
     share("confidence"),
     number("lift"),
     text("basis"),
@@ -41,6 +42,7 @@ MAX_PER_PRODUCT: Final = 1_000
 ABOUT: Final = {
     "relation": "What the related product is to the product: up_sell, cross_sell, accessory or substitute.",
     "together": "Baskets, or for sequences, moves and substitutes accounts, with both products.",
+    "buyers": "Customers behind those baskets; each guest's basket counts as one customer.",
     "confidence": "Share of the baskets or accounts with the product that have the related product, too.",
     "lift": "How many times as often as by chance.",
     "basis": "product: the products themselves were counted. category: their categories were, for want of history.",

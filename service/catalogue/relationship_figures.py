@@ -10,7 +10,7 @@ from service.catalogue.schemas import DaysBetween
 from service.readmodel.relationship_wording import CURATED_GROUNDS, grounds_of
 
 _COUNTED: Final = (
-    *("together", "n_source", "n_target", "n_total", "support", "confidence", "lift", "cosine"),
+    *("together", "buyers", "n_source", "n_target", "n_total", "support", "confidence", "lift", "cosine"),
     *("log_likelihood_ratio", "value_growth", "days_between"),
 )
 
@@ -32,6 +32,7 @@ def figures_of_learned(content: Content, position: int) -> dict[str, Any]:
         "evidence": EVIDENCE[learned.evidence[position]],
         "reason": _as_sentence(grounds_of(learned, position)),
         "together": int(learned.together[position]),
+        "buyers": int(learned.buyers[position]),
         "n_source": int(learned.n_source[position]),
         "n_target": int(learned.n_target[position]),
         "n_total": int(learned.n_total[position]),

@@ -226,7 +226,7 @@ def list_product_relationships(
 ) -> Page[RelationshipOut]:
     """Upgrades of a product, what is sold together with it, and what stands in for it: how sure, from how many orders.
 
-    Learned are at most 20 of each relation, to products that were sold at the training.
+    Learned are at most 20 of each relation, and 60 substitutes, between products that were sold at the training.
     """
     view = _view(request)
     if view is None or view.products.row_of(product_id) is None:

@@ -215,17 +215,22 @@ class RelationshipOut(BaseModel):
     basis: Literal["product", "category"] = Field(
         description="Whether the products were counted, or their categories, for want of history."
     )
-    evidence: Literal["baskets", "sequence", "moves", "declared", "people"] = Field(
+    evidence: Literal["baskets", "sequence", "moves", "declared", "owners", "people"] = Field(
         description="Counted in baskets; in what accounts bought within 30 days; in accounts that moved up; declared "
-        "by the catalogue's family and tier alone; or curated alone."
+        "by the catalogue's family and tier alone; in accounts that have one and not the other; or curated alone."
     )
     strength: float = Field(
         description="Between 0 and 1, comparable within a relation: how much likelier the target is in a basket with "
-        "the source; of an up-sell, the share of accounts that moved up; of a substitute, the share of missed baskets. "
+        "the source; of an up-sell, the share of accounts that moved up; of a substitute, the share of missed baskets, "
+        "or of missed owners of both. "
         "What is curated alone has 1."
     )
-    reason: str = Field(examples=["Bought together in 466 orders, 2.2 times as often as by chance."])
+    reason: str = Field(examples=["Bought together in 466 orders by 412 customers, 2.2 times as often as by chance."])
     together: int | None = Field(description="Baskets, or for sequences, moves and substitutes accounts, with both.")
+    buyers: int | None = Field(
+        description="Customers behind `together`: each account once, however many baskets it has, and each guest's "
+        "basket as a customer of its own. Fewer than 3 make no cross-sell and no accessory."
+    )
     n_source: int | None = Field(description="Baskets or accounts with the source.")
     n_target: int | None = Field(description="Baskets or accounts with the target.")
     n_total: int | None = Field(description="Baskets or accounts in all.")

@@ -86,6 +86,8 @@ def is_negotiated(candidates: Candidates) -> NDArray[np.bool_] | None:
 def is_lost(candidates: Candidates) -> NDArray[np.bool_] | None:
     """Withhold what the account decided against recently."""
     return _is_among(candidates.facts.lost, candidates.pool)
+
+
 def is_no_merchandise(candidates: Candidates) -> NDArray[np.bool_] | None:
     """Withhold fees, shipping, gift cards and the like."""
     products = candidates.facts.products

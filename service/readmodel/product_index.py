@@ -90,6 +90,7 @@ class ProductIndex:
     def categories(self) -> TextCodes:
         """The category of each product, as it is now."""
         return TextCodes(self.content.products.categories)
+
     @property
     def n_variant_groups(self) -> int:
         """How many groups of variants there are: their numbers are below it."""

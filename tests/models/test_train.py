@@ -66,7 +66,7 @@ def test_reasons_are_products_that_the_account_owns(trained: Trained) -> None:
 
     for row in range(len(content.account_ids)):
         reasons = content.candidate_reasons[row]
-        assert set(reasons[reasons != NO_ROW]) <= set(content.owned_by(row))
+        assert set(reasons[reasons >= 0]) <= set(content.owned_by(row))
 
 
 def test_owned_products_in_the_artifact_are_those_of_the_history(trained: Trained) -> None:

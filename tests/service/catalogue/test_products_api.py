@@ -88,3 +88,38 @@ def test_an_unknown_product_is_not_found(api: TestClient) -> None:
     answer = api.get("/v1/products/nothing")
 
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown-product")
+
+
+def test_merchandise_variants_and_successors_are_stored_and_read_back(api: TestClient) -> None:
+    rows = [
+        {"product_id": "SHIP", "is_merchandise": "no"},
+        {"product_id": "RED", "parent_product_id": "SHIRT", "replaces": "RED-2024"},
+    ]
+
+    outcomes = results(api, "/v1/products", rows)
+
+    ship, red = (api.get(f"/v1/products/{product_id}").json() for product_id in ("SHIP", "RED"))
+    assert [result["status"] for result in outcomes] == ["created", "created"]
+    assert (ship["is_merchandise"], ship["parent_product_id"], ship["replaces"]) == (False, None, None)
+    assert (red["is_merchandise"], red["parent_product_id"], red["replaces"]) == (True, "SHIRT", "RED-2024")
+
+
+def test_products_that_replace_each_other_in_a_circle_are_refused(api: TestClient) -> None:
+    results(api, "/v1/products", [{"product_id": "B", "replaces": "A"}])
+
+    outcomes = results(
+        api,
+        "/v1/products",
+        [
+            {"product_id": "C", "replaces": "B"},
+            {"product_id": "A", "replaces": "C"},
+            {"product_id": "D", "parent_product_id": "D"},
+        ],
+    )
+
+    assert [result["status"] for result in outcomes] == ["created", "rejected", "rejected"]
+    (circle,), (itself,) = outcomes[1]["errors"], outcomes[2]["errors"]
+    assert circle["field"] == "replaces"
+    assert circle["reason"].startswith("leads round in a circle: A → C → B → A;")
+    assert (itself["field"], itself["reason"][:21]) == ("parent_product_id", "is the product itself")
+    assert api.get("/v1/products/A").status_code == 404

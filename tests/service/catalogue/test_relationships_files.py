@@ -187,7 +187,8 @@ def test_the_catalogue_is_for_people(engine: Engine) -> None:
     assert rows[0]["price_step"] == "30.00 EUR more"
     assert rows[2]["price_step"] == "30.00 EUR less"
     assert (rows[0]["note"], rows[0]["author"]) == ("'-1", "'@bob")
-    assert rows[1]["reason"] == "Bought together in 8 orders, 2.0 times as often as by chance."
+    assert rows[1]["reason"] == "Bought together in 8 orders by 8 customers, 2.0 times as often as by chance."
+    assert [(row["together"], row["buyers"]) for row in rows] == [("", ""), ("8", "8"), ("", ""), ("", "")]
     assert rows[1]["status"] == "mined"
 
 

@@ -69,7 +69,7 @@ def test_an_account_gets_a_complete_answer(client: TestClient, version: str) -> 
         "reasons": [
             {
                 "code": "bought-with-owned",
-                "text": "Often bought by customers who have Hand grinder.",
+                "text": "Bought by 8 customers who have Hand grinder.",
                 "product_ids": ["grinder"],
             }
         ],
