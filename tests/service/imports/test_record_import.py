@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from service.imports.importer import import_file
 from service.rows.errors import MissingColumn, TooManyRejects, UnreadableFile
@@ -45,8 +45,23 @@ def test_products_are_described_with_money_in_minor_units(engine: Engine) -> Non
 
     state = import_rows(engine, "products", [row])
 
-    expected = ("P", "P", "L", "C", "F", 2, 1250, "EUR", 300, False, '{"colour": "red"}', False)
+    expected = ("P", "P", "L", "C", "F", 2, 1250, "EUR", 300, False, True, None, None, '{"colour": "red"}', False)
     assert state["products"] == [expected]
+
+
+def test_a_file_of_successors_in_a_circle_is_refused_row_by_row(engine: Engine) -> None:
+    rows = [
+        {"product_id": "A", "replaces": "B", "is_merchandise": "", "parent_product_id": ""},
+        {"product_id": "B", "replaces": "C", "is_merchandise": "no", "parent_product_id": "P"},
+        {"product_id": "C", "replaces": "A", "is_merchandise": "", "parent_product_id": ""},
+    ]
+
+    import_rows(engine, "products", rows)
+
+    with engine.connect() as connection:
+        query = text("SELECT product_id, replaces, is_merchandise, parent_product_id FROM products ORDER BY product_id")
+        stored = [(i, replaced, bool(flag), parent) for i, replaced, flag, parent in connection.execute(query)]
+    assert stored == [("A", "B", True, None), ("B", "C", False, "P")]
 
 
 def test_accounts_take_columns_as_attributes(engine: Engine) -> None:

@@ -135,6 +135,29 @@ def test_a_withdrawn_renamed_or_repriced_product_changes_the_next_answer(client:
             assert (milk["name"], milk["price_minor"]) == ("Oat milk, 1 l", 249)
 
 
+def test_what_is_switched_off_is_no_reason_and_variants_are_withheld_from_the_next_answer_on(
+    client: TestClient, another: Another
+) -> None:
+    before = client.get(f"{URL}/ann?limit=20").text
+
+    answer = client.post(
+        "/v1/products",
+        json=[
+            {"product_id": "beans", "name": "Coffee beans", "is_merchandise": False},
+            {"product_id": "grinder-pro", "name": "Electric grinder", "replaces": "grinder"},
+        ],
+    )
+
+    assert answer.json()["rejected"] == 0, answer.text
+    assert "Coffee beans" in before
+    with another() as restarted:
+        for application in (client, restarted):
+            body = application.get(f"{URL}/ann?limit=20")
+            assert "Coffee beans" not in body.text
+            assert "grinder-pro" not in {offer["product_id"] for offer in body.json()["offers"]}
+            assert body.json()["withheld"]["variant-owned"] == 1
+
+
 def test_an_account_new_since_the_training_gets_offers_from_what_it_bought(client: TestClient, world: World) -> None:
     unknown = client.get(f"{URL}/new").json()
 
