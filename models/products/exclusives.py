@@ -15,6 +15,8 @@ from models.products.parameters import RelationshipParameters
 from models.products.rows import Rows, concatenate, make_rows
 
 Floats = NDArray[np.float64]
+MAX_MEMBERS = 500
+"""Of a group, those with most owners: all pairs of its members are looked at."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ def _of_groups(chance: Chance, group: NDArray[np.int32], n_groups: int, *, rate:
     parts = [_empty()]
     for number in np.flatnonzero(is_exclusive).tolist():
         members = member[group[member] == number].astype(np.int32)
+        members = np.sort(members[np.argsort(-n_owners[members], kind="stable")][:MAX_MEMBERS])
         parts.append(_pairs_of(chance, members, pairs[number] / expected[number], max_share))
     return concatenate(parts)
 

@@ -68,7 +68,7 @@ class BlendScorer:
         rows:     (n,) accounts. products: (n, K) candidates, -1 padded.
         is_reason: bool (P,), what may be named; by default, all.
         Returns int32 (n, K, 2), best first, -1 where no owned product contributed positively; BY_POPULARITY first where
-        a product's popularity added more to its score than all that the account owns.
+        a product's popularity added as much to its score as all that the account owns, or more.
         A contribution is exact for affinity. For ALS it is the decomposition of Hu, Koren, Volinsky (ICDM 2008,
         section 5), which takes the account's factors as the exact solution given the products', where implicit takes
         a few steps of conjugate gradients towards it. Popularity has no owned product behind it.
@@ -81,7 +81,7 @@ class BlendScorer:
             for group in alike_groups(sizes, self.fitted.parameters.embedding_size):
                 share = self.contributions(rows[group], products[group], scales[group])
                 owned = histories_of(self.fitted.strength, rows[group])
-                is_popular = self._popularity[np.maximum(products[group], 0)] > share.sum(axis=2)
+                is_popular = self._popularity[np.maximum(products[group], 0)] >= share.sum(axis=2)
                 if is_reason is not None:
                     share *= is_reason[owned.products][:, None, :]
                 reasons[group] = strongest(share, owned.products, REASONS)

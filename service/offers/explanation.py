@@ -53,27 +53,26 @@ def explain(pool: CandidatePool, positions: NDArray[np.int64], facts: Facts) -> 
         zip(*(column[positions].tolist() for column in columns), strict=True), 1
     ):
         source = sources[source_number]
-        name, named = source.name, source.contributors(origin)
+        named_source, named = source.name, source.contributors(origin)
         if leads is not None and (lead := next(leads)) is not None:
-            name, named = lead[0], [lead[1]]
+            named_source, named = lead[0], [lead[1]]
         # What was switched off since the training is no reason any more.
-        contributors = [row for row in named or () if info(row).is_offerable]
+        contributors = [(row, known) for row in named or () if (known := info(row)).is_active and known.is_merchandise]
         offered = info(product)
         relation = link = None
-        for contributor in contributors:
+        for contributor, leading in contributors:
             link = link_between(contributor, product)
             if link is not None:
+                name, product_ids = leading.name, [leading.product_id]
                 break
         if link is not None:
-            leading = info(contributor)
             relation = link.relation
-            code, text = code_of(name, link), f"{link.before}{leading.name}{link.after}"
-            product_ids = [leading.product_id]
+            code, text = code_of(named_source, link), f"{link.before}{name}{link.after}"
         elif named is None:
             code, text = describe_popular(facts.evidence.buyers_of(product))
             product_ids = []
         else:
-            code, text, product_ids = describe_contributors(name, contributors, product, facts)
+            code, text, product_ids = describe_contributors(named_source, contributors, product, facts)
         offers.append(
             {
                 "rank": rank,
@@ -125,20 +124,19 @@ def code_of(source: Source, link: Link) -> ReasonCode:
 
 
 def describe_contributors(
-    source: Source, contributors: Sequence[ProductRow], product: int, facts: Facts
+    source: Source, contributors: Sequence[tuple[ProductRow, ProductInfo]], product: int, facts: Facts
 ) -> tuple[ReasonCode, str, list[str]]:
     """Return code, text and named products of a reason where no relationship gives one.
 
     Where enough customers have both, the reason says how many, product by product; what merely contributed to the
     score is named as that. contributors: what contributed most, greatest first.
     """
-    info, evidence, is_basket = facts.products.info, facts.evidence.of_pair, source is Source.BASKET
+    evidence, is_basket = facts.evidence.of_pair, source is Source.BASKET
     counted: list[str] = []
     product_ids: list[str] = []
-    for contributor in contributors:
+    for contributor, known in contributors:
         orders, buyers, owners = evidence(contributor, product)
         if orders if is_basket else owners:
-            known = info(contributor)
             product_ids.append(known.product_id)
             counted.append(
                 f"{known.name} in {orders:,} orders by {buyers:,} customers"
@@ -149,11 +147,10 @@ def describe_contributors(
         return ReasonCode.GOES_WITH_BASKET, f"Bought together with {', and with '.join(counted)}.", product_ids
     if counted:
         return ReasonCode.BOUGHT_WITH_OWNED, f"Bought by {', and by '.join(counted)}.", product_ids
-    leading = [info(contributor) for contributor in contributors]
-    names = " and ".join([known.name for known in leading])
+    names = " and ".join([known.name for _, known in contributors])
     code = ReasonCode.FITS_BASKET if is_basket else ReasonCode.FITS_HISTORY
     whole = "Fits the basket." if is_basket else "Fits what this customer has bought so far."
-    return code, f"Based on {names}." if names else whole, [known.product_id for known in leading]
+    return code, f"Based on {names}." if names else whole, [known.product_id for _, known in contributors]
 
 
 def describe_popular(n_buyers: int) -> tuple[ReasonCode, str]:

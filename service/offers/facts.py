@@ -22,6 +22,7 @@ from service.readmodel.relationships import RelationshipIndex
 from service.readmodel.returned_products import ReturnedProducts
 
 NO_DEALS: Final = ProductsInDeals(NO_PRODUCTS, NO_PRODUCTS)
+NO_KEYS: Final = np.empty(0, dtype=np.int64)
 
 
 class Facts(NamedTuple):
@@ -89,6 +90,8 @@ class Facts(NamedTuple):
 
     def leading(self, pairs: AccountProducts) -> AccountProducts:
         """Leave out products that may be no reason for an offer: those that are no longer sold, and fees."""
+        if pairs.is_empty:
+            return pairs
         is_leading = self.products.is_offerable[pairs.product]
         if is_leading.all():
             return pairs
@@ -189,7 +192,7 @@ def gather(
         fields=[request.fields for request in requests],
         unknown_products=_unknown_products(products, requests),
         attributes=catalogue.attributes,
-        variants_elsewhere=_variants_elsewhere(products, elsewhere),
+        variants_elsewhere=_variants_elsewhere(products, elsewhere) if elsewhere else NO_KEYS,
         limits=np.array([request.limit for request in requests], dtype=np.int64),
         is_up_sell_first=is_up_sell_first,
         includes_owned=includes_owned,

@@ -64,12 +64,13 @@ class ModelList:
         content = self._facts.content
         row, place = divmod(origin, content.candidate_products.shape[1])
         if place < content.candidate_reasons.shape[1]:
-            reasons = content.candidate_reasons[row, place]
+            reasons: list[ProductRow] = content.candidate_reasons[row, place].tolist()
             if reasons[0] == BY_POPULARITY:
                 return None
+            reasons = [product for product in reasons if product != NO_ROW]
             if not any(self._facts.is_changed):
-                return [product for product in reasons.tolist() if product != NO_ROW]
-            if kept := self._still_owned(row, reasons):
+                return reasons
+            if kept := self._still_owned(row, np.array(reasons, dtype=np.int32)):
                 return kept
         return self._contributors_of(int(np.flatnonzero(self._facts.account_rows == row)[0]), origin)
 
@@ -77,9 +78,7 @@ class ModelList:
         """Leave out what was returned since the training."""
         facts = self._facts
         account = np.full(len(products), np.flatnonzero(facts.account_rows == row)[0])
-        kept: list[ProductRow] = products[
-            (products != NO_ROW) & facts.owned.has(facts.keys(account, products))
-        ].tolist()
+        kept: list[ProductRow] = products[facts.owned.has(facts.keys(account, products))].tolist()
         return kept
 
     def _contributors_of(self, account: int, origin: int) -> list[ProductRow]:
@@ -128,7 +127,7 @@ class Popular:
     def block(self) -> Block:
         content, n_accounts = self._facts.content, self._facts.n_accounts
         # Most of a catalogue may be switched off: deeper down, what is no longer sold is passed over.
-        chosen, filters = self._facts.products.is_active[content.popular_products], self._facts.filters
+        chosen, filters = self._facts.products.is_offerable[content.popular_products], self._facts.filters
         if filters is not None:
             chosen &= filters.popular[content.popular_products]
         chosen[: self._depth if filters is None else MIN_UNFILTERED] = True
