@@ -20,6 +20,7 @@ PRODUCTS: Rows = [
     {
         "product_id": product_id, "name": f"Name of {product_id}", "line": "garden", "category": "garden/tools",
         "family": "spades", "currency": "EUR", "tier": 1, "price_minor": 900, "margin_minor": 90, "is_active": True,
+        "is_merchandise": True, "parent_product_id": "p", "replaces": "q",
     }
     for product_id in ("x", "y")
 ]  # fmt: skip
@@ -77,6 +78,9 @@ def test_another_fact_of_a_line_is_seen(change: dict[str, Any]) -> None:
         {"price_minor": 901},
         {"margin_minor": 91},
         {"is_active": False},
+        {"is_merchandise": False},
+        {"parent_product_id": "z"},
+        {"replaces": "z"},
     ],
 )
 def test_another_fact_of_a_product_is_seen(change: dict[str, Any]) -> None:
