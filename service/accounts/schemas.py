@@ -7,14 +7,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.base.money import ReportingCode
+from service.base.request_body import RequestBody
 from service.rows.field_types import Attributes, Choice, Identifier, OptionalIdentifier, OptionalText
 
 
-class AccountIn(BaseModel):
+class AccountIn(RequestBody):
     """One account to create or update. A field that is left out keeps its stored value; null or blank clears it."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "example": {
                 "account_id": "Isdom",
@@ -48,7 +48,7 @@ class Marketing(StrEnum):
     OBJECTED = "objected"
 
 
-class ConsentIn(BaseModel):
+class ConsentIn(RequestBody):
     """What an account says about marketing from now on."""
 
     model_config = ConfigDict(

@@ -43,6 +43,9 @@ class Problem(BaseModel):
     code: str = Field(description="The kind of problem as a stable code.", examples=["request-invalid"])
     request_id: str = Field(description="The `X-Request-ID` of the request; quote it when asking for help.")
     errors: list[FieldError] | None = Field(default=None, description="With `request-invalid`: each mistake.")
+    retry_after_seconds: int | None = Field(
+        default=None, description="With status 429 and 503: when to try again, as in the header `Retry-After`."
+    )
 
 
 def problem_response(
@@ -80,9 +83,11 @@ async def answer_domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, DomainError)  # noqa: S101 - what it is registered for
     kind = PROBLEMS[error.code]
     headers = {"WWW-Authenticate": 'Bearer realm="nextoffer"'} if kind.status == 401 else {}
+    members = {}
     if kind.status in (429, 503):
-        headers["Retry-After"] = str(getattr(error, "retry_after_seconds", RETRY_AFTER_SECONDS))
-    return problem_response(request_id_of(request), error.code, str(error), headers=headers)
+        members["retry_after_seconds"] = getattr(error, "retry_after_seconds", RETRY_AFTER_SECONDS)
+        headers["Retry-After"] = str(members["retry_after_seconds"])
+    return problem_response(request_id_of(request), error.code, str(error), headers=headers, **members)
 
 
 async def answer_http_error(request: Request, error: Exception) -> Response:

@@ -198,9 +198,7 @@ def update_relationship(
     return writing.answer(work)
 
 
-@router.write_route(
-    "DELETE", RELATIONSHIP_PATH, "Delete what was curated of a pair", "unknown-relationship", status_code=204
-)
+@router.write_route("DELETE", RELATIONSHIP_PATH, "Delete what was curated of a pair", "unknown-relationship")
 def delete_relationship(request: Request, relationship_id: RelationshipInPath, writing: UnitOfWorkDep) -> Response:
     """Delete what was curated of a pair: what was learned of it, if anything, holds again."""
     pair = _pair(relationship_id)
@@ -208,7 +206,7 @@ def delete_relationship(request: Request, relationship_id: RelationshipInPath, w
     def work(write: UnitOfWork) -> Response:
         if not _curation(request, write).remove(pair):
             raise UnknownRelationship(relationship_id, "Nothing was curated of it. To never offer it, ban it.")
-        return Response(status_code=204)
+        return Response()
 
     return writing.answer(work)
 

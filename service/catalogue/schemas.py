@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from service.base.money import to_minor
+from service.base.request_body import RequestBody
 from service.catalogue.pairs import relationship_id_of
 from service.rows.field_types import (
     Attributes,
@@ -22,11 +23,10 @@ from service.rows.field_types import (
 from service.rows.text_fields import is_blank
 
 
-class ProductIn(BaseModel):
+class ProductIn(RequestBody):
     """One product to create or update. A field that is left out keeps its stored value; null or blank clears it."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "example": {
                 "product_id": "GTX Pro",
@@ -76,7 +76,7 @@ class ProductIn(BaseModel):
     @model_validator(mode="after")
     def _one_amount_each(self) -> "ProductIn":
         for name in ("price", "margin"):
-            if {name, f"{name}_minor"} <= self.model_fields_set:
+            if getattr(self, name) is not None and getattr(self, f"{name}_minor") is not None:
                 raise ValueError(f"{name} and {name}_minor exclude each other")
             _minor(name, getattr(self, name), self.currency)
         if (self.price or self.price_minor or 0) < 0:
@@ -89,7 +89,9 @@ class ProductIn(BaseModel):
         money = {"price", "price_minor", "margin", "margin_minor"} & self.model_fields_set
         currency = self.currency or (default_currency if money else None)
         for name in money & {"price", "margin"}:
-            columns[f"{name}_minor"] = _minor(name, getattr(self, name), currency)
+            # A null beside the other spelling does not clear what that one sets.
+            if columns.get(f"{name}_minor") is None:
+                columns[f"{name}_minor"] = _minor(name, getattr(self, name), currency)
         if money and currency:
             columns["currency"] = currency
         if "name" in columns:
@@ -142,11 +144,10 @@ def _as_code(value: object) -> object:
     return None if is_blank(value) else value
 
 
-class RelationshipIn(BaseModel):
+class RelationshipIn(RequestBody):
     """What is curated of one pair of products, in place of what was curated before."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "example": {
                 "source_product_id": "GTX Basic",
@@ -176,11 +177,10 @@ class RelationshipIn(BaseModel):
         return relationship_id_of(self.source_product_id, self.target_product_id)
 
 
-class RelationshipPatch(BaseModel):
+class RelationshipPatch(RequestBody):
     """What changes in one relationship. A field that is left out stays."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={"example": {"status": "banned", "note": "They do not fit.", "author": "j.doe"}},
     )
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from service.base.request_body import RequestBody
 from service.deals.stages import DealStatus, known_status
 from service.rows.field_types import (
     Identifier,
@@ -41,10 +42,8 @@ OptionalFlag = Annotated[bool | None, optional(_read_state_flag)]
 OptionalStatus = Annotated[DealStatus | None, BeforeValidator(read_deal_status)]
 
 
-class DealLineIn(BaseModel):
+class DealLineIn(RequestBody):
     """One product of a deal."""
-
-    model_config = ConfigDict(extra="forbid")
 
     product_id: Identifier = Field(description="Your own identifier of the product.")
     quantity: Quantity = Field(default=1.0, description="How many.")
@@ -56,7 +55,7 @@ class DealLineIn(BaseModel):
     )
 
 
-class DealIn(BaseModel):
+class DealIn(RequestBody):
     """One deal to create or update. A field that is left out keeps its stored value; null or blank clears it.
 
     `lines` replaces all products of the deal. A deal of one product can be written without it: `product_id`, and then
@@ -64,7 +63,6 @@ class DealIn(BaseModel):
     """
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "example": {
                 "deal_id": "UP409DSB",

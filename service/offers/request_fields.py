@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
+from service.base.request_body import RequestBody
 from service.offers.request import OfferFilter
 from service.readmodel.product_attributes import texts_of
 
@@ -76,7 +77,7 @@ FIELDS = (
 SPLIT = " Repeat the parameter or separate values by commas."
 
 
-class FilterFields(BaseModel):
+class FilterFields(RequestBody):
     """What a body restricts offers to."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)

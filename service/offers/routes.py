@@ -23,6 +23,7 @@ from service.offers.schemas import (
 )
 from service.web.decoding import decode_body, decode_parameters, read_body
 from service.web.openapi_parts import MIN_SEQUENCE, OTHER_SCOPES_KEY, decoded_body, decoded_parameters, problems
+from service.web.query_parameters import refuse_unknown_parameters
 from service.web.read_your_writes import wait_for_min_sequence
 from service.web.responses import JsonResponse
 from service.web.routing import Router
@@ -93,6 +94,7 @@ async def create_recommendations(request: Request) -> Response:
     answers leave out what tells of the business: `withheld` is empty, and `sequence` is 0.
     """
     principal = await admit(request, Scope.RECOMMEND, Scope.STOREFRONT)
+    refuse_parameters(request)
     if not principal.is_public:
         await wait_for_min_sequence(request)
     body = await read_body(request, MAX_PUBLIC_BODY_BYTES if principal.is_public else MAX_BODY_BYTES)
@@ -126,6 +128,7 @@ async def create_recommendations_batch(request: Request) -> Response:
     Other requests are let in between, so that a batch does not keep a checkout waiting.
     """
     principal = await admit_current(request)
+    refuse_parameters(request)
     given = decode_body(await read_body(request, MAX_BODY_BYTES), BatchRequest)
     return JsonResponse(await respond_in_parts(request, principal, given))
 
@@ -172,6 +175,12 @@ def read_account_request(account_id: str, query: bytes) -> tuple[OfferRequest, b
     wanted = wanted._replace(filter=given.offer_filter(), fields=tuple(dict.fromkeys(given.fields)))
     asked = given.model_dump(include=LOGGED_PARAMETERS, exclude_unset=True) | {"limit": given.limit}
     return wanted, orjson.dumps(asked)
+
+
+def refuse_parameters(request: Request) -> None:
+    """Raise RequestValidationError where a route that takes none has query parameters."""
+    if query := request.scope["query_string"]:
+        refuse_unknown_parameters(query, ())
 
 
 async def admit_current(request: Request) -> Principal:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
 from service.base.examples import ACCOUNT_ID, ARTIFACT_VERSION, OTHER_PRODUCT_ID, PRODUCT_ID
+from service.base.request_body import RequestBody
 from service.offers.reasons import REASON_MEANINGS, SOURCE_MEANINGS, WITHHELD_MEANINGS, ReasonCode, Source, WithheldCode
 from service.offers.request_fields import (
     MAX_IDENTIFIER,
@@ -46,7 +47,6 @@ class RecommendationRequest(FilterFields):
     """Who is asked for, what is in the basket, or both. With neither, the most popular products are offered."""
 
     model_config = ConfigDict(
-        extra="forbid",
         strict=True,
         frozen=True,
         json_schema_extra={
@@ -95,7 +95,6 @@ class BatchRequest(FilterFields):
     """Accounts that are asked for together, each for its own list."""
 
     model_config = ConfigDict(
-        extra="forbid",
         strict=True,
         frozen=True,
         json_schema_extra={"examples": [{"account_ids": [ACCOUNT_ID], "limit": 3}]},

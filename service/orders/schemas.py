@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
+from service.base.request_body import RequestBody
 from service.rows.field_types import (
     Identifier,
     OptionalCurrency,
@@ -18,10 +19,8 @@ from service.rows.field_types import (
 )
 
 
-class LineIn(BaseModel):
+class LineIn(RequestBody):
     """One product of an order, with at most one of the four amounts."""
-
-    model_config = ConfigDict(extra="forbid")
 
     product_id: Identifier = Field(description="Your own identifier of the product.")
     quantity: Quantity = Field(default=1.0, description="How many; negative for a return.")
@@ -31,11 +30,10 @@ class LineIn(BaseModel):
     unit_price: OptionalMoney = Field(default=None, description="One unit's price in major units.")
 
 
-class OrderIn(BaseModel):
+class OrderIn(RequestBody):
     """One order. Posting it again replaces it and all of its lines."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "example": {
                 "order_id": "Z063OYW0",

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from models.artifact.customers import RFM_SEGMENTS, TIERS, TRENDS
 from models.artifact.segments import slug
+from service.base.request_body import RequestBody
 
 MAX_DEPTH: Final = 8
 MAX_CONDITIONS: Final = 100
@@ -62,10 +63,10 @@ FIELDS: Final[dict[str, ProfileField]] = {
 """What a rule may ask of an account. Values are those of the current artifact; is_strategic is as of now."""
 
 
-class Strict(BaseModel):
+class Strict(RequestBody):
     """Refuses what is not in the grammar."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(strict=True, frozen=True)
 
 
 class _Condition(Strict):
@@ -200,7 +201,17 @@ def bounded(value: Any) -> Any:
             raise ValueError(f"has more than {MAX_CONDITIONS} conditions")
     if level:
         raise ValueError(f"is nested deeper than {MAX_DEPTH} levels")
-    return value
+    return _without_nulls(value)
+
+
+def _without_nulls(rule: Any) -> Any:
+    """Leave out null keys: clients that keep one class for all kinds of rule send the keys of the others as null."""
+    if isinstance(rule, list):
+        return [_without_nulls(part) for part in rule]
+    if not isinstance(rule, dict):
+        return rule
+    given = {key: value for key, value in rule.items() if value is not None}
+    return {**given, **{key: _without_nulls(given[key]) for key in ("all", "any", "not") if key in given}}
 
 
 def _parts_of(value: Any) -> list[Any]:

@@ -170,7 +170,7 @@ def replace_segment(draft: ReplacementDraft, writing: UnitOfWorkDep, request: Re
     return writing.answer(work)
 
 
-@router.write_route("DELETE", SEGMENT_PATH, "Delete a segment", "unknown-segment", "built-in-segment", status_code=204)
+@router.write_route("DELETE", SEGMENT_PATH, "Delete a segment", "unknown-segment", "built-in-segment")
 def delete_segment(segment_id: SegmentInPath, writing: UnitOfWorkDep) -> Response:
     """Delete a segment that users defined. Its snapshots stay in the artifacts."""
     refuse_built_in(segment_id)
@@ -178,7 +178,7 @@ def delete_segment(segment_id: SegmentInPath, writing: UnitOfWorkDep) -> Respons
     def work(write: UnitOfWork) -> Response:
         queries.remove_segment(write.connection, segment_id)
         write.changes.touch(SEGMENTS_CHANGED, [segment_id])
-        return Response(status_code=204)
+        return Response()
 
     return writing.answer(work)
 

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.base.money import ReportingCode
 from service.base.pagination import Page
-from service.readmodel.rule_grammar import BoundedRule
+from service.base.request_body import RequestBody
+from service.readmodel.rule_grammar import BoundedRule, Operator
 from service.readmodel.segment_catalog import SegmentKind
 from service.rows.field_types import NO_NUL
 
@@ -142,18 +143,43 @@ class Movement(BaseModel):
     moves: list[Move]
 
 
+class OwnedOut(BaseModel):
+    """Products, or lines, or categories."""
+
+    products: list[str] | None = None
+    lines: list[str] | None = None
+    categories: list[str] | None = None
+
+
+class RuleOut(BaseModel):
+    """A rule as it was written: of the keys that tell its kind it has one, and those that belong to it.
+
+    There may be more kinds one day: show a rule whose kind you don't know as it is.
+    """
+
+    all: list["RuleOut"] | None = Field(default=None, description="True if each of these is.")
+    any: list["RuleOut"] | None = Field(default=None, description="True if one of these is.")
+    not_: "RuleOut | None" = Field(default=None, alias="not", description="True if this is not.")
+    owns: OwnedOut | None = Field(default=None, description="What the account owns one of.")
+    field: str | None = Field(default=None, description="A figure of the profile.", examples=["spend_minor"])
+    attribute: str | None = Field(default=None, description="A stored attribute.", examples=["sector"])
+    op: Operator | None = Field(default=None, description="How a figure or an attribute is compared.")
+    value: Any = Field(default=None, description="What it is compared with.")
+    values: list[Any] | None = Field(default=None, description="With `in` and `not_in`: what it is compared with.")
+
+
 class SegmentDefinition(BaseModel):
     """The rule of a segment, as it was written."""
 
     description: str | None
-    rule: BoundedRule
+    rule: RuleOut
     updated_at: datetime | None
 
 
-class SegmentIn(BaseModel):
+class SegmentIn(RequestBody):
     """A segment to define."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": SEGMENT_EXAMPLE})
+    model_config = ConfigDict(json_schema_extra={"example": SEGMENT_EXAMPLE})
 
     name: str = Field(min_length=1, max_length=200, pattern=NO_NUL)
     description: str | None = Field(default=None, max_length=2000, pattern=NO_NUL)
@@ -171,10 +197,10 @@ class NewSegment(SegmentIn):
     )
 
 
-class RuleIn(BaseModel):
+class RuleIn(RequestBody):
     """A rule to try out."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"example": {"rule": SEGMENT_EXAMPLE["rule"]}})
+    model_config = ConfigDict(json_schema_extra={"example": {"rule": SEGMENT_EXAMPLE["rule"]}})
 
     rule: BoundedRule
 

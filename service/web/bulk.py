@@ -18,7 +18,9 @@ from service.rows.options import MatchProducts, UnknownProducts
 from service.rows.readers.ndjson import numbered, parse_object
 from service.rows.validation import RowErrors, validate_rows
 from service.storage.bulk import RowStatus
+from service.web.openapi_parts import REF_PREFIX
 from service.web.routing import Decorator, Router
+from service.web.written import Written
 
 Row = TypeVar("Row", bound=BaseModel)
 _NDJSON: Final = ("application/x-ndjson", "application/ndjson", "application/jsonl")
@@ -40,7 +42,7 @@ class RowResult(BaseModel):
     errors: list[RowErrorOut] = Field(description="Why it was rejected; else empty.")
 
 
-class BulkAnswer(BaseModel):
+class BulkAnswer(Written):
     """What became of each row. Accepted rows are stored when this answer is sent."""
 
     accepted: int
@@ -49,6 +51,7 @@ class BulkAnswer(BaseModel):
 
 
 EXAMPLE: Final = {
+    "sequence": 87,
     "accepted": 1,
     "rejected": 1,
     "results": [
@@ -60,6 +63,7 @@ EXAMPLE: Final = {
 
 def bulk_route(router: Router, path: str, summary: str, row: type[BaseModel]) -> Decorator:
     """Declare a POST of many rows, each of which is accepted or rejected by itself."""
+    router.body_models.append(row)
     return router.write_route(
         "POST",
         path,
@@ -67,7 +71,8 @@ def bulk_route(router: Router, path: str, summary: str, row: type[BaseModel]) ->
         "rows-unreadable",
         "too-many-rows",
         "media-type-unsupported",
-        response={"model": BulkAnswer, "content": {"application/json": {"example": EXAMPLE}}},
+        model=BulkAnswer,
+        response={"content": {"application/json": {"example": EXAMPLE}}},
         openapi_extra=body_schema(row),
     )
 
@@ -154,19 +159,10 @@ def _encodable(text: str) -> str:
 
 def body_schema(row: type[BaseModel]) -> dict[str, Any]:
     """The request body for OpenAPI, which FastAPI can't see: rows are validated one by one."""
-    schema = row.model_json_schema()
-    item = _inlined(schema, schema.pop("$defs", {}))
-    example = schema.get("example")
-    array = {"schema": {"type": "array", "items": item}, "example": [example]}
+    example = row.model_json_schema().get("example")
+    array = {
+        "schema": {"type": "array", "items": {"$ref": REF_PREFIX + row.__name__}},
+        "example": [example],
+    }
     lines = {"schema": {"type": "string"}, "example": orjson.dumps(example).decode()}
     return {"requestBody": {"required": True, "content": {"application/json": array, "application/x-ndjson": lines}}}
-
-
-def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:
-    if isinstance(schema, list):
-        return [_inlined(item, definitions) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        return _inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
-    return {name: _inlined(item, definitions) for name, item in schema.items()}

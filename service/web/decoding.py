@@ -18,15 +18,17 @@ from service.base.errors import BodyTooLarge, MediaTypeUnsupported, RequestTimeo
 from service.base.headers import headers_of
 from service.base.settings import Settings
 from service.web.body_guard import refuse_announced
+from service.web.query_parameters import refuse_unknown_parameters
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 def decode_parameters(path: dict[str, Any], query: bytes, model: type[Model], repeated: Collection[str] = ()) -> Model:
-    """Read path and query parameters; raises RequestValidationError. Unknown query parameters are ignored.
+    """Read path and query parameters; raises RequestValidationError, for unknown query parameters, too.
 
     repeated: parameters that are lists of all values that are given; of the others, the last value counts.
     """
+    refuse_unknown_parameters(query, model.model_fields.keys() - path.keys())
     pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
     named: dict[str, Any] = dict(pairs)
     for name in named.keys() & repeated:

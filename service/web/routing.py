@@ -5,6 +5,8 @@ from inspect import signature
 from typing import Any, Final, Protocol, TypeVar
 
 from fastapi import APIRouter, Depends, Response
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.convertors import PathConvertor, register_url_convertor
 
 from service.auth.dependencies import require
@@ -19,7 +21,9 @@ from service.web.openapi_parts import (
     Responses,
     problems,
 )
+from service.web.query_parameters import KnownQueryParameters
 from service.web.read_your_writes import wait_for_min_sequence
+from service.web.written import written
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
@@ -57,6 +61,17 @@ class Router(APIRouter):
 
     def __init__(self, tag: str, prefix: str = "/v1") -> None:
         super().__init__(prefix=prefix, tags=[tag])
+        self.body_models: list[type[BaseModel]] = []
+        """Models of bodies that its routes validate themselves: FastAPI does not know them."""
+
+    def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        """Declare a route that refuses unknown query parameters, once the caller is admitted."""
+        known = KnownQueryParameters()
+        dependencies = [*(options.pop("dependencies", None) or ()), Depends(known)]
+        super().add_api_route(path, endpoint, dependencies=dependencies, **options)
+        route = self.routes[-1]
+        assert isinstance(route, APIRoute)  # noqa: S101 - what was just added
+        known.learn(route)
 
     def read_route(
         self,
@@ -132,6 +147,7 @@ class Router(APIRouter):
     ) -> Decorator:
         """Declare a route that needs the scope ``write``, or another, and whose work is one ``UnitOfWork``.
 
+        model:    of the answer, to which the sequence number is added; None where that is all there is to say.
         response: what to document of the good response beside its headers.
         """
         good = {"headers": WRITTEN_HEADERS, **(response or {})}
@@ -143,7 +159,7 @@ class Router(APIRouter):
             summary=summary,
             status_code=status_code,
             responses={status_code: good},
-            **_typed(model),
+            response_model=written(model),
             **options,
         )
 
