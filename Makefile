@@ -37,14 +37,16 @@ lint: $(VENV)/.dev ## Check format, style, types, import rules, unused dependenc
 	$(BIN)/deptry .
 	$(BIN)/python -m service.server.openapi --check
 	$(BIN)/python -m service.base.telemetry_page --check
+	$(BIN)/python -m service.base.errors_page --check
 
 format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-openapi: $(VENV)/.dev ## Write openapi.yaml and docs/telemetry.md from the code
+openapi: $(VENV)/.dev ## Write openapi.yaml, docs/telemetry.md and docs/errors.md from the code
 	$(BIN)/python -m service.server.openapi
 	$(BIN)/python -m service.base.telemetry_page
+	$(BIN)/python -m service.base.errors_page
 
 bench: $(VENV)/.dev ## Print every benchmark table: import, training, scoring, live state, serving
 	$(BIN)/python -m benchmarks

@@ -7,11 +7,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.base.money import ReportingCode
-from service.base.request_body import RequestBody
+from service.base.request_body import PartialUpdate, RequestBody
 from service.rows.field_types import Attributes, Choice, Identifier, OptionalIdentifier, OptionalText
 
 
-class AccountIn(RequestBody):
+class AccountIn(PartialUpdate):
     """One account to create or update. A field that is left out keeps its stored value; null or blank clears it."""
 
     model_config = ConfigDict(

@@ -2,12 +2,12 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from service.base.money import to_minor
-from service.base.request_body import RequestBody
+from service.base.request_body import PartialUpdate, RequestBody
 from service.catalogue.pairs import relationship_id_of
 from service.rows.field_types import (
     Attributes,
@@ -23,7 +23,7 @@ from service.rows.field_types import (
 from service.rows.text_fields import is_blank
 
 
-class ProductIn(RequestBody):
+class ProductIn(PartialUpdate):
     """One product to create or update. A field that is left out keeps its stored value; null or blank clears it."""
 
     model_config = ConfigDict(
@@ -177,16 +177,22 @@ class RelationshipIn(RequestBody):
         return relationship_id_of(self.source_product_id, self.target_product_id)
 
 
-class RelationshipPatch(RequestBody):
+class RelationshipPatch(PartialUpdate):
     """What changes in one relationship. A field that is left out stays."""
 
     model_config = ConfigDict(
         json_schema_extra={"example": {"status": "banned", "note": "They do not fit.", "author": "j.doe"}},
     )
 
-    relation: RelationName | None = Field(default=None, description="What the target is to the source.")
-    status: RelationshipStatus | None = Field(default=None, description=STATUS_MEANINGS)
-    note: OptionalText = Field(default=None, description="Why, for colleagues; null or blank clears it.")
+    described_fields: ClassVar = frozenset({"relation", "status", "author"})
+
+    relation: RelationName | None = Field(
+        default=None, description="What the target is to the source. Left out or null, it stays as it is."
+    )
+    status: RelationshipStatus | None = Field(
+        default=None, description=f"{STATUS_MEANINGS} Left out or null, it stays as it is."
+    )
+    note: OptionalText = Field(default=None, description="Why, for colleagues.")
     author: OptionalText = Field(default=None, description="Who says so, such as a user of your CRM; else the API key.")
 
 

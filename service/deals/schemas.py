@@ -1,11 +1,11 @@
 """Deals as callers write and read them."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from service.base.request_body import RequestBody
+from service.base.request_body import PartialUpdate, RequestBody
 from service.deals.stages import DealStatus, known_status
 from service.rows.field_types import (
     Identifier,
@@ -55,7 +55,7 @@ class DealLineIn(RequestBody):
     )
 
 
-class DealIn(RequestBody):
+class DealIn(PartialUpdate):
     """One deal to create or update. A field that is left out keeps its stored value; null or blank clears it.
 
     `lines` replaces all products of the deal. A deal of one product can be written without it: `product_id`, and then
@@ -76,6 +76,8 @@ class DealIn(RequestBody):
         },
     )
 
+    described_fields: ClassVar = frozenset({"status"})
+
     deal_id: Identifier = Field(description="Your own identifier of the deal.")
     account_id: OptionalIdentifier = Field(default=None, description="Who may buy, if that is known.")
     stage: OptionalIdentifier = Field(
@@ -83,7 +85,7 @@ class DealIn(RequestBody):
     )
     status: OptionalStatus = Field(
         default=None,
-        description="If left out, the flags decide, or else the stage: known ones, such as `Closed Won`, `Closed Lost` "
+        description="If left out or null, the flags decide, or else the stage: known ones, such as `Closed Won`, `Closed Lost` "
         "and `Negotiation/Review`, say it. Another stage is open, unless the deal has a close date in the past: then "
         "it is rejected.",
     )

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
 from service.base.examples import ACCOUNT_ID, ARTIFACT_VERSION, OTHER_PRODUCT_ID, PRODUCT_ID
-from service.base.request_body import RequestBody
 from service.offers.reasons import REASON_MEANINGS, SOURCE_MEANINGS, WITHHELD_MEANINGS, ReasonCode, Source, WithheldCode
 from service.offers.request_fields import (
     MAX_IDENTIFIER,

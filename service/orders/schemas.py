@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from service.base.request_body import RequestBody
 from service.rows.field_types import (

@@ -1,0 +1,1 @@
+"""The contract of the last release, and what may change from it."""
