@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOWEST := .venv-lowest
+CLIENTS := .venv-clients
 # Three workers keep two cores busy: tests wait for servers and databases.
 PYTEST := -m pytest -q -n 3 --dist worksteal
 
@@ -21,7 +22,7 @@ serve: $(VENV)/.demo ## Serve what was trained
 test: $(VENV)/.dev ## Set up and run the fast tests
 	$(BIN)/python $(PYTEST) -m "not slow"
 
-test-all: $(VENV)/.dev ## Set up and run every test: the whole demo, kills, load, and the benchmarks' targets too
+test-all: $(VENV)/.dev $(CLIENTS)/.clients ## Set up and run every test: the whole demo, kills, load, and the benchmarks' targets too
 	$(BIN)/python $(PYTEST) -n 2
 
 # Old releases use what their newer dependencies deprecate, and openapi.yaml is written with the locked versions.
@@ -63,7 +64,7 @@ lock: $(VENV)/.dev ## Renew the hashed requirement files
 	requirements/lock $(BIN)/uv
 
 clean: ## Remove the environment and everything that was made
-	rm -rf $(VENV) $(LOWEST) var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(LOWEST) $(CLIENTS) var .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # One environment, and another for the lowest versions; each stamp says which hashed requirement file it holds. The package itself is installed editable,
 # with the pinned build backend, so that nothing unpinned is fetched.
@@ -76,6 +77,15 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml
 
 $(LOWEST)/.lowest: requirements/lowest.txt pyproject.toml
 	$(call install,$(LOWEST),lowest)
+
+# Generators of clients, in Python and TypeScript. Without npm or the registry the tests of TypeScript are skipped.
+$(CLIENTS)/.clients: requirements/clients.txt requirements/clients-npm.txt
+	test -x $(CLIENTS)/bin/python || $(PYTHON) -m venv $(CLIENTS)
+	$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/clients.txt
+	command -v npm >/dev/null || { echo "npm is not installed: no TypeScript client is tested"; exit 0; }; \
+	  npm install --silent --ignore-scripts --no-save --no-package-lock --no-audit --no-fund --prefix $(CLIENTS) \
+	  $$(cat requirements/clients-npm.txt)
+	@touch $@
 
 define install
 	test -x $(1)/bin/python || $(PYTHON) -m venv $(1)

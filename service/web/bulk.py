@@ -56,7 +56,7 @@ EXAMPLE: Final = {
     "rejected": 1,
     "results": [
         {"index": 0, "status": "created", "id": "A-1", "errors": []},
-        {"index": 1, "status": "rejected", "id": None, "errors": [{"field": "account_id", "reason": "is empty"}]},
+        {"index": 1, "status": "rejected", "id": "A-2", "errors": [{"field": "currency", "reason": "is too long"}]},
     ],
 }
 
