@@ -38,7 +38,12 @@ class Components:
         """Return a schema as one direction has it: without titles, numbers with a format, references renamed."""
         if "$ref" in schema:
             return self._reference(schema, direction)
-        made = {key: self._converted(key, value, direction) for key, value in schema.items() if key != "title"}
+        made = {
+            key: self._converted(key, value, direction)
+            for key, value in schema.items()
+            # Generators of TypeScript take a field with a default for one that is always there.
+            if key != "title" and (key, value) != ("default", None)
+        }
         made = _with_number_format(_without_single_alternative(made))
         if "properties" in made:
             made = _open(made) if direction is Direction.RESPONSE else _with_optional_nulls(made)
