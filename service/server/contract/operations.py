@@ -13,7 +13,7 @@ Operation = dict[str, Any]
 KEY_ORDER: Final = [
     "tags", "summary", "description", "operationId", "parameters", "requestBody", "responses", "security",
 ]  # fmt: skip
-_FILE_SCHEMAS: Final[dict[str, Schema]] = {"text/plain": {"type": "string"}}
+_TEXT: Final[Schema] = {"type": "string"}
 _FILE: Final[Schema] = {"type": "string", "format": "binary"}
 
 
@@ -54,7 +54,7 @@ def convert_schemas(operation: Operation, components: Components) -> None:
         content["schema"] = components.convert(content["schema"], Direction.REQUEST)
     for response in operation["responses"].values():
         for media_type, content in response.get("content", {}).items():
-            schema = content.get("schema") or _FILE_SCHEMAS.get(media_type, _FILE)
+            schema = content.get("schema") or (_TEXT if media_type.startswith("text/") else _FILE)
             content["schema"] = components.convert(schema, Direction.RESPONSE)
         response["headers"] = {
             name: {**header, "schema": components.convert(header["schema"], Direction.RESPONSE)}
