@@ -86,8 +86,8 @@ class DealIn(PartialUpdate):
     status: OptionalStatus = Field(
         default=None,
         description="If left out or null, the flags decide, or else the stage: known ones, such as `Closed Won`, "
-        "`Closed Lost` and `Negotiation/Review`, say it. Another stage is open, unless the deal has a close date in the past: then "
-        "it is rejected.",
+        "`Closed Lost` and `Negotiation/Review`, say it. Another stage is open, unless the deal has a close date in "
+        "the past: then it is rejected.",
     )
     is_won: OptionalFlag = Field(default=None, description="The CRM's flag; it decides before the stage does.")
     is_closed: OptionalFlag = Field(default=None, description="The CRM's flag: won or lost.")
