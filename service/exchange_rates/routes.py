@@ -73,7 +73,6 @@ def list_exchange_rates(
     "/exchange-rates/{exchange_rate_id}",
     "Delete an exchange rate",
     "unknown-exchange-rate",
-    status_code=204,
 )
 def delete_exchange_rate(exchange_rate_id: ExchangeRateInPath, writing: UnitOfWorkDep) -> Response:
     """Delete one rate: the one before it is valid again on its days. Figures change with the next training."""
@@ -82,7 +81,7 @@ def delete_exchange_rate(exchange_rate_id: ExchangeRateInPath, writing: UnitOfWo
     def work(write: UnitOfWork) -> Response:
         if key is None or not delete_rate(write.connection, key):
             raise UnknownExchangeRate(exchange_rate_id)
-        return Response(status_code=204)
+        return Response()
 
     return writing.answer(work)
 
