@@ -68,16 +68,17 @@ class LineParser:
 def _complete(
     order_ids: Sequence[Any], values: Sequence[Any], parsed: list[Any], column_errors: dict[int, tuple[RowError, ...]]
 ) -> None:
-    """Fill blank values with the one that an earlier line of the same order gives, if it is valid."""
+    """Fill blank values with the one that the lines just before it give of the same order, if it is valid."""
     if "" not in values and None not in values:
         return
-    given: dict[Any, Any] = {}
+    given, of_order = None, None
     for index, (order_id, value) in enumerate(zip(order_ids, values, strict=True)):
+        if order_id != of_order:
+            given, of_order = None, order_id
         if not is_blank(value):
-            if index not in column_errors:
-                given.setdefault(order_id, parsed[index])
-        elif order_id in given:
-            parsed[index] = given[order_id]
+            given = given if index in column_errors else parsed[index]
+        elif given is not None:
+            parsed[index] = given
             column_errors.pop(index, None)
 
 

@@ -86,8 +86,8 @@ class AttributeTypes:
             if kind := column.nearly:
                 notes.append(
                     f"WARNING: attribute {name} is read as text, since {column.misses[kind]:,} of {column.n:,} values "
-                    f"are no {kind}, such as {shown(column.exceptions[kind])}. Correct them, or have their rows "
-                    f"rejected: --attribute-type {name}={kind}"
+                    f"are no {kind}, such as {shown(column.exceptions[kind])}. Correct them, or refuse their "
+                    f"rows: --attribute-type {name}={kind}"
                 )
         return notes
 
