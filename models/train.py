@@ -1,5 +1,6 @@
 """Learn from a sales history: split, fit, evaluate, gate, write."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -35,6 +36,7 @@ from models.customers.whitespace import count_all_cells
 from models.data.errors import HistoryInvalid
 from models.data.history import History
 from models.data.interactions import Interactions, owned_matrix
+from models.data.plausible_times import describe_left_out, is_plausible
 from models.data.split import DAY_SECONDS, Split, format_time, midnight_after, split_by_time
 from models.evaluate.holdout import Chosen, choose, evaluate
 from models.products.evidence import count_evidence
@@ -54,13 +56,18 @@ Step = Callable[[str], None]
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """What one training run is asked for; ``as_of`` is epoch seconds, by default the midnight after the last line."""
+    """What one training run is asked for.
+
+    as_of: epoch seconds, by default the midnight after the last line of a plausible time.
+    now:   epoch seconds; by default the clock's.
+    """
 
     as_of: int | None = None
     horizon_days: int = 90
     seed: int = 0
     is_tuned: bool = False
     is_forced: bool = False
+    now: int | None = None
 
 
 @dataclass(frozen=True)
@@ -80,10 +87,11 @@ def train(history: History, options: TrainingOptions, root: Path, in_use_folder:
     The artifact is written whether the gate approves it or not; only an approved one should be published. Raises
     HistoryInvalid if there is too little to learn from.
     """
-    interactions = _until(history.interactions, options.as_of)
+    interactions, left_out = _select_lines(history.interactions, options)
     as_of = options.as_of or midnight_after(interactions.time)
     goods = merchandise_of(interactions, history.products)
     split = split_by_time(goods, as_of, options.horizon_days, options.seed)
+    split = replace(split, notice="; ".join(filter(None, (split.notice, left_out))))
     in_use = open_in_use(in_use_folder)
     chosen = choose(goods, split, options.seed, step, is_tuned=options.is_tuned)
     report, evaluated = evaluate(goods, split, chosen, in_use, step, is_forced=options.is_forced)
@@ -299,6 +307,20 @@ def _until(interactions: Interactions, as_of: int | None) -> Interactions:
         until = f" before {format_time(as_of)}" if as_of is not None else ""
         raise HistoryInvalid("the sales history", [f"no order line{until} names an account"])
     return kept
+
+
+def _select_lines(interactions: Interactions, options: TrainingOptions) -> tuple[Interactions, str]:
+    """The lines to learn from, and a note on those that are left out for their times."""
+    if options.as_of is not None:
+        return _until(interactions, options.as_of), ""
+    now = options.now if options.now is not None else int(time.time())
+    is_kept = is_plausible(interactions.time, now)
+    if is_kept.all():
+        return _until(interactions, None), ""
+    left_out = describe_left_out(interactions, is_kept)
+    if not is_kept.any():
+        raise HistoryInvalid("the sales history", [left_out])
+    return _until(interactions.select(is_kept), None), left_out
 
 
 def merchandise_of(interactions: Interactions, products: Products) -> Interactions:

@@ -25,25 +25,29 @@ def decide_publication(
     popularity: NDArray[np.float64],
     live: NDArray[np.float64] | float | None,
     seed: int,
+    period: str = "",
 ) -> GateDecision:
     """Publish what beats popularity beyond its interval and is not worse than the live model beyond its own.
 
     candidate, popularity: NDCG@20 on new products, shape (n,), of the same accounts in the same order.
     live: the same of the live model. If that was trained on the held-out period, measuring it there would overrate
     it: then the lower bound of the interval in its own report. None if there is no live model.
+    period: the days that were held out, named where too few accounts bought then.
     The differences are paired, so that differences between accounts cancel out.
     """
     over_popularity = estimate_mean(candidate - popularity, seed)
     over_live = estimate_mean(candidate - live, seed) if isinstance(live, np.ndarray) else None
-    refusal = _refuse(over_popularity, over_live) or _refuse_by_record(candidate, live)
+    refusal = _refuse(over_popularity, over_live, period) or _refuse_by_record(candidate, live)
     reason = refusal or _praise(over_popularity, over_live)
     return GateDecision(refusal is None, reason, over_popularity, over_live)
 
 
-def _refuse(over_popularity: Estimate, over_live: Estimate | None) -> str | None:
+def _refuse(over_popularity: Estimate, over_live: Estimate | None, period: str) -> str | None:
     if over_popularity.n < MIN_ACCOUNTS:
         n = over_popularity.n
-        return f"only {n} accounts can be measured; {MIN_ACCOUNTS} are needed to tell (--force publishes unmeasured)"
+        held_out = f" on the held-out days {period}" if period else ""
+        needed = f"{MIN_ACCOUNTS} are needed to tell (--force publishes unmeasured)"
+        return f"only {n} accounts can be measured{held_out}; {needed}"
     if not over_popularity.low > 0:
         return f"not better than popularity: NDCG@20 differs by {_text(over_popularity)}"
     if over_live is not None and over_live.high < 0:

@@ -56,7 +56,7 @@ def evaluate(
     neighbours = fit_neighbours(learned, split.holdout_start, chosen.parameters)
     step("evaluate on the held-out period")
     measured = measure_targets(_scorers(interactions, split, chosen, fitted, in_use), learned, holdout, seed)
-    verdict = decide(measured["new"], in_use, seed, is_forced=is_forced)
+    verdict = decide(measured["new"], in_use, seed, _held_out_days(split), is_forced=is_forced)
     metrics = describe_targets(measured, seed)
     baskets: dict[str, BasketScorer] = {"neighbours": neighbours, "popularity": fitted.popularity, **fit_pairs(learned)}
     metrics["basket"] = measure_baskets(baskets, learned, holdout, seed)
@@ -75,11 +75,21 @@ def _scorers(
     return scorers
 
 
-def decide(measured: Mapping[str, RankingMetrics], in_use: Artifact | None, seed: int, *, is_forced: bool) -> Verdict:
+def _held_out_days(split: Split) -> str:
+    """The period that was held out, in words; empty where the history was not split by time."""
+    if not split.is_by_time:
+        return ""
+    last = format_time(split.as_of - 1)
+    return f"{format_time(split.holdout_start)[:10]} to {last[:10]}"
+
+
+def decide(
+    measured: Mapping[str, RankingMetrics], in_use: Artifact | None, seed: int, period: str, *, is_forced: bool
+) -> Verdict:
     """Ask the gate; if forced, approve in any case, and record that."""
     ndcg = {name: metrics.ndcg for name, metrics in measured.items()}
     floor = ndcg.get(NAME_IN_USE, recorded_floor(in_use, f"ndcg@{CUT}") if in_use else None)
-    decision = decide_publication(ndcg["blend"], ndcg["popularity"], floor, seed)
+    decision = decide_publication(ndcg["blend"], ndcg["popularity"], floor, seed, period)
     return Verdict(
         is_approved=decision.is_published or is_forced,
         reason=decision.reason,

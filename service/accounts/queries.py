@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, cast
 
-from sqlalchemy import ColumnElement, Connection, Table, case, func, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, case, func, select, update
 from sqlalchemy.orm import Session
 
 from service.accounts.errors import UnknownAccount
@@ -13,7 +13,7 @@ from service.accounts.schemas import AccountOut, ConsentIn, ConsentOut, Currency
 from service.accounts.tables import Account, Consent
 from service.catalogue.tables import Product
 from service.orders.tables import Order, OrderLine
-from service.storage.bulk import add_stubs, upsert_rows
+from service.storage.bulk import add_stubs, in_chunks, upsert_rows
 from service.storage.changes import ChangeLog
 from service.storage.records import Upserted, upsert_records
 from service.tombstones.objections import CONSENT_CHANGED, recall_objections
@@ -33,6 +33,19 @@ def upsert_accounts(
 
 def _blank_account(account_id: str) -> dict[str, Any]:
     return {"account_id": account_id, "name": None, "parent_account_id": None, "attributes": {}, "is_strategic": False}
+
+
+def described_accounts() -> Select[str]:
+    """The accounts that someone described."""
+    return select(Account.account_id).where(~Account.is_stub)
+
+
+def undescribe_accounts(connection: Connection, account_ids: Sequence[str], now: datetime) -> None:
+    """Make stubs of accounts: nothing is known of them but what they bought."""
+    for chunk in in_chunks(account_ids):
+        blank = {name: value for name, value in _blank_account("").items() if name != "account_id"}
+        statement = update(Account).where(Account.account_id.in_(chunk))
+        connection.execute(statement.values(**blank, is_stub=True, updated_at=now))
 
 
 def find_account(session: Session, account_id: str) -> AccountOut:

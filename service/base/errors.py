@@ -122,6 +122,7 @@ PROBLEMS: dict[str, ProblemType] = {
     "sequence-not-reached": ProblemType(503, "The change is not applied here yet"),
     "too-large-for-spreadsheet": ProblemType(422, "The export is too large for a spreadsheet"),
     "too-many-rejects": ProblemType(422, "Too many rows were rejected"),
+    "too-many-removals": ProblemType(422, "More would be removed than was allowed"),
     "too-many-rows": ProblemType(413, "One request carries too many rows"),
     "too-many-segments": ProblemType(409, "There are too many segments"),
     "training-not-installed": ProblemType(501, "Training is not installed"),

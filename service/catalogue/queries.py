@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table, or_, select
+from sqlalchemy import Connection, Select, Table, or_, select, update
 from sqlalchemy.orm import Session
 
 from service.catalogue.errors import UnknownProduct
@@ -34,6 +34,37 @@ def upsert_products(
     upserted = upsert_records(connection, cast(Table, Product.__table__), _blank_product, records, now)
     changes.touch(PRODUCTS_CHANGED, upserted.changed)
     return upserted
+
+
+def active_products() -> Select[str]:
+    """The products that may be offered."""
+    return select(Product.product_id).where(Product.is_active)
+
+
+def described_active_products() -> Select[str]:
+    """The products that may be offered and that someone described."""
+    return active_products().where(~Product.is_stub)
+
+
+def inactive_products() -> Select[str]:
+    """The products that were switched off."""
+    return select(Product.product_id).where(~Product.is_active)
+
+
+def switch_off(connection: Connection, product_ids: Sequence[str], now: datetime) -> None:
+    """Make products inactive."""
+    _set_active(connection, product_ids, now, is_active=False)
+
+
+def switch_on(connection: Connection, product_ids: Sequence[str], now: datetime) -> None:
+    """Make products active."""
+    _set_active(connection, product_ids, now, is_active=True)
+
+
+def _set_active(connection: Connection, product_ids: Sequence[str], now: datetime, *, is_active: bool) -> None:
+    for chunk in in_chunks(product_ids):
+        statement = update(Product).where(Product.product_id.in_(chunk))
+        connection.execute(statement.values(is_active=is_active, updated_at=now))
 
 
 def _blank_product(product_id: str) -> dict[str, Any]:

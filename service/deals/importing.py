@@ -18,9 +18,11 @@ from service.deals.stages import DealStatus, contradicts
 from service.orders.queries import matcher_of_all_products
 from service.rows.chunks import Chunk, Reject, RowError
 from service.rows.errors import InvalidImportOption, MissingColumn, UnreadableFile
+from service.rows.guest_values import GuestValues
 from service.rows.import_kind import ImportKind
 from service.rows.import_run import ImportRun, import_transaction
 from service.rows.options import ImportOptions
+from service.rows.record_import import placeholder_errors
 from service.rows.summary import ImportSummary
 from service.rows.text_fields import read_identifier
 from service.rows.validation import RowErrors, validate_rows
@@ -54,6 +56,8 @@ def _spool_chunk(spool: RowSpool, chunk: Chunk, import_run: ImportRun) -> None:
     """Validate rows. One whose deal can't be told is refused at once; the others wait for the rest of their deal."""
     rows = import_run.rows(chunk, as_written=frozenset({"stage"}))
     valid, errors = validate_rows(_ROWS, rows, import_run.formats)
+    guests = GuestValues(import_run.options.orders.guest_values)
+    errors = errors | placeholder_errors(valid, guests)
     by_deal: dict[str, list[SpooledRow]] = {}
     of_no_deal: RowErrors = {}
     for index, (line, given) in enumerate(zip(chunk.lines, rows, strict=True)):
@@ -62,7 +66,7 @@ def _spool_chunk(spool: RowSpool, chunk: Chunk, import_run: ImportRun) -> None:
         except ValueError:
             of_no_deal[index] = errors[index]
             continue
-        row = SpooledRow(line, chunk.row(index), valid.get(index), errors.get(index, ()))
+        row = SpooledRow(line, chunk.row(index), None if index in errors else valid.get(index), errors.get(index, ()))
         by_deal.setdefault(deal_id, []).append(row)
     import_run.refuse(chunk, of_no_deal)
     for deal_id, of_deal in by_deal.items():
@@ -169,4 +173,5 @@ DEAL_IMPORT: Final = ImportKind(
     },
     takes_default_currency=True,
     takes_unknown_products=True,
+    takes_account_values=True,
 )

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple, get_type_hints
 
@@ -19,6 +20,7 @@ from service.rows.options import (
     parse_mapping,
     parse_value_maps,
 )
+from service.rows.order_options import OnConflict, parse_order_options
 from service.rows.value_formats import parse_date_formats, parse_decimal_sign
 
 Texts = list[str] | None
@@ -86,6 +88,42 @@ def read_file_options(
         MatchProducts | None,
         typer.Option(help="names: read GTXPro as GTX Pro, which differs in case and spaces alone; by default exactly."),
     ] = None,
+    order_key: Annotated[
+        Text,
+        _option(
+            help="Columns that identify an order together, where numbers repeat between shops or years: shop,number or "
+            "number,ordered_at:year (also :month, :day).",
+            metavar="COLUMN,COLUMN",
+        ),
+    ] = None,
+    order_prefix: Annotated[
+        Text, _option(help="Put before each order's identifier, such as the shop that it is of.", metavar="TEXT")
+    ] = None,
+    on_conflict: Annotated[
+        OnConflict | None,
+        typer.Option(
+            help="An order whose account or day is not that of the stored order of its number is refused, which is the "
+            "default; replaces the stored one; or is left out, and the stored one kept."
+        ),
+    ] = None,
+    guest_values: Annotated[
+        Text,
+        _option(
+            help="Values of account_id that stand for a guest, in place of 0, -, n/a, none, null, unknown, guest and "
+            "the like; +VALUE adds to these.",
+            metavar="VALUE,VALUE",
+        ),
+    ] = None,
+    keep_account_values: Annotated[
+        bool,
+        typer.Option("--keep-account-values", help="Take every value of account_id as an account, also 0 and guest."),
+    ] = False,
+    earliest: Annotated[
+        Text, _option(help="Accept orders from this day on, however old; by default from 1980.", metavar="DATE")
+    ] = None,
+    latest: Annotated[
+        Text, _option(help="Accept orders up to this day; by default up to tomorrow.", metavar="DATE")
+    ] = None,
 ) -> FileOptions:
     """Put the options together: a preset's first, then a mapping file's, then those of the command line."""
     arguments = {name: value for name, value in locals().items() if name != "kind_name" and value}
@@ -112,7 +150,10 @@ def read_file_options(
     known = read_preset(preset, kind_name) if preset else None
     if mapping_file:
         own = read_mapping_file(mapping_file, kind_name).overridden_by(own)
-    options = options_of(own, known, parse_mapping(mapping or ()))
+    orders = parse_order_options(
+        order_key, order_prefix, on_conflict, guest_values, keep_account_values, earliest, latest
+    )
+    options = replace(options_of(own, known, parse_mapping(mapping or ())), orders=orders)
     return FileOptions(options, known.overridden_by(own) if known else own, given)
 
 
@@ -141,7 +182,7 @@ def with_file_options(command: Callable[..., None], kind_name: str, left_out: fr
     before = [
         each.replace(annotation=command_hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
         for name, each in signature.parameters.items()
-        if name != "file_options"
+        if name != "file_options" and name not in left_out
     ]
     # Typer makes a command's options from the signature that the function shows.
     wrapped.__signature__ = signature.replace(parameters=[*before, *options])  # type: ignore[attr-defined]

@@ -20,9 +20,11 @@ from service.imports.mapping_file import write_mapping_file
 from service.imports.registry import IMPORT_KINDS
 from service.imports.report import share_line, summary_lines
 from service.rows.chunks import Progress
+from service.rows.complete_files import TooManyRemovals
 from service.rows.errors import TooManyRejects, UnreadableFile
 from service.rows.import_kind import ImportKind
-from service.rows.options import MAX_REJECTED_SHARE, ImportOptions
+from service.rows.options import MAX_REJECTED_SHARE, MAX_REMOVED_SHARE, ImportOptions
+from service.rows.order_options import OrderLines
 from service.rows.summary import ImportSummary
 from service.storage.database import create_database_engine
 
@@ -44,6 +46,24 @@ MaxRejects = Annotated[int | None, typer.Option(min=0, help="Stop with code 2 on
 MaxRejectedShare = Annotated[
     float, typer.Option(min=0, max=1, help="Exit with code 4 if a larger share of the rows was rejected.")
 ]
+Lines = Annotated[
+    OrderLines,
+    typer.Option(
+        help="An order's lines replace those that are stored, so that what the files lack is removed; or are added to "
+        "them, for files that hold orders in parts."
+    ),
+]
+Complete = Annotated[
+    bool,
+    typer.Option(
+        "--complete",
+        help="The files hold everything: missing products are deactivated, missing accounts no longer described, and "
+        "missing orders cancelled if they lie between the files' first and last.",
+    ),
+]
+AllowRemovals = Annotated[
+    float, typer.Option(min=0, max=1, metavar="SHARE", help="Remove at most this share of what is stored.")
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Check the files and show the first rows as they would be stored.")
 ]
@@ -61,6 +81,9 @@ def make_command(kind: ImportKind) -> Callable[..., None]:
         rejects: RejectsPath = None,
         max_rejects: MaxRejects = None,
         max_rejected_share: MaxRejectedShare = MAX_REJECTED_SHARE,
+        lines: Lines = "replace",
+        complete: Complete = False,
+        allow_removals: AllowRemovals = MAX_REMOVED_SHARE,
         dry_run: DryRun = False,
         save_mapping: SaveMapping = None,
     ) -> None:
@@ -69,6 +92,9 @@ def make_command(kind: ImportKind) -> Callable[..., None]:
             rejects=rejects,
             max_rejects=max_rejects,
             max_rejected_share=max_rejected_share,
+            orders=replace(file_options.options.orders, lines=lines),
+            is_complete=complete,
+            allow_removals=allow_removals,
             is_dry_run=dry_run,
         )
         summary = run_import(kind.name, files, options)
@@ -76,8 +102,15 @@ def make_command(kind: ImportKind) -> Callable[..., None]:
             write_mapping_file(save_mapping, file_options.mapping, kind.name, summary.columns[files[0]])
         refuse_rejected_share(summary, options)
 
-    is_taken = {"default_currency": kind.takes_default_currency, "unknown_products": kind.takes_unknown_products}
-    is_taken |= {"match_products": kind.takes_unknown_products, "attribute_type": "attributes" in kind.fields}
+    of_orders = ("order_key", "order_prefix", "on_conflict", "lines", "earliest", "latest")
+    is_taken = {
+        "default_currency": kind.takes_default_currency,
+        "attribute_type": "attributes" in kind.fields,
+        **dict.fromkeys(("unknown_products", "match_products"), kind.takes_unknown_products),
+        **dict.fromkeys(("complete", "allow_removals"), kind.takes_complete),
+        **dict.fromkeys(of_orders, kind.takes_orders),
+        **dict.fromkeys(("guest_values", "keep_account_values"), kind.takes_account_values),
+    }
     left_out = frozenset(name for name, taken in is_taken.items() if not taken)
     whole: Callable[..., None] = with_file_options(command, kind.name, left_out)
     return whole
@@ -98,7 +131,7 @@ def run_import(kind_name: str, files: list[Path], options: ImportOptions) -> Imp
         console.print(f"[bold red]Stopped:[/] {error}", soft_wrap=True)
         _print_lines(console, summary_lines(error.summary, options))
         raise typer.Exit(EXIT_TOO_MANY_REJECTS) from error
-    except UnreadableFile as error:
+    except (UnreadableFile, TooManyRemovals) as error:
         _print_lines(console, summary_lines(error.summary, options) if error.summary else [])
         raise
     finally:

@@ -12,6 +12,7 @@ from service.imports.registry import IMPORT_KINDS
 from service.rows.chunks import Progress
 from service.rows.errors import UnreadableFile
 from service.rows.format_detection import detect_formats
+from service.rows.import_memory import ImportMemory
 from service.rows.import_run import ImportRun
 from service.rows.options import ImportOptions
 from service.rows.readers import open_source
@@ -43,11 +44,11 @@ def import_file(
         detect_formats(source, columns_of_source, kind.kinds, options.formats)
         for source, columns_of_source in zip(sources, columns, strict=True)
     ]
-    summary = ImportSummary(kind.name, kind.row_noun)
+    summary, memory = ImportSummary(kind.name, kind.row_noun), ImportMemory()
     with closing(Rejects(options.rejects, paths)) as rejects:
         for source, columns_of_source, written in zip(sources, columns, formats, strict=True):
             show = progress or (lambda _: None)
-            import_run = ImportRun(source, columns_of_source, options, summary, rejects, show, written)
+            import_run = ImportRun(source, columns_of_source, options, summary, rejects, show, written, memory)
             summary.columns[source.path] = columns_of_source
             summary.ignored_columns[source.path] = import_run.ignored_columns()
             try:
@@ -57,4 +58,7 @@ def import_file(
                 raise
             finally:
                 summary.seconds = time.monotonic() - started
+        if kind.finish:
+            kind.finish(engine, import_run, clock())
+            summary.seconds = time.monotonic() - started
     return summary

@@ -60,7 +60,7 @@ def note_lines(summary: ImportSummary) -> list[str]:
     ]
     if (more := len(summary.matched) - _MAX_PAIRS) > 0:
         lines.append(f"... and {more:,} more products read as others")
-    return lines + summary.notes
+    return lines + summary.notes + summary.counted_notes.lines()
 
 
 def _shown_columns(summary: ImportSummary) -> list[str]:

@@ -66,6 +66,10 @@ class OrderBatch:
     """Names of products that are not stored yet."""
     orders: OrderColumns = field(default_factory=OrderColumns)
     lines: LineColumns = field(default_factory=LineColumns)
+    stored_ids: set[str] = field(default_factory=set)
+    """Orders that begin in this batch and were stored before."""
+    left_out_ids: set[str] = field(default_factory=set)
+    """Orders of which rows were left out, so that these are not all of their lines."""
 
 
 @dataclass(frozen=True)

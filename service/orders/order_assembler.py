@@ -6,14 +6,19 @@ from dataclasses import dataclass
 from dataclasses import fields as fields_of
 from datetime import datetime
 from itertools import compress
+from typing import Any
 
 import numpy as np
 
 from service.orders.bulk import LineColumns, OrderBatch, OrderColumns
 from service.orders.line_parser import ParsedLines
 from service.orders.order_headers import Header, HeaderIndex, find_contradictions
+from service.orders.stored_headers import StoredHeaders, compare_with_stored, file_orders
 from service.rows.chunks import RowError
 from service.rows.duplicate_index import DuplicateIndex, Hashes, count_repeats, hash_keys, hash_pairs
+from service.rows.guest_values import GuestValues
+from service.rows.notes import Notes
+from service.rows.order_options import OrderOptions
 from service.rows.product_matching import ProductMatcher, UnknownProductRejected
 from service.rows.validation import RowErrors
 
@@ -38,9 +43,13 @@ class _Lines:
         flags = [row not in refused for row in self.rows]
         return _Lines(*(list(compress(getattr(self, each.name), flags)) for each in fields_of(self)))
 
-    def header(self, index: int) -> Header:
-        """What a line says of its order."""
-        return Header(self.account_ids[index], self.currencies[index], self.statuses[index])
+    def days(self) -> list[int]:
+        """The UTC day of each line, as ``date.toordinal`` counts."""
+        return list(map(datetime.toordinal, self.times))
+
+    def headers(self) -> list[Header]:
+        """What each line says of its order."""
+        return list(map(Header, self.account_ids, self.currencies, self.statuses, self.days()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +81,23 @@ class _Orders:
 class OrderAssembler:
     """Turns the lines of one file into batches to write, remembering what earlier batches held."""
 
-    def __init__(self, matcher: ProductMatcher) -> None:
+    def __init__(
+        self, matcher: ProductMatcher, options: OrderOptions, stored: StoredHeaders, notes: Notes, *, has_accounts: bool
+    ) -> None:
         self._matcher = matcher
+        self._options = options
+        self._stored = stored
+        self._guests = GuestValues(options.guest_values)
+        self._notes = notes
+        self._has_accounts = has_accounts
         self._headers = HeaderIndex()
-        self._lines = DuplicateIndex(np.uint32)
+        self._last_order_id: str | None = None
+        self.lines = DuplicateIndex(np.uint32)
+        """How many lines each pair of order and product has in the file."""
         self.product_names: dict[str, str] = {}
 
     def assemble(self, parsed: ParsedLines) -> tuple[OrderBatch, Counter[tuple[str, str]]]:
-        """Make the batch; rows that contradict the ones before are added to ``parsed.row_errors``.
+        """Make the batch; rows that contradict the ones before, or what is stored, are added to ``parsed.row_errors``.
 
         Also counts the lines whose product was read as another.
         """
@@ -87,11 +105,17 @@ class OrderAssembler:
         lines = _good_lines(parsed, product_ids)
         orders = _Orders.from_ids(lines.order_ids)
         earlier = self._headers.look_up(list(orders.first), orders.hashes)
-        if refused := self._contradictions(lines, orders, earlier):
-            parsed.row_errors.update(refused)
-            lines = lines.without(refused)
-            orders = _Orders.from_ids(lines.order_ids)
         batch = OrderBatch()
+        refused = self._contradictions(lines, orders, earlier)
+        if refused:
+            lines = lines.without(refused)
+        refused_by_stored = self._compare_with_stored(lines, earlier, batch)
+        if refused_by_stored:
+            lines = lines.without(refused_by_stored)
+        if refused or refused_by_stored:
+            self._refuse(parsed, refused | refused_by_stored, batch)
+            orders = _Orders.from_ids(lines.order_ids)
+        self._last_order_id = lines.order_ids[-1] if lines.order_ids else self._last_order_id
         self._add_orders(lines, orders, earlier, batch)
         self._add_lines(lines, orders, batch)
         self._add_products(lines, batch)
@@ -115,11 +139,56 @@ class OrderAssembler:
 
     def _contradictions(self, lines: _Lines, orders: _Orders, earlier: Mapping[str, int]) -> RowErrors:
         """The errors of rows that contradict their order's header, in this batch or an earlier one."""
-        columns: tuple[list[str | None] | list[str], ...] = (lines.account_ids, lines.currencies, lines.statuses)
+        columns: tuple[list[Any], ...] = (lines.account_ids, lines.currencies, lines.statuses, lines.times)
         if not earlier and all(list(map(column.__getitem__, orders.of_line)) == column for column in columns):
             return {}
-        headers = [lines.header(index) for index in range(len(lines.order_ids))]
-        return find_contradictions(lines.rows, lines.order_ids, headers, earlier, self._headers)
+        found = find_contradictions(
+            lines.rows, lines.order_ids, lines.headers(), earlier, self._headers, self._last_order_id
+        )
+        text = "order lines are of another day than the first line of their order, whose date counts"
+        self._notes.add(text, found.days, found.example)
+        if self._options.on_conflict == "replace":
+            for row in found.of_days:
+                del found.row_errors[row]
+        return found.row_errors
+
+    def _compare_with_stored(self, lines: _Lines, earlier: Mapping[str, int], batch: OrderBatch) -> RowErrors:
+        """The errors of rows whose order contradicts the stored one; notes accounts that the stored orders have."""
+        stored = self._stored([order_id for order_id in set(lines.order_ids) if order_id not in earlier])
+        if not stored:
+            return {}
+        batch.stored_ids = set(stored)
+        # Nearly all orders are as they are stored: their rows need no closer look.
+        first = dict(zip(reversed(lines.order_ids), range(len(lines.order_ids) - 1, -1, -1), strict=True))
+        suspects = {
+            order_id: header
+            for order_id, header in stored.items()
+            if header != (lines.account_ids[first[order_id]], lines.times[first[order_id]].toordinal())
+        }
+        if not suspects:
+            return {}
+        orders = file_orders(lines.order_ids, lines.account_ids, lines.days(), suspects)
+        mode = self._options.on_conflict
+        found = compare_with_stored(orders, stored, mode, self._guests, has_accounts=self._has_accounts)
+        for index, order_id in enumerate(lines.order_ids) if found.accounts else ():
+            lines.account_ids[index] = found.accounts.get(order_id, lines.account_ids[index])
+        if not found.errors:
+            return {}
+        pairs = zip(lines.rows, lines.order_ids, strict=True)
+        return {row: (found.errors[order_id],) for row, order_id in pairs if order_id in found.errors}
+
+    def _refuse(self, parsed: ParsedLines, refused: RowErrors, batch: OrderBatch) -> None:
+        """Refuse rows, or leave them out where what came before is kept."""
+        if self._options.on_conflict != "keep":
+            parsed.row_errors.update(refused)
+            return
+        of_header = {row: errors for row, errors in refused.items() if errors[0].field in ("account_id", "ordered_at")}
+        parsed.row_errors.update({row: errors for row, errors in refused.items() if row not in of_header})
+        order_ids = parsed.fields["order_id"]
+        batch.left_out_ids = {order_ids[row] for row in of_header}
+        example = f"order {order_ids[min(of_header)]}" if of_header else ""
+        text = "order lines were left out: their order has another account or day already (--on-conflict keep)"
+        self._notes.add(text, len(of_header), example)
 
     def _add_orders(self, lines: _Lines, orders: _Orders, earlier: Mapping[str, int], batch: OrderBatch) -> None:
         """Add the orders that begin in this batch, each with the header of its first row."""
@@ -129,8 +198,9 @@ class OrderAssembler:
         account_ids = list(map(lines.account_ids.__getitem__, first))
         currencies = list(map(lines.currencies.__getitem__, first))
         statuses = list(map(lines.statuses.__getitem__, first))
-        self._headers.add(orders.hashes[np.array(is_new, dtype=np.bool_)], account_ids, currencies, statuses)
         times = list(map(lines.times.__getitem__, first))
+        days = list(map(datetime.toordinal, times))
+        self._headers.add(orders.hashes[np.array(is_new, dtype=np.bool_)], account_ids, currencies, statuses, days)
         are_cancelled = [status == "cancelled" for status in statuses]
         batch.orders = OrderColumns(order_ids, account_ids, times, currencies, are_cancelled)
         batch.account_ids = {account_id for account_id in account_ids if account_id is not None}
@@ -139,10 +209,10 @@ class OrderAssembler:
         """Give each line its ordinal: how many lines before it in the file have the same order and product."""
         hashes = hash_pairs(orders.line_hashes(), hash_keys(lines.product_ids))
         repeats, distinct, counts = count_repeats(hashes)
-        before = self._lines.look_up(distinct)
+        before = self.lines.look_up(distinct)
         if before.any():
             repeats += before[np.searchsorted(distinct, hashes)]
-        self._lines.add(distinct, counts)
+        self.lines.add(distinct, counts)
         batch.lines = LineColumns(lines.order_ids, lines.product_ids, repeats.tolist(), lines.quantities, lines.amounts)
 
     def _add_products(self, lines: _Lines, batch: OrderBatch) -> None:

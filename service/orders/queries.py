@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
 
-from sqlalchemy import Connection, Table, delete, select
+from sqlalchemy import Connection, Table, delete, extract, func, select
 
 from service.catalogue.tables import Product
 from service.orders.live import ORDERS_CHANGED
@@ -95,3 +95,10 @@ def stored_orders(connection: Connection, order_ids: Iterable[str]) -> dict[str,
         for order_id, *line in connection.execute(select(_LINES).where(_LINES.c.order_id.in_(known_ids))):
             lines[order_id].add(cast(Line, tuple(line)))
     return {key: WholeOrder(**header, lines=frozenset(lines[key])) for key, header in headers.items()}
+
+
+def count_by_year(connection: Connection) -> dict[int, int]:
+    """Count the orders of each year that were not cancelled."""
+    year = extract("year", Order.ordered_at)
+    rows = connection.execute(select(year, func.count()).where(~Order.is_cancelled).group_by(year))
+    return {int(number): count for number, count in rows}

@@ -7,8 +7,25 @@ from service.base.money import AMOUNT_FIELDS, line_amount
 from service.orders.queries import Line, WholeOrder
 from service.orders.schemas import LineIn, OrderIn
 from service.rows.chunks import RowError
+from service.rows.guest_values import GuestValues
+from service.rows.plausible_dates import PlausibleDates
 from service.rows.product_matching import ProductMatcher, UnknownProductRejected
 from service.rows.validation import RowErrors
+
+
+def without_placeholder(order: OrderIn, guests: GuestValues) -> OrderIn:
+    """A guest's order, if its account is a placeholder."""
+    return order.model_copy(update={"account_id": None}) if order.account_id in guests else order
+
+
+def split_by_date(orders: Mapping[int, OrderIn], dates: PlausibleDates) -> tuple[dict[int, OrderIn], RowErrors]:
+    """The orders of plausible dates, and the errors of the others, by index.
+
+    Each date is judged by itself: a request may well hold one old order.
+    """
+    reasons = {index: dates.out_of_limits(order.ordered_at) for index, order in orders.items()}
+    row_errors: RowErrors = {index: (RowError("ordered_at", reason),) for index, reason in reasons.items() if reason}
+    return {index: order for index, order in orders.items() if index not in row_errors}, row_errors
 
 
 def resolve_orders(orders: Mapping[int, OrderIn], matcher: ProductMatcher) -> tuple[dict[int, WholeOrder], RowErrors]:

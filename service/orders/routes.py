@@ -1,5 +1,6 @@
 """Orders over HTTP."""
 
+from datetime import date
 from typing import Annotated, Any, Final
 
 import orjson
@@ -9,9 +10,11 @@ from pydantic import TypeAdapter
 from service.base.pagination import Page
 from service.orders.listing import COLUMNS, OrderFilter, find_order, page_of_orders
 from service.orders.queries import matcher_for, replace_orders
-from service.orders.resolve import resolve_orders
+from service.orders.resolve import resolve_orders, split_by_date, without_placeholder
 from service.orders.schemas import OrderIn, OrderOut, OrderSummary
 from service.rows.field_types import MAX_IDENTIFIER, NO_NUL, Timestamp
+from service.rows.guest_values import DEFAULT_GUEST_VALUES, GuestValues
+from service.rows.plausible_dates import DateLimits, PlausibleDates, by_parameter
 from service.web.bulk import (
     BulkRows,
     MatchProductsInQuery,
@@ -28,6 +31,22 @@ from service.web.routing import Router
 from service.web.unit_of_work import UnitOfWork, UnitOfWorkDep
 
 router = Router("orders")
+KeepAccountValuesInQuery = Annotated[
+    bool, Query(description="Whether values such as `0` and `guest` identify accounts, rather than stand for guests.")
+]
+
+
+def accepted_dates(
+    earliest: Annotated[date | None, Query(description="Accept orders from this day on; by default from 1980.")] = None,
+    latest: Annotated[
+        date | None, Query(description="Accept orders up to this day; by default up to tomorrow.")
+    ] = None,
+) -> DateLimits:
+    """The dates that a request accepts."""
+    return DateLimits.of_days(earliest, latest)
+
+
+AcceptedDates = Annotated[DateLimits, Depends(accepted_dates)]
 _ORDERS: Final = TypeAdapter(list[OrderIn])
 OrderInPath = Annotated[str, Path(max_length=MAX_IDENTIFIER, pattern=NO_NUL)]
 
@@ -36,22 +55,32 @@ OrderInPath = Annotated[str, Path(max_length=MAX_IDENTIFIER, pattern=NO_NUL)]
 def import_orders(
     rows: BulkRows,
     writing: UnitOfWorkDep,
+    limits: AcceptedDates,
     unknown_products: UnknownProductsInQuery = "add",
     match_products: MatchProductsInQuery = "exactly",
+    keep_account_values: KeepAccountValuesInQuery = False,
 ) -> Response:
     """Create or replace orders, many at once: a JSON array, or one object per line as `application/x-ndjson`.
 
     An order that is sent again replaces what was stored of it: lines that are no longer in it are deleted. Accounts
     that it names are added if they are unknown. Each order is judged by itself: good ones are stored even if others
     are rejected, and the answer says what became of each. Sending the same orders again changes nothing.
+
+    An order dated more than two days ahead, or before 1980, is rejected unless `latest` or `earliest` accepts it. An
+    `account_id` such as `0`, `guest`, `n/a` or `null` is a guest's, unless `keep_account_values` is true.
     """
     valid, faults = validate_body(_ORDERS, rows)
+    guests = GuestValues(() if keep_account_values else DEFAULT_GUEST_VALUES)
+    valid = {index: without_placeholder(order, guests) for index, order in valid.items()}
     named = {line.product_id for order in valid.values() for line in order.lines}
 
     def work(write: UnitOfWork) -> Response:
-        good, unresolved = resolve_orders(valid, matcher_for(write.connection, named, unknown_products, match_products))
+        dated, implausible = split_by_date(valid, PlausibleDates(limits, write.now, hint=by_parameter))
+        good, unresolved = resolve_orders(dated, matcher_for(write.connection, named, unknown_products, match_products))
         statuses = replace_orders(write.connection, list(good.values()), write.now, write.changes)
-        return bulk_response("order_id", rows, {index: valid[index] for index in good}, statuses, faults | unresolved)
+        return bulk_response(
+            "order_id", rows, {index: valid[index] for index in good}, statuses, faults | implausible | unresolved
+        )
 
     return writing.answer(work)
 

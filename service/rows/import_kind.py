@@ -12,6 +12,7 @@ from service.rows.errors import InvalidImportOption
 from service.rows.format_detection import FieldKind
 from service.rows.import_run import ImportRun
 from service.rows.options import ImportOptions
+from service.rows.order_options import check_key
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,12 @@ class ImportKind:
     kinds: Mapping[str, FieldKind] = field(default_factory=dict)
     takes_default_currency: bool = False
     takes_unknown_products: bool = False
+    takes_complete: bool = False
+    takes_orders: bool = False
+    """Whether the options of orders apply, which tell orders apart and judge their dates and accounts."""
+    takes_account_values: bool = False
+    finish: Callable[[Engine, ImportRun, datetime], None] | None = None
+    """Called after the last file of a command with its run."""
 
     def check_columns(
         self, source: Source, options: ImportOptions, also_mandatory: tuple[str, ...] = ()
@@ -46,4 +53,9 @@ class ImportKind:
             raise InvalidImportOption(
                 f"--map-value {unknown[0]}: there is no field {unknown[0]}; the fields are {', '.join(self.fields)}."
             )
-        return map_columns(source, self.fields, (*self.mandatory, *also_mandatory), options, self.aliases)
+        has_key = self.takes_orders and bool(options.orders.key)
+        mandatory = [name for name in (*self.mandatory, *also_mandatory) if not (has_key and name == "order_id")]
+        columns = map_columns(source, self.fields, mandatory, options, self.aliases)
+        if has_key:
+            check_key(source.path, options.orders, source.names, columns)
+        return columns

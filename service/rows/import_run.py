@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -12,7 +12,9 @@ from sqlalchemy import Connection, Engine
 from service.rows.chunks import Chunk, Progress, Reject, Source
 from service.rows.conditions import Condition, as_text
 from service.rows.errors import TooManyRejects
+from service.rows.import_memory import ImportMemory
 from service.rows.options import ImportOptions
+from service.rows.order_options import key_columns
 from service.rows.summary import ImportSummary
 from service.rows.validation import RowErrors
 from service.rows.value_formats import USUAL_FORMATS, ValueFormats
@@ -48,10 +50,14 @@ class ImportRun:
     rejects: RejectWriter
     progress: Callable[[Progress], None]
     formats: ValueFormats = USUAL_FORMATS
+    memory: ImportMemory = field(default_factory=ImportMemory)
+    """Shared by all files of one command."""
 
     def wanted_columns(self) -> list[str]:
         """The file's columns that are read."""
-        return [*dict.fromkeys((*self.columns.values(), *(condition.column for condition in self._conditions())))]
+        conditions = (condition.column for condition in self.conditions())
+        of_key = key_columns(self.options.orders, self.source.names)
+        return [*dict.fromkeys((*self.columns.values(), *conditions, *of_key))]
 
     def ignored_columns(self) -> list[str]:
         """The file's columns that are not read."""
@@ -59,19 +65,26 @@ class ImportRun:
         read = {column for name in wanted for column in origins.get(name, [name])}
         return [name for name in self.source.names if name not in read and name not in origins]
 
-    def chunks(self) -> Iterator[Chunk]:
-        """The rows that meet every ``--where``."""
+    def chunks(
+        self, condition_columns: Callable[[Chunk], Mapping[str, Sequence[Any]]] = lambda chunk: chunk.columns
+    ) -> Iterator[Chunk]:
+        """The rows that meet every ``--where``.
+
+        condition_columns: the columns of a chunk as the conditions see them.
+        """
         for chunk in self.source.chunks(self.wanted_columns(), self.options.batch_rows, self.progress):
             flags = [True] * len(chunk.lines)
-            for condition in self._conditions():
-                is_met = condition.flags(chunk.columns.get(condition.column) or [None] * len(chunk.lines))
+            columns = condition_columns(chunk)
+            for condition in self.conditions():
+                is_met = condition.flags(columns.get(condition.column) or [None] * len(chunk.lines))
                 flags = [before and now for before, now in zip(flags, is_met, strict=True)]
             self.summary.read += chunk.rows_read
             self.summary.footer_lines += chunk.footer_lines
             self.summary.skipped += len(flags) - sum(flags)
             yield chunk if all(flags) else chunk.keep(flags)
 
-    def _conditions(self) -> list[Condition]:
+    def conditions(self) -> list[Condition]:
+        """The conditions that the file's rows must meet."""
         return [each for each in self.options.where if not each.is_optional or each.column in self.source.names]
 
     def rows(self, chunk: Chunk, as_written: frozenset[str] = frozenset()) -> list[dict[str, Any]]:

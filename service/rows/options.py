@@ -8,6 +8,7 @@ from typing import Final, Literal
 from service.rows.conditions import Condition
 from service.rows.errors import InvalidImportOption
 from service.rows.layout import PLAIN_LAYOUT, FileLayout
+from service.rows.order_options import OrderOptions
 from service.rows.text_fields import read_currency
 from service.rows.value_formats import NO_FORMATS, FormatOptions
 
@@ -20,6 +21,7 @@ _ATTRIBUTE_TYPES: Final[dict[str, AttributeType]] = {
 ValueMap = Mapping[str, str]
 """From a value as the file writes it, in lower case, to ours."""
 MAX_REJECTED_SHARE: Final = 0.05
+MAX_REMOVED_SHARE: Final = 0.1
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,19 @@ class ImportOptions:
     layout: FileLayout = PLAIN_LAYOUT
     formats: FormatOptions = NO_FORMATS
     attribute_types: Mapping[str, AttributeType] = field(default_factory=dict)
+    orders: OrderOptions = field(default_factory=OrderOptions)
+    is_complete: bool = False
+    """Whether the files hold everything, so that what they lack is gone."""
+    allow_removals: float = MAX_REMOVED_SHARE
+    """The largest share of what is stored that may go because files lack it."""
     is_dry_run: bool = False
     """Read, check and count, but write nothing."""
     batch_rows: int = 50_000
+
+    @property
+    def were(self) -> str:
+        """The verb of what a summary says was done: in a dry run, what would be."""
+        return "would be" if self.is_dry_run else "were"
 
 
 DEFAULT_OPTIONS: Final = ImportOptions()

@@ -10,8 +10,10 @@ from pydantic import BaseModel, TypeAdapter
 from sqlalchemy import Connection, Engine
 
 from service.rows.attribute_types import AttributeTypes
-from service.rows.chunks import Chunk
+from service.rows.chunks import Chunk, RowError
+from service.rows.complete_files import note_present
 from service.rows.errors import UnreadableFile
+from service.rows.guest_values import GuestValues
 from service.rows.import_run import ImportRun, import_transaction
 from service.rows.record_spool import RecordSpool
 from service.rows.text_fields import is_blank
@@ -31,6 +33,24 @@ def resolve_as_given(import_run: ImportRun) -> Resolve:
     """Take each row's own columns: ``row.record(default_currency)``."""
     currency = import_run.options.default_currency
     return lambda rows: ({index: row.record(currency) for index, row in rows.items()}, {})
+
+
+def placeholder_errors(rows: Mapping[int, Any], guests: GuestValues) -> RowErrors:
+    """The errors of rows whose account is a placeholder for guests."""
+    reasons = {index: guests.placeholder_error(row.account_id) for index, row in rows.items()}
+    return {index: (RowError("account_id", reason),) for index, reason in reasons.items() if reason}
+
+
+def refuse_placeholders(resolve: Resolve, import_run: ImportRun) -> Resolve:
+    """Refuse rows whose account is a placeholder for guests; ``resolve`` gets the others."""
+    guests = GuestValues(import_run.options.orders.guest_values)
+
+    def resolve_accounts(rows: Mapping[int, Any]) -> tuple[dict[int, dict[str, Any]], RowErrors]:
+        refused = placeholder_errors(rows, guests)
+        records, unresolved = resolve({index: row for index, row in rows.items() if index not in refused})
+        return records, {**refused, **unresolved}
+
+    return resolve_accounts
 
 
 @dataclass(frozen=True)
@@ -107,6 +127,7 @@ def fill_spool(
             if errors := types.check(record.get("attributes") or {}):
                 unresolved[index] = errors
                 del records[index]
+        note_present(import_run, spool.key, chunk, list(records.values()), row_errors | unresolved)
         import_run.refuse(chunk, row_errors | unresolved)
         spool.add(list(records.values()))
 

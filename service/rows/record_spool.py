@@ -17,7 +17,7 @@ class RecordSpool:
     """
 
     def __init__(self, key: str, times: Mapping[str, Callable[[str], date]]) -> None:
-        self._key = key
+        self.key = key
         self._times = times
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.execute("PRAGMA journal_mode = OFF")
@@ -28,7 +28,7 @@ class RecordSpool:
         """Add records in the order of their rows."""
         merged: dict[str, dict[str, Any]] = {}
         for record in records:
-            record_id = record[self._key]
+            record_id = record[self.key]
             earlier = merged.get(record_id) or self._stored(record_id)
             self.repeated += bool(earlier)
             merged[record_id] = {**earlier, **record}

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from service.rows.notes import Notes
+
 
 @dataclass
 class Counts:
@@ -53,6 +55,8 @@ class ImportSummary:
     warnings: list[str] = field(default_factory=list)
     """What the user should do something about."""
     seconds: float = 0.0
+    counted_notes: Notes = field(default_factory=Notes)
+    """What else is worth knowing of rows, each with their number."""
 
     @property
     def rejected_share(self) -> float:

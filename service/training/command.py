@@ -75,7 +75,8 @@ def train(
 
     Reads the database, or the files given by --orders, with --products and --accounts if there are any. They are read
     as nextoffer import orders reads them: the same formats, columns and checks, and cancelled orders are left out.
-    --preset, --where, --fill-down, --ignore and --map-value are about the order lines alone.
+    --preset, --where, --fill-down, --ignore, --map-value and the options that tell orders apart and judge their dates
+    and accounts are about the order lines alone.
     All money is reported in one currency; what has no exchange rate on the day of its order is left out, and counted.
     Exit code 3: the artifact was written but the gate rejected it, so it was not published.
     """

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from service.catalogue.links_to_products import LinkCheck, checked
 from service.exchange_rates.importing import EXCHANGE_RATE_IMPORT, read_rates
 from service.exchange_rates.schemas import RateKey
 from service.imports.report import note_lines
+from service.orders.frequent_accounts import FrequentAccounts
 from service.orders.importing import ORDER_IMPORT
 from service.orders.order_reader import OrderReader
 from service.rows.chunks import Progress, Source
@@ -25,6 +26,7 @@ from service.rows.column_mapping import is_field
 from service.rows.errors import TooManyRejects
 from service.rows.format_detection import detect_formats
 from service.rows.import_kind import ImportKind
+from service.rows.import_memory import ImportMemory
 from service.rows.import_run import ImportRun
 from service.rows.options import ImportOptions
 from service.rows.product_matching import ProductMatcher
@@ -75,10 +77,12 @@ def history_from_files(
     progress: Callable[[Progress], None] = lambda _: None,
     note: Callable[[str], None] = lambda _: None,
     reporting_currency: str | None = None,
+    now: datetime | None = None,
 ) -> History:
     """Read order lines, and products and accounts where given.
 
     options: by default, a single invalid row is too many.
+    now:     dates after it are in the future; by default the clock's.
     note:    called with what is worth knowing afterwards, such as ignored columns.
     reporting_currency: by default that of most order lines.
     Raises what an import raises, and RowsRejected for more than ``max_rejects`` invalid rows.
@@ -87,7 +91,10 @@ def history_from_files(
     summary = ImportSummary("history", "rows")
     with closing(RejectedRows(options.rejects, [path for _, paths in files.by_kind() for path in paths])) as rejected:
         try:
-            history = _read(_open(files, options, summary, rejected, progress), options, reporting_currency)
+            runs = _open(files, options, summary, rejected, progress)
+            history = _read(runs, options, reporting_currency, now or datetime.now(UTC))
+            for run in runs[ORDER_IMPORT.name][:1]:
+                run.memory.part(FrequentAccounts).note(summary.counted_notes)
         except TooManyRejects as error:
             raise RowsRejected(options.max_rejects or 0, rejected.first) from error
     for line in note_lines(summary):
@@ -107,6 +114,7 @@ def _open(
     """Open all files and check their columns before any row is read."""
     sources = {kind.name: [open_source(path, options.layout) for path in paths] for kind, paths in files.by_kind()}
     runs: dict[str, list[ImportRun]] = {}
+    memory = ImportMemory()
     for kind, _ in files.by_kind():
         where = options.where if kind is ORDER_IMPORT else ()
         own = replace(options, mapping=_mapping_for(kind, sources, options), where=where)
@@ -114,7 +122,7 @@ def _open(
         for source in sources[kind.name]:
             columns = kind.check_columns(source, own, ALSO_MANDATORY.get(kind.name, ()))
             formats = detect_formats(source, columns, kind.kinds, own.formats)
-            run = ImportRun(source, columns, own, summary, rejected, progress, formats)
+            run = ImportRun(source, columns, own, summary, rejected, progress, formats, memory)
             summary.ignored_columns[source.path] = run.ignored_columns()
             runs[kind.name].append(run)
     return runs
@@ -137,16 +145,19 @@ def _mapping_for(
     ]
 
 
-def _read(runs: Mapping[str, Sequence[ImportRun]], options: ImportOptions, reporting_currency: str | None) -> History:
+def _read(
+    runs: Mapping[str, Sequence[ImportRun]], options: ImportOptions, reporting_currency: str | None, now: datetime
+) -> History:
     products = _read_records(runs[PRODUCT_IMPORT.name], PRODUCT_RECORDS)
     accounts = _read_records(runs[ACCOUNT_IMPORT.name], ACCOUNT_RECORDS)
     described = list(products)
     matcher = ProductMatcher(set(products), lambda: described, options.unknown_products, options.match_products)
-    orders, names = HistoryColumns(), dict[str, str]()
+    orders, names = HistoryColumns(is_indexed=len(runs[ORDER_IMPORT.name]) > 1), dict[str, str]()
     for run in runs[ORDER_IMPORT.name]:
-        reader = OrderReader(run, matcher)
+        reader = OrderReader(run, matcher, now, orders.look_up, orders.count_by_year)
         for batch in reader.batches():
             orders.add(batch)
+        orders.index()
         names |= reader.product_names
     for product_id in orders.product_ids:
         products.setdefault(product_id, {"name": names.get(product_id, product_id)})

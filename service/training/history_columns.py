@@ -1,6 +1,9 @@
 """Orders and their lines as columns, in place of the tables that an import fills."""
 
+from collections.abc import Sequence
 from dataclasses import fields
+from datetime import date
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -8,7 +11,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from service.orders.bulk import OrderBatch
+from service.orders.stored_headers import StoredHeader
+from service.rows.duplicate_index import DuplicateIndex, hash_keys
 
+_DAY_SECONDS: Final = 86_400
 _ORDERS = pa.schema(
     {
         "order_id": pa.string(),
@@ -35,10 +41,13 @@ class HistoryColumns:
     account_ids, product_ids: what the orders name, cancelled ones included.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_indexed: bool = False) -> None:
         self.account_ids: set[str] = set()
         self.product_ids: set[str] = set()
         self._orders: list[pa.Table] = []
+        self._is_indexed = is_indexed
+        self._places = DuplicateIndex(np.uint64)
+        self._indexed = _ORDERS.empty_table()
         self._lines: list[pa.Table] = []
 
     def add(self, batch: OrderBatch) -> None:
@@ -51,6 +60,33 @@ class HistoryColumns:
         self._orders.append(_table(columns, _ORDERS))
         self.product_ids.update(batch.lines.product_ids)
         self._lines.append(_table([getattr(batch.lines, field.name) for field in fields(batch.lines)], _LINES))
+
+    def index(self) -> None:
+        """Make the orders of the files read so far known to those that follow."""
+        if not self._is_indexed:
+            return
+        before = self._indexed.num_rows
+        self._indexed = pa.concat_tables([_ORDERS.empty_table(), *self._orders])
+        hashes = hash_keys(self._indexed["order_id"][before:].to_pylist())
+        # The last order of an identifier counts: a sum of places is made that place by adding the difference.
+        _, first = np.unique(hashes[::-1], return_index=True)
+        last = np.sort(len(hashes) - 1 - first)
+        known = self._places.look_up(hashes[last])
+        self._places.add(hashes[last], last.astype(np.uint64) + np.uint64(before + 1) - known)
+
+    def look_up(self, order_ids: Sequence[str]) -> dict[str, StoredHeader]:
+        """Those of some orders that earlier files hold."""
+        if not self._indexed.num_rows:
+            return {}
+        places = self._places.look_up(hash_keys(order_ids)).astype(np.int64) - 1
+        rows = self._indexed.take(pa.array(places[places >= 0])).to_pylist()
+        return {row["order_id"]: StoredHeader(row["account_id"], _day_of(row["ordered_at"])) for row in rows}
+
+    def count_by_year(self) -> dict[int, int]:
+        """Count the orders of each year that earlier files hold."""
+        seconds = self._indexed["ordered_at"].to_numpy().astype("datetime64[s]")
+        years, counts = np.unique(seconds.astype("datetime64[Y]").astype(np.int64) + 1970, return_counts=True)
+        return dict(zip(years.tolist(), counts.tolist(), strict=True))
 
     def lines(self, n_files: int) -> pa.Table:
         """The lines of all orders that were not cancelled, each with its order's account, time and currency.
@@ -67,6 +103,11 @@ class HistoryColumns:
             lines = lines.append_column(name, orders[name].take(header))
         lines = lines.drop_columns(["ordinal"])
         return lines.filter(pc.invert(lines["is_cancelled"])) if pc.any(lines["is_cancelled"]).as_py() else lines
+
+
+def _day_of(seconds: int) -> int:
+    """The UTC day of a time, as ``date.toordinal`` counts."""
+    return seconds // _DAY_SECONDS + date(1970, 1, 1).toordinal()
 
 
 def _table(columns: list[object], schema: pa.Schema) -> pa.Table:

@@ -8,6 +8,7 @@ from typer.testing import CliRunner, Result
 from service.base.errors import DomainError
 from service.imports.command import app
 from service.imports.registry import IMPORT_KINDS
+from service.rows.complete_files import TooManyRemovals
 from service.rows.import_kind import ImportKind
 from tests.service.imports.support import read_rejects, write_csv
 
@@ -105,6 +106,33 @@ def test_each_kind_of_import_has_a_command_with_its_help_and_its_own_options(kin
     assert ("--default-currency" in shown) == kind.takes_default_currency
     assert ("--unknown-products" in shown) == kind.takes_unknown_products
     assert ("--match-products" in shown) == kind.takes_unknown_products
+    assert ("--order-key" in shown) == ("--lines" in shown) == kind.takes_orders
+    assert ("--complete" in shown) == ("--allow-removals" in shown) == kind.takes_complete
+    assert ("--guest-values" in shown) == kind.takes_account_values
+
+
+def test_the_options_of_orders_reach_the_import() -> None:
+    rows = [
+        {**LINE, "order_id": "1", "account_id": account, "shop": shop} for account, shop in (("web", "n"), ("a", "s"))
+    ]
+    write_csv(Path("lines.csv"), rows)
+
+    result = run("orders", "lines.csv", "--order-key", "shop,order_id", "--guest-values", "+WEB", "--lines", "add")
+
+    assert result.exit_code == 0
+    assert "orders: 2 new" in result.output
+    assert "1 order lines of account 'web' were read as guests'" in result.output
+
+
+def test_what_was_imported_is_said_where_more_would_go_than_is_allowed() -> None:
+    write_csv(Path("all.csv"), [{"product_id": "p1"}, {"product_id": "p2"}])
+    write_csv(Path("fewer.csv"), [{"product_id": "p2", "name": "new"}])
+    run("products", "all.csv")
+
+    result = run("products", "fewer.csv", "--complete")
+
+    assert isinstance(result.exception, TooManyRemovals)
+    assert "products: 0 new, 1 changed" in result.output
 
 
 def test_more_rejected_rows_than_accepted_end_with_code_4() -> None:

@@ -11,6 +11,7 @@ from service.imports.importer import import_file
 from service.rows.conditions import parse_condition
 from service.rows.errors import InvalidImportOption, MissingColumn, TooManyRejects, UnreadableFile
 from service.rows.options import ImportOptions, MatchProducts
+from service.rows.order_options import OrderOptions
 from service.rows.summary import Counts
 from tests.service.imports.support import State, database_state, read_rejects, write_csv, write_ndjson
 
@@ -69,7 +70,7 @@ def test_a_changed_row_is_updated_and_counted(engine: Engine) -> None:
     import_lines(engine, [line(quantity=1), line(order_id="o2", quantity=1)])
     path = write_csv(Path("lines.csv"), [line(quantity=3, account_id="a2"), line(order_id="o2", quantity=1)])
 
-    summary = import_file(engine, "orders", [path])
+    summary = import_file(engine, "orders", [path], ImportOptions(orders=OrderOptions(on_conflict="replace")))
 
     assert database_state(engine)["order_lines"] == [("o1", "p1", 0, 3.0, None), ("o2", "p1", 0, 1.0, None)]
     assert [row[:2] for row in database_state(engine)["orders"]] == [("o1", "a2"), ("o2", "a1")]

@@ -44,6 +44,28 @@ def test_an_order_again_is_unchanged_and_a_new_version_replaces_all_lines(api: T
     assert state["orders"][0][1] is None
 
 
+def test_a_date_in_the_future_or_of_no_meaning_is_rejected_unless_it_is_accepted(
+    sqlite_api: TestClient, sqlite_engine: Engine
+) -> None:
+    rows = [order(order_id="late", ordered_at="2199-01-01"), order(order_id="old", ordered_at="1970-01-01T12:00:00Z")]
+
+    rejected = results(sqlite_api, "/v1/orders", rows)
+    accepted = results(sqlite_api, "/v1/orders", rows, earliest="1970-01-01", latest="2199-01-01")
+
+    assert statuses(rejected) == ["rejected", "rejected"]
+    assert [result["errors"][0]["field"] for result in rejected] == ["ordered_at", "ordered_at"]
+    assert "latest=2199-01-01" in rejected[0]["errors"][0]["reason"]
+    assert "earliest=1970-01-01" in rejected[1]["errors"][0]["reason"]
+    assert statuses(accepted) == ["created", "created"]
+
+
+def test_a_placeholder_is_a_guest_unless_it_is_kept(sqlite_api: TestClient, sqlite_engine: Engine) -> None:
+    results(sqlite_api, "/v1/orders", [order(order_id="1", account_id="0"), order(order_id="2", account_id="N/A")])
+    results(sqlite_api, "/v1/orders", [order(order_id="3", account_id="0")], keep_account_values="true")
+
+    assert [row[1] for row in database_state(sqlite_engine)["orders"]] == [None, None, "0"]
+
+
 def test_good_orders_are_stored_beside_bad_ones(api: TestClient, engine: Engine) -> None:
     rows = [
         order(order_id="good"),

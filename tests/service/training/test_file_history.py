@@ -22,6 +22,7 @@ from service.imports.importer import import_file
 from service.rows.conditions import parse_condition
 from service.rows.errors import InvalidImportOption, MissingColumn, UnreadableFile
 from service.rows.options import ImportOptions
+from service.rows.order_options import OnConflict, OrderOptions
 from service.training.errors import RowsRejected
 from service.training.file_history import HistoryFiles, history_from_files
 from tests.service.imports.support import Rows, read_rejects, write_csv, write_ndjson, write_parquet
@@ -180,12 +181,37 @@ def test_a_later_file_replaces_the_orders_and_lines_that_it_repeats(sqlite_engin
     first = write_csv(tmp_path / "first.csv", LINES)
     later = [line(quantity="7"), line(order_id="o4", status="cancelled"), line(order_id="o7"), line(order_id="o2")]
     paths = [first, write_csv(tmp_path / "later.csv", later)]
-    import_file(sqlite_engine, "orders", paths)
+    replaced = OrderOptions(on_conflict="replace")
+    import_file(sqlite_engine, "orders", paths, ImportOptions(orders=replaced))
 
-    history = read(*paths)
+    history = read(*paths, orders=replaced)
 
     assert_same(history, from_database(sqlite_engine))
     assert 7 in history.interactions.quantity
+
+
+@pytest.mark.parametrize("mode", ["refuse", "keep"])
+def test_later_files_that_contradict_earlier_ones_teach_what_they_teach_once_imported(
+    sqlite_engine: Engine, tmp_path: Path, mode: OnConflict
+) -> None:
+    later = [line(quantity="7", account_id=""), line(order_id="o4", ordered_at="2024-05-01"), line(order_id="o7")]
+    guest = [line(order_id="o5", ordered_at="2024-03-01T23:30:00Z"), line(order_id="o2", account_id="a9")]
+    paths = [write_csv(tmp_path / f"{number}.csv", rows) for number, rows in enumerate((LINES, later, guest))]
+    options: dict[str, Any] = {"orders": OrderOptions(on_conflict=mode), "max_rejects": 2}
+    import_file(sqlite_engine, "orders", paths, ImportOptions(rejects=tmp_path / "bad.csv", **options))
+
+    history = read(*paths, **options)
+
+    assert_same(history, from_database(sqlite_engine))
+
+
+def test_a_later_file_may_follow_decades_of_earlier_ones_but_for_single_orders(tmp_path: Path) -> None:
+    first = [line(order_id=f"o{number}") for number in range(10)]
+    paths = [write_csv(tmp_path / "1.csv", first), write_csv(tmp_path / "2.csv", [line(ordered_at="2001-01-01")])]
+
+    history = read(*paths, max_rejects=1)
+
+    assert history.interactions.order_count == 10
 
 
 def test_cancelled_orders_are_not_learned(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def write_lines(path: Path, is_random: bool = False) -> Path:
     day = np.datetime64("2024-01-01") + rng.integers(0, 360, orders)
     table = pa.table(
         {
-            "customer": np.repeat(account, 2),
+            "customer": np.repeat(account + 1, 2),
             "order_id": np.repeat(np.arange(orders), 2),
             "product_id": product.ravel(),
             "ordered_at": pa.array(np.repeat(day, 2)),
@@ -77,8 +77,23 @@ def test_training_from_a_file_publishes_and_scoring_writes_every_account(artifac
     assert ArtifactStore(artifacts, smoke_test).active_version() is not None
     ranked = ["account_id", "rank", "product_id", "score", "source"]
     assert table.column_names == [*ranked, "propensity", "expected_revenue_minor", "expected_margin_minor"]
-    assert set(table["account_id"].to_pylist()) == {str(account) for account in range(100)}
+    assert set(table["account_id"].to_pylist()) == {str(account) for account in range(1, 101)}
     assert set(table["rank"].to_pylist()) == {1, 2, 3, 4, 5}
+
+
+def test_one_order_in_the_future_is_left_out_and_named(artifacts: Path, tmp_path: Path) -> None:
+    before = ArtifactStore(artifacts, smoke_test).active_version()
+    with (tmp_path / "lines.csv").open("a") as lines:
+        lines.write("1,9999,3,2099-01-01,1,100\n")
+    arguments = ("train", "--orders", tmp_path / "lines.csv", "--map", "customer=account_id", "--out", artifacts)
+
+    result = run(*arguments, "--latest", "2099-01-01")
+
+    after = ArtifactStore(artifacts, smoke_test).active_version()
+    assert result.exit_code == 0, result.output
+    assert "1 order line was left out" in " ".join(result.output.split())
+    assert "2099-01-01" in result.output
+    assert str(after).split("-")[0] == str(before).split("-")[0]
 
 
 def test_training_again_on_the_same_data_gives_the_same_version(artifacts: Path, tmp_path: Path) -> None:
@@ -232,7 +247,17 @@ def test_the_command_starts_and_says_what_to_install_where_the_training_librarie
 
 
 @pytest.mark.parametrize(
-    "options", [("--map", "a=b"), ("--where", "a=b"), ("--max-rejects", "1"), ("--default-currency", "EUR")]
+    "options",
+    [
+        ("--map", "a=b"),
+        ("--where", "a=b"),
+        ("--max-rejects", "1"),
+        ("--default-currency", "EUR"),
+        ("--order-key", "a,b"),
+        ("--on-conflict", "keep"),
+        ("--guest-values", "x"),
+        ("--latest", "2030-01-01"),
+    ],
 )
 def test_options_about_files_without_files_are_refused(options: tuple[str, str]) -> None:
     result = run("train", *options)

@@ -1,0 +1,49 @@
+"""What an import remembers of all files of one command."""
+
+from collections.abc import Sequence
+from typing import Any, Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.rows.duplicate_index import DuplicateIndex, hash_keys
+
+Part = TypeVar("Part")
+
+
+class ImportMemory:
+    """Holds one object for each class that asks for one: a domain keeps there what it must know of earlier files."""
+
+    def __init__(self) -> None:
+        self._parts: dict[type, Any] = {}
+
+    def part(self, kind: type[Part]) -> Part:
+        """The object of this class, made when it is first asked for."""
+        if kind not in self._parts:
+            self._parts[kind] = kind()
+        part: Part = self._parts[kind]
+        return part
+
+
+class PresentIds:
+    """Identifiers that files hold, in 12 bytes each.
+
+    n_unknown: rows whose identifier could not be read, so that nobody can tell what is missing.
+    """
+
+    def __init__(self) -> None:
+        self._index: Final = DuplicateIndex(np.uint32)
+        self.n_unknown = 0
+
+    def add(self, ids: set[str]) -> None:
+        """Note identifiers."""
+        self._index.add(hash_keys(ids), np.ones(len(ids), dtype=np.uint32))
+
+    def is_missing(self, ids: Sequence[str]) -> NDArray[np.bool_]:
+        """Whether no file holds an identifier; shape (n_ids,)."""
+        is_missing: NDArray[np.bool_] = self._index.look_up(hash_keys(ids)) == 0
+        return is_missing
+
+    def missing(self, ids: Sequence[str]) -> list[str]:
+        """Those of some identifiers that no file holds."""
+        return [ids[index] for index in np.flatnonzero(self.is_missing(ids)).tolist()]
