@@ -1,7 +1,7 @@
 """Import curated relationships from files: a whole file in one transaction."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from pydantic import TypeAdapter
 from sqlalchemy import Engine
@@ -10,9 +10,9 @@ from service.catalogue.curation import Curation
 from service.catalogue.schemas import RelationshipIn
 from service.rows.chunks import Chunk, RowError
 from service.rows.errors import UnreadableFile
-from service.rows.formulas import plain
+from service.rows.formulas import plain_row
 from service.rows.import_kind import ImportKind
-from service.rows.import_run import ImportRun
+from service.rows.import_run import ImportRun, import_transaction
 from service.rows.validation import validate_rows
 from service.storage.changes import ChangeLog
 
@@ -27,7 +27,7 @@ def import_relationships(engine: Engine, import_run: ImportRun, now: datetime) -
     close a circle with curated ones give way.
     """
     broken: UnreadableFile | None = None
-    with engine.begin() as connection:
+    with import_transaction(engine, import_run.options) as connection:
         changes = ChangeLog()
         curation = Curation(connection, changes, now, lambda _: {})
         try:
@@ -41,16 +41,12 @@ def import_relationships(engine: Engine, import_run: ImportRun, now: datetime) -
 
 
 def _put(chunk: Chunk, import_run: ImportRun, curation: Curation) -> None:
-    good, row_errors = validate_rows(_RELATIONSHIPS, [_plain(row) for row in import_run.rows(chunk)])
+    good, row_errors = validate_rows(_RELATIONSHIPS, [plain_row(row) for row in import_run.rows(chunk)])
     outcomes = dict(zip(good, curation.put(list(good.values()), _AUTHOR), strict=True))
     refused = {index: (outcome,) for index, outcome in outcomes.items() if isinstance(outcome, RowError)}
     import_run.refuse(chunk, {**row_errors, **refused})
     statuses = [outcome for outcome in outcomes.values() if not isinstance(outcome, RowError)]
     import_run.summary.rows.add(statuses.count("created"), statuses.count("updated"), len(statuses))
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: plain(cell) for name, cell in row.items()}
 
 
 RELATIONSHIP_IMPORT: Final = ImportKind(

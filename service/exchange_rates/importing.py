@@ -10,7 +10,7 @@ from service.exchange_rates.queries import put_rates
 from service.exchange_rates.schemas import ExchangeRateIn, RateKey
 from service.rows.errors import UnreadableFile
 from service.rows.import_kind import ImportKind
-from service.rows.import_run import ImportRun
+from service.rows.import_run import ImportRun, import_transaction
 from service.rows.validation import validate_rows
 
 _RATES: Final = TypeAdapter(list[ExchangeRateIn])
@@ -34,7 +34,7 @@ def import_rates(engine: Engine, import_run: ImportRun, now: datetime) -> None:
         read_rates(import_run, rates)
     except UnreadableFile as error:
         broken = error
-    with engine.begin() as connection:
+    with import_transaction(engine, import_run.options) as connection:
         statuses = put_rates(connection, list(rates.items()), now)
     import_run.summary.rows.add(statuses.count("created"), statuses.count("updated"), len(statuses))
     if broken:

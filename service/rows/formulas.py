@@ -18,3 +18,8 @@ def plain(cell: object) -> object:
     """Undo ``harmless``; other values than text stay as they are."""
     is_quoted = isinstance(cell, str) and cell[:1] == "'" and cell[1:2] in _SIGNS
     return cell[1:] if is_quoted and isinstance(cell, str) else cell
+
+
+def plain_row(row: dict[str, object]) -> dict[str, object]:
+    """Undo ``harmless`` in each cell of a row: what was exported can be imported."""
+    return {name: plain(cell) for name, cell in row.items()}

@@ -13,6 +13,7 @@ from service.rows.attribute_types import AttributeTypes
 from service.rows.chunks import Chunk, RowError
 from service.rows.complete_files import note_present
 from service.rows.errors import UnreadableFile
+from service.rows.formulas import plain_row
 from service.rows.guest_values import GuestValues
 from service.rows.import_run import ImportRun, import_transaction
 from service.rows.record_spool import RecordSpool
@@ -134,7 +135,7 @@ def fill_spool(
 
 def _rows(chunk: Chunk, import_run: ImportRun) -> list[dict[str, Any]]:
     """Rows as the schemas want them: columns mapped to ``attributes.NAME`` become one object."""
-    rows = import_run.rows(chunk)
+    rows = [plain_row(row) for row in import_run.rows(chunk)]
     nested = [name for name in import_run.columns if name.startswith(_NESTED)]
     for row in rows if nested else ():
         values = {name.removeprefix(_NESTED): row.pop(name) for name in nested}

@@ -12,7 +12,8 @@ Record = tuple[int, Sequence[Any]]
 class Footer:
     """Collects the lines that may be a footer: after a blank line, those of which only the first cell is filled.
 
-    They are a footer if no row follows them; ``lines`` then holds them.
+    They are a footer if no row follows them; ``lines`` then holds them. In a sheet, a row may leave all but its first
+    cell blank, too: there a footer is at least two lines of several words.
 
     width:     how many columns there are.
     is_padded: whether records are filled up with empty cells, as those of a sheet are.
@@ -38,7 +39,13 @@ class Footer:
         """Whether a record is one cell where rows have several. A sheet's records all have the same width."""
         if len(record) == 1:
             return self._width > 1
-        return self._is_padded and self._width > 2 and all(map(is_blank, record[1:]))
+        is_text = isinstance(record[0], str) and len(record[0].split()) > 1
+        return self._is_padded and is_text and self._width > 2 and all(map(is_blank, record[1:]))
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the last lines of a file are a footer."""
+        return len(self.lines) > self._is_padded
 
     def give_back(self) -> list[Record]:
         """Return what looked like a footer, since a row follows it."""

@@ -44,14 +44,12 @@ class WorkbookSource:
                     if not footer.takes(line, row):
                         filled += [*footer.give_back(), (line, row)]
                 done += len(batch)
-                columns = {
-                    name: [row[place] if place < len(row) else None for _, row in filled]
-                    for name, place in zip(wanted, places, strict=True)
-                }
-                yield Chunk([line for line, _ in filled], columns, [], len(filled))
+                yield _chunk_of(filled, wanted, places)
                 progress(Progress(self.path, done, done, "rows"))
-        if footer.lines:
+        if footer.is_certain:
             yield Chunk([], {name: [] for name in wanted}, footer_lines=len(footer.lines))
+        elif footer.lines:
+            yield _chunk_of(footer.give_back(), wanted, places)
 
     @contextmanager
     def _opened(self) -> Iterator[Iterator[Row]]:
@@ -63,3 +61,11 @@ class WorkbookSource:
                 yield iter(workbook.worksheets[0].iter_rows(values_only=True))
         except _BROKEN as error:
             raise UnreadableFile(self.path, f"the workbook can't be read: {error}") from error
+
+
+def _chunk_of(records: Sequence[Record], wanted: Sequence[str], places: Sequence[int]) -> Chunk:
+    columns = {
+        name: [row[place] if place < len(row) else None for _, row in records]
+        for name, place in zip(wanted, places, strict=True)
+    }
+    return Chunk([line for line, _ in records], columns, [], len(records))

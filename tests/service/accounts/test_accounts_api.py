@@ -61,7 +61,7 @@ def test_ndjson_is_read_line_by_line(api: TestClient) -> None:
 
 
 def test_no_rows_are_no_error(api: TestClient) -> None:
-    assert api.post("/v1/accounts", json=[]).json() == {"accepted": 0, "rejected": 0, "results": []}
+    assert api.post("/v1/accounts", json=[]).json() == {"accepted": 0, "rejected": 0, "results": [], "sequence": 0}
 
 
 def test_an_account_tells_what_it_bought_and_owns(api: TestClient) -> None:

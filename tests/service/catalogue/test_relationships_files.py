@@ -322,15 +322,15 @@ def test_rubbish_is_refused(engine: Engine, tmp_path: Path, content: bytes, reas
         import_back(engine, tmp_path, "in.xlsx", content)
 
 
-def test_a_workbook_without_names_or_with_repeated_ones_is_refused(engine: Engine, tmp_path: Path) -> None:
-    for header, reason in (([None, None], "must name the columns"), (["a", "a"], "named more than once: a")):
-        workbook = Workbook()
-        workbook.worksheets[0].append(header)
-        workbook.worksheets[0].append(["x", "y"])
-        file = BytesIO()
-        workbook.save(file)
-        with pytest.raises(UnreadableFile, match=reason):
-            import_back(engine, tmp_path, "in.xlsx", file.getvalue())
+def test_a_workbook_without_names_is_refused(engine: Engine, tmp_path: Path) -> None:
+    workbook = Workbook()
+    workbook.worksheets[0].append([None, None])
+    workbook.worksheets[0].append(["x", "y"])
+    file = BytesIO()
+    workbook.save(file)
+
+    with pytest.raises(UnreadableFile, match="must name the columns"):
+        import_back(engine, tmp_path, "in.xlsx", file.getvalue())
 
 
 def test_a_workbook_of_products_is_imported_too(engine: Engine, tmp_path: Path) -> None:
@@ -353,7 +353,7 @@ def test_the_command_imports_what_the_route_exports(sqlite_url: str, tmp_path: P
         app, ["import", "relationships", str(path), "--rejects", str(tmp_path / "r.csv")], env=environment
     )
 
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 4, result.output
     assert "1 rows rejected" in result.output
     assert "names no product: there is no 'a'" in (tmp_path / "r.csv").read_text()
 

@@ -159,7 +159,7 @@ def test_each_bad_row_is_rejected_with_its_line_field_and_reason_and_the_good_go
 def test_all_rejected_rows_leave_an_empty_database(engine: Engine) -> None:
     state = import_lines(engine, [line(quantity="none"), line(quantity="few")])
 
-    assert state == {"accounts": [], "products": [], "orders": [], "order_lines": [], "deals": []}
+    assert state == {"accounts": [], "products": [], "orders": [], "order_lines": [], "deals": [], "deal_lines": []}
 
 
 def test_no_rejects_file_is_made_without_rejects(engine: Engine) -> None:

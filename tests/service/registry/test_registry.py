@@ -367,7 +367,7 @@ def test_artifacts_are_paged(client: TestClient, store: ArtifactStore, version: 
 def test_an_artifact_shows_its_report(client: TestClient, version: str) -> None:
     body = client.get(f"/v1/artifacts/{version}").json()
 
-    assert body["report"] == {"metrics": {"recall_at_10": 0.25}}
+    assert body["report"]["metrics"] == {"recall_at_10": 0.25}
     assert body["parameters"] == {"seed": 1}
 
 

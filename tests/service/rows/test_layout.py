@@ -97,7 +97,7 @@ def test_the_footer_of_a_sheet_is_no_row() -> None:
     book = Workbook()
     sheet = book.active
     assert sheet is not None
-    for row in (["a", "b", "c"], [1, 2, 3], [], ["Confidential"], ["Example Corp"]):
+    for row in (["a", "b", "c"], [1, 2, 3], [], ["Confidential Information"], ["Example Corp"]):
         sheet.append(row)
     book.save("file.xlsx")
 
@@ -106,6 +106,19 @@ def test_the_footer_of_a_sheet_is_no_row() -> None:
 
     assert [chunk.columns["a"] for chunk in chunks] == [[1], []]
     assert chunks[-1].footer_lines == 2
+
+
+def test_a_sheets_last_row_may_hold_its_first_cell_alone() -> None:
+    book = Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (["a", "b", "c"], [1, 2, 3], [], ["GTX Pro"]):
+        sheet.append(row)
+    book.save("file.xlsx")
+
+    source = open_source(Path("file.xlsx"))
+
+    assert [chunk.columns["a"] for chunk in source.chunks(source.names, 100, lambda _: None)] == [[1], ["GTX Pro"]]
 
 
 def test_blank_cells_repeat_the_ones_above_across_chunks() -> None:

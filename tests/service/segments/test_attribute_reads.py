@@ -76,7 +76,7 @@ def test_a_definition_reads_attributes_once_and_outside_its_transaction(
 
     assert (on_create, on_replace, on_preview) == (["read", "write"], ["read", "write"], ["read"])
     assert [created.json()["size"], replaced.json()["size"], previewed.json()["accounts"]] == [1, 1, 1]
-    assert client.get(f"{URL}/custom.mine").json() == replaced.json()
+    assert client.get(f"{URL}/custom.mine").json().items() <= replaced.json().items()
 
 
 def test_a_rule_that_asks_for_no_attributes_reads_none(client: TestClient, statements: Statements) -> None:

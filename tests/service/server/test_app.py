@@ -45,7 +45,7 @@ def test_serving_imports_nothing_that_only_training_needs() -> None:
         "heavy = {'implicit', 'sklearn', 'scipy', 'pyarrow', 'duckdb', 'pandas', 'narwhals', 'pyspark'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
         "print(sorted(name for name in sys.modules if name.startswith('models.') "
-        "and not name.startswith(('models.artifact', 'models.arrays'))))\n"
+        "and not name.startswith(('models.artifact', 'models.arrays', 'models.currencies'))))\n"
     )
 
     result = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -123,7 +123,7 @@ def test_logs_are_json_and_tell_neither_keys_nor_personal_data(settings: Setting
     key = make_key(settings.database_url, "recommend")
     wrong = key[:-4] + "0000"
     with running(settings, key, log_stream=stream) as client:
-        client.get("/v1/recommendations/jane.doe@example.org?limit=3&token=hush-hush")
+        client.get("/v1/recommendations/jane.doe@example.org?limit=3&fields=hush-hush")
         client.post("/v1/recommendations", json={"account_id": "jane.doe@example.org", "basket": ["private-thing"]})
         client.post("/v1/recommendations", json={"account_id": ["jane.doe@example.org"]})
         client.get("/no/such/jane.doe@example.org")

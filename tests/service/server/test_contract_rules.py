@@ -22,6 +22,7 @@ WRITES = [
 ]
 SCHEMAS = DOCUMENT["components"]["schemas"]
 NAMED = {"account_id": "a-1", "product_id": "p-1", "segment_id": "all", "row": "line-1", "decision_id": "x"}
+NAMED |= {"order_id": "o-1", "exchange_rate_id": "EUR-USD-2024-01-31"}
 
 
 def parts_of(node: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:

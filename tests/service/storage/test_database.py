@@ -51,7 +51,7 @@ def test_training_lines_leave_out_cancelled_orders_and_count_time_in_utc_seconds
     with engine.connect() as connection:
         rows = connection.execute(text("SELECT * FROM training_order_lines")).all()
 
-    assert [tuple(row) for row in rows] == [("a", "kept", "p", int(NOON.timestamp()), 2.0, 500)]
+    assert [tuple(row) for row in rows] == [("a", "kept", "p", int(NOON.timestamp()), 2.0, 500, None)]
 
 
 def test_a_read_connection_does_not_wait_for_a_writer_on_sqlite(sqlite_url: str) -> None:

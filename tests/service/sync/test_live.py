@@ -44,10 +44,10 @@ def test_ownership_in_an_artifact_trained_on_files_holds_where_the_database_has_
         after = offered(client, "dee")
 
     assert not {"beans", "filter", "kettle", "mug"} & set(before)
-    assert set(after) == set(before) - {"scale"} | {"mug"}
+    assert set(after) == set(before) - {"scale"}, "the mug was returned: it is not owned, and not offered again so soon"
 
 
-def test_what_was_returned_or_cancelled_is_offered_again(client: TestClient) -> None:
+def test_what_was_cancelled_is_offered_again_and_what_was_returned_is_not(client: TestClient) -> None:
     before = offered(client, "ann")
     post(client, order("o-0", "ann", "beans", "grinder"), order("o-1", "ann", "filter"), order("o-2", "ann", "milk"))
     without = offered(client, "ann")
@@ -55,7 +55,7 @@ def test_what_was_returned_or_cancelled_is_offered_again(client: TestClient) -> 
     post(client, order("o-3", "ann", "filter", quantity=-1), order("o-2", "ann", "milk", status="cancelled"))
 
     assert not {"filter", "milk"} & set(without)
-    assert offered(client, "ann") == before
+    assert set(offered(client, "ann")) == set(before) - {"filter"}
 
 
 def test_an_order_that_moves_to_another_account_changes_the_offers_of_both(client: TestClient) -> None:

@@ -26,6 +26,7 @@ LISTS = {
     "segment accounts": "/v1/segments/all.accounts/accounts",
     "targets": "/v1/products/p-7/targets",
     "do not pitch": "/v1/accounts/do-not-pitch",
+    "exchange rates": "/v1/exchange-rates",
     "white space": "/v1/whitespace/cells/line-1/all.accounts/accounts",
 }
 DOCUMENT = document(create_app(Settings()))

@@ -33,8 +33,8 @@ def test_an_identifier_may_hold_slashes_and_line_breaks(shop_client: TestClient,
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("DELETE", f"/v1/accounts/{ODD}", "GET"),
-        ("HEAD", f"/v1/accounts/{ODD}", "GET"),
+        ("PATCH", f"/v1/accounts/{ODD}", "DELETE, GET"),
+        ("HEAD", f"/v1/accounts/{ODD}", "DELETE, GET"),
         ("DELETE", f"/v1/recommendations/{ODD}", "GET"),
         ("HEAD", f"/v1/recommendations/{ODD}", "GET"),
         ("GET", "/v1/recommendations", "POST"),
