@@ -20,6 +20,7 @@ from service.offers.smoke import smoke_test
 from service.readmodel.live_state import LiveState
 from service.readmodel.objections import Objections
 from service.server.live_sections import LIVE_SECTIONS
+from service.server.score_endings import ENDINGS, ending_of
 from service.storage.database import check_schema, create_database_engine
 from service.sync.artifact_holder import as_of_time
 from service.sync.artifact_store import ArtifactStore
@@ -30,7 +31,7 @@ from service.training.errors import OptionInvalid
 
 
 def score(
-    out: Annotated[Path, typer.Option(dir_okay=False, help="Parquet file to write.")],
+    out: Annotated[Path, typer.Option(dir_okay=False, help=f"File to write: {', '.join(ENDINGS)}.")],
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Products per account.")] = 20,
     artifacts: Annotated[Path | None, typer.Option(file_okay=False, help="Folder of artifacts.")] = None,
     include_owned: Annotated[bool, typer.Option("--include-owned", help="Rank owned products too.")] = False,
@@ -38,8 +39,10 @@ def score(
     """Write every account's list from the live artifact, for a CRM's nightly load.
 
     The lists are those that the service answers now: rules, curated relationships, and what happened since the
-    training count. Accounts that object to marketing are left out.
+    training count. Accounts that object to marketing are left out. The ending of --out says the format; the file
+    appears complete or not at all. An XLSX sheet holds 1,048,576 rows with its header: take --limit or CSV for more.
     """
+    ending_of(out)
     score_file = offline_module("service.server.score_file")
     settings = Settings()
     if not out.parent.is_dir():

@@ -1,4 +1,4 @@
-"""Writes the lists of all accounts as a Parquet file. Needs pyarrow, which the running service does not."""
+"""Writes the lists of all accounts to a file. Needs pyarrow, which the running service does not."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet
 from numpy.typing import NDArray
 
 from models.artifact import NO_NUMBER
@@ -14,6 +13,8 @@ from service.offers.scores import ACCOUNTS_AT_ONCE, SOURCES, ScoredLists, known_
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.live_state import LiveState
 from service.readmodel.product_index import ProductRow
+from service.server.score_endings import ending_of
+from service.server.score_writers import WRITERS
 
 SCHEMA: Final = pa.schema(
     [
@@ -39,7 +40,7 @@ def write_scores(
     includes_owned: bool,
     progress: Callable[[int], None],
 ) -> tuple[int, int]:
-    """Write every account's list as Parquet; return the numbers of rows and of accounts that have any.
+    """Write every account's list in the format of the file's ending; return how many rows, and accounts with any.
 
     Columns: account_id, rank (from 1), product_id, score, source, propensity, and what that is worth: times the price,
     and times the margin, null where these are not known in the reporting currency, which is
@@ -52,7 +53,7 @@ def write_scores(
     partial = target.with_name(f".{target.name}.writing")
     n_rows = n_listed = 0
     try:
-        with pyarrow.parquet.ParquetWriter(partial, SCHEMA) as writer:
+        with WRITERS[ending_of(target)](partial, SCHEMA, target.name) as writer:
             scored = score_accounts(
                 state, account_ids, limit, is_up_sell_first=is_up_sell_first, includes_owned=includes_owned
             )

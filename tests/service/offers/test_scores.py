@@ -1,11 +1,15 @@
 """The nightly lists are what the service answers, as a file."""
 
+import csv
+import gzip
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openpyxl
+import orjson
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -21,7 +25,9 @@ from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.live_state import LiveState
 from service.readmodel.objections import Objections
 from service.readmodel.ownership import Ownership
+from service.server import score_writers
 from service.server.score_file import write_scores
+from service.training.errors import OptionInvalid
 from tests.models.contents import make_content
 from tests.service.offers.test_relationships import COFFEE, Case, cases, state_of
 
@@ -190,6 +196,54 @@ def test_a_file_that_can_not_be_written_leaves_nothing_behind(tmp_path: Path) ->
     with pytest.raises(OSError, match="full"):
         write_scores(
             LiveState(content, 0), tmp_path / "s.parquet", 2, is_up_sell_first=True, includes_owned=False, progress=fail
+        )
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def read_any(path: Path) -> list[dict[str, Any]]:
+    """Read a file of any format as rows, numbers as numbers."""
+    if path.name.endswith(".xlsx"):
+        header, *rows = openpyxl.load_workbook(path).active.values  # type: ignore[union-attr]
+        return [dict(zip(map(str, header), row, strict=True)) for row in rows]
+    data = gzip.decompress(path.read_bytes()) if path.name.endswith(".gz") else path.read_bytes()
+    if ".ndjson" in path.name:
+        return [orjson.loads(line) for line in data.splitlines()]
+    texts = ("account_id", "product_id", "source")
+    return [
+        {name: cell if name in texts else float(cell) if cell else None for name, cell in row.items()}
+        for row in csv.DictReader(data.decode().splitlines())
+    ]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".ndjson", ".ndjson.gz", ".xlsx", ".CSV"])
+def test_every_format_holds_the_rows_of_the_parquet_file(ending: str, tmp_path: Path) -> None:
+    content = make_content(owned=[[0], [1]], candidates=[[2, 3], [3, 0]], scores=[[0.9, 0.1], [1 / 3, 1e-6]])
+    state = LiveState(content, 0)
+    expected = written(state, tmp_path / "scores.parquet", 2)
+
+    target = tmp_path / f"scores{ending}"
+    write_scores(state, target, 2, is_up_sell_first=True, includes_owned=False, progress=lambda _: None)
+
+    assert len(expected) == 4
+    for row, its in zip(read_any(tmp_path / f"scores{ending}"), expected, strict=True):
+        assert row == {name: pytest.approx(value) if isinstance(value, float) else value for name, value in its.items()}
+
+
+def test_more_rows_than_a_sheet_holds_are_refused_and_leave_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = make_content(owned=[[0], [1]], candidates=[[2, 3], [3, 0]], scores=[[0.9, 0.1], [0.5, 0.4]])
+    monkeypatch.setattr(score_writers, "SHEET_ROWS", 4)
+
+    with pytest.raises(OptionInvalid, match=r"holds 4 rows .* --limit, or write \.csv or \.parquet"):
+        write_scores(
+            LiveState(content, 0),
+            tmp_path / "scores.xlsx",
+            2,
+            is_up_sell_first=True,
+            includes_owned=False,
+            progress=lambda _: None,
         )
 
     assert list(tmp_path.iterdir()) == []

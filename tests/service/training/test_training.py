@@ -133,6 +133,8 @@ def test_force_publishes_what_the_gate_rejected(artifacts: Path, tmp_path: Path)
         (("train", "--map", "customer", "--orders", "{lines}"), "--map customer: write THEIRS=OURS"),
         (("train", "--products", "{lines}"), "name those files too"),
         (("score", "--artifacts", "nowhere", "--out", "scores.parquet"), "No artifact is active"),
+        (("score", "--out", "scores.txt"), "unknown ending. Choose one of .csv, .csv.gz, .ndjson"),
+        (("score", "--out", "csv"), "unknown ending"),
     ],
 )
 def test_options_that_make_no_sense_are_refused_in_words(
