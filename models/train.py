@@ -68,6 +68,7 @@ class TrainingOptions:
     is_tuned: bool = False
     is_forced: bool = False
     now: int | None = None
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def train(history: History, options: TrainingOptions, root: Path, in_use_folder:
     step("write the artifact")
 
     def describe(files: dict[str, FileEntry]) -> Manifest:
-        return describe_artifact(history, interactions, split, report, files)
+        return describe_artifact(history, interactions, split, report, files, options.label)
 
     folder = write_artifact(root, content, describe)
     return Trained(folder, open_artifact(folder, verify=False).manifest, report)
@@ -145,7 +146,12 @@ def _propensity_inputs(
 
 
 def describe_artifact(
-    history: History, interactions: Interactions, split: Split, report: Report, files: dict[str, FileEntry]
+    history: History,
+    interactions: Interactions,
+    split: Split,
+    report: Report,
+    files: dict[str, FileEntry],
+    label: str = "",
 ) -> Manifest:
     """Make the manifest: the data that was learned from, the parameters and the verdict."""
     return Manifest(
@@ -165,6 +171,7 @@ def describe_artifact(
         verdict=report.verdict,
         library_versions={name: version(name) for name in LIBRARIES},
         files=files,
+        label=label,
     )
 
 

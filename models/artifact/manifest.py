@@ -36,6 +36,7 @@ class Manifest:
 
     sequence: the newest change of the database that was learned from; None if not all of the history was.
     reporting_currency: of all money figures, ISO 4217; None where the history names none.
+    label:    the operator's own text. Without one the file has no such field, as in artifacts from before labels.
     """
 
     as_of: str
@@ -48,19 +49,27 @@ class Manifest:
     files: dict[str, FileEntry]
     sequence: int | None = None
     reporting_currency: str | None = None
+    label: str = ""
     version: str = ""
     format: str = FORMAT
     format_version: int = FORMAT_VERSION
 
     def sealed(self) -> "Manifest":
         """Name the artifact by its as-of time and a digest of all else: the name is the manifest's own checksum."""
-        body = asdict(replace(self, version=""))
+        body = replace(self, version="").to_document()
         digest = sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
         stamp = self.as_of.replace("-", "").replace(":", "")
         return replace(self, version=f"{stamp}-{digest}")
 
+    def to_document(self) -> dict[str, Any]:
+        """Return the fields as the file holds them."""
+        document = asdict(self)
+        if not self.label:
+            del document["label"]
+        return document
+
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        return json.dumps(self.to_document(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -26,6 +26,7 @@ class ArtifactOut(BaseModel):
     reason: str = Field(description="Why the gate decided so, or what is wrong with the files.")
     is_active: bool = Field(description="Whether it is the activated one.")
     is_live: bool = Field(description="Whether the process that answers serves from it right now.")
+    label: str = Field(description="What `nextoffer train --label` named it; empty without one.")
     as_of: str | None = Field(description="Where its data ends, UTC.")
     reporting_currency: str | None = Field(
         description="ISO 4217 code of all its money; null where its data names none."

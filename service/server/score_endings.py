@@ -1,4 +1,4 @@
-"""Which files ``nextoffer score`` writes. Without pyarrow, so that a wrong name is refused before anything is loaded."""
+"""Which files ``nextoffer score`` writes. Needs no pyarrow: a wrong name is refused before that is loaded."""
 
 from pathlib import Path
 from typing import Final

@@ -142,4 +142,4 @@ WRITERS: Final = {
     ".ndjson.gz": _json_lines,
     ".xlsx": _xlsx,
 }
-"""By the ending of the file's name. Each is called with the path to write, the schema, and the name that was asked for."""
+"""By the ending of the file's name. Called with the path to write, the schema, and the name that was asked for."""

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Column, Table
 
 from service.base.progress import Steps, console, show_steps
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from service.training.file_history import HistoryFiles
 
 EXIT_REJECTED = 3
+MAX_LABEL = 200
 TITLES = {
     "new": "Products new to the account, held-out period (n = {n} accounts)",
     "all": "All products, held-out period (n = {n} accounts)",
@@ -70,6 +72,11 @@ def train(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     out: Annotated[Path | None, typer.Option(file_okay=False, help="Folder of artifacts.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Publish whatever the gate says; this is recorded.")] = False,
+    publish: Annotated[
+        bool,
+        typer.Option("--publish/--no-publish", help="Activate the artifact if it is good enough, or only write it."),
+    ] = True,
+    label: Annotated[str, typer.Option(help="What lists and the API show beside the version.", metavar="TEXT")] = "",
 ) -> None:
     """Learn from the sales history and publish an artifact if it is good enough.
 
@@ -78,8 +85,12 @@ def train(
     --preset, --where, --fill-down, --ignore, --map-value and the options that tell orders apart and judge their dates
     and accounts are about the order lines alone.
     All money is reported in one currency; what has no exchange rate on the day of its order is left out, and counted.
-    Exit code 3: the artifact was written but the gate rejected it, so it was not published.
+    The version is printed on standard output. Exit code 3: the artifact was written but the gate rejected it, so it
+    was not published. With --no-publish the exit code is 0 whatever the gate says.
     """
+    label = parse_label(label)
+    if force and not publish:
+        raise OptionInvalid("--force publishes, and --no-publish does not: leave one of them out.")
     if orders is None:
         refuse_file_options(
             [
@@ -95,7 +106,7 @@ def train(
         )
     offline = offline_module("models.train")
     options = offline.TrainingOptions(
-        as_of=_parse_as_of(as_of), horizon_days=horizon_days, is_tuned=tune, seed=seed, is_forced=force
+        as_of=_parse_as_of(as_of), horizon_days=horizon_days, is_tuned=tune, seed=seed, is_forced=force, label=label
     )
     settings = Settings()
     currency = parse_reporting_currency(reporting_currency) or settings.reporting_currency or None
@@ -111,9 +122,10 @@ def train(
             history = read_files(files, read_options, currency, step)
         for line in currency_notes(history):
             print_note(line)
-        trained = train_and_publish(history, options, ArtifactStore(out or settings.artifacts_dir, smoke_test), step)
+        store = ArtifactStore(out or settings.artifacts_dir, smoke_test)
+        trained = train_and_publish(history, options, store, step, publishes=publish)
     show_report(trained)
-    show_verdict(trained)
+    show_outcome(trained, is_published=publish)
 
 
 def refuse_file_options(given: list[str]) -> None:
@@ -126,12 +138,28 @@ def _given(**options: object) -> list[str]:
     return [f"--{name.replace('_', '-')}" for name, value in options.items() if value]
 
 
-def show_verdict(trained: "Trained") -> None:
-    """Say what became of the artifact; exits with EXIT_REJECTED if the gate rejected it."""
-    if not trained.manifest.verdict.is_approved:
-        console.print(f"[bold red]Rejected:[/] {trained.manifest.verdict.reason}", highlight=False)
+def parse_label(text: str) -> str:
+    """Check the text of ``--label``: one line, which lists can show."""
+    label = text.strip()
+    if len(label) > MAX_LABEL or not label.isprintable():
+        raise OptionInvalid(f"--label: write one line of at most {MAX_LABEL} characters.")
+    return label
+
+
+def show_outcome(trained: "Trained", *, is_published: bool) -> None:
+    """Say what became of the artifact; exits with EXIT_REJECTED if it was to be published and the gate rejected it."""
+    typer.echo(trained.manifest.version)
+    is_approved, reason = trained.manifest.verdict.is_approved, escape(trained.manifest.verdict.reason)
+    if not is_approved:
+        console.print(f"[bold red]Rejected:[/] {reason}", highlight=False, soft_wrap=True)
+    if not is_published:
+        version = trained.manifest.version
+        console.print(f"Not published. To serve it: nextoffer artifacts activate {version}"
+                      f"{'' if is_approved else ' --force'}", highlight=False, soft_wrap=True)  # fmt: skip
+    elif is_approved:
+        console.print(f"[bold green]Published[/] {escape(str(trained.folder))}", highlight=False, soft_wrap=True)
+    else:
         raise typer.Exit(EXIT_REJECTED)
-    console.print(f"[bold green]Published[/] {trained.folder}", highlight=False)
 
 
 def read_database(url: str, reporting_currency: str | None) -> "History":
@@ -153,13 +181,15 @@ def read_files(files: "HistoryFiles", options: ImportOptions, reporting_currency
     return history
 
 
-def train_and_publish(history: Any, options: "TrainingOptions", store: ArtifactStore, step: Any) -> "Trained":
-    """Train against the live artifact, and activate the result if the gate approved it."""
+def train_and_publish(
+    history: Any, options: "TrainingOptions", store: ArtifactStore, step: Any, *, publishes: bool = True
+) -> "Trained":
+    """Train against the live artifact, and activate the result if that is wanted and the gate approved it."""
     live = store.active_version()
     trained: Trained = offline_module("models.train").train(
         history, options, store.root, store.folder_of(live) if live else None, step
     )
-    if trained.manifest.verdict.is_approved:
+    if publishes and trained.manifest.verdict.is_approved:
         step("publish")
         store.activate(trained.manifest.version)
     return trained

@@ -126,6 +126,33 @@ def test_force_publishes_what_the_gate_rejected(artifacts: Path, tmp_path: Path)
     assert ArtifactStore(artifacts, smoke_test).active_version() != before
 
 
+def test_training_without_publishing_writes_a_labelled_artifact_and_leaves_the_active_one(
+    artifacts: Path, tmp_path: Path
+) -> None:
+    store = ArtifactStore(artifacts, smoke_test)
+    before = store.active_version()
+    options = ("--map", "customer=account_id", "--out", artifacts, "--no-publish", "--label", "spring, half of it")
+
+    result = run("train", "--orders", tmp_path / "lines.csv", "--as-of", "2024-12-01", *options)
+
+    version = result.stdout.strip()
+    assert result.exit_code == 0, result.output
+    assert store.active_version() == before != version
+    assert store.try_out(version).manifest.label == "spring, half of it"
+    assert f"nextoffer artifacts activate {version}" in result.stderr
+
+
+def test_a_rejected_artifact_that_is_not_to_be_published_exits_with_0_and_says_so(
+    artifacts: Path, tmp_path: Path
+) -> None:
+    noise = write_lines(tmp_path / "noise.csv", is_random=True)
+
+    result = run("train", "--orders", noise, "--map", "customer=account_id", "--out", artifacts, "--no-publish")
+
+    assert result.exit_code == 0
+    assert "Rejected:" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -135,6 +162,8 @@ def test_force_publishes_what_the_gate_rejected(artifacts: Path, tmp_path: Path)
         (("score", "--artifacts", "nowhere", "--out", "scores.parquet"), "No artifact is active"),
         (("score", "--out", "scores.txt"), "unknown ending. Choose one of .csv, .csv.gz, .ndjson"),
         (("score", "--out", "csv"), "unknown ending"),
+        (("train", "--force", "--no-publish"), "leave one of them out"),
+        (("train", "--label", "two\nlines"), "--label: write one line"),
     ],
 )
 def test_options_that_make_no_sense_are_refused_in_words(
