@@ -1,80 +1,152 @@
-"""The ``nextoffer`` command: the composition root, alone allowed to import everything."""
+"""The ``nextoffer`` command: the composition root, alone allowed to import everything.
+
+A command is imported when it is called: loading all of them takes seconds, and ``nextoffer --help`` needs none.
+"""
 
 import errno
 import sys
-from typing import Annotated
+from importlib import import_module
+from importlib.metadata import version
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
-from alembic import command as alembic_command
-from alembic.util import CommandError
-from pydantic import ValidationError
-from rich.text import Text
-from sqlalchemy.exc import SQLAlchemyError
+from typer.core import TyperCommand, TyperGroup
 
-from models.artifact import ArtifactInvalid
-from models.data.errors import HistoryInvalid
-from service.auth.command import app as keys
 from service.base.errors import DomainError
-from service.base.progress import console
-from service.base.settings import Settings
-from service.demo.command import demo
-from service.erasure.command import erase
-from service.imports.arguments import with_file_options
-from service.imports.command import app as imports
-from service.registry.command import app as artifacts
-from service.server.score_command import score
-from service.server.serving import serve
-from service.storage.database import alembic_config
-from service.training import command as training
 
-app = typer.Typer(
-    help="Next best offer from a company's own sales history.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES)
-database = typer.Typer(help="The database's schema.", no_args_is_help=True)
-app.add_typer(database, name="db")
-app.add_typer(imports, name="import")
-app.add_typer(keys, name="keys")
-app.add_typer(artifacts, name="artifacts")
-app.command("train")(with_file_options(training.train, "orders"))
-app.command()(score)
-app.command()(serve)
-app.command()(demo)
-app.command()(erase)
+DISK_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES)
 
 
-@database.command()
-def upgrade(
-    revision: Annotated[str, typer.Argument(help="Migrate up to this version; the newest by default.")] = "head",
+class LazyCommand(NamedTuple):
+    """A command, or a group of them, that is not imported yet. help: the first paragraph of its own."""
+
+    module: str
+    attribute: str
+    help: str
+
+    def load(self, name: str) -> Any:
+        """Import it and make the command that Typer runs."""
+        target = getattr(import_module(self.module), self.attribute)
+        group = typer.Typer(add_completion=False, callback=lambda: None)
+        if isinstance(target, typer.Typer):
+            group.add_typer(target, name=name)
+        else:
+            group.command(name)(target)
+        made: Any = typer.main.get_command(group)
+        return made.commands[name]
+
+
+COMMANDS: Final = {
+    "train": LazyCommand(
+        "service.training.command",
+        "command",
+        "Learn from the sales history and publish an artifact if it is good enough.",
+    ),
+    "score": LazyCommand(
+        "service.server.score_command",
+        "score",
+        "Write every account's list from the live artifact, for a CRM's nightly load.",
+    ),
+    "serve": LazyCommand(
+        "service.server.serving",
+        "serve",
+        "Answer over HTTP, on 127.0.0.1:8000 unless --host and --port or the settings say otherwise.",
+    ),
+    "demo": LazyCommand(
+        "service.demo.command",
+        "demo",
+        "Import a year of real grocery orders, train, evaluate, publish and serve, all of it under ./var.",
+    ),
+    "erase": LazyCommand(
+        "service.erasure.command",
+        "erase",
+        "Forget a person: delete an account and all that is stored under it. Running services follow within a second.",
+    ),
+    "db": LazyCommand("service.storage.command", "app", "The database's schema."),
+    "import": LazyCommand(
+        "service.imports.command",
+        "app",
+        "Import accounts, products, orders, relationships, deals from CSV, NDJSON (gzipped or not), Parquet, XLSX.",
+    ),
+    "keys": LazyCommand("service.auth.command", "app", "Make, list, rotate and revoke API keys."),
+    "artifacts": LazyCommand(
+        "service.registry.command", "app", "List, show, compare, activate and roll back trained artifacts."
+    ),
+}
+
+
+class LazyGroup(TyperGroup):
+    """Lists the commands by their texts here, and imports the one that is called."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, command in COMMANDS.items():
+            self.add_command(TyperCommand(name, help=command.help))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, _placeholder, rest = super().resolve_command(ctx, args)
+        return name, COMMANDS[name].load(name) if name else None, rest
+
+
+app = typer.Typer(cls=LazyGroup, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+def show_version(is_wanted: bool) -> None:
+    """Print the version and end."""
+    if is_wanted:
+        typer.echo(f"nextoffer {version('nextoffer')}")
+        raise typer.Exit
+
+
+@app.callback()
+def nextoffer(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=show_version)
+    ] = False,
 ) -> None:
-    """Create or upgrade the schema of the database that NEXTOFFER_DATABASE_URL names."""
-    url = Settings().database_url
-    alembic_command.upgrade(alembic_config(url), revision)
-    console.print("The database is up to date.")
+    """Next best offer from a company's own sales history."""
 
 
 def main() -> None:
     """Run a command; what the user can mend is said in one line, without a stack trace."""
     try:
         app()
-    except (DomainError, ArtifactInvalid, HistoryInvalid) as error:
-        fail(str(error))
-    except ValidationError as error:
-        fail("; ".join(f"NEXTOFFER_{str(problem['loc'][0]).upper()}: {problem['msg']}" for problem in error.errors()))
-    except CommandError as error:
-        fail(f"The database was made by another release, or is no database of nextoffer's: {error}")
-    except SQLAlchemyError as error:
-        fail(f"The database failed: {str(error).splitlines()[0]}")
-    except OSError as error:
-        if error.errno not in DISK_ERRORS:
+    except Exception as error:
+        message = explain(error)
+        if message is None:
             raise
-        fail(f"{error.strerror}: {error.filename or 'while writing'}. What was there before is as it was.")
+        fail(message)
+
+
+def explain(error: Exception) -> str | None:
+    """Return what to say of an error that the user can mend; None of any other."""
+    # After an error, the time that these take does not matter.
+    from alembic.util import CommandError
+    from pydantic import ValidationError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from models.artifact import ArtifactInvalid
+    from models.data.errors import HistoryInvalid
+
+    if isinstance(error, DomainError | ArtifactInvalid | HistoryInvalid):
+        return str(error)
+    if isinstance(error, ValidationError):
+        problems = ((str(problem["loc"][0]).upper(), problem["msg"]) for problem in error.errors())
+        return "; ".join(f"NEXTOFFER_{name}: {problem}" for name, problem in problems)
+    if isinstance(error, CommandError):
+        return f"The database was made by another release, or is no database of nextoffer's: {error}"
+    if isinstance(error, SQLAlchemyError):
+        return f"The database failed: {str(error).splitlines()[0]}"
+    if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+        return f"{error.strerror}: {error.filename or 'while writing'}. What was there before is as it was."
+    return None
 
 
 def fail(message: str) -> None:
     """Say what is wrong on standard error and end with code 1."""
+    from rich.text import Text
+
+    from service.base.progress import console
+
     console.print("[bold red]Error:[/]", Text(message), highlight=False, soft_wrap=True)
     sys.exit(1)

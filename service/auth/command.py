@@ -3,17 +3,16 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Column, Table
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from service.auth.origins import split_origins
 from service.auth.queries import create_key, list_keys, revoke_key, rotate_key
 from service.auth.tables import ApiKey
+from service.base.listing import AsJson, print_list
 from service.base.settings import Settings
 from service.storage.database import (
     check_schema,
@@ -22,6 +21,8 @@ from service.storage.database import (
     session_factory,
     session_scope,
 )
+
+COLUMNS = ("key_id", "label", "scopes", "origins", "rate_limit", "created_at", "expires_at", "state")
 
 app = typer.Typer(help="Make, list, rotate and revoke API keys.", no_args_is_help=True)
 
@@ -59,16 +60,11 @@ def create(
 
 
 @app.command("list")
-def show_all() -> None:
+def show_all(is_json: AsJson = False) -> None:
     """List the keys, without their secrets."""
     with _database(read_session_factory) as session:
-        keys = list_keys(session)
-    table = Table(Column("key id", no_wrap=True), "label", "scopes", "origins", "limit", "created", "expires", "state")
-    for key in keys:
-        times = _day(key.created_at), _day(key.expires_at)
-        origins = "\n".join(split_origins(key.origins))
-        table.add_row(key.key_id, key.label, key.scopes, origins, key.rate_limit or "", *times, _state(key))
-    Console().print(table)
+        keys = [_item(key) for key in list_keys(session)]
+    print_list(COLUMNS, keys, is_json=is_json)
 
 
 @app.command()
@@ -107,8 +103,17 @@ def _database(factory: Callable[[Engine], sessionmaker[Session]] = session_facto
         engine.dispose()
 
 
-def _day(time: datetime | None) -> str:
-    return time.strftime("%Y-%m-%d %H:%M") if time else "never"
+def _item(key: ApiKey) -> dict[str, Any]:
+    return {
+        "key_id": key.key_id,
+        "label": key.label,
+        "scopes": key.scopes.split(","),
+        "origins": list(split_origins(key.origins)),
+        "rate_limit": key.rate_limit,
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+        "state": _state(key),
+    }
 
 
 def _state(key: ApiKey) -> str:

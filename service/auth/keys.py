@@ -7,8 +7,10 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
 from hmac import compare_digest
+from typing import TYPE_CHECKING
 
-from limits import RateLimitItem
+if TYPE_CHECKING:
+    from limits import RateLimitItem
 
 KEY_PATTERN = re.compile(r"nxo_([0-9a-f]{12})_([0-9a-f]{64})", re.ASCII)
 
@@ -30,7 +32,7 @@ class Principal:
 
     key_id: str
     scopes: frozenset[str]
-    rate_limit: RateLimitItem | None = None
+    rate_limit: "RateLimitItem | None" = None
     origins: frozenset[bytes] = frozenset()
 
     def may(self, scope: str) -> bool:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from limits import RateLimitItem, parse
+from limits import RateLimitItem
 from limits.aio.storage import MemoryStorage, RedisStorage, Storage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
@@ -13,6 +13,7 @@ from structlog.typing import FilteringBoundLogger
 
 from service.auth.errors import RateLimited
 from service.auth.keys import Principal
+from service.auth.limit_text import parse_limit
 from service.base.telemetry import Telemetry
 
 REDIS_SECONDS: Final = 0.25
@@ -89,11 +90,6 @@ class RateLimiter:
         if not self._is_failing:
             self._log.warning("rate limits are off: their storage fails", error=type(error).__name__)
         self._is_failing = True
-
-
-def parse_limit(text: str | None) -> RateLimitItem | None:
-    """Read a limit such as ``100/second`` or ``5000 per 10 minutes``; raises ValueError."""
-    return parse(text) if text else None
 
 
 def make_storage(uri: str) -> Storage:

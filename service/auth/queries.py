@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from service.auth.errors import KeyNotFound, LimitUnreadable, ScopesConflict, ScopeUnknown
 from service.auth.keys import Principal, Scope, StoredKey, new_key
-from service.auth.limits import parse_limit
+from service.auth.limit_text import parse_limit
 from service.auth.origins import checked_origins, split_origins
 from service.auth.tables import ApiKey
 

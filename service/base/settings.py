@@ -5,7 +5,6 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from limits import parse
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -157,8 +156,13 @@ class Settings(BaseSettings):
     @classmethod
     def check_rate_limit(cls, limit: str) -> str:
         """Refuse at the start what is no limit."""
+        if not limit:
+            return limit
+        # It brings all of its storages along, which the commands do not need.
+        from limits import parse
+
         try:
-            return limit if not limit or parse(limit) else ""
+            return limit if parse(limit) else ""
         except ValueError:
             raise ValueError("write for example 100/second or 5000/minute") from None
 

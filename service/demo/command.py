@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from alembic import command as alembic_command
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -21,11 +20,11 @@ from service.orders.tables import OrderLine
 from service.rows.options import ImportOptions
 from service.server.serving import serve
 from service.storage.database import (
-    alembic_config,
     create_database_engine,
     read_session_factory,
     session_factory,
     session_scope,
+    upgrade_schema,
 )
 from service.sync.artifact_store import ArtifactStore
 from service.training.command import offline_module, show_report, train_and_publish
@@ -51,7 +50,7 @@ def demo(
     The data is The Complete Journey by 84.51°: 2,469 households and 1,469,307 order lines of 2017.
     """
     settings = Settings()
-    alembic_command.upgrade(alembic_config(settings.database_url), "head")
+    upgrade_schema(settings.database_url)
     engine = create_database_engine(settings.database_url)
     line_count = offline_module("service.demo.dataset").count_order_lines()
     with session_scope(read_session_factory(engine)) as session:
@@ -66,7 +65,7 @@ def demo(
     engine.dispose()
     show_what_to_try(settings, key, store.active_version() or "")
     if serving:
-        serve(workers=None, shadow=None, shadow_share=None)
+        serve()
 
 
 def count_lines(session: Session) -> int:

@@ -1,21 +1,23 @@
-"""``nextoffer artifacts``: list, show, activate and roll back trained artifacts."""
+"""``nextoffer artifacts``: list, show, compare, activate and roll back trained artifacts."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Column, Table
 
+from models.artifact import Content
+from service.base.listing import AsJson, print_json, print_list
 from service.base.settings import Settings
-from service.offers.smoke import smoke_test
-from service.sync.artifact_store import ArtifactStore
+from service.sync.artifact_store import ArtifactStore, Listed
 from service.sync.errors import RegistryUnreadable
 
-app = typer.Typer(help="List, show, activate and roll back trained artifacts.", no_args_is_help=True)
+app = typer.Typer(help="List, show, compare, activate and roll back trained artifacts.", no_args_is_help=True)
+
+COLUMNS = ("version", "label", "as_of", "accounts", "products", "verdict", "active")
 
 
 @app.command("list")
-def show_all() -> None:
+def show_all(is_json: AsJson = False) -> None:
     """List the artifacts, newest data first."""
     store = _store()
     try:
@@ -23,29 +25,52 @@ def show_all() -> None:
     except RegistryUnreadable as error:
         active = None
         typer.echo(f"Warning: {error}", err=True)
-    table = Table(Column("version", no_wrap=True), "as of", "accounts", "products", "verdict", "active")
-    for listed in store.listed():
-        is_active = "active" if listed.version == active else ""
-        if listed.manifest is None:
-            table.add_row(listed.version, "", "", "", f"invalid: {listed.problem}", is_active)
-            continue
-        counts, verdict = listed.manifest.counts, listed.manifest.verdict
-        table.add_row(
-            listed.version,
-            listed.manifest.as_of,
-            str(counts.get("accounts", "")),
-            str(counts.get("products", "")),
-            "approved" if verdict.is_approved else f"rejected: {verdict.reason}",
-            is_active,
-        )
-    Console().print(table)
+    items = [_item(listed, active) for listed in store.listed()]
+    print_list(COLUMNS, [item | _columns(item) for item in items] if not is_json else items, is_json=is_json)
+
+
+def _item(listed: Listed, active: str | None) -> dict[str, Any]:
+    manifest = listed.manifest
+    verdict = manifest.verdict if manifest else None
+    return {
+        "version": listed.version,
+        "label": manifest.label if manifest else "",
+        "state": "invalid" if verdict is None else "approved" if verdict.is_approved else "rejected",
+        "reason": verdict.reason if verdict else listed.problem,
+        "is_active": listed.version == active,
+        "as_of": manifest.as_of if manifest else None,
+        "counts": manifest.counts if manifest else {},
+        "size_bytes": sum(entry.size_bytes for entry in manifest.files.values()) if manifest else None,
+    }
+
+
+def _columns(item: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "accounts": item["counts"].get("accounts"),
+        "products": item["counts"].get("products"),
+        "verdict": "approved" if item["state"] == "approved" else f"{item['state']}: {item['reason']}",
+        "active": "active" if item["is_active"] else "",
+    }
 
 
 @app.command()
-def show(version: str) -> None:
+def show(version: str, is_json: AsJson = False) -> None:
     """Show one artifact's manifest: what it was learned from, and how well it did."""
     manifest, _report = _store().show(version)
-    Console().print_json(manifest.to_json())
+    document = manifest.to_document()
+    if is_json:
+        print_json(document)
+    else:
+        items = [{"field": name, "value": value} for name, value in _flat(document)]
+        print_list(("field", "value"), items, is_json=False)
+
+
+def _flat(document: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in document.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 @app.command()
@@ -64,5 +89,12 @@ def rollback() -> None:
     typer.echo(f"Rolled back to {version}.")
 
 
+def _smoke_test(content: Content) -> None:
+    # All that answers are made by: lists need none of it.
+    from service.offers.smoke import smoke_test
+
+    smoke_test(content)
+
+
 def _store() -> ArtifactStore:
-    return ArtifactStore(Settings().artifacts_dir, smoke_test)
+    return ArtifactStore(Settings().artifacts_dir, _smoke_test)

@@ -60,16 +60,26 @@ class AddressInUse(DomainError):
 
     def __init__(self, settings: Settings, error: OSError) -> None:
         address = f"{settings.host}:{settings.port}"
-        super().__init__(f"{address} can't be bound: {error.strerror}. Choose another port: NEXTOFFER_PORT=8001")
+        super().__init__(
+            f"{address} can't be bound: {error.strerror}. Choose another address with --host and --port, or with "
+            "NEXTOFFER_HOST and NEXTOFFER_PORT."
+        )
 
 
 def serve(
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes that answer; 1 unless set.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to bind; NEXTOFFER_HOST or 127.0.0.1 unless set.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port to bind; NEXTOFFER_PORT or 8000 unless set.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=64, help="Processes that answer; 1 unless set.")] = None,
     shadow: Annotated[str | None, typer.Option(help="A candidate artifact that answers unseen, for telemetry.")] = None,
     shadow_share: Annotated[float | None, typer.Option(min=0, max=1, help="Share of the answers it compares.")] = None,
 ) -> None:
-    """Answer over HTTP on NEXTOFFER_HOST and NEXTOFFER_PORT (127.0.0.1:8000)."""
-    options = {"workers": workers, "shadow_version": shadow, "shadow_share": shadow_share}
+    """Answer over HTTP, on 127.0.0.1:8000 unless --host and --port or the settings say otherwise.
+
+    Options come before the settings in the environment.
+    """
+    options = {"host": host, "port": port, "workers": workers, "shadow_version": shadow, "shadow_share": shadow_share}
     given = {name: value for name, value in options.items() if value is not None}
     settings = Settings.model_validate(given)
     for number in (signal.SIGINT, signal.SIGTERM):

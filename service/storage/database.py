@@ -4,18 +4,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import DateTime, Engine, MetaData, create_engine, event, make_url
 from sqlalchemy.engine import URL, Connection, Dialect
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
 
 from service.base.errors import SchemaOutdated
+from service.storage.schema_version import newest_revision, revision_of
 from service.storage.text_search import SQLITE_LOWER
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 
 class Base(DeclarativeBase):
@@ -135,8 +136,18 @@ def migrations_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "migrations"
 
 
-def alembic_config(url: str | URL) -> Config:
+def upgrade_schema(url: str, revision: str = "head") -> None:
+    """Create the schema, or upgrade it."""
+    from alembic import command
+
+    command.upgrade(alembic_config(url), revision)
+
+
+def alembic_config(url: str | URL) -> "Config":
     """Alembic's configuration without an ini file."""
+    # Alembic takes as long to load as all else that a short command needs.
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(migrations_folder()))
     text = url.render_as_string(hide_password=False) if isinstance(url, URL) else url
@@ -148,7 +159,7 @@ def refuse_outdated_schema(url: str) -> None:
     """Check the schema of a database that is not open; raises SchemaOutdated. A missing SQLite file is not made."""
     file = make_url(url).database if url.startswith("sqlite") else None
     if file and not Path(file).exists():
-        raise SchemaOutdated(None, ScriptDirectory.from_config(alembic_config(url)).get_current_head())
+        raise SchemaOutdated(None, newest_revision(migrations_folder()))
     engine = create_database_engine(url)
     try:
         check_schema(engine)
@@ -158,8 +169,8 @@ def refuse_outdated_schema(url: str) -> None:
 
 def check_schema(engine: Engine) -> None:
     """Raise SchemaOutdated unless the database is at the newest migration."""
-    wanted = ScriptDirectory.from_config(alembic_config(engine.url)).get_current_head()
+    wanted = newest_revision(migrations_folder())
     with read_connection(engine) as connection:
-        revision = MigrationContext.configure(connection).get_current_revision()
+        revision = revision_of(connection)
     if revision != wanted:
         raise SchemaOutdated(revision, wanted)

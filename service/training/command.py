@@ -13,7 +13,7 @@ from rich.table import Column, Table
 
 from service.base.progress import Steps, console, show_steps
 from service.base.settings import Settings
-from service.imports.arguments import FileOptions
+from service.imports.arguments import FileOptions, with_file_options
 from service.offers.smoke import smoke_test
 from service.rows.chunks import Progress as FileProgress
 from service.rows.options import ImportOptions
@@ -126,6 +126,10 @@ def train(
         trained = train_and_publish(history, options, store, step, publishes=publish)
     show_report(trained)
     show_outcome(trained, is_published=publish)
+
+
+command = with_file_options(train, "orders")
+"""``nextoffer train``, with the options about files that it shares with ``nextoffer import``."""
 
 
 def refuse_file_options(given: list[str]) -> None:
