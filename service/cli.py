@@ -66,7 +66,8 @@ COMMANDS: Final = {
     "import": LazyCommand(
         "service.imports.command",
         "app",
-        "Import accounts, products, orders, relationships, deals from CSV, NDJSON (gzipped or not), Parquet, XLSX.",
+        "Import accounts, products, orders, relationships, deals, exchange rates from CSV, NDJSON (gzipped or not), "
+        "Parquet, XLSX.",
     ),
     "keys": LazyCommand("service.auth.command", "app", "Make, list, rotate and revoke API keys."),
     "artifacts": LazyCommand(

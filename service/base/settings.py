@@ -5,7 +5,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from service.base.windows import DEFAULT_WINDOWS, Windows
@@ -154,9 +154,9 @@ class Settings(BaseSettings):
 
     @field_validator("rate_limit", "storefront_rate_limit")
     @classmethod
-    def check_rate_limit(cls, limit: str) -> str:
+    def check_rate_limit(cls, limit: str, info: ValidationInfo) -> str:
         """Refuse at the start what is no limit."""
-        if not limit:
+        if not limit or limit == cls.model_fields[info.field_name or ""].default:
             return limit
         # It brings all of its storages along, which the commands do not need.
         from limits import parse
