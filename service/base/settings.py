@@ -31,6 +31,10 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address that `nextoffer serve` binds.")
     port: int = Field(default=8000, ge=1, le=65535, description="Port that `nextoffer serve` binds.")
+    pages: bool = Field(
+        default=True,
+        description="Whether / and /docs, the pages for people, and /openapi.json are served. They need no key.",
+    )
     workers: int = Field(default=1, ge=1, le=64, description="Processes of `nextoffer serve` that answer.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log line."

@@ -27,6 +27,7 @@ from service.segments import routes as segments
 from service.server import health
 from service.server.background import background_work
 from service.server.composition import open_components
+from service.server.pages import routes as pages
 from service.storage.database import create_database_engine
 from service.targets import routes as targets
 from service.web.body_guard import BodyGuard
@@ -84,7 +85,7 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now, log
         title="nextoffer",
         version=version("nextoffer"),
         lifespan=lifespan,
-        # The contract is openapi.yaml. Served from here it would be a route without a key.
+        # The contract is openapi.yaml, which service.server.pages serves as JSON.
         openapi_url=None,
         redirect_slashes=False,
         telemetry=NO_TRACING,  # type: ignore[arg-type]
@@ -93,6 +94,8 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now, log
     install_problem_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
+    if settings.pages:
+        app.include_router(pages.router)
     return app
 
 

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 DESCRIPTION: Final = """\
 Next best offers from a company's own sales history: what to sell up and across, to whom, and why.
-Every route but `/healthz` and `/readyz` needs an API key with the scope that it names; errors are problem details
+Every route under `/v1`, and `/metrics`, needs an API key with the scope that it names; errors are problem details
 (RFC 9457) with a stable `code`, see [the table of codes](docs/errors.md).
 Money is in minor units, times are RFC 3339 in UTC; how answers may grow within `/v1`, and what never changes, is in
 [the rules of compatibility](docs/compatibility.md).
