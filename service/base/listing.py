@@ -57,5 +57,5 @@ def text_of(value: object) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     if isinstance(value, list | tuple):
-        return ", ".join(text_of(part) for part in value)
+        return ",".join(text_of(part) for part in value)
     return str(value)

@@ -74,6 +74,39 @@ def _flat(document: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 
 @app.command()
+def compare(
+    a: Annotated[str, typer.Argument(help="The version to compare with.")],
+    b: Annotated[str, typer.Argument(help="The version that is new.")],
+    accounts: Annotated[int, typer.Option(min=1, help="How many accounts' offers are compared.")] = 1000,
+    is_json: AsJson = False,
+) -> None:
+    """Compare two artifacts: metrics, sizes, data, and how far their offers agree.
+
+    Differences are B less A. Offers are those of the artifacts alone, without what happened since, for a sample of
+    the accounts that both know: the share with the same first offer, and the mean overlap of the first ten.
+    """
+    # It loads all that answers are made by.
+    from service.registry.comparison import compare_artifacts
+
+    store, settings = _store(), Settings()
+    compared = compare_artifacts(store.open(a), store.open(b), accounts, is_up_sell_first=settings.up_sell_first)
+    if is_json:
+        print_json(compared)
+    else:
+        print_list(("name", "a", "b", "difference"), list(_compared_rows(compared)), is_json=False)
+
+
+def _compared_rows(compared: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for name, value in compared["a"].items():
+        yield {"name": name, "a": value, "b": compared["b"][name]}
+    for part in ("counts", "metrics", "parameters"):
+        for row in compared[part]:
+            yield row | {"name": f"{part}.{row['name']}"}
+    for name, value in compared["agreement"].items():
+        yield {"name": f"agreement.{name}", "a": value, "b": value}
+
+
+@app.command()
 def activate(
     version: str, force: Annotated[bool, typer.Option(help="Serve it although the gate rejected it.")] = False
 ) -> None:

@@ -218,9 +218,13 @@ def show_report(trained: "Trained") -> None:
 
 
 def _print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    if not console.is_terminal:
+        lines = [title, *("\t".join(row) for row in (columns, *rows))]
+        console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+        return
     table = Table(Column(columns[0], overflow="fold"), title=title, title_justify="left")
     for name in columns[1:]:
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", overflow="fold")
     for row in rows:
         table.add_row(*row)
     console.print(table)

@@ -266,7 +266,7 @@ def test_the_command_lists_keys_while_another_process_writes(settings: Settings)
         connection.execute(text("DELETE FROM api_keys"))
         listed = run_command(settings, "list")
 
-    assert "key id" in listed
+    assert "key_id" in listed
     engine.dispose()
 
 

@@ -409,7 +409,7 @@ def test_the_command_lists_shows_activates_and_rolls_back(store: ArtifactStore, 
     newer = write_world(store.root, world, as_of=NEWER, is_approved=False)
 
     listed = run_command(store, "list")
-    shown = run_command(store, "show", newer)
+    shown = run_command(store, "show", newer, "--json")
     run_command(store, "activate", newer, "--force")
     activated = store.active_version()
     run_command(store, "rollback")
