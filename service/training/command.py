@@ -220,7 +220,7 @@ def show_report(trained: "Trained") -> None:
 def _print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     if not console.is_terminal:
         lines = [title, *("\t".join(row) for row in (columns, *rows))]
-        console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+        typer.echo("\n".join(lines), err=True)
         return
     table = Table(Column(columns[0], overflow="fold"), title=title, title_justify="left")
     for name in columns[1:]:

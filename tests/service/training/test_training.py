@@ -138,6 +138,8 @@ def test_training_without_publishing_writes_a_labelled_artifact_and_leaves_the_a
     version = result.stdout.strip()
     assert result.exit_code == 0, result.output
     assert store.active_version() == before != version
+    assert "model\t" in result.stderr
+    assert "┃" not in result.stderr
     assert store.try_out(version).manifest.label == "spring, half of it"
     assert f"nextoffer artifacts activate {version}" in result.stderr
 
