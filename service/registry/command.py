@@ -99,11 +99,13 @@ def compare(
 def _compared_rows(compared: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for name, value in compared["a"].items():
         yield {"name": name, "a": value, "b": compared["b"][name]}
-    for part in ("counts", "metrics", "parameters"):
-        for row in compared[part]:
-            yield row | {"name": f"{part}.{row['name']}"}
     for name, value in compared["agreement"].items():
         yield {"name": f"agreement.{name}", "a": value, "b": value}
+    for part in ("counts", "parameters", "metrics"):
+        for row in compared[part]:
+            # Bounds of intervals and sizes of samples are in the JSON: here they would bury the values.
+            if not row["name"].endswith((".low", ".high", ".n")):
+                yield row | {"name": f"{part}.{row['name'].removesuffix('.value')}"}
 
 
 @app.command()

@@ -202,7 +202,7 @@ def train_and_publish(
 def show_report(trained: "Trained") -> None:
     """Print the evaluation as tables: every model, each figure with half the width of its 95 % interval."""
     if trained.report.notice:
-        console.print(f"Note: {trained.report.notice}.", highlight=False)
+        console.print(f"Note: {trained.report.notice}.", highlight=False, soft_wrap=True)
     for target, models in trained.report.metrics.items():
         names = list(next(iter(models.values())))
         n = next(iter(models.values()))[names[0]]["n"]
@@ -214,7 +214,7 @@ def show_report(trained: "Trained") -> None:
             turned = zip(names, *cells, strict=True)
             _print_table(title, ["metric", *models], [list(row) for row in turned])
     if note := trained.report.propensity.get("note"):
-        console.print(f"Propensity: {note}.", highlight=False)
+        console.print(f"Propensity: {note}.", highlight=False, soft_wrap=True)
 
 
 def _print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
