@@ -7,6 +7,7 @@ from functools import cache
 from html import escape
 from importlib.resources import files
 from string import Template
+from threading import Lock
 from typing import Any, Final
 
 import orjson
@@ -35,6 +36,7 @@ ASSETS: Final = {
     "swagger-ui-bundle.js": (SWAGGER_UI, "text/javascript"),
 }
 ASSET_SECONDS: Final = 3600
+_RENDERING: Final = Lock()
 _LINK_IN_REPOSITORY: Final = re.compile(r"\[([^\]]*)\]\(docs/[^)]*\)")
 STATES: Final = {
     CheckState.OK: "ready",
@@ -80,8 +82,10 @@ async def get_asset(name: str, request: Request) -> Response:
 def get_openapi_document(request: Request) -> Response:
     """The OpenAPI document, of the version that answers. It is made when it is first asked for."""
     state = request.app.state
-    if not hasattr(state, "openapi_json"):
-        state.openapi_json = _render_document(request.app)
+    # It takes about a second: once in each process, however many ask at the same time.
+    with _RENDERING:
+        if not hasattr(state, "openapi_json"):
+            state.openapi_json = _render_document(request.app)
     return Response(state.openapi_json, media_type="application/json", headers=SECURITY_HEADERS)
 
 
