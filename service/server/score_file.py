@@ -97,12 +97,15 @@ def _to_table(lists: ScoredLists, accounts: pa.StringArray, catalogue: _Catalogu
         sources,
         _known(lists.propensity, np.isfinite(lists.propensity)),
         *(_worth(lists.propensity, amounts[lists.product]) for amounts in (catalogue.prices, catalogue.margins)),
-        pa.DictionaryArray.from_arrays(
-            pa.repeat(pa.scalar(0, pa.int8()), len(lists.account)),
-            pa.array([catalogue.currency.code], type=pa.string()),
-        ),
+        _repeated(catalogue.currency.code, len(lists.account)),
     )
     return pa.table(columns, schema=SCHEMA)
+
+
+def _repeated(text: str | None, n_rows: int) -> pa.DictionaryArray:
+    # Where there is no text, the indices are null: Parquet has no null among the texts themselves.
+    index = pa.scalar(None if text is None else 0, pa.int8())
+    return pa.DictionaryArray.from_arrays(pa.repeat(index, n_rows), pa.array([text or ""], type=pa.string()))
 
 
 def _worth(propensity: NDArray[np.float32], minor: NDArray[np.int64]) -> pa.Array:

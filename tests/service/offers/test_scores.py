@@ -209,7 +209,7 @@ def read_any(path: Path) -> list[dict[str, Any]]:
     data = gzip.decompress(path.read_bytes()) if path.name.endswith(".gz") else path.read_bytes()
     if ".ndjson" in path.name:
         return [orjson.loads(line) for line in data.splitlines()]
-    texts = ("account_id", "product_id", "source")
+    texts = ("account_id", "product_id", "source", "currency")
     return [
         {name: cell if name in texts else float(cell) if cell else None for name, cell in row.items()}
         for row in csv.DictReader(data.decode().splitlines())

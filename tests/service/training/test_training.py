@@ -72,11 +72,11 @@ def artifacts(trained: Path, tmp_path: Path) -> Path:
 def test_training_from_a_file_publishes_and_scoring_writes_every_account(artifacts: Path, tmp_path: Path) -> None:
     result = run("score", "--artifacts", artifacts, "--limit", 5, "--out", tmp_path / "scores.parquet")
 
+    assert result.exit_code == 0, f"{result.output} {result.exception!r}"
     table = pq.read_table(tmp_path / "scores.parquet")
-    assert result.exit_code == 0, result.output
     assert ArtifactStore(artifacts, smoke_test).active_version() is not None
     ranked = ["account_id", "rank", "product_id", "score", "source"]
-    assert table.column_names == [*ranked, "propensity", "expected_revenue_minor", "expected_margin_minor"]
+    assert table.column_names == [*ranked, "propensity", "expected_revenue_minor", "expected_margin_minor", "currency"]
     assert set(table["account_id"].to_pylist()) == {str(account) for account in range(1, 101)}
     assert set(table["rank"].to_pylist()) == {1, 2, 3, 4, 5}
 
