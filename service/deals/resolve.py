@@ -36,7 +36,7 @@ def resolve_deal(given: DealIn, stored: WholeDeal | None, terms: DealTerms) -> W
     """Return the deal to be stored, or what is wrong with it."""
     errors: list[RowError] = []
     currency = _currency_of(given, stored, terms)
-    stage: str | None = _kept(given, stored, "stage")
+    stage: str | None = given.stage or getattr(stored, "stage", None)
     status = _status_of(given, stored, stage, terms, errors)
     closed_at = _kept(given, stored, "closed_at")
     if status == "won" and closed_at is None:
@@ -71,8 +71,7 @@ def _status_of(
     given: DealIn, stored: WholeDeal | None, stage: str | None, terms: DealTerms, errors: list[RowError]
 ) -> DealStatus | None:
     if stage is None:
-        is_given = "stage" in given.model_fields_set
-        reason = "is empty" if is_given else "is missing, and no such deal is stored yet: import the deal itself first"
+        reason = "is missing, and no such deal is stored yet: import the deal itself first"
         errors.append(RowError("stage", reason))
         return None
     if stored and not STATUS_FIELDS & given.model_fields_set:

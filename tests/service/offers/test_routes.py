@@ -221,7 +221,8 @@ def test_a_thousand_parameters_do_no_harm(client: TestClient) -> None:
 
     answer = client.get(f"{URL}/ann?{query}&limit=1")
 
-    assert (answer.status_code, len(answer.json()["errors"])) == (422, 1000)
+    assert answer.status_code == 422
+    assert len(answer.content) < 20_000, "errors are bounded"
 
 
 def test_an_account_in_the_path_is_never_taken_from_the_query(client: TestClient) -> None:

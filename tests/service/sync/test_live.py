@@ -13,6 +13,7 @@ from service.imports.importer import import_file
 from service.offers.smoke import smoke_test
 from service.readmodel.ownership import Ownership
 from service.rows.options import ImportOptions
+from service.rows.order_options import OrderOptions
 from service.storage.database import create_database_engine
 from service.sync.artifact_holder import ArtifactHolder
 from service.sync.artifact_store import ArtifactStore
@@ -97,7 +98,7 @@ def test_an_import_that_moves_an_order_changes_the_offers_of_the_previous_accoun
     path = tmp_path / "lines.csv"
     path.write_text("order_id,account_id,product_id,ordered_at\no-1,bob,filter,2024-03-01\n")
 
-    import_file(engine, "orders", [path], ImportOptions())
+    import_file(engine, "orders", [path], ImportOptions(orders=OrderOptions(on_conflict="replace")))
 
     wait_until(lambda: is_current(client, engine))
     assert "filter" in offered(client, "ann")

@@ -30,6 +30,7 @@ LISTS = {
     "white space": "/v1/whitespace/cells/line-1/all.accounts/accounts",
 }
 DOCUMENT = document(create_app(Settings()))
+DAYS = ("2024-01-01", "2024-02-01")
 
 
 def list_name(client: TestClient, name: str) -> list[Any]:
@@ -84,6 +85,8 @@ def make_cursors(client: TestClient) -> dict[str, str]:
     """Return a cursor of each list whose first item is not its last."""
     client.post("/v1/deals", json=[deal("d-1"), deal("d-2")])
     client.post("/v1/relationships", json=[relationship("p-8"), relationship("p-9")])
+    rates = [{"base_currency": "EUR", "quote_currency": "USD", "valid_from": day, "rate": 1.1} for day in DAYS]
+    client.post("/v1/exchange-rates", json=rates)
     for _ in range(2):
         client.get("/v1/recommendations/a-1")
     part_of(client, DecisionLog).write_queued()
