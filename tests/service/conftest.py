@@ -101,13 +101,14 @@ def make_key(
     now: datetime = NOON,
     expires_in_days: int | None = None,
     origins: Sequence[str] | None = None,
+    rate_limit: str | None = None,
 ) -> str:
     """Store a key and return its text. A storefront's key is bound to SHOP_ORIGIN unless other origins are given."""
     if origins is None:
         origins = [SHOP_ORIGIN] if scopes == "storefront" else []
     engine = create_database_engine(database_url)
     with session_scope(session_factory(engine)) as session:
-        text = create_key(session, "test", scopes.split(","), now, expires_in_days, origins=origins)
+        text = create_key(session, "test", scopes.split(","), now, expires_in_days, rate_limit, origins)
     engine.dispose()
     return text
 

@@ -147,7 +147,7 @@ def test_no_answer_fails_while_the_database_goes_and_comes(settings: Settings, m
         is_over.set()
         caller.join()
 
-    assert len(statuses) > 20
+    assert len(statuses) > 2
     assert set(statuses) == {200}
 
 

@@ -71,8 +71,9 @@ def test_a_return_counts_for_half_a_year_before_the_accounts_newest_order(
     returned = NOON + timedelta(days=10)
     newest = returned + timedelta(days=days)
 
-    post(client, "/v1/orders", order("r1", "filter", -1, returned.isoformat()))
-    post(client, "/v1/orders", order("r2", "scale", 1, newest.isoformat()))
+    # Both are after today.
+    post(client, "/v1/orders?latest=2025-01-01", order("r1", "filter", -1, returned.isoformat()))
+    post(client, "/v1/orders?latest=2025-01-01", order("r2", "scale", 1, newest.isoformat()))
 
     assert ("filter" not in offers_for(client)[0]) is is_withheld
 

@@ -83,7 +83,7 @@ def client(shared_client: TestClient) -> TestClient:
 @pytest.fixture(scope="module")
 def key_of_scope(shared_settings: Settings) -> dict[str, str]:
     """One key for each scope."""
-    return {scope: make_key(shared_settings.database_url, scope) for scope in Scope}
+    return {scope: make_key(shared_settings.database_url, scope, rate_limit="100000/second") for scope in Scope}
 
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)

@@ -39,6 +39,7 @@ def list_name(client: TestClient, name: str) -> list[Any]:
     version = live.version if live else None
     names: dict[str, list[Any]] = {
         "accounts": ["accounts"],
+        "exchange rates": ["exchange-rates"],
         "orders": ["orders"],
         "products": ["products"],
         "product relationships": ["relationships", "p-7"],
