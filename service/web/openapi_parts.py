@@ -45,7 +45,8 @@ IF_NONE_MATCH: Final[Parameter] = {
     "schema": {"type": "string"},
 }
 FILE_TYPES: Final[dict[str, Any]] = {
-    media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in (CSV_TYPE, XLSX_TYPE)
+    CSV_TYPE: {"schema": {"type": "string"}},
+    XLSX_TYPE: {"schema": {"type": "string", "format": "binary"}},
 }
 WRITTEN_HEADERS: Final[dict[str, Any]] = {
     "X-Sequence": {

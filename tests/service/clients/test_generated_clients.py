@@ -52,11 +52,13 @@ def served(shop: Shop) -> Iterator[Served]:
         with httpx2.Client(base_url=server.url, headers={"X-API-Key": key}) as client:
             relationships = client.get("/v1/relationships").json()["items"]
             artifacts = client.get("/v1/artifacts").json()["items"]
+            orders = client.get("/v1/orders", params={"limit": 1}).json()["items"]
         named = {
             "account_id": "a-1",
             "product_id": "p-1",
-            "segment_id": "all",
+            "segment_id": "all.accounts",
             "row": "line-1",
+            "order_id": orders[0]["order_id"],
             "relationship_id": relationships[0]["relationship_id"],
             "version": artifacts[0]["version"],
         }

@@ -29,7 +29,9 @@ def call_every_get():
 
 
 def ask_with_everything_unset():
-    request = shop_client.RecommendationRequest(basket=[known["product_id"]])
+    request = shop_client.RecommendationRequest(
+        basket=[shop_client.RecommendationRequestBasketInner(known["product_id"])]
+    )
     answer = api_of("recommendations").create_recommendations(request)
     assert answer.offers, answer
     nulls = dict.fromkeys(contract["components"]["schemas"]["RecommendationRequest"]["properties"])
