@@ -53,7 +53,7 @@ AttributeText = Annotated[str, Field(max_length=1000)]
 AttributeNumber = Annotated[StrictFloat, Field(allow_inf_nan=False)]
 AttributeValue = AttributeText | StrictBool | StrictInt | AttributeNumber | None
 AttributeValues = Annotated[list[AttributeValue], Field(min_length=1, max_length=MAX_NAMES)]
-MaxPrice = Annotated[int, BeforeValidator(to_whole_number), Field(ge=0, le=2**53)]
+MaxPrice = Annotated[int, Field(ge=0, le=2**53), BeforeValidator(to_whole_number)]
 
 LINES = "Offer products of these lines alone; an empty list restricts nothing, as with the other filters."
 CATEGORIES = "Offer products of these categories alone."

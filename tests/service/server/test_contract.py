@@ -16,7 +16,12 @@ from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.generation.feedback import FeedbackSources
 from schemathesis.pytest._test_builder import build_operation_test
-from schemathesis.specs.openapi.checks import ignored_auth, negative_data_rejection, positive_data_acceptance
+from schemathesis.specs.openapi.checks import (
+    allow_header_conformance,
+    ignored_auth,
+    negative_data_rejection,
+    positive_data_acceptance,
+)
 from starlette.testclient import TestClient
 
 from service.auth.keys import Scope
@@ -170,6 +175,9 @@ def test_no_generated_request_leaves_the_contract(
 ) -> None:
     url, key = server
 
+    # The rules of segments nest: generating each case of their schema takes minutes.
+    is_covered = is_covered and not path.startswith("/v1/segments/preview")
+
     @settings(GENERATED, max_examples=30 if is_covered else 4)
     def check(case: Any) -> None:
         case.call_and_validate(base_url=url, headers={"X-API-Key": key}, excluded_checks=checks_beside_the_point(case))
@@ -199,6 +207,12 @@ def checks_beside_the_point(case: Any) -> list[Any]:
     """Checks that would misjudge what the contract means."""
     # This one adds a wrong key beside the right one; tests of their own look at keys.
     excluded = [ignored_auth]
+    if case.path.startswith("/v1/accounts/"):
+        # An account's identifier may hold slashes, so that the methods of the account are allowed below it, too.
+        excluded += [allow_header_conformance]
+    if {"attribute", "attributes", "ordered_after", "ordered_before"} & (case.query or {}).keys():
+        # The contract can't say NAME:VALUE of a list, nor which years there are.
+        excluded += [positive_data_acceptance]
     if "cursor" in (case.query or {}):
         # The contract can't say which texts are cursors, and of a repeated one the last counts.
         excluded += [positive_data_acceptance, negative_data_rejection]
