@@ -65,15 +65,15 @@ def page_of_members(
     """Return accounts of a segment, the most valuable first, from a cursor on; raises InvalidCursor."""
     list_name = (_LIST_NAME, segments.version, segment.id)
     members = _members(segments, segment, segments.index_at(segment, decode_row(cursor, list_name)))
-    found: list[tuple[int, AccountSummary]] = []
-    while len(found) <= limit and (chunk := list(islice(members, IDS_PER_QUERY))):
+    summaries: list[tuple[int, AccountSummary]] = []
+    while len(summaries) <= limit and (chunk := list(islice(members, IDS_PER_QUERY))):
         query = _selected(session, wanted).where(Account.account_id.in_([account_id for _, account_id in chunk]))
         by_id = {row.account_id: row for row in map(_summary, session.execute(query))}
-        found += [(index, by_id[account_id]) for index, account_id in chunk if account_id in by_id]
-    accounts = [account for _, account in found[:limit]]
-    if len(found) <= limit:
+        summaries += [(index, by_id[account_id]) for index, account_id in chunk if account_id in by_id]
+    accounts = [account for _, account in summaries[:limit]]
+    if len(summaries) <= limit:
         return accounts, None
-    return accounts, encode_cursor(list_name, segments.stable_position(segment, found[limit][0]))
+    return accounts, encode_cursor(list_name, segments.stable_position(segment, summaries[limit][0]))
 
 
 def _members(segments: SegmentCatalog, segment: Segment, begin: int) -> Iterator[tuple[int, str]]:

@@ -1,11 +1,10 @@
 """Renders docs/errors.md from the table of problems: ``python -m service.base.errors_page [--check]``."""
 
 import sys
-from pathlib import Path
 
 from service.base.errors import PROBLEMS
+from service.base.generated_page import write_or_check
 
-PAGE = Path(__file__).parent.parent.parent / "docs" / "errors.md"
 HEAD = """# Errors
 
 Every error over HTTP is a problem detail (RFC 9457) of type `application/problem+json`. Branch on `code`, which is
@@ -28,17 +27,5 @@ def page() -> str:
     return HEAD + "".join(f"| `{code}` | {kind.status} | {kind.title} |\n" for code, kind in PROBLEMS.items())
 
 
-def main(arguments: list[str]) -> int:
-    """Write the page; with ``--check``, only tell whether it is current."""
-    if arguments == ["--check"]:
-        is_current = PAGE.is_file() and PAGE.read_text(encoding="utf-8") == page()
-        if not is_current:
-            print("docs/errors.md is not current. Run: python -m service.base.errors_page", file=sys.stderr)  # noqa: T201
-        return 0 if is_current else 1
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(page(), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_check("docs/errors.md", page(), "service.base.errors_page", sys.argv[1:]))

@@ -9,7 +9,6 @@ from datetime import datetime
 from itertools import chain
 from typing import Final, Literal
 
-from service.rows.product_matching import squeeze
 from service.rows.text_fields import shown
 
 DealStatus = Literal["open", "won", "lost"]
@@ -41,7 +40,7 @@ _OPEN: Final = (
 
 def _word_of(stage: str) -> str:
     # Without digits: many companies number their stages ("6 - Closed Won") or add a probability ("Closed Won (100 %)").
-    return "".join(letter for letter in squeeze(stage) if not letter.isdigit())
+    return "".join(letter for letter in stage.casefold() if letter.isalnum() and not letter.isdigit())
 
 
 KNOWN_STAGES: Final[Mapping[str, DealStatus]] = {

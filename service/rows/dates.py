@@ -48,12 +48,14 @@ class DateFormat:
 
     order:   whether the day or the month comes first in dates such as 3/4/2026; None if that is not known.
     number:  what bare numbers are; None where each number's own size decides.
+    is_named: whether the caller named that kind: then it holds for numbers of any size.
     pattern: a pattern of ``strptime`` that alone is read.
     zone:    of times that name no offset.
     """
 
     order: DayMonthOrder | None = None
     number: NumberKind | None = None
+    is_named: bool = False
     pattern: str | None = None
     zone: tzinfo = UTC
 
@@ -80,13 +82,15 @@ class DateFormat:
             return parse_written(text, self.order)
 
     def _from_number(self, number: float) -> datetime:
+        if self.number and self.is_named:
+            return _convert(number, self.number)
         kind = kind_of_number(number)
-        if kind is None or (self.number and kind != self.number and not _fits(number, self.number)):
+        if kind is None or self.number not in (None, kind):
             raise ValueError(
                 f"is a bare number that is no date beyond doubt: {shown(number)}. If it is one, say how it is written, "
                 "as in --date-format epoch-seconds"
             )
-        return _convert(number, self.number or kind)
+        return _convert(number, kind)
 
 
 ISO: Final = DateFormat()
@@ -195,10 +199,6 @@ def _is_calendar_day(number: float) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _fits(number: float, kind: NumberKind) -> bool:
-    return kind.startswith("epoch") and number >= 0 and kind_of_number(number) in (None, kind)
 
 
 def _convert(number: float, kind: NumberKind) -> datetime:

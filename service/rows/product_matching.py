@@ -15,11 +15,6 @@ class UnknownProductRejected(ValueError):
     """An order line names an unknown product, and those are not wanted."""
 
 
-def squeeze(text: str) -> str:
-    """A name without case, spaces and punctuation, in which spellings differ."""
-    return "".join(letter for letter in text.casefold() if letter.isalnum())
-
-
 def without_case_and_spaces(text: str) -> str:
     """A product's identifier without case and spaces. Punctuation tells products apart: PRO and PRO+, C and C#."""
     return "".join(text.casefold().split())

@@ -16,11 +16,11 @@ _NAMED_FORMATS: Final = {
     "iso": DateFormat(),
     "dmy": DateFormat(order="dmy"),
     "mdy": DateFormat(order="mdy"),
-    "epoch-seconds": DateFormat(number="epoch-seconds"),
-    "epoch-milliseconds": DateFormat(number="epoch-milliseconds"),
-    "epoch-microseconds": DateFormat(number="epoch-microseconds"),
-    "yyyymmdd": DateFormat(number="yyyymmdd"),
-    "excel": DateFormat(number="excel"),
+    "epoch-seconds": DateFormat(number="epoch-seconds", is_named=True),
+    "epoch-milliseconds": DateFormat(number="epoch-milliseconds", is_named=True),
+    "epoch-microseconds": DateFormat(number="epoch-microseconds", is_named=True),
+    "yyyymmdd": DateFormat(number="yyyymmdd", is_named=True),
+    "excel": DateFormat(number="excel", is_named=True),
 }
 
 

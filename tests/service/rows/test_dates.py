@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from service.rows.dates import DateFormat, DayMonthOrder, day_month_order_of
+from service.rows.value_formats import parse_date_formats
 
 MIDNIGHT = datetime(2025, 12, 31)  # noqa: DTZ001  dates in files have no zone of their own
 EXCEL_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001
@@ -74,6 +75,24 @@ def test_other_bare_numbers_are_refused(value: object) -> None:
 def test_what_is_no_date_beyond_doubt_is_refused(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         DateFormat().parse(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "time"),
+    [
+        ("epoch-seconds", 1000, datetime.fromtimestamp(1000, UTC)),
+        ("epoch-milliseconds", 86_400_000, datetime.fromtimestamp(86_400, UTC)),
+        ("excel", "20000", EXCEL_EPOCH + timedelta(days=20_000)),
+        ("yyyymmdd", 19850102, datetime(1985, 1, 2)),  # noqa: DTZ001
+    ],
+)
+def test_a_named_kind_of_numbers_holds_for_any_size(kind: str, number: object, time: datetime) -> None:
+    assert parse_date_formats([kind])[""].parse(number) == time
+
+
+def test_a_number_that_is_not_of_the_columns_kind_is_refused() -> None:
+    with pytest.raises(ValueError, match="bare number"):
+        DateFormat(number="excel").parse(1_700_000_000)
 
 
 def test_a_pattern_alone_is_read_where_one_is_given() -> None:

@@ -94,12 +94,12 @@ def test_a_row_of_which_only_the_first_cell_is_filled_is_a_row() -> None:
 
 
 def test_the_footer_of_a_sheet_is_no_row() -> None:
-    book = Workbook()
-    sheet = book.active
+    workbook = Workbook()
+    sheet = workbook.active
     assert sheet is not None
     for row in (["a", "b", "c"], [1, 2, 3], [], ["Confidential Information"], ["Example Corp"]):
         sheet.append(row)
-    book.save("file.xlsx")
+    workbook.save("file.xlsx")
 
     source = open_source(Path("file.xlsx"))
     chunks = list(source.chunks(source.names, 100, lambda _: None))
@@ -109,12 +109,12 @@ def test_the_footer_of_a_sheet_is_no_row() -> None:
 
 
 def test_a_sheets_last_row_may_hold_its_first_cell_alone() -> None:
-    book = Workbook()
-    sheet = book.active
+    workbook = Workbook()
+    sheet = workbook.active
     assert sheet is not None
     for row in (["a", "b", "c"], [1, 2, 3], [], ["GTX Pro"]):
         sheet.append(row)
-    book.save("file.xlsx")
+    workbook.save("file.xlsx")
 
     source = open_source(Path("file.xlsx"))
 

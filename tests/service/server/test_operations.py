@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from service.base import errors_page, generated_page, telemetry_page
 from service.base.telemetry import Telemetry
-from service.base.telemetry_page import PAGE, main, page
 from service.base.telemetry_series import SERIES
 
 OPERATIONS = Path(__file__).parents[3] / "operations"
@@ -91,7 +91,7 @@ def test_an_alert_says_how_bad_it_is_and_where_to_read_on(alert: dict[str, Any])
 
     assert alert["labels"]["severity"] in ("warning", "critical")
     assert alert["annotations"]["summary"].endswith(".")
-    assert (file, f"`{name}`" in PAGE.read_text()) == ("docs/telemetry.md", True)
+    assert (file, f"`{name}`" in telemetry_page.page()) == ("docs/telemetry.md", True)
 
 
 def test_every_series_is_exposed_under_the_names_that_the_page_gives() -> None:
@@ -103,12 +103,19 @@ def test_every_series_is_exposed_under_the_names_that_the_page_gives() -> None:
         assert {sample.name for sample in metric.samples} >= set(series.exposed)
 
 
-def test_the_page_is_current_and_a_change_would_be_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert main(["--check"]) == 0
-    monkeypatch.setattr("service.base.telemetry_page.PAGE", tmp_path / "telemetry.md")
-    assert main(["--check"]) == 1
-    main([])
-    assert (tmp_path / "telemetry.md").read_text() == page()
+@pytest.mark.parametrize(
+    ("name", "text"), [("docs/telemetry.md", telemetry_page.page()), ("docs/errors.md", errors_page.page())]
+)
+def test_a_page_is_current_and_a_change_would_be_noticed(
+    name: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert generated_page.write_or_check(name, text, "module", ["--check"]) == 0
+
+    monkeypatch.setattr(generated_page, "ROOT", tmp_path)
+
+    assert generated_page.write_or_check(name, text, "module", ["--check"]) == 1
+    assert generated_page.write_or_check(name, text, "module", []) == 0
+    assert (tmp_path / name).read_text(encoding="utf-8") == text
 
 
 def test_every_series_says_what_to_do_about_it() -> None:
