@@ -17,7 +17,7 @@ from service.demo import CURRENCY
 from service.imports.command import run_import
 from service.offers.smoke import smoke_test
 from service.orders.tables import OrderLine
-from service.rows.options import ImportOptions
+from service.rows.options import AttributeType, ImportOptions
 from service.server.serving import serve
 from service.storage.database import (
     create_database_engine,
@@ -31,6 +31,8 @@ from service.training.command import offline_module, show_report, train_and_publ
 
 FOLDER = Path("var/demo")
 KEY_PATH = FOLDER / "api-key"
+ACCOUNT_TYPES: dict[str, AttributeType] = {"household_size": "text", "kids_count": "text"}
+"""They hold ``5+`` and ``3+``."""
 ORDER_COLUMNS = (
     ("household_id", "account_id"),
     ("basket_id", "order_id"),
@@ -78,7 +80,7 @@ def import_everything() -> None:
     with show_steps() as step:
         step("read the demo's data")
         files = offline_module("service.demo.dataset").prepare_files(FOLDER)
-    run_import("accounts", [files.accounts], ImportOptions())
+    run_import("accounts", [files.accounts], ImportOptions(attribute_types=ACCOUNT_TYPES))
     run_import("products", [files.products], ImportOptions())
     options = ImportOptions(
         mapping=ORDER_COLUMNS, default_currency=CURRENCY, rejects=FOLDER / "transactions.rejects.csv"

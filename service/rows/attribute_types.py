@@ -16,6 +16,7 @@ from service.rows.value_formats import FieldFormat
 _BOOLEANS: Final = {"true": True, "yes": True, "false": False, "no": False}
 _INFERRED: Final[tuple[AttributeType, ...]] = ("boolean", "number", "date")
 _MAX_EXCEPTIONS_SHARE: Final = 0.1
+_MAX_REMEMBERED: Final = 100_000
 
 
 @dataclass
@@ -49,6 +50,7 @@ class AttributeTypes:
         self._given = {name: kind for name, kind in given.items() if name in names}
         self._written = written
         self._columns = {name: _Column() for name in names if name not in given}
+        self._misfits: dict[str, tuple[AttributeType, ...]] = {}
 
     def check(self, attributes: Mapping[str, Any]) -> tuple[RowError, ...]:
         """Learn from the attributes of one row; return the errors of those that do not fit their given type."""
@@ -93,10 +95,18 @@ class AttributeTypes:
 
     def _learn(self, column: _Column, value: str) -> None:
         column.n += 1
-        for kind in _INFERRED:
-            if not self._fits(value, kind):
-                column.misses[kind] += 1
-                column.exceptions.setdefault(kind, value)
+        for kind in self._misfits_of(value):
+            column.misses[kind] += 1
+            column.exceptions.setdefault(kind, value)
+
+    def _misfits_of(self, value: str) -> tuple[AttributeType, ...]:
+        """The types that a text does not fit: each distinct one is judged once, since files repeat theirs."""
+        misfits = self._misfits.get(value)
+        if misfits is None:
+            if len(self._misfits) >= _MAX_REMEMBERED:
+                self._misfits.clear()
+            misfits = self._misfits[value] = tuple(kind for kind in _INFERRED if not self._fits(value, kind))
+        return misfits
 
     def _fits(self, value: str, kind: AttributeType) -> bool:
         if kind == "number" and _is_code(value):
