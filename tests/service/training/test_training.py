@@ -52,6 +52,12 @@ def run(*arguments: object) -> Result:
     return RUNNER.invoke(app, [str(argument) for argument in arguments])
 
 
+@pytest.fixture(autouse=True)
+def no_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No database but what a test names: whoever ran the demo in the checkout has one at the default address."""
+    monkeypatch.setenv("NEXTOFFER_DATABASE_URL", f"sqlite:///{tmp_path / 'absent.db'}")
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with order lines, and with the one artifact that was trained on them and published: to be copied."""
