@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import StringConstraints, TypeAdapter
 
 from service.accounts.listing import COLUMNS, AccountFilter, page_of_accounts, page_of_members
+from service.accounts.paths import ACCOUNT_PATH, CONSENT_PATH
 from service.accounts.profile import profile_of
 from service.accounts.queries import find_account, find_consent, set_consent, upsert_accounts
 from service.accounts.schemas import AccountIn, AccountOut, AccountSummary, ConsentIn, ConsentOut
@@ -33,7 +34,6 @@ from service.web.responses import JsonResponse
 from service.web.routing import Router
 from service.web.unit_of_work import UnitOfWork, UnitOfWorkDep
 
-ACCOUNT_PATH: Final = "/accounts/{account_id:identifier}"
 router = Router("accounts")
 MAX_ATTRIBUTES: Final = 10
 MAX_ATTRIBUTE: Final = 1_000
@@ -129,7 +129,7 @@ def _account_pages(request: Request, wanted: AccountFilter, segment_id: str | No
     return fetch
 
 
-@router.write_route("PUT", ACCOUNT_PATH + "/consent", "Note what an account says about marketing", model=ConsentOut)
+@router.write_route("PUT", CONSENT_PATH, "Note what an account says about marketing", model=ConsentOut)
 def replace_consent(account_id: NewAccountInPath, consent: ConsentIn, writing: UnitOfWorkDep) -> Response:
     """Grant or object. After an objection nothing is offered to the account: not by this worker's next answer, and
     by the others' within a second, whatever artifact is in use. It holds until the account grants again.
@@ -142,7 +142,7 @@ def replace_consent(account_id: NewAccountInPath, consent: ConsentIn, writing: U
     return writing.answer(work)
 
 
-@router.read_route(ACCOUNT_PATH + "/consent", "Show what an account said about marketing")
+@router.read_route(CONSENT_PATH, "Show what an account said about marketing")
 def get_consent(account_id: AccountInPath, session: ReadSession) -> ConsentOut:
     """What the account said last; `not-asked` if it said nothing, or if nobody has named it yet."""
     return find_consent(session, account_id)
