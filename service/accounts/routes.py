@@ -18,7 +18,7 @@ from service.base.pagination import Page
 from service.readmodel.errors import UnknownSegment
 from service.rows.field_types import MAX_IDENTIFIER, NO_NUL
 from service.sync.artifact_holder import ArtifactHolder
-from service.web.bulk import BulkRows, bulk_response, bulk_route, validate_body
+from service.web.bulk import BulkRows, Guests, bulk_response, bulk_route, validate_body, without_placeholders
 from service.web.dependencies import ReadSession, open_read_session
 from service.web.etag import etag_response
 from service.web.list_files import FormatOfList, ListFile, ListFormat, list_file
@@ -41,18 +41,22 @@ _ACCOUNTS: Final = TypeAdapter(list[AccountIn])
 
 
 @bulk_route(router, "/accounts", "Create or update accounts", AccountIn)
-def import_accounts(rows: BulkRows, writing: UnitOfWorkDep) -> Response:
+def import_accounts(rows: BulkRows, writing: UnitOfWorkDep, guests: Guests) -> Response:
     """Create or update accounts, many at once: a JSON array, or one object per line as `application/x-ndjson`.
 
     Each row is judged by itself: good rows are stored even if others are rejected, and the answer says what became of
     each. A field that is left out keeps its stored value. Sending the same rows again changes nothing.
+
+    An `account_id` such as `0`, `guest`, `n/a` or `null` stands for a guest: the row is rejected, unless
+    `keep_account_values` is true.
     """
-    good, faults = validate_body(_ACCOUNTS, rows)
+    valid, faults = validate_body(_ACCOUNTS, rows)
+    good, placeholders = without_placeholders(valid, guests)
     records = [row.record() for row in good.values()]
 
     def work(write: UnitOfWork) -> Response:
         done = upsert_accounts(write.connection, records, write.now, write.changes)
-        return bulk_response("account_id", rows, good, done.statuses, faults)
+        return bulk_response("account_id", rows, good, done.statuses, faults | placeholders)
 
     return writing.answer(work)
 
