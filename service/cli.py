@@ -6,7 +6,6 @@ A command is imported when it is called: loading all of them takes seconds, and 
 import errno
 import sys
 from importlib import import_module
-from importlib.metadata import version
 from typing import Annotated, Any, Final, NamedTuple
 
 import typer
@@ -15,6 +14,9 @@ from typer.core import TyperCommand, TyperGroup
 from service.base.errors import DomainError
 
 DISK_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES)
+
+OFFLINE_ERRORS: Final = (("models.artifact", "ArtifactInvalid"), ("models.data.errors", "HistoryInvalid"))
+"""Domain errors of the offline side, each with its module."""
 
 
 class LazyCommand(NamedTuple):
@@ -95,6 +97,9 @@ app = typer.Typer(cls=LazyGroup, no_args_is_help=True, add_completion=False, pre
 def show_version(is_wanted: bool) -> None:
     """Print the version and end."""
     if is_wanted:
+        # It brings the packages for e-mail along, which no command needs.
+        from importlib.metadata import version
+
         typer.echo(f"nextoffer {version('nextoffer')}")
         raise typer.Exit
 
@@ -121,26 +126,25 @@ def main() -> None:
 
 def explain(error: Exception) -> str | None:
     """Return what to say of an error that the user can mend; None of any other."""
-    # After an error, the time that these take does not matter.
-    from alembic.util import CommandError
-    from pydantic import ValidationError
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from models.artifact import ArtifactInvalid
-    from models.data.errors import HistoryInvalid
-
-    if isinstance(error, DomainError | ArtifactInvalid | HistoryInvalid):
+    if isinstance(error, DomainError) or any(is_error_of(error, *own) for own in OFFLINE_ERRORS):
         return str(error)
-    if isinstance(error, ValidationError):
-        problems = ((str(problem["loc"][0]).upper(), problem["msg"]) for problem in error.errors())
+    if is_error_of(error, "pydantic", "ValidationError"):
+        invalid: Any = error
+        problems = ((str(problem["loc"][0]).upper(), problem["msg"]) for problem in invalid.errors())
         return "; ".join(f"NEXTOFFER_{name}: {problem}" for name, problem in problems)
-    if isinstance(error, CommandError):
+    if is_error_of(error, "alembic.util", "CommandError"):
         return f"The database was made by another release, or is no database of nextoffer's: {error}"
-    if isinstance(error, SQLAlchemyError):
+    if is_error_of(error, "sqlalchemy.exc", "SQLAlchemyError"):
         return f"The database failed: {str(error).splitlines()[0]}"
     if isinstance(error, OSError) and error.errno in DISK_ERRORS:
         return f"{error.strerror}: {error.filename or 'while writing'}. What was there before is as it was."
     return None
+
+
+def is_error_of(error: Exception, module: str, name: str) -> bool:
+    """Tell whether an error is of a class whose module may not be imported: then it is not."""
+    loaded = sys.modules.get(module)
+    return isinstance(error, getattr(loaded, name, ()))
 
 
 def fail(message: str) -> None:

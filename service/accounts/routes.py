@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import StringConstraints, TypeAdapter
 
 from service.accounts.listing import COLUMNS, AccountFilter, page_of_accounts, page_of_members
+from service.accounts.paths import ACCOUNT_PATH, CONSENT_PATH
 from service.accounts.profile import profile_of
 from service.accounts.queries import find_account, find_consent, set_consent, upsert_accounts
 from service.accounts.schemas import AccountIn, AccountOut, AccountSummary, ConsentIn, ConsentOut
@@ -17,7 +18,7 @@ from service.base.pagination import Page
 from service.readmodel.errors import UnknownSegment
 from service.rows.field_types import MAX_IDENTIFIER, NO_NUL
 from service.sync.artifact_holder import ArtifactHolder
-from service.web.bulk import BulkRows, bulk_response, bulk_route, validate_body
+from service.web.bulk import BulkRows, Guests, bulk_response, bulk_route, validate_body, without_placeholders
 from service.web.dependencies import ReadSession, open_read_session
 from service.web.etag import etag_response
 from service.web.list_files import FormatOfList, ListFile, ListFormat, list_file
@@ -33,7 +34,6 @@ from service.web.responses import JsonResponse
 from service.web.routing import Router
 from service.web.unit_of_work import UnitOfWork, UnitOfWorkDep
 
-ACCOUNT_PATH: Final = "/accounts/{account_id:identifier}"
 router = Router("accounts")
 MAX_ATTRIBUTES: Final = 10
 MAX_ATTRIBUTE: Final = 1_000
@@ -41,18 +41,22 @@ _ACCOUNTS: Final = TypeAdapter(list[AccountIn])
 
 
 @bulk_route(router, "/accounts", "Create or update accounts", AccountIn)
-def import_accounts(rows: BulkRows, writing: UnitOfWorkDep) -> Response:
+def import_accounts(rows: BulkRows, writing: UnitOfWorkDep, guests: Guests) -> Response:
     """Create or update accounts, many at once: a JSON array, or one object per line as `application/x-ndjson`.
 
     Each row is judged by itself: good rows are stored even if others are rejected, and the answer says what became of
     each. A field that is left out keeps its stored value. Sending the same rows again changes nothing.
+
+    An `account_id` such as `0`, `guest`, `n/a` or `null` stands for a guest: the row is rejected, unless
+    `keep_account_values` is true.
     """
-    good, faults = validate_body(_ACCOUNTS, rows)
+    valid, faults = validate_body(_ACCOUNTS, rows)
+    good, placeholders = without_placeholders(valid, guests)
     records = [row.record() for row in good.values()]
 
     def work(write: UnitOfWork) -> Response:
         done = upsert_accounts(write.connection, records, write.now, write.changes)
-        return bulk_response("account_id", rows, good, done.statuses, faults)
+        return bulk_response("account_id", rows, good, done.statuses, faults | placeholders)
 
     return writing.answer(work)
 
@@ -129,7 +133,7 @@ def _account_pages(request: Request, wanted: AccountFilter, segment_id: str | No
     return fetch
 
 
-@router.write_route("PUT", ACCOUNT_PATH + "/consent", "Note what an account says about marketing", model=ConsentOut)
+@router.write_route("PUT", CONSENT_PATH, "Note what an account says about marketing", model=ConsentOut)
 def replace_consent(account_id: NewAccountInPath, consent: ConsentIn, writing: UnitOfWorkDep) -> Response:
     """Grant or object. After an objection nothing is offered to the account: not by this worker's next answer, and
     by the others' within a second, whatever artifact is in use. It holds until the account grants again.
@@ -142,7 +146,7 @@ def replace_consent(account_id: NewAccountInPath, consent: ConsentIn, writing: U
     return writing.answer(work)
 
 
-@router.read_route(ACCOUNT_PATH + "/consent", "Show what an account said about marketing")
+@router.read_route(CONSENT_PATH, "Show what an account said about marketing")
 def get_consent(account_id: AccountInPath, session: ReadSession) -> ConsentOut:
     """What the account said last; `not-asked` if it said nothing, or if nobody has named it yet."""
     return find_consent(session, account_id)

@@ -1,5 +1,7 @@
 """Why a caller is turned away."""
 
+from collections.abc import Sequence
+
 from service.base.errors import DomainError
 
 
@@ -52,6 +54,19 @@ class AccountNotAllowed(DomainError):
         super().__init__(
             "A key with the scope `storefront` can be copied from the page, so its requests must not name an account. "
             "Leave out account_id, or ask from your server with a key that has the scope `recommend`."
+        )
+
+
+class FieldNotAllowed(DomainError):
+    """A request with a key that anybody can read names product data that is not public."""
+
+    code = "field-not-allowed"
+
+    def __init__(self, place: str, field: str, allowed: Sequence[str]) -> None:
+        names = ", ".join(allowed) or "nothing"
+        super().__init__(
+            f"A key with the scope `storefront` can be copied from the page, so `{place}` must not name "
+            f"{field[:100]!r}. It may name: {names}. The service's setting NEXTOFFER_STOREFRONT_FIELDS lists these."
         )
 
 

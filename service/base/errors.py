@@ -86,6 +86,7 @@ PROBLEMS: dict[str, ProblemType] = {
     "built-in-segment": ProblemType(409, "The segment is built in"),
     "database-unavailable": ProblemType(503, "The database does not answer"),
     "demo-data-missing": ProblemType(501, "The demo's data is not installed"),
+    "field-not-allowed": ProblemType(403, "The API key may not name this field"),
     "http-error": ProblemType(400, "The request can't be served"),
     "idempotency-key-reused": ProblemType(422, "The idempotency key was used for another request"),
     "internal-error": ProblemType(500, "The service failed"),

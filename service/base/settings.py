@@ -58,6 +58,11 @@ class Settings(BaseSettings):
         description="How often one client address may ask with a storefront key that has no limit of its own; empty "
         "for no limit.",
     )
+    storefront_fields: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("name", "line", "category", "price_minor", "currency", "url", "image_url"),
+        description="What storefront keys may name in `fields` and in the filter `attributes`, comma-separated: fields "
+        "of products and names of their attributes, all of which anybody can then read; * for everything.",
+    )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Addresses or networks of reverse proxies, comma-separated, whose X-Forwarded-For tells the "
@@ -123,7 +128,7 @@ class Settings(BaseSettings):
         """For how long returns and lost deals count."""
         return Windows(self.returned_days, self.deal_lost_days)
 
-    @field_validator("cors_origins", "trusted_proxies", mode="before")
+    @field_validator("cors_origins", "storefront_fields", "trusted_proxies", mode="before")
     @classmethod
     def split_list(cls, entries: object) -> object:
         """Read a comma-separated list."""

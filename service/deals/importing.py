@@ -22,10 +22,9 @@ from service.rows.guest_values import GuestValues
 from service.rows.import_kind import ImportKind
 from service.rows.import_run import ImportRun, import_transaction
 from service.rows.options import ImportOptions
-from service.rows.record_import import placeholder_errors
 from service.rows.summary import ImportSummary
 from service.rows.text_fields import read_identifier
-from service.rows.validation import RowErrors, validate_rows
+from service.rows.validation import RowErrors, placeholder_errors, validate_rows
 from service.storage.changes import ChangeLog
 from service.storage.database import read_connection
 from service.storage.turns import hold_off_erasures

@@ -20,11 +20,13 @@ from service.orders.queries import matcher_for
 from service.rows.field_types import MAX_IDENTIFIER
 from service.web.bulk import (
     BulkRows,
+    Guests,
     MatchProductsInQuery,
     UnknownProductsInQuery,
     bulk_response,
     bulk_route,
     validate_body,
+    without_placeholders,
 )
 from service.web.columns import CURRENCY, WIDE, day, money, number, text, time
 from service.web.dependencies import open_read_session
@@ -60,6 +62,7 @@ DEAL_COLUMNS: Final = (
 def import_deals(
     rows: BulkRows,
     writing: UnitOfWorkDep,
+    guests: Guests,
     unknown_products: UnknownProductsInQuery = "add",
     match_products: MatchProductsInQuery = "exactly",
 ) -> Response:
@@ -71,9 +74,13 @@ def import_deals(
     own. Accounts and products that a deal names are added if they are unknown. Each row is a whole deal and is judged
     by itself: good rows are stored even if others are rejected, and the answer says what became of each. A field that
     is left out keeps its stored value. Sending the same rows again changes nothing.
+
+    An `account_id` such as `0`, `guest`, `n/a` or `null` stands for a guest: the row is rejected, unless
+    `keep_account_values` is true. Leave the field out if nobody knows the account.
     """
     valid, faults = validate_body(_DEALS, rows)
-    whole, split = without_split_deals(valid)
+    named_accounts, placeholders = without_placeholders(valid, guests)
+    whole, split = without_split_deals(named_accounts)
     named = {line.product_id for deal in whole.values() for line in deal.lines or ()}
     named |= {deal.product_id for deal in whole.values() if deal.product_id is not None}
 
@@ -82,7 +89,7 @@ def import_deals(
         applied = apply_deals(write.connection, whole, terms, write.changes)
         kept = {index: whole[index] for index in applied.statuses}
         statuses = list(applied.statuses.values())
-        return bulk_response("deal_id", rows, kept, statuses, faults | split | applied.errors)
+        return bulk_response("deal_id", rows, kept, statuses, faults | placeholders | split | applied.errors)
 
     return writing.answer(work)
 

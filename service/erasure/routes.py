@@ -1,17 +1,17 @@
 """Erasure over HTTP."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import Depends, Query, Request, Response
 
 from service.accounts.errors import UnknownAccount
-from service.accounts.routes import ACCOUNT_PATH
+from service.accounts.paths import ACCOUNT_PATH
 from service.auth.keys import Scope
 from service.base.components import components_of
 from service.decisions.decision_log import DecisionLog
 from service.erasure.artifacts import artifacts_naming
 from service.erasure.queries import erase_account
-from service.erasure.schemas import ErasureOut
+from service.erasure.schemas import ORDERS_OF_ERASED, ErasureIn, ErasureOut, OrdersOfErased
 from service.sync.artifact_store import ArtifactStore
 from service.web.parameters import AccountInPath
 from service.web.responses import JsonResponse
@@ -26,19 +26,16 @@ def write_decisions(request: Request) -> None:
     components_of(request.app).get(DecisionLog).write_queued()
 
 
+DecisionsWritten = Annotated[None, Depends(write_decisions)]
+
+
 @router.write_route("DELETE", ACCOUNT_PATH, "Erase an account", "unknown-account", model=ErasureOut, scope=Scope.ADMIN)
 def erase_stored_account(
     request: Request,
     account_id: AccountInPath,
-    _written: Annotated[None, Depends(write_decisions)],
+    _written: DecisionsWritten,
     writing: ErasureDep,
-    orders: Annotated[
-        Literal["keep", "delete"],
-        Query(
-            description="`keep` makes them guests' orders: sales figures stay as they are, without the person. "
-            "`delete` deletes them."
-        ),
-    ] = "keep",
+    orders: Annotated[OrdersOfErased, Query(description=ORDERS_OF_ERASED)] = "keep",
 ) -> Response:
     """Forget a person: delete the account, its choice about marketing, its deals, its decisions with every answer as it
     was sent, and whatever else the database holds under its identifier. Every worker forgets it within a second. In
@@ -47,8 +44,24 @@ def erase_stored_account(
 
     What is stored under the same identifier later is a new account. If the erased one objected to marketing, the new
     one does too until it grants: a keyed hash of the identifier is kept for that, and nothing else.
-    """
 
+    `POST /v1/erasures` does the same for any identifier, also for one that ends like another path below accounts, such
+    as `X/consent`.
+    """
+    return _erase(request, writing, account_id, orders)
+
+
+@router.write_route(
+    "POST", "/erasures", "Erase an account by its identifier", "unknown-account", model=ErasureOut, scope=Scope.ADMIN
+)
+def create_erasure(request: Request, erasure: ErasureIn, _written: DecisionsWritten, writing: ErasureDep) -> Response:
+    """Forget a person, as `DELETE /v1/accounts/{account_id}` does, but with the identifier in the body: it is not part
+    of a path, which servers and proxies write to their logs, and may end like one, such as `X/consent`.
+    """
+    return _erase(request, writing, erasure.account_id, erasure.orders)
+
+
+def _erase(request: Request, writing: UnitOfWork, account_id: str, orders: OrdersOfErased) -> Response:
     def work(write: UnitOfWork) -> Response:
         versions = list(artifacts_naming(components_of(request.app).get(ArtifactStore), account_id))
         erased = erase_account(write.connection, account_id, write.now, deletes_orders=orders == "delete")

@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple, get_type_hints
 
@@ -10,6 +9,7 @@ import typer
 
 from service.imports.mapping_file import MappingFile, options_of, read_mapping_file, read_preset
 from service.rows.conditions import parse_condition
+from service.rows.errors import InvalidImportOption
 from service.rows.layout import parse_delimiter, parse_encoding
 from service.rows.options import (
     ImportOptions,
@@ -20,7 +20,7 @@ from service.rows.options import (
     parse_mapping,
     parse_value_maps,
 )
-from service.rows.order_options import OnConflict, parse_order_options
+from service.rows.order_options import OnConflict
 from service.rows.value_formats import parse_date_formats, parse_decimal_sign
 
 Texts = list[str] | None
@@ -143,6 +143,13 @@ def read_file_options(
         default_currency=parse_default_currency(default_currency),
         unknown_products=unknown_products,
         match_products=match_products,
+        order_key=order_key,
+        order_prefix=order_prefix,
+        on_conflict=on_conflict,
+        guest_values=guest_values,
+        keep_account_values=keep_account_values,
+        earliest=earliest,
+        latest=latest,
     )
     for condition in own.where:
         parse_condition(condition)
@@ -150,14 +157,20 @@ def read_file_options(
     known = read_preset(preset, kind_name) if preset else None
     if mapping_file:
         own = read_mapping_file(mapping_file, kind_name).overridden_by(own)
-    orders = parse_order_options(
-        order_key, order_prefix, on_conflict, guest_values, keep_account_values, earliest, latest
-    )
-    options = replace(options_of(own, known, parse_mapping(mapping or ())), orders=orders)
+    options = options_of(own, known, parse_mapping(mapping or ()))
     return FileOptions(options, known.overridden_by(own) if known else own, given)
 
 
 _DISPLAYED: Final = {"mapping": "map", "mapping_file": "mapping"}
+_KEPT_AS: Final = {"attribute_type": "attribute_types"}
+"""Options that mapping files call otherwise."""
+
+
+def refuse_other_options(mapping: MappingFile, kind_name: str, left_out: frozenset[str]) -> None:
+    """Raise InvalidImportOption if a mapping file holds options that its kind of import does not have."""
+    held = mapping.model_dump(exclude_defaults=True)
+    if others := sorted(_KEPT_AS.get(name, name) for name in left_out if _KEPT_AS.get(name, name) in held):
+        raise InvalidImportOption(f"The mapping file holds {', '.join(others)}; {kind_name} have no such option.")
 
 
 def with_file_options(command: Callable[..., None], kind_name: str, left_out: frozenset[str] = frozenset()) -> Any:
@@ -175,7 +188,9 @@ def with_file_options(command: Callable[..., None], kind_name: str, left_out: fr
 
     def wrapped(**arguments: Any) -> None:
         own = {name: arguments.pop(name) for name in shared if name in arguments}
-        command(**arguments, file_options=read_file_options(kind_name, **own))
+        file_options = read_file_options(kind_name, **own)
+        refuse_other_options(file_options.mapping, kind_name, left_out)
+        command(**arguments, file_options=file_options)
 
     signature = inspect.signature(command)
     command_hints = get_type_hints(command, include_extras=True)

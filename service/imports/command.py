@@ -16,14 +16,14 @@ from rich.progress import Progress as Bar
 from service.base.settings import Settings
 from service.imports.arguments import FileOptions, with_file_options
 from service.imports.importer import import_file
-from service.imports.mapping_file import write_mapping_file
+from service.imports.mapping_file import MappingFile, write_mapping_file
 from service.imports.registry import IMPORT_KINDS
 from service.imports.report import share_line, summary_lines
 from service.rows.chunks import Progress
 from service.rows.complete_files import TooManyRemovals
 from service.rows.errors import TooManyRejects, UnreadableFile
 from service.rows.import_kind import ImportKind
-from service.rows.options import MAX_REJECTED_SHARE, MAX_REMOVED_SHARE, ImportOptions
+from service.rows.options import MAX_REMOVED_SHARE, ImportOptions
 from service.rows.order_options import OrderLines
 from service.rows.summary import ImportSummary
 from service.storage.database import create_database_engine
@@ -44,13 +44,14 @@ RejectsPath = Annotated[
 ]
 MaxRejects = Annotated[int | None, typer.Option(min=0, help="Stop with code 2 once more rows than this are rejected.")]
 MaxRejectedShare = Annotated[
-    float, typer.Option(min=0, max=1, help="Exit with code 4 if a larger share of the rows was rejected.")
+    float | None,
+    typer.Option(min=0, max=1, help="Exit with code 4 if a larger share of the rows was rejected; by default 0.05."),
 ]
 Lines = Annotated[
-    OrderLines,
+    OrderLines | None,
     typer.Option(
-        help="An order's lines replace those that are stored, so that what the files lack is removed; or are added to "
-        "them, for files that hold orders in parts."
+        help="An order's lines replace those that are stored, which is the default, so that what the files lack is "
+        "removed; or are added to them, for files that hold orders in parts."
     ),
 ]
 Complete = Annotated[
@@ -80,26 +81,29 @@ def make_command(kind: ImportKind) -> Callable[..., None]:
         file_options: FileOptions,
         rejects: RejectsPath = None,
         max_rejects: MaxRejects = None,
-        max_rejected_share: MaxRejectedShare = MAX_REJECTED_SHARE,
-        lines: Lines = "replace",
+        max_rejected_share: MaxRejectedShare = None,
+        lines: Lines = None,
         complete: Complete = False,
         allow_removals: AllowRemovals = MAX_REMOVED_SHARE,
         dry_run: DryRun = False,
         save_mapping: SaveMapping = None,
     ) -> None:
+        kept = file_options.options
         options = replace(
-            file_options.options,
+            kept,
             rejects=rejects,
             max_rejects=max_rejects,
-            max_rejected_share=max_rejected_share,
-            orders=replace(file_options.options.orders, lines=lines),
+            max_rejected_share=kept.max_rejected_share if max_rejected_share is None else max_rejected_share,
+            orders=replace(kept.orders, lines=lines or kept.orders.lines),
             is_complete=complete,
             allow_removals=allow_removals,
             is_dry_run=dry_run,
         )
         summary = run_import(kind.name, files, options)
         if save_mapping:
-            write_mapping_file(save_mapping, file_options.mapping, kind.name, summary.columns[files[0]])
+            given = MappingFile(lines=lines, max_rejected_share=max_rejected_share)
+            mapping = file_options.mapping.overridden_by(given)
+            write_mapping_file(save_mapping, mapping, kind.name, summary.columns[files[0]])
         refuse_rejected_share(summary, options)
 
     of_orders = ("order_key", "order_prefix", "on_conflict", "lines", "earliest", "latest")

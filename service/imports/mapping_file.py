@@ -2,27 +2,35 @@
 
 import tomllib
 from dataclasses import replace
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from service.rows.arrangement import combined_name
 from service.rows.conditions import parse_condition
 from service.rows.errors import InvalidImportOption
 from service.rows.layout import FileLayout, PackedItems, parse_delimiter, parse_encoding
 from service.rows.options import (
+    MAX_REJECTED_SHARE,
     AttributeType,
     ImportOptions,
     MatchProducts,
     UnknownProducts,
     parse_default_currency,
 )
+from service.rows.order_options import OnConflict, OrderLines, OrderOptions, parse_order_options
 from service.rows.value_formats import FormatOptions, parse_date_formats, parse_zone
 
 _PRESETS: Final = files("service.imports") / "presets"
+
+
+def _as_text(value: object) -> object:
+    """TOML has dates and times of its own."""
+    return value.isoformat() if isinstance(value, date) else value
 
 
 class PackedColumn(BaseModel):
@@ -61,10 +69,22 @@ class MappingFile(BaseModel):
     default_currency: str | None = None
     unknown_products: UnknownProducts | None = None
     match_products: MatchProducts | None = None
+    max_rejected_share: float | None = Field(default=None, ge=0, le=1)
+    order_key: str | None = Field(default=None, description="Comma-separated columns, as on the command line.")
+    order_prefix: str | None = None
+    on_conflict: OnConflict | None = None
+    lines: OrderLines | None = None
+    guest_values: str | None = Field(default=None, description="Comma-separated values, as on the command line.")
+    keep_account_values: bool = False
+    earliest: Annotated[str | None, BeforeValidator(_as_text)] = None
+    latest: Annotated[str | None, BeforeValidator(_as_text)] = None
 
     def overridden_by(self, other: "MappingFile") -> "MappingFile":
         """These options, and another file's, which count where both name the same."""
         merged = self.model_dump(exclude_defaults=True)
+        if other.guest_values or other.keep_account_values:
+            merged.pop("guest_values", None)
+            merged.pop("keep_account_values", None)
         for name, value in other.model_dump(exclude_defaults=True).items():
             before = merged.get(name)
             if isinstance(value, dict) and isinstance(before, dict):
@@ -132,7 +152,22 @@ def options_of(own: MappingFile, preset: MappingFile | None, mapping: list[tuple
         default_currency=parse_default_currency(merged.default_currency),
         unknown_products=merged.unknown_products or "add",
         match_products=merged.match_products or "exactly",
+        max_rejected_share=MAX_REJECTED_SHARE if merged.max_rejected_share is None else merged.max_rejected_share,
+        orders=_order_options(merged),
     )
+
+
+def _order_options(mapping: MappingFile) -> OrderOptions:
+    options = parse_order_options(
+        mapping.order_key,
+        mapping.order_prefix,
+        mapping.on_conflict,
+        mapping.guest_values,
+        mapping.keep_account_values,
+        mapping.earliest,
+        mapping.latest,
+    )
+    return replace(options, lines=mapping.lines or "replace")
 
 
 def write_mapping_file(path: Path, mapping: MappingFile, kind_name: str, columns: dict[str, str]) -> None:

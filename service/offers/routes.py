@@ -9,7 +9,9 @@ from service.auth.dependencies import admit
 from service.auth.errors import AccountNotAllowed
 from service.auth.keys import Principal, Scope
 from service.base.components import components_of
+from service.base.settings import Settings
 from service.offers.batching import Batcher
+from service.offers.public_fields import refuse_private_fields
 from service.offers.request import OfferRequest
 from service.offers.request_fields import MAX_IDENTIFIER, BasketItem
 from service.offers.respond import Call, Recommender
@@ -80,7 +82,7 @@ async def get_recommendations(request: Request) -> Response:
     response_model=RecommendationAnswer,
     openapi_extra=decoded_body(RecommendationRequest, Scope.RECOMMEND, MIN_SEQUENCE)
     | {OTHER_SCOPES_KEY: [Scope.STOREFRONT.value]},
-    responses=problems(*ANY_PROBLEMS, *BODY_PROBLEMS, "origin-not-allowed", "account-not-allowed"),
+    responses=problems(*ANY_PROBLEMS, *BODY_PROBLEMS, "origin-not-allowed", "account-not-allowed", "field-not-allowed"),
 )
 async def create_recommendations(request: Request) -> Response:
     """What to offer at this moment: by the basket first, then by the account's history, then by popularity.
@@ -91,7 +93,9 @@ async def create_recommendations(request: Request) -> Response:
     falls back on the account, or on popular products, and `source` says so.
 
     A key with the scope `storefront` may be used in web pages: from its origins only, and without an account. Its
-    answers leave out what tells of the business: `withheld` is empty, and `sequence` is 0.
+    answers leave out what tells of the business: `withheld` is empty, and `sequence` is 0. Its `fields` and
+    `attributes` may name only what the setting `NEXTOFFER_STOREFRONT_FIELDS` lists: by default `name`, `line`,
+    `category`, `price_minor`, `currency`, `url` and `image_url`.
     """
     principal = await admit(request, Scope.RECOMMEND, Scope.STOREFRONT)
     refuse_parameters(request)
@@ -111,6 +115,8 @@ async def create_recommendations(request: Request) -> Response:
         given.offer_filter(),
         tuple(dict.fromkeys(given.fields or ())),
     )
+    if principal.is_public:
+        refuse_private_fields(wanted, components_of(request.app).get(Settings).storefront_fields)
     return await respond(request, Call(principal, wanted, body))
 
 

@@ -44,7 +44,7 @@ def import_orders(engine: Engine, import_run: ImportRun, now: datetime) -> None:
         with import_transaction(engine, import_run.options) as connection:
             changes = ChangeLog()
             written = write_orders(connection, batch, now, changes)
-            surplus = surplus_lines(connection, batch) if replaces_lines else []
+            surplus = surplus_lines(written.other_lines, batch) if replaces_lines else []
             changes.write(connection, now)
         files.note_surplus(surplus)
         currencies.update(batch.orders.currencies)

@@ -139,7 +139,7 @@ class OrderAssembler:
 
     def _contradictions(self, lines: _Lines, orders: _Orders, earlier: Mapping[str, int]) -> RowErrors:
         """The errors of rows that contradict their order's header, in this batch or an earlier one."""
-        columns: tuple[list[Any], ...] = (lines.account_ids, lines.currencies, lines.statuses, lines.times)
+        columns: tuple[list[Any], ...] = (lines.account_ids, lines.currencies, lines.statuses, lines.days())
         if not earlier and all(list(map(column.__getitem__, orders.of_line)) == column for column in columns):
             return {}
         found = find_contradictions(

@@ -5,15 +5,14 @@ before removes nothing, and importing the files again removes it.
 """
 
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
 import numpy as np
-from sqlalchemy import Connection, Engine, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, select, update
 
-from service.orders.bulk import OrderBatch
+from service.orders.bulk import LineRow, OrderBatch
 from service.orders.frequent_accounts import FrequentAccounts
 from service.orders.live import ORDERS_CHANGED
 from service.orders.tables import Order, OrderLine
@@ -87,28 +86,12 @@ class OrderFiles:
         self._surplus.close()
 
 
-def surplus_lines(connection: Connection, batch: OrderBatch) -> list[LineKey]:
-    """The stored lines of a batch's orders that the batch lacks."""
-    if not batch.stored_ids:
+def surplus_lines(other_lines: set[LineRow], batch: OrderBatch) -> list[LineKey]:
+    """The stored lines of a batch's orders that the batch lacks, of those that it does not give as they were stored."""
+    if not other_lines:
         return []
-    given = Counter(order_id for order_id in batch.lines.order_ids if order_id in batch.stored_ids)
-    counts = select(OrderLine.order_id, func.count()).group_by(OrderLine.order_id)
-    longer = [
-        order_id
-        for chunk in in_chunks(sorted(batch.stored_ids))
-        for order_id, count in connection.execute(counts.where(OrderLine.order_id.in_(chunk)))
-        if count > given[order_id]
-    ]
-    if not longer:
-        return []
-    keys = set(zip(batch.lines.order_ids, batch.lines.product_ids, batch.lines.ordinals, strict=True))
-    columns = select(OrderLine.order_id, OrderLine.product_id, OrderLine.ordinal)
-    stored = [
-        (order_id, product_id, ordinal)
-        for chunk in in_chunks(longer)
-        for order_id, product_id, ordinal in connection.execute(columns.where(OrderLine.order_id.in_(chunk)))
-    ]
-    return [line for line in stored if line not in keys]
+    given = set(zip(batch.lines.order_ids, batch.lines.product_ids, batch.lines.ordinals, strict=True))
+    return [key for line in other_lines if (key := line[:3]) not in given]
 
 
 def finish_orders(engine: Engine, import_run: ImportRun, now: datetime) -> None:

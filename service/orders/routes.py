@@ -13,10 +13,10 @@ from service.orders.queries import matcher_for, replace_orders
 from service.orders.resolve import resolve_orders, split_by_date, without_placeholder
 from service.orders.schemas import OrderIn, OrderOut, OrderSummary
 from service.rows.field_types import MAX_IDENTIFIER, NO_NUL, Timestamp
-from service.rows.guest_values import DEFAULT_GUEST_VALUES, GuestValues
 from service.rows.plausible_dates import DateLimits, PlausibleDates, by_parameter
 from service.web.bulk import (
     BulkRows,
+    Guests,
     MatchProductsInQuery,
     UnknownProductsInQuery,
     bulk_response,
@@ -31,9 +31,6 @@ from service.web.routing import Router
 from service.web.unit_of_work import UnitOfWork, UnitOfWorkDep
 
 router = Router("orders")
-KeepAccountValuesInQuery = Annotated[
-    bool, Query(description="Whether values such as `0` and `guest` identify accounts, rather than stand for guests.")
-]
 
 
 def accepted_dates(
@@ -56,9 +53,9 @@ def import_orders(
     rows: BulkRows,
     writing: UnitOfWorkDep,
     limits: AcceptedDates,
+    guests: Guests,
     unknown_products: UnknownProductsInQuery = "add",
     match_products: MatchProductsInQuery = "exactly",
-    keep_account_values: KeepAccountValuesInQuery = False,
 ) -> Response:
     """Create or replace orders, many at once: a JSON array, or one object per line as `application/x-ndjson`.
 
@@ -70,7 +67,6 @@ def import_orders(
     `account_id` such as `0`, `guest`, `n/a` or `null` is a guest's, unless `keep_account_values` is true.
     """
     valid, faults = validate_body(_ORDERS, rows)
-    guests = GuestValues(() if keep_account_values else DEFAULT_GUEST_VALUES)
     valid = {index: without_placeholder(order, guests) for index, order in valid.items()}
     named = {line.product_id for order in valid.values() for line in order.lines}
 

@@ -24,11 +24,13 @@ class GuestValues:
         plain = value.strip().casefold()
         return plain in self._values or ("0" in self._values and bool(_ZEROS.fullmatch(plain)))
 
-    def placeholder_error(self, value: object, hint: str = "--keep-account-values") -> str | None:
+    def placeholder_error(self, value: object, hint: str) -> str | None:
         """What is wrong with an identifier of an account, if it is a placeholder."""
         if value not in self:
             return None
-        return f"is {value!r}, which stands for a guest and identifies no account; or accept it with {hint}"
+        return (
+            f"is {value!r}, which stands for a guest and identifies no account: leave it out, or accept it with {hint}"
+        )
 
 
 def parse_guest_values(text: str | None, *, is_kept: bool = False) -> Sequence[str]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, TypeAdapter
 from sqlalchemy import Connection, Engine
 
 from service.rows.attribute_types import AttributeTypes
-from service.rows.chunks import Chunk, RowError
+from service.rows.chunks import Chunk
 from service.rows.complete_files import note_present
 from service.rows.errors import UnreadableFile
 from service.rows.formulas import plain_row
@@ -18,7 +18,7 @@ from service.rows.guest_values import GuestValues
 from service.rows.import_run import ImportRun, import_transaction
 from service.rows.record_spool import RecordSpool
 from service.rows.text_fields import is_blank
-from service.rows.validation import RowErrors, validate_rows
+from service.rows.validation import RowErrors, placeholder_errors, validate_rows
 from service.storage.changes import ChangeLog
 from service.storage.records import Upserted
 from service.storage.turns import hold_off_erasures
@@ -34,12 +34,6 @@ def resolve_as_given(import_run: ImportRun) -> Resolve:
     """Take each row's own columns: ``row.record(default_currency)``."""
     currency = import_run.options.default_currency
     return lambda rows: ({index: row.record(currency) for index, row in rows.items()}, {})
-
-
-def placeholder_errors(rows: Mapping[int, Any], guests: GuestValues) -> RowErrors:
-    """The errors of rows whose account is a placeholder for guests."""
-    reasons = {index: guests.placeholder_error(row.account_id) for index, row in rows.items()}
-    return {index: (RowError("account_id", reason),) for index, reason in reasons.items() if reason}
 
 
 def refuse_placeholders(resolve: Resolve, import_run: ImportRun) -> Resolve:

@@ -1,6 +1,6 @@
 """Run pydantic over many rows or a whole column, and sort the good from the bad."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final, TypeVar
@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from service.rows.chunks import RowError
+from service.rows.guest_values import GuestValues
 from service.rows.value_formats import FieldFormat, ValueFormats
 
 Value = TypeVar("Value")
@@ -36,6 +37,12 @@ def validate_rows(
     good = [index for index in range(len(rows)) if index not in row_errors]
     valid = adapter.validate_python([rows[index] for index in good], context=formats)
     return dict(zip(good, valid, strict=True)), row_errors
+
+
+def placeholder_errors(rows: Mapping[int, Any], guests: GuestValues, hint: str = "--keep-account-values") -> RowErrors:
+    """The errors of rows whose account is a placeholder for guests. hint: what accepts it as an account."""
+    reasons = {index: guests.placeholder_error(row.account_id, hint) for index, row in rows.items()}
+    return {index: (RowError("account_id", reason),) for index, reason in reasons.items() if reason}
 
 
 class ColumnReader:

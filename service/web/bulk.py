@@ -14,9 +14,10 @@ from service.base.settings import Settings
 from service.rows.chunks import RowError
 from service.rows.errors import RowsUnreadable, TooManyRows
 from service.rows.field_types import MAX_IDENTIFIER
+from service.rows.guest_values import DEFAULT_GUEST_VALUES, GuestValues
 from service.rows.options import MatchProducts, UnknownProducts
 from service.rows.readers.ndjson import numbered, parse_object
-from service.rows.validation import RowErrors, validate_rows
+from service.rows.validation import RowErrors, placeholder_errors, validate_rows
 from service.storage.bulk import RowStatus
 from service.web.openapi_parts import REF_PREFIX
 from service.web.routing import Decorator, Router
@@ -108,6 +109,19 @@ MatchProductsInQuery = Annotated[
 ]
 
 
+def read_guest_values(
+    keep_account_values: Annotated[
+        bool,
+        Query(description="Whether values such as `0` and `guest` identify accounts, rather than stand for guests."),
+    ] = False,
+) -> GuestValues:
+    """Return the values that stand for guests in a request."""
+    return GuestValues(() if keep_account_values else DEFAULT_GUEST_VALUES)
+
+
+Guests = Annotated[GuestValues, Depends(read_guest_values)]
+
+
 def _parse_array(body: bytes) -> list[Any]:
     try:
         rows = orjson.loads(body)
@@ -131,6 +145,12 @@ def validate_body(adapter: TypeAdapter[list[Row]], rows: Sequence[Any]) -> tuple
     good, invalid = validate_rows(adapter, [rows[index] for index in readable])
     faults.update({readable[position]: row_faults for position, row_faults in invalid.items()})
     return {readable[position]: row for position, row in good.items()}, faults
+
+
+def without_placeholders(rows: Mapping[int, Row], guests: GuestValues) -> tuple[dict[int, Row], RowErrors]:
+    """The rows whose account is not a placeholder for guests, and the errors of the others, by index."""
+    errors = placeholder_errors(rows, guests, hint="the query parameter keep_account_values=true")
+    return {index: row for index, row in rows.items() if index not in errors}, errors
 
 
 def bulk_response(

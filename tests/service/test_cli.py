@@ -1,6 +1,7 @@
 """The command line itself: what it imports, its version, and how it prints lists."""
 
 import json
+import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -53,6 +54,25 @@ def test_listing_keys_imports_no_web_framework_and_no_numeric_library() -> None:
 
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
+    assert run.stdout.strip() == ""
+
+
+def test_an_error_is_explained_without_importing_anything_for_it(tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "sys.argv = ['nextoffer', 'keys', 'list']\n"
+        "from service.cli import main\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit as end:\n"
+        "    assert end.code == 1\n"
+        "print(' '.join(name for name in ('alembic', 'numpy') if name in sys.modules))\n"
+    )
+    environment = os.environ | {"NEXTOFFER_DATABASE_URL": f"sqlite:///{tmp_path / 'empty.db'}"}
+
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+
+    assert "Run: nextoffer db upgrade" in run.stderr
     assert run.stdout.strip() == ""
 
 

@@ -64,6 +64,21 @@ def test_no_rows_are_no_error(api: TestClient) -> None:
     assert api.post("/v1/accounts", json=[]).json() == {"accepted": 0, "rejected": 0, "results": [], "sequence": 0}
 
 
+@pytest.mark.parametrize("account_id", ["0", "000", "Guest", "n/a", "-", "none"])
+def test_a_placeholder_is_no_account_unless_it_is_kept(api: TestClient, account_id: str) -> None:
+    rows = [{"account_id": account_id}, {"account_id": "A"}]
+
+    refused, created = results(api, "/v1/accounts", rows)
+    listed = [item["account_id"] for item in api.get("/v1/accounts").json()["items"]]
+    kept, _ = results(api, "/v1/accounts", rows, keep_account_values="true")
+
+    [error] = refused["errors"]
+    assert (refused["status"], refused["index"], error["field"]) == ("rejected", 0, "account_id")
+    assert "leave it out" in error["reason"]
+    assert "keep_account_values=true" in error["reason"]
+    assert (created["status"], listed, kept["status"]) == ("created", ["A"], "created")
+
+
 def test_an_account_tells_what_it_bought_and_owns(api: TestClient) -> None:
     results(api, "/v1/accounts", [{"account_id": "A", "name": "Acme"}])
     results(api, "/v1/products", [{"product_id": "kept", "name": "Kept thing"}])

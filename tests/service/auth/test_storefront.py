@@ -74,6 +74,63 @@ def test_a_page_may_not_name_an_account(page: TestClient, request_body: dict[str
 
 
 @pytest.mark.parametrize(
+    "request_body",
+    [
+        {"fields": ["name", "line", "category", "price_minor", "currency", "url", "attributes.image_url"]},
+        {"lines": ["coffee"], "categories": ["beans"], "price_max_minor": 10_000, "relations": ["cross_sell"]},
+        {"attributes": {"image_url": "a.png"}},
+    ],
+)
+def test_a_page_may_name_what_is_public_of_a_product(page: TestClient, request_body: dict[str, Any]) -> None:
+    assert page.post(URL, json={"basket": ["beans"], **request_body}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("request_body", "place", "name"),
+    [
+        ({"fields": ["name", "supplier"]}, "fields", "supplier"),
+        ({"fields": ["attributes.supplier"]}, "fields", "attributes.supplier"),
+        ({"fields": ["tier"]}, "fields", "tier"),
+        ({"fields": ["attributes.name"]}, "fields", "attributes.name"),
+        ({"attributes": {"supplier": "Acme"}}, "attributes", "supplier"),
+        ({"attributes": {"name": "Espresso"}}, "attributes", "name"),
+    ],
+)
+def test_a_page_may_not_name_other_data_of_a_product(
+    page: TestClient, request_body: dict[str, Any], place: str, name: str
+) -> None:
+    answer = page.post(URL, json={"basket": ["beans"], **request_body})
+
+    assert code_of(answer) == (403, "field-not-allowed")
+    assert f"`{place}` must not name {name!r}" in answer.json()["detail"]
+    assert "It may name: category, currency, image_url, line, name, price_minor, url." in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("listed", "status_by_field"),
+    [
+        (
+            "supplier, attributes.name",
+            {"supplier": 200, "attributes.supplier": 200, "attributes.name": 200, "name": 403},
+        ),
+        ("*", {"supplier": 200, "attributes.name": 200, "tier": 200}),
+        ("", {"name": 403}),
+    ],
+)
+def test_a_setting_lists_what_is_public_of_a_product(
+    settings: Settings, listed: str, status_by_field: dict[str, int]
+) -> None:
+    fields = Settings.model_validate({"storefront_fields": listed}).storefront_fields
+    public = settings.model_copy(update={"storefront_fields": fields})
+
+    with running(public, make_key(settings.database_url, "storefront")) as client:
+        client.headers["Origin"] = SHOP_ORIGIN
+        answers = {field: client.post(URL, json={"basket": ["beans"], "fields": [field]}) for field in status_by_field}
+
+    assert {field: answer.status_code for field, answer in answers.items()} == status_by_field
+
+
+@pytest.mark.parametrize(
     ("method", "url"),
     [
         ("GET", f"{URL}/ann"),

@@ -46,6 +46,20 @@ def test_a_deal_is_stored_with_stubs_for_what_it_names_and_read_back(api: TestCl
     assert (state["accounts"][0][-1], state["products"][0][-1], state["orders"]) == (True, True, [])
 
 
+def test_a_deal_of_a_placeholder_is_refused_unless_it_is_kept(sqlite_api: TestClient) -> None:
+    rows = [deal("1", account_id="0"), deal("2", account_id="N/A"), deal("3", account_id=" "), deal("4")]
+
+    refused = results(sqlite_api, "/v1/deals", rows)
+    listed_before = [(item["deal_id"], item["account_id"]) for item in listed(sqlite_api)]
+    kept = results(sqlite_api, "/v1/deals", rows, keep_account_values="true")
+
+    assert statuses(refused) == ["rejected", "rejected", "created", "created"]
+    assert [error["field"] for result in refused[:2] for error in result["errors"]] == ["account_id", "account_id"]
+    assert "keep_account_values=true" in refused[0]["errors"][0]["reason"]
+    assert listed_before == [("3", None), ("4", "A")]
+    assert statuses(kept) == ["created", "created", "unchanged", "unchanged"]
+
+
 def test_a_status_that_is_given_counts_more_than_the_stage(api: TestClient) -> None:
     rows = [deal("1", "Given up", status="Lost"), deal("2", "Won", status="open"), deal("3", "Lost", status=" ")]
 

@@ -69,6 +69,30 @@ def test_an_erased_account_is_an_unknown_one_for_every_route(client: TestClient)
     assert not [answer for answer in named if "7f3a" in answer]
 
 
+@pytest.mark.parametrize("ending", ["consent", "decisions", "whitespace"])
+def test_an_account_that_is_called_like_a_path_is_erased_by_the_body_of_a_request(
+    client: TestClient, ending: str
+) -> None:
+    for account_id in ("x", f"x/{ending}"):
+        write(client, "POST", "/v1/accounts", [{"account_id": account_id}])
+
+    by_path = client.delete(f"/v1/accounts/x/{ending}")
+    write(client, "POST", "/v1/erasures", {"account_id": f"x/{ending}"})
+
+    assert by_path.status_code == 405
+    assert [item["account_id"] for item in client.get("/v1/accounts?search=x").json()["items"]] == ["x"]
+    assert client.post("/v1/erasures", json={"account_id": f"x/{ending}"}).json()["code"] == "unknown-account"
+
+
+def test_the_body_of_a_request_says_what_becomes_of_the_orders(client: TestClient, settings: Settings) -> None:
+    settle(client)
+
+    erased = write(client, "POST", "/v1/erasures", {"account_id": PERSON, "orders": "delete"})
+
+    assert erased["orders"] == 3
+    assert owners(settings) == {"o2": "bob"}
+
+
 def test_its_orders_stay_as_those_of_a_guest(client: TestClient, settings: Settings) -> None:
     settle(client)
     before = sales(settings)

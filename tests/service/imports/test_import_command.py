@@ -1,5 +1,6 @@
 """``nextoffer import`` as a person meets it."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -184,6 +185,49 @@ def test_a_mapping_can_be_kept_and_used_again() -> None:
     assert "orders: 1 new" in first.output
     assert "orders: 0 new, 0 changed, 1 unchanged" in again.output
     assert 'order_id = "nr"' in Path("shop.toml").read_text(encoding="utf-8")
+
+
+def test_the_options_of_orders_can_be_kept_and_used_again() -> None:
+    write_csv(Path("lines.csv"), [{"order_id": "1", "shop": "N", "product_id": "x", "ordered_at": "1975-01-01"}])
+    options = {
+        "order_key": "shop,order_id", "order_prefix": "W-", "on_conflict": "keep", "lines": "add",
+        "guest_values": "+WEB", "earliest": "1970-01-01", "latest": "2050-01-01", "max_rejected_share": 0.0,
+    }  # fmt: skip
+    given = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+
+    first = run("orders", "lines.csv", *given, "--save-mapping", "shop.toml")
+    again = run("orders", "lines.csv", "--mapping", "shop.toml", "--save-mapping", "copy.toml")
+    other = run("orders", "lines.csv", "--mapping", "shop.toml", "--order-prefix", "X-")
+    refused = run("orders", "lines.csv", "--mapping", "shop.toml", "--earliest", "1980-01-01")
+
+    assert "orders: 1 new" in first.output, first.output
+    assert "orders: 0 new, 0 changed, 1 unchanged" in again.output
+    assert "orders: 1 new" in other.output, "the command line counts more than the file"
+    assert refused.exit_code == 4
+    kept = tomllib.loads(Path("copy.toml").read_text(encoding="utf-8"))
+    assert options == {name: kept[name] for name in options}
+
+
+def test_the_command_line_says_anew_which_values_stand_for_guests() -> None:
+    write_csv(Path("lines.csv"), [{"order_id": "1", "product_id": "x", "ordered_at": "2025-01-01", "account_id": "0"}])
+    Path("keep.toml").write_text("keep_account_values = true\nlatest = 2050-01-01\n", encoding="utf-8")
+    Path("guests.toml").write_text('guest_values = "0"\n', encoding="utf-8")
+
+    kept = run("orders", "lines.csv", "--mapping", "keep.toml", "--dry-run")
+    guests = run("orders", "lines.csv", "--mapping", "keep.toml", "--guest-values", "0", "--dry-run")
+    kept_anew = run("orders", "lines.csv", "--mapping", "guests.toml", "--keep-account-values", "--dry-run")
+
+    assert ["were read as guests'" in result.output for result in (kept, guests, kept_anew)] == [False, True, False]
+
+
+def test_a_mapping_file_with_options_that_the_import_does_not_have_is_refused() -> None:
+    write_csv(Path("accounts.csv"), [{"account_id": "a"}])
+    Path("shop.toml").write_text('order_key = "shop"\nguest_values = "web"\n', encoding="utf-8")
+
+    result = run("accounts", "accounts.csv", "--mapping", "shop.toml")
+
+    assert result.exit_code == 1
+    assert "The mapping file holds order_key; accounts have no such option" in str(result.exception)
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,9 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.generation.feedback import FeedbackSources
 from schemathesis.pytest._test_builder import build_operation_test
 from schemathesis.specs.openapi.checks import (
-    allow_header_conformance,
     ignored_auth,
     negative_data_rejection,
     positive_data_acceptance,
-    unsupported_method,
 )
 from starlette.testclient import TestClient
 
@@ -208,9 +206,6 @@ def checks_beside_the_point(case: Any) -> list[Any]:
     """Checks that would misjudge what the contract means."""
     # This one adds a wrong key beside the right one; tests of their own look at keys.
     excluded = [ignored_auth]
-    if case.path.startswith("/v1/accounts/"):
-        # An account's identifier may hold slashes, so that the methods of the account are allowed below it, too.
-        excluded += [allow_header_conformance, unsupported_method]
     if {"attribute", "attributes", "ordered_after", "ordered_before"} & (case.query or {}).keys():
         # The contract can't say NAME:VALUE of a list, nor which years there are.
         excluded += [positive_data_acceptance]
