@@ -100,8 +100,13 @@ def preset_names(kind_name: str) -> list[str]:
     return sorted(each.name.removesuffix(ending) for each in _PRESETS.iterdir() if each.name.endswith(ending))
 
 
-def options_of(own: MappingFile, preset: MappingFile | None, mapping: list[tuple[str, str]]) -> ImportOptions:
-    """The options that a mapping file, a preset under it and ``--map`` over it come to."""
+def options_of(
+    own: MappingFile, preset: MappingFile | None, mapping: list[tuple[str, str]], timezone: str = "UTC"
+) -> ImportOptions:
+    """The options that a mapping file, a preset under it and ``--map`` over it come to.
+
+    timezone: of times without an offset, where neither file names one.
+    """
     merged = preset.overridden_by(own) if preset else own
     mapped = {ours for _, ours in mapping}
     own_fields = {ours: theirs for ours, theirs in own.fields.items() if ours not in mapped}
@@ -127,7 +132,9 @@ def options_of(own: MappingFile, preset: MappingFile | None, mapping: list[tuple
             combined={ours: theirs for ours, theirs in merged.fields.items() if isinstance(theirs, list)},
             usual=frozenset([*preset.fill_down, *(each.column for each in preset.packed)]) if preset else frozenset(),
         ),
-        formats=FormatOptions(merged.decimal, parse_date_formats(merged.date_format), parse_zone(merged.timezone)),
+        formats=FormatOptions(
+            merged.decimal, parse_date_formats(merged.date_format), parse_zone(merged.timezone or timezone)
+        ),
         attribute_types=merged.attribute_types,
         default_currency=parse_default_currency(merged.default_currency),
         unknown_products=merged.unknown_products or "add",
