@@ -139,7 +139,7 @@ class ArtifactHolder:
         self._log.info("artifact loaded", version=loaded.version, before=before.version if before else None)
         if loaded.segments.timezone != self._timezone:
             self._log.warning(
-                "the artifact's days are of another time zone than NEXTOFFER_TIMEZONE: train again",
+                "artifact counts days in another time zone than the setting",
                 version=loaded.version,
                 artifact=loaded.segments.timezone,
                 setting=self._timezone,
