@@ -111,7 +111,7 @@ def history_of(zone: str, *instants: str, rates: ExchangeRates | None = None) ->
 
 def activity_days(history: History) -> list[int]:
     margins = np.full(history.interactions.n_products, 0, dtype=np.int64)
-    return activity_of(history.interactions, margins).day.tolist()
+    return list(map(int, activity_of(history.interactions, margins).day))
 
 
 def test_an_evening_order_belongs_to_the_local_day() -> None:
