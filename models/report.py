@@ -35,6 +35,7 @@ class Report:
     windows:    when each window begins and ends.
     notice:     a remark on the split, or empty.
     parameters: hyperparameters of the models, including the blend's weights.
+    timezone:   of days.
     currency:   the reporting currency, order lines by their own currency, and the factors that convert minor units.
     customers:  the models that accounts' value was estimated with.
     propensity: the features' weights, the method that the gate let through, and its reliability; under "live", whether
@@ -46,6 +47,7 @@ class Report:
     notice: str
     parameters: dict[str, Any]
     verdict: Verdict
+    timezone: str = "UTC"
     currency: dict[str, Any] = field(default_factory=dict)
     customers: dict[str, Any] = field(default_factory=dict)
     propensity: dict[str, Any] = field(default_factory=dict)

@@ -33,11 +33,12 @@ from models.artifact.segments import read_segment_report
 from models.candidates import CandidateLists, list_candidates
 from models.customers.accounts import LearnedAccounts, learn_accounts
 from models.customers.whitespace import count_all_cells
+from models.data.day_zone import DayZone
 from models.data.errors import HistoryInvalid
 from models.data.history import History
 from models.data.interactions import Interactions, owned_matrix
 from models.data.plausible_times import describe_left_out, is_plausible
-from models.data.split import DAY_SECONDS, Split, format_time, midnight_after, split_by_time
+from models.data.split import DAY_SECONDS, Split, format_local, midnight_after, split_by_time
 from models.evaluate.holdout import Chosen, choose, evaluate
 from models.products.evidence import count_evidence
 from models.products.relationships import count_baskets, mine_relationships
@@ -58,7 +59,7 @@ Step = Callable[[str], None]
 class TrainingOptions:
     """What one training run is asked for.
 
-    as_of: epoch seconds, by default the midnight after the last line of a plausible time.
+    as_of: local seconds of the history's zone, by default the midnight after the last line of a plausible time.
     now:   epoch seconds; by default the clock's.
     """
 
@@ -88,10 +89,10 @@ def train(history: History, options: TrainingOptions, root: Path, in_use_folder:
     The artifact is written whether the gate approves it or not; only an approved one should be published. Raises
     HistoryInvalid if there is too little to learn from.
     """
-    interactions, left_out = _select_lines(history.interactions, options)
+    interactions, left_out = _select_lines(history, options)
     as_of = options.as_of or midnight_after(interactions.time)
     goods = merchandise_of(interactions, history.products)
-    split = split_by_time(goods, as_of, options.horizon_days, options.seed)
+    split = split_by_time(goods, as_of, options.horizon_days, options.seed, history.zone)
     split = replace(split, notice="; ".join(filter(None, (split.notice, left_out))))
     in_use = open_in_use(in_use_folder)
     chosen = choose(goods, split, options.seed, step, is_tuned=options.is_tuned)
@@ -101,7 +102,7 @@ def train(history: History, options: TrainingOptions, root: Path, in_use_folder:
     valued = replace(history, products=history.valued_products(day))
     currency = describe_currency(history, day)
     accounts, described = learn_accounts(
-        interactions, valued.products, history.accounts, split.as_of, in_use, currency["reporting"]
+        interactions, valued.products, history.accounts, split.as_of, in_use, currency["reporting"], split.zone.name
     )
     final = fit_finally(goods, valued.products, split.as_of, chosen, evaluated, step)
     inputs = _propensity_inputs(valued, goods, split, chosen, evaluated, final, accounts)
@@ -111,7 +112,8 @@ def train(history: History, options: TrainingOptions, root: Path, in_use_folder:
         metrics=report.metrics | propensity.metrics,
         currency=currency,
         customers=described,
-        propensity=propensity.described | compare_with_outcomes(in_use, goods, split.as_of, propensity, options.seed),
+        propensity=propensity.described
+        | compare_with_outcomes(in_use, goods, split.as_of, propensity, options.seed, split.zone),
     )
     content = lay_out(interactions, history.products, final, accounts, propensity.propensities, report)
     step("write the artifact")
@@ -155,7 +157,7 @@ def describe_artifact(
 ) -> Manifest:
     """Make the manifest: the data that was learned from, the parameters and the verdict."""
     return Manifest(
-        as_of=format_time(split.as_of),
+        as_of=format_local(split.as_of, split.zone),
         data_fingerprint=history.fingerprint,
         # A history that was cut lacks some of these changes: the service then replays all of them.
         reporting_currency=report.currency.get("reporting"),
@@ -172,6 +174,7 @@ def describe_artifact(
         library_versions={name: version(name) for name in LIBRARIES},
         files=files,
         label=label,
+        timezone=split.zone.name,
     )
 
 
@@ -308,26 +311,27 @@ def open_in_use(folder: Path | None) -> Artifact | None:
         return None
 
 
-def _until(interactions: Interactions, as_of: int | None) -> Interactions:
+def _until(interactions: Interactions, as_of: int | None, zone: DayZone) -> Interactions:
     kept = interactions if as_of is None else interactions.select(interactions.time < as_of)
     if not kept.is_known.any():
-        until = f" before {format_time(as_of)}" if as_of is not None else ""
+        until = f" before {format_local(as_of, zone)}" if as_of is not None else ""
         raise HistoryInvalid("the sales history", [f"no order line{until} names an account"])
     return kept
 
 
-def _select_lines(interactions: Interactions, options: TrainingOptions) -> tuple[Interactions, str]:
+def _select_lines(history: History, options: TrainingOptions) -> tuple[Interactions, str]:
     """The lines to learn from, and a note on those that are left out for their times."""
+    interactions, zone = history.interactions, history.zone
     if options.as_of is not None:
-        return _until(interactions, options.as_of), ""
+        return _until(interactions, options.as_of, zone), ""
     now = options.now if options.now is not None else int(time.time())
-    is_kept = is_plausible(interactions.time, now)
+    is_kept = is_plausible(interactions.time, zone.to_local_second(now))
     if is_kept.all():
-        return _until(interactions, None), ""
+        return _until(interactions, None, zone), ""
     left_out = describe_left_out(interactions, is_kept)
     if not is_kept.any():
         raise HistoryInvalid("the sales history", [left_out])
-    return _until(interactions.select(is_kept), None), left_out
+    return _until(interactions.select(is_kept), None, zone), left_out
 
 
 def merchandise_of(interactions: Interactions, products: Products) -> Interactions:

@@ -37,6 +37,7 @@ class Manifest:
     sequence: the newest change of the database that was learned from; None if not all of the history was.
     reporting_currency: of all money figures, ISO 4217; None where the history names none.
     label:    the operator's own text. Without one the file has no such field, as in artifacts from before labels.
+    timezone: of days, an IANA name. In UTC the file has no such field, as in artifacts from before time zones.
     """
 
     as_of: str
@@ -50,6 +51,7 @@ class Manifest:
     sequence: int | None = None
     reporting_currency: str | None = None
     label: str = ""
+    timezone: str = "UTC"
     version: str = ""
     format: str = FORMAT
     format_version: int = FORMAT_VERSION
@@ -66,6 +68,8 @@ class Manifest:
         document = asdict(self)
         if not self.label:
             del document["label"]
+        if self.timezone == "UTC":
+            del document["timezone"]
         return document
 
     def to_json(self) -> str:

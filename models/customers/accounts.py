@@ -38,12 +38,13 @@ def learn_accounts(
     as_of: int,
     before: Artifact | None,
     currency: str | None = None,
+    timezone: str = "UTC",
 ) -> tuple[LearnedAccounts, dict[str, Any]]:
-    """Value and segment every account as of a time (epoch seconds); return that, and the models for the report.
+    """Value and segment every account as of a time (local seconds); return that, and the models for the report.
 
     products: with margins in the reporting currency.
     before: the artifact in use, whose snapshots of segments are continued.
-    currency: of all money, None where it is not known.
+    currency: of all money, None where it is not known. timezone: of days.
     """
     customers, described = learn_customers(interactions, as_of)
     owned = owned_matrix(interactions)
@@ -55,6 +56,6 @@ def learn_accounts(
     of_line, of_category = (holdings_of(interactions, groups, as_of_day) for groups in (lines, categories))
     clusters = cluster_accounts(interactions, (categories, lines), CLUSTER_SEED)
     ids = IdIndex.from_ids(interactions.account_ids.tolist())
-    segments = learn_segments(measured, facts.is_strategic, clusters, ids, before, currency)
+    segments = learn_segments(measured, facts.is_strategic, clusters, ids, before, currency, timezone)
     described |= {"clusters": {"n": len(clusters.traits), "silhouette": clusters.silhouette}}
     return LearnedAccounts(customers, activity, lines, categories, of_line, of_category, segments), described

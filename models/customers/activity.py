@@ -11,7 +11,7 @@ from models.data.split import DAY_SECONDS
 
 
 def activity_of(interactions: Interactions, margins_minor: NDArray[np.int64]) -> Activity:
-    """Sum up each account's lines by day (UTC). Guests are left out.
+    """Sum up each account's lines by day. Guests are left out.
 
     margins_minor: int64 (n_products,), of one unit in the reporting currency, NO_NUMBER where it is not known: then it
                    adds nothing.

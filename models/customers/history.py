@@ -30,7 +30,7 @@ class PurchaseHistory:
     is_money_known: bool (A,), whether the money of any line is known, if there is an unconverted one.
     gap_days, gap_spread, usual_gap: float64 (A,), mean, standard deviation and median of the days between purchases
                  that follow each other; NaN where there are fewer than two such gaps.
-    account, day: int64 (N,), every purchase but those of guests, ascending in both; days since 1970 (UTC).
+    account, day: int64 (N,), every purchase but those of guests, ascending in both; days since 1970.
     """
 
     n_purchases: NDArray[np.int64]
@@ -55,7 +55,7 @@ class PurchaseHistory:
 
 
 def purchase_history(interactions: Interactions, as_of: int) -> PurchaseHistory:
-    """Sum up lines before ``as_of`` (epoch seconds). Guests are left out; mere returns are no purchase."""
+    """Sum up lines before ``as_of`` (local seconds). Guests are left out; mere returns are no purchase."""
     known = interactions.is_known
     return history_of_events(
         interactions.account[known],
@@ -77,7 +77,7 @@ def history_of_events(
     as_of: int,
     is_unconverted: NDArray[np.bool_] | None = None,
 ) -> PurchaseHistory:
-    """Sum up events, one entry each: account row, time (epoch seconds), amount, and whether something was bought.
+    """Sum up events, one entry each: account row, time (local seconds), amount, and whether something was bought.
 
     is_unconverted: bool (n,), events whose amount is not known, and therefore 0; None where there are none.
     """

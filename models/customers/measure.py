@@ -25,7 +25,7 @@ DEFAULTS = ValueParameters()
 def learn_customers(
     interactions: Interactions, as_of: int, parameters: ValueParameters = DEFAULTS
 ) -> tuple[Customers, dict[str, Any]]:
-    """Estimate every account's value as of a time (epoch seconds); return it, and the models for the report."""
+    """Estimate every account's value as of a time (local seconds); return it, and the models for the report."""
     history = purchase_history(interactions, as_of)
     value = estimate_value(history, parameters)
     rfm = rfm_of(history)

@@ -33,10 +33,11 @@ def learn_segments(
     account_ids: IdIndex,
     before: Artifact | None,
     currency: str | None = None,
+    timezone: str = "UTC",
 ) -> Segments:
     """Place every account, measure every segment, and continue the history kept by the artifact in use.
 
-    before: the artifact in use. currency: of all money, None where it is not known.
+    before: the artifact in use. currency: of all money, None where it is not known. timezone: of days.
     """
     families = built_in_families(clusters.names)
     codes = np.column_stack(_codes(facts.customers, is_strategic, clusters.code)).astype(np.int16)
@@ -52,7 +53,7 @@ def learn_segments(
         "families": described,
         "segments": dict(zip(ids, measured, strict=True)),
     }
-    earlier = _earlier(account_ids, before, facts.as_of_day)
+    earlier = _earlier(account_ids, before, facts.as_of_day, timezone)
     report |= _history(facts.as_of_day, families, codes, earlier)
     first_day = int(facts.activity.day.min()) if len(facts.activity.day) else facts.as_of_day - 1
     starts = {interval: interval_starts(first_day, facts.as_of_day, interval) for interval in INTERVALS}
@@ -130,13 +131,18 @@ class Earlier:
         return codes
 
 
-def _earlier(now: IdIndex, before: Artifact | None, as_of_day: int) -> Earlier | None:
+def _earlier(now: IdIndex, before: Artifact | None, as_of_day: int, timezone: str) -> Earlier | None:
     """Find the accounts in the artifact before; None where it has no snapshot, or one of a later day.
+
+    In another time zone the same history may end a day earlier: that day counts as the same.
 
     Hashes of 64 bits stand for the identifiers: two accounts of a million share one once in ten million artifacts.
     """
     report = read_segment_report(before.content.segments) if before else {}
-    if before is None or report.get("as_of_day", as_of_day + 1) > as_of_day:
+    if before is None or "as_of_day" not in report:
+        return None
+    days_ahead = 0 if before.manifest.timezone == timezone else 1
+    if report["as_of_day"] > as_of_day + days_ahead:
         return None
     hashes = before.content.account_ids.hashes
     rows = find_sorted(hashes, now.hashes)
@@ -153,7 +159,7 @@ def _history(
     if earlier is None:
         return {"snapshots": [], "moves": None}
     report = earlier.report
-    if report["as_of_day"] == as_of_day:
+    if report["as_of_day"] >= as_of_day:
         return {"snapshots": report["snapshots"], "moves": report["moves"]}
     snapshot = {
         "as_of_day": report["as_of_day"],
@@ -183,7 +189,8 @@ def _since(
         column_then = earlier.segments.column_of(family.id)
         if column_then is not None and family.id not in LEARNED_ANEW:
             has_stayed = earlier.is_known & (earlier.codes_of(family.id) == codes[:, column])
-            since[has_stayed, column] = earlier.segments.since[earlier.rows[has_stayed], column_then]
+            before = earlier.segments.since[earlier.rows[has_stayed], column_then]
+            since[has_stayed, column] = np.minimum(before, as_of_day)
     return since
 
 

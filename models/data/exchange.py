@@ -16,7 +16,7 @@ MAX_MINOR: Final = 10**15
 _NEVER: Final = np.iinfo(np.int64).min
 
 RateRow = tuple[str, str, int, float]
-"""base currency, quote currency, first day on which it is valid (since 1970, UTC), rate"""
+"""base currency, quote currency, first day on which it is valid (since 1970), rate"""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class _Series:
 class ExchangeRates:
     """R dated rates: one unit of a base currency is worth ``rate`` units of the quote currency from a day on.
 
-    base, quote: object (R,) of str, codes. day: int64 (R,), since 1970 (UTC). rate: float64 (R,), above 0, between
+    base, quote: object (R,) of str, codes. day: int64 (R,), since 1970. rate: float64 (R,), above 0, between
     major units. No two rows have the same base, quote and day.
     """
 
@@ -145,7 +145,7 @@ class Exchange:
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Convert amounts, each at the rate of its own day, rounded half to even.
 
-        amounts: int64 (n,), minor units. codes: (n,), positions in ``currencies``. days: int64 (n,), since 1970 (UTC).
+        amounts: int64 (n,), minor units. codes: (n,), positions in ``currencies``. days: int64 (n,), since 1970.
         Returns int64 (n,), 0 where an amount can't be converted, and bool (n,), where it was.
         """
         converted, is_converted = amounts.copy(), np.ones(len(amounts), dtype=np.bool_)

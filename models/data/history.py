@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from models.artifact import NO_NUMBER, IdIndex, Products, TextColumn, in_hash_order
 from models.data.accounts import AccountFacts, account_facts
+from models.data.day_zone import UTC_DAYS, DayZone
 from models.data.errors import HistoryInvalid
 from models.data.exchange import UNNAMED, CurrencyLines, Exchange, ExchangeOptions, choose_exchange
 from models.data.fingerprint import fingerprint_of
@@ -31,6 +32,7 @@ class History:
     exchange: how money became money of the reporting currency. currency_lines: order lines by their own currency, most
     first.
     sequence: the newest change of the database that is in it; None if it does not come from the database.
+    zone: of its days; the times of interactions are local seconds of it.
     """
 
     interactions: Interactions
@@ -40,9 +42,10 @@ class History:
     exchange: Exchange
     currency_lines: tuple[CurrencyLines, ...]
     sequence: int | None = None
+    zone: DayZone = UTC_DAYS
 
     def valued_products(self, day: int) -> Products:
-        """The products with prices and margins in the reporting currency, at the rates of a day (since 1970, UTC).
+        """The products with prices and margins in the reporting currency, at the rates of a day (since 1970).
 
         What can't be converted is unknown. The currencies stay those of the catalogue.
         """
@@ -58,6 +61,7 @@ def build_history(
     products: pa.Table | None,
     accounts: pa.Table | None,
     exchange: ExchangeOptions | None = None,
+    zone: DayZone = UTC_DAYS,
 ) -> History:
     """Assign rows to accounts and products, and sort the lines canonically.
 
@@ -67,6 +71,7 @@ def build_history(
     products:    product_id, and any of the product facts; None if only the lines are known.
     accounts:    account_id and what is known of them; they may have bought nothing yet.
     exchange:    the reporting currency, and the rates that amounts are converted at on the day of their order.
+    zone:        of days: times become local seconds of it.
     The result does not depend on the order in which the rows arrive. Raises HistoryInvalid if there are no lines.
     """
     if not lines.num_rows:
@@ -80,7 +85,8 @@ def build_history(
     orders = pc.unique(lines["order_id"])
     order = pc.index_in(lines["order_id"], orders.take(pc.sort_indices(orders)))
     columns = (order, lines["ordered_at"], lines["quantity"])
-    order_rows, time, quantity = (column.to_numpy(zero_copy_only=False) for column in map(_flat, columns))
+    order_rows, instants, quantity = (column.to_numpy(zero_copy_only=False) for column in map(_flat, columns))
+    time = zone.to_local(instants)
     facts = _product_facts(product_ids, products)
     money = _convert(lines, time, facts, exchange or ExchangeOptions())
     canonical = np.lexsort((quantity, money.unconverted, money.amount, time, account, product, order_rows))
@@ -98,7 +104,7 @@ def build_history(
     )
     known = account_facts(account_ids, accounts)
     fingerprint = fingerprint_of(interactions, facts, known)
-    return History(interactions, facts, known, fingerprint, money.exchange, money.lines)
+    return History(interactions, facts, known, fingerprint, money.exchange, money.lines, zone=zone)
 
 
 @dataclass(frozen=True)

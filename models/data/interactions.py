@@ -18,7 +18,7 @@ class Interactions:
     account:      int32 (n_lines,), GUEST where no account is known.
     product:      int32 (n_lines,).
     order:        int32 (n_lines,), the order's position, below ``order_count``.
-    time:         int64 (n_lines,), epoch seconds, UTC.
+    time:         int64 (n_lines,), local seconds of the history's time zone (see ``DayZone``).
     quantity:     float32 (n_lines,), finite; negative is a return.
     amount_minor: int64 (n_lines,), the line's amount in minor units of the reporting currency, 0 where unknown.
     account_ids:  object (n_accounts,) of str, distinct, in the artifact's hash order.

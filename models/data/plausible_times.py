@@ -18,7 +18,7 @@ MAX_LISTED = 3
 def is_plausible(time: NDArray[np.int64], now: int) -> NDArray[np.bool_]:
     """Whether each line is neither in the future nor decades from nearly all others; shape (n_lines,).
 
-    time: epoch seconds, shape (n_lines,).
+    time: local seconds, shape (n_lines,), as ``now``.
     """
     is_past = time < now + DAYS_AHEAD * DAY_SECONDS
     if not is_past.any():

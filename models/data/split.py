@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from models.data.day_zone import UTC_DAYS, DayZone
 from models.data.interactions import Interactions
 
 DAY_SECONDS = 86_400
@@ -20,7 +21,8 @@ class Split:
     learn:      what the rankers see while the blend is chosen.
     validation: where the blend and the hyperparameters are chosen.
     holdout:    what is reported; nothing is ever tuned on it.
-    The times are epoch seconds; each window begins at its start and ends where the next begins.
+    zone:       of days.
+    The times are local seconds; each window begins at its start and ends where the next begins.
     """
 
     learn: NDArray[np.bool_]
@@ -31,26 +33,29 @@ class Split:
     as_of: int
     is_by_time: bool
     notice: str = ""
+    zone: DayZone = UTC_DAYS
 
     def describe(self) -> dict[str, object]:
         """The windows in words, for a report."""
         return {
             "is_by_time": self.is_by_time,
-            "validation_start": format_time(self.validation_start),
-            "holdout_start": format_time(self.holdout_start),
-            "as_of": format_time(self.as_of),
+            "validation_start": format_local(self.validation_start, self.zone),
+            "holdout_start": format_local(self.holdout_start, self.zone),
+            "as_of": format_local(self.as_of, self.zone),
         }
 
 
 def midnight_after(time: NDArray[np.int64]) -> int:
-    """The first UTC midnight at or after every event has happened: the default as-of."""
+    """The first midnight after every event has happened, in the seconds of ``time``: the default as-of."""
     return (int(time.max()) // DAY_SECONDS + 1) * DAY_SECONDS
 
 
-def split_by_time(interactions: Interactions, as_of: int, horizon_days: int, seed: int) -> Split:
+def split_by_time(
+    interactions: Interactions, as_of: int, horizon_days: int, seed: int, zone: DayZone = UTC_DAYS
+) -> Split:
     """Hold out the last ``horizon_days`` before ``as_of``, and as many days before those for validation.
 
-    interactions: lines before ``as_of`` only.
+    interactions: lines before ``as_of`` (local seconds) only.
     A history shorter than three horizons gets a shorter one: a third of what there is. One without any time (all
     lines of one day) can't be split by time: a random fifth of each account's products is held out, and the
     split says so.
@@ -58,7 +63,7 @@ def split_by_time(interactions: Interactions, as_of: int, horizon_days: int, see
     time = interactions.time
     begin = int(time.min())
     if midnight_after(time) - begin <= 2 * DAY_SECONDS:
-        return _split_at_random(interactions, as_of, seed)
+        return _split_at_random(interactions, as_of, seed, zone)
     horizon = horizon_days * DAY_SECONDS
     notice = ""
     if as_of - begin < MIN_HORIZONS * horizon:
@@ -75,10 +80,11 @@ def split_by_time(interactions: Interactions, as_of: int, horizon_days: int, see
         as_of=as_of,
         is_by_time=True,
         notice=notice,
+        zone=zone,
     )
 
 
-def _split_at_random(interactions: Interactions, as_of: int, seed: int) -> Split:
+def _split_at_random(interactions: Interactions, as_of: int, seed: int, zone: DayZone) -> Split:
     """Hold out pairs of account and product, so that a repeated purchase is never on both sides."""
     pair = interactions.account.astype(np.int64) * interactions.n_products + interactions.product
     _, pair_of_line = np.unique(pair, return_inverse=True)
@@ -95,6 +101,7 @@ def _split_at_random(interactions: Interactions, as_of: int, seed: int) -> Split
         as_of=as_of,
         is_by_time=False,
         notice="all lines are of one day: a random fifth of each account's products is held out instead of a period",
+        zone=zone,
     )
 
 
@@ -106,3 +113,8 @@ def parse_time(text: str) -> int:
 def format_time(seconds: int) -> str:
     """Epoch seconds as RFC 3339 UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def format_local(local_second: int, zone: DayZone) -> str:
+    """Local seconds as RFC 3339 UTC."""
+    return format_time(zone.to_instant(local_second))

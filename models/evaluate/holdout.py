@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from models.artifact import Artifact, Verdict
 from models.customers.measure import measure_customers
 from models.data.interactions import Interactions
-from models.data.split import Split, format_time
+from models.data.split import Split, format_local, format_time
 from models.evaluate.artifact_in_use import NAME_IN_USE, recorded_floor, scorer_of
 from models.evaluate.baskets import BasketScorer
 from models.evaluate.gate import decide_publication
@@ -62,7 +62,7 @@ def evaluate(
     metrics["basket"] = measure_baskets(baskets, learned, holdout, seed)
     metrics |= measure_customers(interactions, split, seed)
     parameters = chosen.parameters.to_json() | {"blend": asdict(chosen.weights)}
-    return Report(metrics, split.describe(), split.notice, parameters, verdict), fitted
+    return Report(metrics, split.describe(), split.notice, parameters, verdict, split.zone.name), fitted
 
 
 def _scorers(
@@ -70,7 +70,7 @@ def _scorers(
 ) -> list[Scorer]:
     """The blend, its rankers, and the artifact in use if that has not seen the held-out period."""
     scorers: list[Scorer] = [BlendScorer(fitted, chosen.weights), *fitted.scorers]
-    if in_use and in_use.manifest.as_of <= format_time(split.holdout_start):
+    if in_use and in_use.manifest.as_of <= format_local(split.holdout_start, split.zone):
         scorers.append(scorer_of(in_use, interactions))
     return scorers
 
@@ -79,6 +79,7 @@ def _held_out_days(split: Split) -> str:
     """The period that was held out, in words; empty where the history was not split by time."""
     if not split.is_by_time:
         return ""
+    # A local second formatted as if it were UTC begins with the local day.
     last = format_time(split.as_of - 1)
     return f"{format_time(split.holdout_start)[:10]} to {last[:10]}"
 

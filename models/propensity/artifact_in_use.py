@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import NO_ROW, Artifact, Propensities
+from models.data.day_zone import UTC_DAYS, DayZone
 from models.data.interactions import Interactions
 from models.data.split import DAY_SECONDS, parse_time
 from models.evaluate.artifact_in_use import NAME_IN_USE, translate
@@ -43,14 +44,20 @@ class Outcomes:
 
 
 def compare_with_outcomes(
-    in_use: Artifact | None, interactions: Interactions, as_of: int, learned: LearnedPropensity, seed: int
+    in_use: Artifact | None,
+    interactions: Interactions,
+    as_of: int,
+    learned: LearnedPropensity,
+    seed: int,
+    zone: DayZone = UTC_DAYS,
 ) -> dict[str, Any]:
     """Compare the predictions of the artifact in use with the purchases since; "live" in the report.
 
-    learned: the propensities as of now (epoch seconds), to tell whether the scores have moved.
+    as_of:   now, in local seconds of the zone. learned: the propensities as of now, to tell whether the scores have
+    moved.
     Empty where there is nothing to compare: no artifact, one as of the same time, or one without predictions.
     """
-    outcomes = outcomes_since(in_use, interactions, as_of, seed) if in_use else None
+    outcomes = outcomes_since(in_use, interactions, as_of, seed, zone) if in_use else None
     if in_use is None or outcomes is None:
         return {}
     observed, expected = outcomes.by_account(outcomes.is_true), outcomes.by_account(outcomes.p)
@@ -78,13 +85,16 @@ def horizon_of(artifact: Artifact) -> float:
     return float(json.loads(artifact.content.report).get("propensity", {}).get("horizon_days", 0.0))
 
 
-def outcomes_since(in_use: Artifact, interactions: Interactions, as_of: int, seed: int) -> Outcomes | None:
+def outcomes_since(
+    in_use: Artifact, interactions: Interactions, as_of: int, seed: int, zone: DayZone = UTC_DAYS
+) -> Outcomes | None:
     """Find which candidates of a sample of accounts were bought, until now or the end of the horizon.
 
     Probabilities are scaled to the elapsed days, as if chances were the same on each. Accounts and products that are no
     longer known are left out. None where nothing was predicted, or no day has passed.
     """
-    content, then, horizon = in_use.content, parse_time(in_use.manifest.as_of), horizon_of(in_use)
+    content, horizon = in_use.content, horizon_of(in_use)
+    then = zone.to_local_second(parse_time(in_use.manifest.as_of))
     elapsed = min((as_of - then) / DAY_SECONDS, horizon)
     if elapsed < MIN_DAYS:
         return None

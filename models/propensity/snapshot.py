@@ -25,7 +25,7 @@ N_SEGMENTS = len(RFM_SEGMENTS)
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A history cut off at ``as_of`` (epoch seconds), to predict the ``horizon_days`` after it."""
+    """A history cut off at ``as_of`` (local seconds), to predict the ``horizon_days`` after it."""
 
     past: Interactions
     products: Products

@@ -77,7 +77,7 @@ def learn_propensity(inputs: PropensityInputs, seed: int, step: Step) -> Learned
     metrics, above = compare(windows[2], verdict, seed)
     described = describe_verdict(verdict, FEATURES) | {
         "horizon_days": horizon,
-        "windows": [describe_window(window) for window in windows],
+        "windows": [describe_window(window, inputs.split.zone) for window in windows],
         "average_precision_above": {name: describe(estimate) for name, estimate in above.items()},
         "rest": {"observed_over_expected": describe(of_rates)},
         "line": by_line.described,

@@ -12,8 +12,9 @@ from models.artifact.dimensions import ACCOUNTS, CANDIDATES, CATEGORIES, LINES, 
 from models.artifact.sections import Dimension
 from models.candidates import CandidateLists
 from models.data.accounts import AccountFacts
+from models.data.day_zone import DayZone
 from models.data.interactions import Interactions, owned_matrix
-from models.data.split import DAY_SECONDS, Split, format_time
+from models.data.split import DAY_SECONDS, Split, format_local
 from models.evaluate.calibration import Predictions, describe_examples
 from models.propensity.calibration import Examples
 from models.propensity.examples import ListedCandidates, bought_between, examples_at, list_candidates_at
@@ -54,7 +55,7 @@ class PropensityInputs:
         }
 
     def snapshot(self, as_of: int, horizon_days: float) -> Snapshot:
-        """Cut the history off at a time (epoch seconds)."""
+        """Cut the history off at a time (local seconds)."""
         past = self.interactions.select(self.interactions.time < as_of)
         return Snapshot(past, self.products, self.facts, as_of, horizon_days)
 
@@ -67,7 +68,7 @@ class PropensityInputs:
         return min(horizon, known_days // 2)
 
     def first_window_start(self, horizon_days: float) -> int:
-        """The start of the first of three windows, epoch seconds."""
+        """The start of the first of three windows, local seconds."""
         return self.split.validation_start - round(horizon_days * DAY_SECONDS)
 
     def begins_early(self, horizon_days: float) -> bool:
@@ -100,8 +101,8 @@ def learn_windows(inputs: PropensityInputs, horizon: float, seed: int, step: Ste
     return windows
 
 
-def describe_window(window: Window) -> dict[str, Any]:
+def describe_window(window: Window, zone: DayZone) -> dict[str, Any]:
     """Describe a window for the report: its start, and its examples."""
     examples = window.examples
     predictions = Predictions(examples.score.astype(np.float64), examples.is_true, examples.account)
-    return {"begins": format_time(window.snapshot.as_of)} | describe_examples(predictions)
+    return {"begins": format_local(window.snapshot.as_of, zone)} | describe_examples(predictions)

@@ -43,7 +43,7 @@ class Neighbours:
 def fit_neighbours(
     train: Interactions, as_of: int, parameters: RankingParameters, k: int = MAX_NEIGHBOURS
 ) -> Neighbours:
-    """Learn from all orders, guests' too, aged at ``as_of`` (epoch seconds), k neighbours for each product.
+    """Learn from all orders, guests' too, aged at ``as_of`` (local seconds), k neighbours for each product.
 
     Up to ``dense_products`` products it is a ridge regression of each product on the rest of the basket (EASE: Steck,
     WWW 2019), weighted by age and basket size; beyond that, discounted co-purchases, which stay sparse.

@@ -39,7 +39,7 @@ def fit_rankers(
     progress: Callable[[str], None],
     warm: FittedRankers | None = None,
 ) -> FittedRankers:
-    """Fit ALS, affinity and popularity on the lines of ``train``, aged at ``as_of`` (epoch seconds).
+    """Fit ALS, affinity and popularity on the lines of ``train``, aged at ``as_of`` (local seconds).
 
     warm: rankers of an earlier window over the same account and product rows; ALS starts from their factors.
     Raises HistoryInvalid if no known account holds a product, FloatingPointError if a fit diverged.

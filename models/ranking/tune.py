@@ -34,7 +34,7 @@ def tune(
     """Return the parameters and weights with the best NDCG@20 on new products in the validation window.
 
     Changes one hyperparameter at a time and keeps what gains; deterministic. The held-out window takes no part.
-    as_of: epoch seconds, when the validation window begins.
+    as_of: local seconds, when the validation window begins.
     """
     best, weights, gain = parameters, BlendWeights(), 0.0
     changes: list[dict[str, Any]] = [{}, *({name: value} for name, values in LADDER.items() for value in values)]

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from service.base.time_zones import find_zone
 from service.base.windows import DEFAULT_WINDOWS, Windows
 
 CURRENCY_PATTERN = re.compile(r"[A-Z]{3}")
@@ -28,6 +29,11 @@ class Settings(BaseSettings):
         default="",
         description="ISO 4217 code of the currency that training reports all money in; empty for that of most order "
         "lines.",
+    )
+    timezone: str = Field(
+        default="UTC",
+        description="Time zone of the business, an IANA name such as Europe/Berlin: training counts its days, and "
+        "times without an offset in imported files are of it.",
     )
     host: str = Field(default="127.0.0.1", description="Address that `nextoffer serve` binds.")
     port: int = Field(default=8000, ge=1, le=65535, description="Port that `nextoffer serve` binds.")
@@ -160,6 +166,13 @@ class Settings(BaseSettings):
         if code and not CURRENCY_PATTERN.fullmatch(code.strip().upper()):
             raise ValueError("write a currency's three letters, such as EUR")
         return code.strip().upper()
+
+    @field_validator("timezone")
+    @classmethod
+    def check_timezone(cls, name: str) -> str:
+        """Refuse an unknown time zone."""
+        find_zone(name.strip())
+        return name.strip()
 
     @field_validator("rate_limit", "storefront_rate_limit")
     @classmethod

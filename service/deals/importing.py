@@ -76,7 +76,7 @@ def _write_spooled(engine: Engine, spool: RowSpool, import_run: ImportRun, now: 
     options, totals = import_run.options, Counter[str]()
     with read_connection(engine) as connection:
         matcher = matcher_of_all_products(connection, options)
-    terms = DealTerms(matcher, now, options.default_currency, _stages_of(options))
+    terms = DealTerms(matcher, now, options.default_currency, _stages_of(options), options.formats.zone)
     with import_transaction(engine, options) as connection:
         hold_off_erasures(connection)
         changes = ChangeLog()

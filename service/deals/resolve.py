@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
@@ -24,12 +24,14 @@ class DealTerms:
 
     default_currency: of deals that neither name one nor are stored with one.
     value_map:        what the caller's own stages mean.
+    zone:             of days.
     """
 
     matcher: ProductMatcher
     now: datetime
     default_currency: str | None = None
     value_map: Mapping[str, DealStatus] = field(default_factory=dict)
+    zone: tzinfo = UTC
 
 
 def resolve_deal(given: DealIn, stored: WholeDeal | None, terms: DealTerms) -> WholeDeal | tuple[RowError, ...]:
@@ -54,7 +56,7 @@ def resolve_deal(given: DealIn, stored: WholeDeal | None, terms: DealTerms) -> W
         currency=currency,
         opened_at=_kept(given, stored, "opened_at"),
         closed_at=None if status == "open" else closed_at,
-        expected_close=_expected_close(given, stored, status),
+        expected_close=_expected_close(given, stored, status, terms),
         lines=lines,
     )
 
@@ -80,7 +82,8 @@ def _status_of(
         by_flags = given.is_won is not None or given.is_closed is not None
         if given.status and not by_flags:
             return given.status
-        status = status_of(stage, given.is_won, given.is_closed, given.closed_at, terms.value_map, terms.now)
+        closed_at = given.closed_at and given.closed_at.astimezone(terms.zone)
+        status = status_of(stage, given.is_won, given.is_closed, closed_at, terms.value_map, terms.now)
     except ValueError as error:
         errors.append(RowError("stage", str(error)))
         return None
@@ -89,10 +92,10 @@ def _status_of(
     return status
 
 
-def _expected_close(given: DealIn, stored: WholeDeal | None, status: DealStatus) -> date | None:
+def _expected_close(given: DealIn, stored: WholeDeal | None, status: DealStatus, terms: DealTerms) -> date | None:
     """Of an open deal, CRMs keep the expected day in the field that holds the real one later."""
     if status == "open" and given.closed_at is not None and given.expected_close is None:
-        return given.closed_at.date()
+        return given.closed_at.astimezone(terms.zone).date()
     expected_close: date | None = _kept(given, stored, "expected_close")
     return expected_close
 

@@ -18,6 +18,7 @@ from service.imports.command import run_import
 from service.offers.smoke import smoke_test
 from service.orders.tables import OrderLine
 from service.rows.options import AttributeType, ImportOptions
+from service.rows.value_formats import FormatOptions, parse_zone
 from service.server.serving import serve
 from service.storage.database import (
     create_database_engine,
@@ -58,7 +59,7 @@ def demo(
     with session_scope(read_session_factory(engine)) as session:
         is_imported = count_lines(session) >= line_count
     if not is_imported:
-        import_everything()
+        import_everything(settings.timezone)
     store = ArtifactStore(settings.artifacts_dir, smoke_test)
     if store.active_version() is None:
         train_first_artifact(settings, store)
@@ -75,15 +76,18 @@ def count_lines(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(OrderLine)) or 0
 
 
-def import_everything() -> None:
-    """Import accounts, products and order lines."""
+def import_everything(timezone: str) -> None:
+    """Import accounts, products and order lines. timezone: of the orders' times, which name no offset."""
     with show_steps() as step:
         step("read the demo's data")
         files = offline_module("service.demo.dataset").prepare_files(FOLDER)
     run_import("accounts", [files.accounts], ImportOptions(attribute_types=ACCOUNT_TYPES))
     run_import("products", [files.products], ImportOptions())
     options = ImportOptions(
-        mapping=ORDER_COLUMNS, default_currency=CURRENCY, rejects=FOLDER / "transactions.rejects.csv"
+        mapping=ORDER_COLUMNS,
+        default_currency=CURRENCY,
+        rejects=FOLDER / "transactions.rejects.csv",
+        formats=FormatOptions(zone=parse_zone(timezone)),
     )
     run_import("orders", [files.orders], options)
 
@@ -93,7 +97,9 @@ def train_first_artifact(settings: Settings, store: ArtifactStore) -> None:
     sources, offline = offline_module("models.data.sources.local"), offline_module("models.train")
     with show_steps() as step:
         step("read the sales history")
-        history = sources.history_from_database(settings.database_url, settings.reporting_currency or None)
+        history = sources.history_from_database(
+            settings.database_url, settings.reporting_currency or None, settings.timezone
+        )
         trained = train_and_publish(history, offline.TrainingOptions(), store, step)
     show_report(trained)
 

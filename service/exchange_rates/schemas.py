@@ -64,7 +64,9 @@ class ExchangeRateIn(BaseModel):
 
     base_currency: Currency = Field(description="ISO 4217 code of the currency of which one unit is priced.")
     quote_currency: Currency = Field(description="ISO 4217 code of the currency that the rate is in.")
-    valid_from: Day = Field(description="The first day on which it is valid (UTC), until the next rate.")
+    valid_from: Day = Field(
+        description="The first day on which it is valid, in the time zone of the training, until the next rate."
+    )
     rate: Rate = Field(description="Units of the quote currency for one unit of the base currency, in major units.")
 
     @model_validator(mode="after")

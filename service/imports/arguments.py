@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, NamedTuple, get_type_hints
 
 import typer
 
+from service.base.settings import Settings
 from service.imports.mapping_file import MappingFile, options_of, read_mapping_file, read_preset
 from service.rows.conditions import parse_condition
 from service.rows.errors import InvalidImportOption
@@ -73,7 +74,11 @@ def read_file_options(
         ),
     ] = None,
     timezone: Annotated[
-        Text, _option(help="Of times without an offset, such as Europe/Berlin; by default UTC.", metavar="ZONE")
+        Text,
+        _option(
+            help="Of times without an offset, such as Europe/Berlin; by default NEXTOFFER_TIMEZONE, or else UTC.",
+            metavar="ZONE",
+        ),
     ] = None,
     attribute_type: Annotated[
         Texts, _option(help="text, number, boolean or date; by default what a whole column shows.", metavar="NAME=TYPE")
@@ -157,7 +162,7 @@ def read_file_options(
     known = read_preset(preset, kind_name) if preset else None
     if mapping_file:
         own = read_mapping_file(mapping_file, kind_name).overridden_by(own)
-    options = options_of(own, known, parse_mapping(mapping or ()))
+    options = options_of(own, known, parse_mapping(mapping or ()), Settings().timezone)
     return FileOptions(options, known.overridden_by(own) if known else own, given)
 
 

@@ -2,6 +2,7 @@
 
 import tomllib
 from dataclasses import replace
+from datetime import tzinfo
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
@@ -120,9 +121,15 @@ def preset_names(kind_name: str) -> list[str]:
     return sorted(each.name.removesuffix(ending) for each in _PRESETS.iterdir() if each.name.endswith(ending))
 
 
-def options_of(own: MappingFile, preset: MappingFile | None, mapping: list[tuple[str, str]]) -> ImportOptions:
-    """The options that a mapping file, a preset under it and ``--map`` over it come to."""
+def options_of(
+    own: MappingFile, preset: MappingFile | None, mapping: list[tuple[str, str]], timezone: str = "UTC"
+) -> ImportOptions:
+    """The options that a mapping file, a preset under it and ``--map`` over it come to.
+
+    timezone: of times without an offset, where neither file names one.
+    """
     merged = preset.overridden_by(own) if preset else own
+    zone = parse_zone(merged.timezone or timezone)
     mapped = {ours for _, ours in mapping}
     own_fields = {ours: theirs for ours, theirs in own.fields.items() if ours not in mapped}
     usual = {ours: _column(theirs) for ours, theirs in (preset.fields if preset else {}).items()}
@@ -147,17 +154,17 @@ def options_of(own: MappingFile, preset: MappingFile | None, mapping: list[tuple
             combined={ours: theirs for ours, theirs in merged.fields.items() if isinstance(theirs, list)},
             usual=frozenset([*preset.fill_down, *(each.column for each in preset.packed)]) if preset else frozenset(),
         ),
-        formats=FormatOptions(merged.decimal, parse_date_formats(merged.date_format), parse_zone(merged.timezone)),
+        formats=FormatOptions(merged.decimal, parse_date_formats(merged.date_format), zone),
         attribute_types=merged.attribute_types,
         default_currency=parse_default_currency(merged.default_currency),
         unknown_products=merged.unknown_products or "add",
         match_products=merged.match_products or "exactly",
         max_rejected_share=MAX_REJECTED_SHARE if merged.max_rejected_share is None else merged.max_rejected_share,
-        orders=_order_options(merged),
+        orders=_order_options(merged, zone),
     )
 
 
-def _order_options(mapping: MappingFile) -> OrderOptions:
+def _order_options(mapping: MappingFile, zone: tzinfo) -> OrderOptions:
     options = parse_order_options(
         mapping.order_key,
         mapping.order_prefix,
@@ -166,6 +173,7 @@ def _order_options(mapping: MappingFile) -> OrderOptions:
         mapping.keep_account_values,
         mapping.earliest,
         mapping.latest,
+        zone,
     )
     return replace(options, lines=mapping.lines or "replace")
 

@@ -1,7 +1,7 @@
 """After an import of orders: which of their currencies have no exchange rate."""
 
 from collections.abc import Collection, Mapping
-from datetime import date
+from datetime import date, tzinfo
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, func, select
@@ -22,12 +22,12 @@ class _Use(NamedTuple):
     first_day: date
 
 
-def currency_warnings(connection: Connection, brought: Collection[str | None]) -> list[str]:
+def currency_warnings(connection: Connection, brought: Collection[str | None], zone: tzinfo) -> list[str]:
     """Warn about currencies of a file whose orders can't be converted into that of most stored orders.
 
-    brought: the currencies that the file's orders are in, None for those that name none.
+    brought: the currencies that the file's orders are in, None for those that name none. zone: of days.
     """
-    uses = _stored_uses(connection)
+    uses = _stored_uses(connection, zone)
     named = {currency: use for currency, use in uses.items() if currency is not None}
     if len(uses) < 2 or not named:
         return []
@@ -60,9 +60,9 @@ def first_convertible_day(source: str, target: str, first: Mapping[tuple[str, st
     return min(days, default=None)
 
 
-def _stored_uses(connection: Connection) -> dict[str | None, _Use]:
+def _stored_uses(connection: Connection, zone: tzinfo) -> dict[str | None, _Use]:
     query = select(Order.currency, func.count(), func.min(Order.ordered_at)).where(~Order.is_cancelled)
     return {
-        currency: _Use(orders, first.date())
+        currency: _Use(orders, first.astimezone(zone).date())
         for currency, orders, first in connection.execute(query.group_by(Order.currency))
     }

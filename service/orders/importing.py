@@ -31,7 +31,7 @@ def import_orders(engine: Engine, import_run: ImportRun, now: datetime) -> None:
 
     def stored(order_ids: Sequence[str]) -> dict[str, StoredHeader]:
         with read_connection(engine) as connection:
-            return stored_headers(connection, order_ids)
+            return stored_headers(connection, order_ids, import_run.options.formats.zone)
 
     def stored_years() -> dict[int, int]:
         with read_connection(engine) as connection:
@@ -57,7 +57,7 @@ def import_orders(engine: Engine, import_run: ImportRun, now: datetime) -> None:
         changes.touch(PRODUCTS_CHANGED, rename_stubs(connection, reader.product_names, now))
         changes.write(connection, now)
     with read_connection(engine) as connection:
-        summary.warnings = currency_warnings(connection, currencies)
+        summary.warnings = currency_warnings(connection, currencies, import_run.options.formats.zone)
 
 
 ORDER_IMPORT: Final = ImportKind(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from functools import partial
 from typing import Any, Final
 
 from pydantic import TypeAdapter
@@ -83,8 +83,9 @@ def _complete(
 
 
 def _column_reader(name: str, field_type: TypeAdapter[list[object]], written: FieldFormat) -> ColumnReader:
-    is_plain = name == "ordered_at" and written.date.zone is UTC and not written.date.pattern
-    return ColumnReader(field_type, name, plain_times if is_plain else lambda _: None, written)
+    is_plain = name == "ordered_at" and not written.date.pattern
+    read_plain = partial(plain_times, zone=written.date.zone) if is_plain else lambda _: None
+    return ColumnReader(field_type, name, read_plain, written)
 
 
 def _amounts(

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import fields as fields_of
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from itertools import compress
 from typing import Any
 
@@ -43,13 +43,9 @@ class _Lines:
         flags = [row not in refused for row in self.rows]
         return _Lines(*(list(compress(getattr(self, each.name), flags)) for each in fields_of(self)))
 
-    def days(self) -> list[int]:
-        """The UTC day of each line, as ``date.toordinal`` counts."""
-        return list(map(datetime.toordinal, self.times))
-
-    def headers(self) -> list[Header]:
-        """What each line says of its order."""
-        return list(map(Header, self.account_ids, self.currencies, self.statuses, self.days()))
+    def headers(self, zone: tzinfo) -> list[Header]:
+        """What each line says of its order. zone: of days."""
+        return list(map(Header, self.account_ids, self.currencies, self.statuses, _days(self.times, zone)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +75,27 @@ class _Orders:
 
 
 class OrderAssembler:
-    """Turns the lines of one file into batches to write, remembering what earlier batches held."""
+    """Turns the lines of one file into batches to write, remembering what earlier batches held.
+
+    zone: of the orders' days.
+    """
 
     def __init__(
-        self, matcher: ProductMatcher, options: OrderOptions, stored: StoredHeaders, notes: Notes, *, has_accounts: bool
+        self,
+        matcher: ProductMatcher,
+        options: OrderOptions,
+        stored: StoredHeaders,
+        notes: Notes,
+        zone: tzinfo,
+        *,
+        has_accounts: bool,
     ) -> None:
         self._matcher = matcher
         self._options = options
         self._stored = stored
         self._guests = GuestValues(options.guest_values)
         self._notes = notes
+        self._zone = zone
         self._has_accounts = has_accounts
         self._headers = HeaderIndex()
         self._last_order_id: str | None = None
@@ -139,11 +146,16 @@ class OrderAssembler:
 
     def _contradictions(self, lines: _Lines, orders: _Orders, earlier: Mapping[str, int]) -> RowErrors:
         """The errors of rows that contradict their order's header, in this batch or an earlier one."""
-        columns: tuple[list[Any], ...] = (lines.account_ids, lines.currencies, lines.statuses, lines.days())
+        columns: tuple[list[Any], ...] = (
+            lines.account_ids,
+            lines.currencies,
+            lines.statuses,
+            _days(lines.times, self._zone),
+        )
         if not earlier and all(list(map(column.__getitem__, orders.of_line)) == column for column in columns):
             return {}
         found = find_contradictions(
-            lines.rows, lines.order_ids, lines.headers(), earlier, self._headers, self._last_order_id
+            lines.rows, lines.order_ids, lines.headers(self._zone), earlier, self._headers, self._last_order_id
         )
         text = "order lines are of another day than the first line of their order, whose date counts"
         self._notes.add(text, found.days, found.example)
@@ -163,11 +175,11 @@ class OrderAssembler:
         suspects = {
             order_id: header
             for order_id, header in stored.items()
-            if header != (lines.account_ids[first[order_id]], lines.times[first[order_id]].toordinal())
+            if header != (lines.account_ids[first[order_id]], _day(lines.times[first[order_id]], self._zone))
         }
         if not suspects:
             return {}
-        orders = file_orders(lines.order_ids, lines.account_ids, lines.days(), suspects)
+        orders = file_orders(lines.order_ids, lines.account_ids, _days(lines.times, self._zone), suspects)
         mode = self._options.on_conflict
         found = compare_with_stored(orders, stored, mode, self._guests, has_accounts=self._has_accounts)
         for index, order_id in enumerate(lines.order_ids) if found.accounts else ():
@@ -199,7 +211,7 @@ class OrderAssembler:
         currencies = list(map(lines.currencies.__getitem__, first))
         statuses = list(map(lines.statuses.__getitem__, first))
         times = list(map(lines.times.__getitem__, first))
-        days = list(map(datetime.toordinal, times))
+        days = _days(times, self._zone)
         self._headers.add(orders.hashes[np.array(is_new, dtype=np.bool_)], account_ids, currencies, statuses, days)
         are_cancelled = [status == "cancelled" for status in statuses]
         batch.orders = OrderColumns(order_ids, account_ids, times, currencies, are_cancelled)
@@ -223,6 +235,17 @@ class OrderAssembler:
         if any(lines.names):
             names = zip(lines.product_ids, lines.names, strict=True)
             self.product_names.update((product_id, name) for product_id, name in names if name)
+
+
+def _day(time: datetime, zone: tzinfo) -> int:
+    """The day of a time in a zone, as ``date.toordinal`` counts."""
+    return time.astimezone(zone).toordinal()
+
+
+def _days(times: Sequence[datetime], zone: tzinfo) -> list[int]:
+    if zone is UTC:
+        return list(map(datetime.toordinal, times))
+    return [_day(time, zone) for time in times]
 
 
 def _good_lines(parsed: ParsedLines, product_ids: list[str]) -> _Lines:

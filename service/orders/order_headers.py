@@ -19,7 +19,8 @@ KEY_ADVICE: Final = "if two orders have this number, tell them apart with --orde
 ADVICE: Final = f"{KEY_ADVICE}; if it is one order, use --on-conflict replace"
 MAX_DAYS_APART: Final = 31
 """How far the days of adjacent rows of one order may be apart."""
-_FIRST_DAY: Final = date(1900, 1, 1).toordinal()
+_FIRST_DAY: Final = date(1899, 12, 31).toordinal()
+"""The earliest day, in any time zone, of the year 1900 in UTC."""
 # From the lowest bit: one that is always set, so that a packed header is never 0; terms; day; account.
 _TERMS_SHIFT, _DAY_SHIFT, _ACCOUNT_SHIFT = 1, 13, 30
 _MAX_TERMS: Final = (1 << (_DAY_SHIFT - _TERMS_SHIFT)) - 1

@@ -9,7 +9,7 @@ from service.rows.conditions import as_text
 from service.rows.import_run import ImportRun
 from service.rows.order_options import PERIODS, split_period
 from service.rows.text_fields import is_blank
-from service.rows.time_fields import read_timestamp
+from service.rows.time_fields import read_day
 
 COLUMN: Final = "order key"
 """The column that a chunk gets for what identifies its orders."""
@@ -74,7 +74,7 @@ class OrderKey:
             return ""
         text = as_text(value).strip()
         try:
-            return read_timestamp(value, self._written).isoformat()[: PERIODS[period]] if period else text
+            return read_day(value, self._written).isoformat()[: PERIODS[period]] if period else text
         except ValueError:
             return text
 

@@ -48,9 +48,10 @@ class OrderReader:
         self._import_run = import_run
         self._key = OrderKey(import_run)
         has_accounts = "account_id" in import_run.columns
-        self._assembler = OrderAssembler(matcher, options, stored, notes, has_accounts=has_accounts)
+        zone = import_run.options.formats.zone
+        self._assembler = OrderAssembler(matcher, options, stored, notes, zone, has_accounts=has_accounts)
         self._guests = GuestValues(options.guest_values)
-        self._dates = PlausibleDates(options.dates, now, stored_years)
+        self._dates = PlausibleDates(options.dates, now, stored_years, zone=zone)
         self._files = import_run.memory.part(OrderFiles)
         self._files.line_indexes.append(self._assembler.lines)
         self.product_names = self._assembler.product_names

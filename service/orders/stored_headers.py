@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from typing import NamedTuple
 
 from sqlalchemy import Connection, select
@@ -46,11 +47,11 @@ class Comparison:
     accounts: dict[str, str] = field(default_factory=dict)
 
 
-def stored_headers(connection: Connection, order_ids: Sequence[str]) -> dict[str, StoredHeader]:
-    """Look up orders in the database."""
+def stored_headers(connection: Connection, order_ids: Sequence[str], zone: tzinfo) -> dict[str, StoredHeader]:
+    """Look up orders in the database. zone: of days."""
     columns = (Order.order_id, Order.account_id, Order.ordered_at)
     return {
-        order_id: StoredHeader(account_id, ordered_at.toordinal())
+        order_id: StoredHeader(account_id, ordered_at.astimezone(zone).toordinal())
         for chunk in in_chunks(sorted(order_ids))
         for order_id, account_id, ordered_at in connection.execute(select(*columns).where(Order.order_id.in_(chunk)))
     }

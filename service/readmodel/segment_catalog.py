@@ -84,6 +84,7 @@ class SegmentCatalog:
         self.report: dict[str, Any] = orjson.loads(content.report)
         parameters = self.report.get("customers", {}).get("parameters", {})
         self.value_terms = {name: parameters.get(name) for name in ("value_days", "annual_rate")}
+        self.timezone: str = self.report.get("timezone", "UTC")
         self.as_of_day: int = self._segment_report.get("as_of_day", 0)
 
     @property

@@ -39,6 +39,7 @@ def _item(listed: Listed, active: str | None) -> dict[str, Any]:
         "reason": verdict.reason if verdict else listed.problem,
         "is_active": listed.version == active,
         "as_of": manifest.as_of if manifest else None,
+        "timezone": manifest.timezone if manifest else None,
         "counts": manifest.counts if manifest else {},
         "size_bytes": sum(entry.size_bytes for entry in manifest.files.values()) if manifest else None,
     }

@@ -42,6 +42,7 @@ def describe(artifact: Artifact) -> dict[str, Any]:
         "version": manifest.version,
         "label": manifest.label,
         "as_of": manifest.as_of,
+        "timezone": manifest.timezone,
         "written_at": datetime.fromtimestamp(written, UTC),
         "size_bytes": sum(entry.size_bytes for entry in manifest.files.values()),
         "is_approved": manifest.verdict.is_approved,

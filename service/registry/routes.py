@@ -114,6 +114,7 @@ def _artifact(listed: Listed, components: Components) -> dict[str, Any]:
         "is_live": current is not None and current.version == listed.version,
         "label": manifest.label if manifest else "",
         "as_of": manifest.as_of if manifest else None,
+        "timezone": manifest.timezone if manifest else None,
         "reporting_currency": manifest.reporting_currency if manifest else None,
         "counts": manifest.counts if manifest else {},
         "metrics": manifest.metrics if manifest else {},

@@ -28,6 +28,10 @@ class ArtifactOut(BaseModel):
     is_live: bool = Field(description="Whether the process that answers serves from it right now.")
     label: str = Field(description="What `nextoffer train --label` named it; empty without one.")
     as_of: str | None = Field(description="Where its data ends, UTC.")
+    timezone: str | None = Field(
+        description="IANA name of the time zone that its days are of; null where it can't be read.",
+        examples=["Europe/Berlin"],
+    )
     reporting_currency: str | None = Field(
         description="ISO 4217 code of all its money; null where its data names none."
     )

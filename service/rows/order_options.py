@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Final, Literal
 
+from service.rows.dates import DateFormat
 from service.rows.errors import InvalidImportOption, no_column
 from service.rows.guest_values import DEFAULT_GUEST_VALUES, parse_guest_values
 from service.rows.plausible_dates import DateLimits
 from service.rows.time_fields import read_timestamp
+from service.rows.value_formats import FieldFormat
 
 OnConflict = Literal["refuse", "replace", "keep"]
 OrderLines = Literal["replace", "add"]
@@ -45,8 +47,12 @@ def parse_order_options(
     keep_account_values: bool = False,
     earliest: str | None = None,
     latest: str | None = None,
+    zone: tzinfo = UTC,
 ) -> OrderOptions:
-    """The options as the command line gives them; raises InvalidImportOption."""
+    """The options as the command line gives them; raises InvalidImportOption.
+
+    zone: of the days ``earliest`` and ``latest``.
+    """
     if keep_account_values and guest_values:
         raise InvalidImportOption("--keep-account-values and --guest-values contradict each other; give one of them.")
     return OrderOptions(
@@ -54,23 +60,24 @@ def parse_order_options(
         prefix=order_prefix or "",
         on_conflict=on_conflict or "refuse",
         guest_values=parse_guest_values(guest_values, is_kept=keep_account_values),
-        dates=DateLimits(_limit("earliest", earliest), _end_of("latest", latest)),
+        dates=DateLimits(_limit("earliest", earliest, zone), _end_of("latest", latest, zone)),
     )
 
 
-def _limit(name: str, text: str | None) -> datetime | None:
+def _limit(name: str, text: str | None, zone: tzinfo) -> datetime | None:
     try:
-        return read_timestamp(text) if text else None
+        written = FieldFormat(date=DateFormat(zone=zone))
+        return read_timestamp(text, written).astimezone(zone) if text else None
     except ValueError as error:
         raise InvalidImportOption(f"--{name} {error}.") from error
 
 
-def _end_of(name: str, text: str | None) -> datetime | None:
+def _end_of(name: str, text: str | None, zone: tzinfo) -> datetime | None:
     """The first moment after a limit: after the whole day where it is one."""
-    limit = _limit(name, text)
+    limit = _limit(name, text, zone)
     if limit is None:
         return None
-    is_day = limit.time() == datetime.min.replace(tzinfo=UTC).time()
+    is_day = limit.time() == datetime.min.time()
     return limit + (timedelta(days=1) if is_day else timedelta(microseconds=1))
 
 

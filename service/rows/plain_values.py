@@ -4,7 +4,7 @@ Each function returns None for a column that holds anything else; the field type
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from operator import attrgetter
 from typing import Any
 
@@ -22,8 +22,11 @@ def plain_identifiers(values: Sequence[Any]) -> list[str] | None:
     return list(values) if is_plain and 0 not in lengths and max(lengths, default=0) <= MAX_IDENTIFIER else None
 
 
-def plain_times(values: Sequence[Any]) -> list[datetime] | None:
-    """ISO 8601 text with dashes, of one offset or none."""
+def plain_times(values: Sequence[Any], zone: tzinfo = UTC) -> list[datetime] | None:
+    """ISO 8601 text with dashes, in UTC or without any offset.
+
+    zone: of times without an offset.
+    """
     try:
         if {value[4] for value in values} != {"-"}:
             return None
@@ -34,7 +37,9 @@ def plain_times(values: Sequence[Any]) -> list[datetime] | None:
         return None
     zones = set(map(attrgetter("tzinfo"), times))
     if zones == {None}:
-        return [time.replace(tzinfo=UTC) for time in times]
+        if zone is UTC:
+            return [time.replace(tzinfo=UTC) for time in times]
+        return [time.replace(tzinfo=zone).astimezone(UTC) for time in times]
     return times if zones == {UTC} else None
 
 

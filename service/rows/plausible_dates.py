@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import Final
 
@@ -50,6 +50,7 @@ class PlausibleDates:
 
     stored_years: counts the orders by year that are stored; called at most once, and only for old dates.
     hint:         how the caller accepts a date that was refused.
+    zone:         of days that messages name.
     """
 
     def __init__(
@@ -58,15 +59,17 @@ class PlausibleDates:
         now: datetime,
         stored_years: Callable[[], Mapping[int, int]] = dict,
         hint: Hint = by_option,
+        zone: tzinfo = UTC,
     ) -> None:
         self._limits = limits
-        self._lowest = limits.earliest or FLOOR
+        self._lowest = limits.earliest or FLOOR.replace(tzinfo=zone)
         self._end = limits.before or now + timedelta(days=DAYS_AHEAD)
         self._now = now
         self._read_stored = stored_years
         self._stored: Mapping[int, int] | None = None
         self._read: Counter[int] = Counter()
         self._hint = hint
+        self._zone = zone
 
     def errors(self, times: Sequence[datetime | None]) -> dict[int, str]:
         """What is wrong with some dates, by index; None is a date that could not be read."""
@@ -82,18 +85,21 @@ class PlausibleDates:
 
     def out_of_limits(self, time: datetime) -> str | None:
         """What is wrong with one date by itself, if anything."""
-        day = time.date().isoformat()
+        day = self._day_of(time)
         if time >= self._end:
             when = "after the latest date accepted" if self._limits.before else f"in the future: today is {self._today}"
             return f"is {day}, {when}; correct it, or accept it with {self._hint('latest', day)}"
         if time < self._lowest:
-            lowest = self._lowest.date().isoformat()
+            lowest = self._day_of(self._lowest)
             return f"is {day}, before {lowest}; correct it, or accept it with {self._hint('earliest', day)}"
         return None
 
     @property
     def _today(self) -> str:
-        return self._now.date().isoformat()
+        return self._day_of(self._now)
+
+    def _day_of(self, time: datetime) -> str:
+        return time.astimezone(self._zone).date().isoformat()
 
     def _outliers(self) -> tuple[set[int], set[int]]:
         """The years whose orders are outliers, before and after the rest."""
@@ -112,7 +118,7 @@ class PlausibleDates:
         return self._stored
 
     def _far_off(self, time: datetime, *, is_early: bool) -> str:
-        day, option = time.date().isoformat(), "earliest" if is_early else "latest"
+        day, option = self._day_of(time), "earliest" if is_early else "latest"
         side = "before" if is_early else "after"
         return (
             f"is {day}, more than {GAP_YEARS} years {side} nearly all other orders; correct it, or accept it with "

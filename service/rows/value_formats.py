@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from typing import Any, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import ValidationInfo
 
+from service.base.time_zones import find_zone
 from service.rows.dates import ISO, DateFormat
 from service.rows.errors import InvalidImportOption
 from service.rows.numbers import DecimalSign
@@ -104,11 +104,9 @@ def parse_date_formats(texts: Sequence[str]) -> dict[str, DateFormat]:
 def parse_zone(name: str | None) -> tzinfo:
     """Check the name of a time zone, such as ``Europe/Berlin``."""
     try:
-        return ZoneInfo(name) if name else UTC
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise InvalidImportOption(
-            f"--timezone {name}: there is no such time zone; write one such as Europe/Berlin or America/New_York."
-        ) from error
+        return find_zone(name) if name else UTC
+    except ValueError as error:
+        raise InvalidImportOption(f"--timezone {name}: {error}.") from error
 
 
 def with_zone(format_: DateFormat, zone: tzinfo) -> DateFormat:

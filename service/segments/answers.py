@@ -29,6 +29,7 @@ def describe_all(segments: SegmentCatalog, family: str | None) -> dict[str, Any]
     listed = segments.all_segments() if family is None else segments.segments_of_family(family)
     return {
         "as_of": as_date(segments.as_of_day),
+        "timezone": segments.timezone,
         "artifact_version": segments.version,
         "currency": segments.currency,
         **segments.value_terms,
@@ -48,6 +49,7 @@ def describe_segment(segments: SegmentCatalog, segment: Segment) -> dict[str, An
     """Describe one segment in full."""
     basis = {
         "as_of": as_date(segments.as_of_day),
+        "timezone": segments.timezone,
         "artifact_version": segments.version,
         "currency": segments.currency,
         **segments.value_terms,

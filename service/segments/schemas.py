@@ -1,4 +1,5 @@
-"""Segments as callers read them. Money is in minor units of the reporting currency; dates are UTC."""
+"""Segments as callers read them. Money is in minor units of the reporting currency; days are of
+the artifact's time zone."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from service.base.money import ReportingCode
 from service.base.pagination import Page
 from service.base.request_body import RequestBody
+from service.base.time_zones import DayZoneName
 from service.readmodel.rule_grammar import BoundedRule, Operator
 from service.readmodel.segment_catalog import SegmentKind
 from service.rows.field_types import NO_NUL
@@ -100,7 +102,8 @@ class FamilyOut(BaseModel):
 class Measured(BaseModel):
     """What every figure rests on."""
 
-    as_of: date = Field(description="Everything measured happened before this day (UTC).")
+    as_of: date = Field(description="Everything measured happened before this day, in the artifact's time zone.")
+    timezone: DayZoneName
     artifact_version: str
     currency: ReportingCode
     value_days: int | None = Field(description="How many days value ahead covers.")

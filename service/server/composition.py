@@ -42,7 +42,7 @@ def open_components(
         engine, LiveSections(LIVE_SECTIONS), settings.change_poll_seconds, telemetry, log, settings.windows
     )
     store = ArtifactStore(settings.artifacts_dir, smoke_test)
-    holder = open_holder(store, read_sessions, follower, telemetry, log)
+    holder = open_holder(store, read_sessions, follower, telemetry, log, settings.timezone)
     shadow = open_shadow(holder, follower, settings, telemetry, log)
     decision_log = DecisionLog(engine, settings, telemetry, log)
 
@@ -95,6 +95,7 @@ def open_holder(
     follower: ChangeFollower,
     telemetry: Telemetry,
     log: FilteringBoundLogger,
+    timezone: str,
 ) -> ArtifactHolder:
     """Make the holder and load the active artifact, or what stands in for it."""
 
@@ -102,7 +103,7 @@ def open_holder(
         with sessions.open() as session:
             return load_fallback(session)
 
-    holder = ArtifactHolder(store, read_fallback, follower, telemetry, log)
+    holder = ArtifactHolder(store, read_fallback, follower, telemetry, log, timezone)
     holder.load_at_start()
     return holder
 

@@ -32,7 +32,7 @@ def as_of_time(manifest: Manifest) -> datetime:
 class ArtifactHolder:
     """Holds the current artifact. Only ``poll`` and ``load_at_start`` write it.
 
-    Both block, and run outside the event loop.
+    Both block, and run outside the event loop. timezone: the setting's, which the days of an artifact should be of.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class ArtifactHolder:
         follower: ChangeFollower,
         telemetry: Telemetry,
         log: FilteringBoundLogger,
+        timezone: str,
     ) -> None:
         self.current: LoadedArtifact | None = None
         self.problem: str | None = "No artifact was activated yet: train one, or run `nextoffer artifacts activate`."
@@ -51,6 +52,7 @@ class ArtifactHolder:
         self._follower = follower
         self._telemetry = telemetry
         self._log = log
+        self._timezone = timezone
         self._lock = threading.Lock()
         self._seen_files: object = None
         self._fallback_due_at = 0.0
@@ -135,6 +137,13 @@ class ArtifactHolder:
         if loaded.version is not None and loaded.as_of is not None:
             self._telemetry.show_artifact(loaded.version, loaded.as_of.timestamp())
         self._log.info("artifact loaded", version=loaded.version, before=before.version if before else None)
+        if loaded.segments.timezone != self._timezone:
+            self._log.warning(
+                "artifact counts days in another time zone than the setting",
+                version=loaded.version,
+                artifact=loaded.segments.timezone,
+                setting=self._timezone,
+            )
 
     def _swap(self, loaded: LoadedArtifact) -> None:
         """Answer from an artifact from here on: nothing that was acknowledged is missing in it."""

@@ -59,6 +59,7 @@ def describe_product(segments: SegmentCatalog, product: TargetProduct, ranking: 
     return {
         **{name: value for name, value in product._asdict().items() if name not in ("row", "category")},
         "as_of": as_date(segments.as_of_day),
+        "timezone": segments.timezone,
         "artifact_version": segments.version,
         "horizon_days": float(report.get("horizon_days") or 0),
         "method": report.get("method"),

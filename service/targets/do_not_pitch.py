@@ -9,6 +9,7 @@ from models.artifact.measures import WINDOW_DAYS
 from service.base.clock import as_date
 from service.base.money import from_minor
 from service.base.pagination import ROW_OR_IDENTIFIER, decode_cursor, encode_cursor
+from service.base.time_zones import find_zone
 from service.readmodel.live_state import LiveState
 from service.targets.exclusions import MIN_ALIVE, CurrentExclusions, ExcludedAccounts, Exclusions
 from service.targets.schemas import ExclusionReason
@@ -32,6 +33,7 @@ def page_of_excluded(
     items = [item for item in items if item["reasons"]]
     return {
         "as_of": as_date(segments.as_of_day),
+        "timezone": segments.timezone,
         "artifact_version": segments.version,
         "counts": current.counts(),
         "items": items,
@@ -70,7 +72,8 @@ def reasons_of(current: CurrentExclusions, account_id: str, row: int | None) -> 
     if account_id in current.objecting:
         reasons.append((ExclusionReason.OBJECTS, "It objects to marketing."))
     if (declined_at := current.declined.get(account_id)) is not None:
-        reasons.append((ExclusionReason.DECLINED, f"A deal with it was lost on {declined_at.date()}."))
+        day = declined_at.astimezone(find_zone(exclusions.segments.timezone)).date()
+        reasons.append((ExclusionReason.DECLINED, f"A deal with it was lost on {day}."))
     if row is not None and exclusions.is_unlikely[row]:
         reasons.append((ExclusionReason.UNLIKELY, _unlikely_text(exclusions, row)))
     if row is not None and exclusions.is_unprofitable[row] and account_id not in current.strategic:

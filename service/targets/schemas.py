@@ -1,4 +1,5 @@
-"""Targets as callers read them. Money is in minor units of the reporting currency; dates are UTC."""
+"""Targets as callers read them. Money is in minor units of the reporting currency; days are of
+the artifact's time zone."""
 
 from datetime import date
 from enum import StrEnum
@@ -7,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from service.base.money import ReportingCode
 from service.base.pagination import Page
+from service.base.time_zones import DayZoneName
 
 
 class Basis(StrEnum):
@@ -46,7 +48,8 @@ class ProductTargets(Page[Target]):
     price_minor: int | None = Field(description="In the currency, at the rate of the artifact's day.")
     margin_minor: int | None
     currency: ReportingCode
-    as_of: date
+    as_of: date = Field(description="Everything counted happened before this day, in the artifact's time zone.")
+    timezone: DayZoneName
     artifact_version: str
     horizon_days: float
     method: str | None = Field(description="`model`, or `bins` where the gate refused the model.")
@@ -84,6 +87,7 @@ class ExcludedAccount(BaseModel):
 class DoNotPitch(Page[ExcludedAccount]):
     """Accounts that should not be asked, in the order of the artifact; those that it does not know come last."""
 
-    as_of: date
+    as_of: date = Field(description="Everything counted happened before this day, in the artifact's time zone.")
+    timezone: DayZoneName
     artifact_version: str
     counts: dict[ExclusionReason, int] = Field(description="Accounts by reason; one may have several.")

@@ -66,7 +66,12 @@ def train(
     max_rejects: Annotated[
         int, typer.Option(min=0, help="Leave out up to so many invalid rows of the files; above, nothing is learned.")
     ] = 0,
-    as_of: Annotated[str | None, typer.Option(metavar="DATE", help="Learn from what happened before; UTC.")] = None,
+    as_of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATE", help="Learn from what happened before this day, in the time zone of the settings."
+        ),
+    ] = None,
     horizon_days: Annotated[int, typer.Option(min=1, max=3650, help="Length of the held-out period.")] = 90,
     tune: Annotated[bool, typer.Option("--tune", help="Search hyperparameters on the validation window.")] = False,
     seed: Annotated[int, typer.Option(min=0)] = 0,
@@ -104,22 +109,26 @@ def train(
                 ),
             ]
         )
-    offline = offline_module("models.train")
+    offline, settings = offline_module("models.train"), Settings()
     options = offline.TrainingOptions(
-        as_of=_parse_as_of(as_of), horizon_days=horizon_days, is_tuned=tune, seed=seed, is_forced=force, label=label
+        as_of=_parse_as_of(as_of, settings.timezone),
+        horizon_days=horizon_days,
+        is_tuned=tune,
+        seed=seed,
+        is_forced=force,
+        label=label,
     )
-    settings = Settings()
     currency = parse_reporting_currency(reporting_currency) or settings.reporting_currency or None
     with show_steps() as step:
         step("read the sales history")
         if orders is None:
-            history = read_database(settings.database_url, currency)
+            history = read_database(settings.database_url, currency, settings.timezone)
         else:
             read_options = replace(file_options.options, rejects=rejects, max_rejects=max_rejects)
             files = offline_module("service.training.file_history").HistoryFiles(
                 orders, products, accounts, exchange_rates
             )
-            history = read_files(files, read_options, currency, step)
+            history = read_files(files, read_options, currency, step, settings.timezone)
         for line in currency_notes(history):
             print_note(line)
         store = ArtifactStore(out or settings.artifacts_dir, smoke_test)
@@ -166,22 +175,26 @@ def show_outcome(trained: "Trained", *, is_published: bool) -> None:
         raise typer.Exit(EXIT_REJECTED)
 
 
-def read_database(url: str, reporting_currency: str | None) -> "History":
+def read_database(url: str, reporting_currency: str | None, timezone: str) -> "History":
     """Read the history that is stored; raises SchemaOutdated."""
     refuse_outdated_schema(url)
     source = offline_module("models.data.sources.local")
-    history: History = source.history_from_database(url, reporting_currency)
+    history: History = source.history_from_database(url, reporting_currency, timezone)
     return history
 
 
-def read_files(files: "HistoryFiles", options: ImportOptions, reporting_currency: str | None, step: Steps) -> "History":
+def read_files(
+    files: "HistoryFiles", options: ImportOptions, reporting_currency: str | None, step: Steps, timezone: str
+) -> "History":
     """Read a history from files, and print what is worth knowing about them."""
     offline = offline_module("service.training.file_history")
 
     def show(progress: FileProgress) -> None:
         step(f"read {progress.path.name}", progress.done / max(progress.total, 1))
 
-    history: History = offline.history_from_files(files, options, show, print_note, reporting_currency)
+    history: History = offline.history_from_files(
+        files, options, show, print_note, reporting_currency, timezone=timezone
+    )
     return history
 
 
@@ -254,14 +267,18 @@ def parse_reporting_currency(code: str | None) -> str | None:
         raise OptionInvalid(f"--reporting-currency {error}.") from None
 
 
-def _parse_as_of(text: str | None) -> int | None:
+def _parse_as_of(text: str | None, timezone: str) -> int | None:
+    """Return a day or a time in local seconds (see ``models.data.day_zone``)."""
     if text is None:
         return None
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
         raise OptionInvalid(f"--as-of {text}: not a date such as 2026-01-31") from None
-    return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp())
+    if time.tzinfo is None:
+        return int(time.replace(tzinfo=UTC).timestamp())
+    local_second: int = offline_module("models.data.day_zone").DayZone(timezone).to_local_second(int(time.timestamp()))
+    return local_second
 
 
 def print_note(text: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import orjson
 import pyarrow as pa
 
+from models.data.day_zone import DayZone
 from models.data.exchange import ExchangeOptions, ExchangeRates
 from models.data.history import PRODUCT_FLAGS, PRODUCT_NUMBERS, PRODUCT_TEXTS, History, build_history
 from service.accounts.importing import ACCOUNT_IMPORT, ACCOUNT_RECORDS
@@ -78,6 +79,7 @@ def history_from_files(
     note: Callable[[str], None] = lambda _: None,
     reporting_currency: str | None = None,
     now: datetime | None = None,
+    timezone: str = "UTC",
 ) -> History:
     """Read order lines, and products and accounts where given.
 
@@ -85,6 +87,7 @@ def history_from_files(
     now:     dates after it are in the future; by default the clock's.
     note:    called with what is worth knowing afterwards, such as ignored columns.
     reporting_currency: by default that of most order lines.
+    timezone: of the history's days, an IANA name; that of times without an offset is in ``options``.
     Raises what an import raises, and RowsRejected for more than ``max_rejects`` invalid rows.
     """
     options = options or ImportOptions(max_rejects=0)
@@ -92,7 +95,7 @@ def history_from_files(
     with closing(RejectedRows(options.rejects, [path for _, paths in files.by_kind() for path in paths])) as rejected:
         try:
             runs = _open(files, options, summary, rejected, progress)
-            history = _read(runs, options, reporting_currency, now or datetime.now(UTC))
+            history = _read(runs, options, reporting_currency, now or datetime.now(UTC), DayZone(timezone))
             for run in runs[ORDER_IMPORT.name][:1]:
                 run.memory.part(FrequentAccounts).note(summary.counted_notes)
         except TooManyRejects as error:
@@ -146,13 +149,18 @@ def _mapping_for(
 
 
 def _read(
-    runs: Mapping[str, Sequence[ImportRun]], options: ImportOptions, reporting_currency: str | None, now: datetime
+    runs: Mapping[str, Sequence[ImportRun]],
+    options: ImportOptions,
+    reporting_currency: str | None,
+    now: datetime,
+    zone: DayZone,
 ) -> History:
     products = _read_records(runs[PRODUCT_IMPORT.name], PRODUCT_RECORDS)
     accounts = _read_records(runs[ACCOUNT_IMPORT.name], ACCOUNT_RECORDS)
     described = list(products)
     matcher = ProductMatcher(set(products), lambda: described, options.unknown_products, options.match_products)
-    orders, names = HistoryColumns(is_indexed=len(runs[ORDER_IMPORT.name]) > 1), dict[str, str]()
+    is_indexed = len(runs[ORDER_IMPORT.name]) > 1
+    orders, names = HistoryColumns(options.formats.zone, is_indexed=is_indexed), dict[str, str]()
     for run in runs[ORDER_IMPORT.name]:
         reader = OrderReader(run, matcher, now, orders.look_up, orders.count_by_year)
         for batch in reader.batches():
@@ -165,7 +173,7 @@ def _read(
         accounts.setdefault(account_id, {})
     lines = orders.lines(len(runs[ORDER_IMPORT.name]))
     exchange = ExchangeOptions(reporting_currency, _read_rates(runs[EXCHANGE_RATE_IMPORT.name]))
-    return build_history(lines, _products_table(products), _accounts_table(accounts), exchange)
+    return build_history(lines, _products_table(products), _accounts_table(accounts), exchange, zone)
 
 
 def _read_rates(runs: Sequence[ImportRun]) -> ExchangeRates:

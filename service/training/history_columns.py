@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import date
-from typing import Final
+from datetime import UTC, datetime, tzinfo
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +13,6 @@ from service.orders.bulk import OrderBatch
 from service.orders.stored_headers import StoredHeader
 from service.rows.duplicate_index import DuplicateIndex, hash_keys
 
-_DAY_SECONDS: Final = 86_400
 _ORDERS = pa.schema(
     {
         "order_id": pa.string(),
@@ -38,10 +36,11 @@ _LINES = pa.schema(
 class HistoryColumns:
     """Collects batches. A later batch replaces orders and lines of the same key, as an import does.
 
-    account_ids, product_ids: what the orders name, cancelled ones included.
+    account_ids, product_ids: what the orders name, cancelled ones included. zone: of days.
     """
 
-    def __init__(self, *, is_indexed: bool = False) -> None:
+    def __init__(self, zone: tzinfo = UTC, *, is_indexed: bool = False) -> None:
+        self._zone = zone
         self.account_ids: set[str] = set()
         self.product_ids: set[str] = set()
         self._orders: list[pa.Table] = []
@@ -80,7 +79,9 @@ class HistoryColumns:
             return {}
         places = self._places.look_up(hash_keys(order_ids)).astype(np.int64) - 1
         rows = self._indexed.take(pa.array(places[places >= 0])).to_pylist()
-        return {row["order_id"]: StoredHeader(row["account_id"], _day_of(row["ordered_at"])) for row in rows}
+        return {
+            row["order_id"]: StoredHeader(row["account_id"], _day_of(row["ordered_at"], self._zone)) for row in rows
+        }
 
     def count_by_year(self) -> dict[int, int]:
         """Count the orders of each year that earlier files hold."""
@@ -105,9 +106,9 @@ class HistoryColumns:
         return lines.filter(pc.invert(lines["is_cancelled"])) if pc.any(lines["is_cancelled"]).as_py() else lines
 
 
-def _day_of(seconds: int) -> int:
-    """The UTC day of a time, as ``date.toordinal`` counts."""
-    return seconds // _DAY_SECONDS + date(1970, 1, 1).toordinal()
+def _day_of(seconds: int, zone: tzinfo) -> int:
+    """The day of a time, as ``date.toordinal`` counts."""
+    return datetime.fromtimestamp(seconds, zone).toordinal()
 
 
 def _table(columns: list[object], schema: pa.Schema) -> pa.Table:

@@ -27,6 +27,7 @@ def describe_basis(index: WhitespaceIndex, dimension: WhitespaceDimension) -> di
     """Describe what every figure rests on."""
     return {
         "as_of": as_date(index.segments.as_of_day),
+        "timezone": index.segments.timezone,
         "artifact_version": index.segments.version,
         "rows": dimension.kind,
         "horizon_days": index.horizon_days,

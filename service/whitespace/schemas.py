@@ -1,4 +1,4 @@
-"""White space as callers read it. Money is in minor units; dates are UTC."""
+"""White space as callers read it. Money is in minor units; days are of the artifact's time zone."""
 
 from datetime import date
 from enum import StrEnum
@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from service.base.money import ReportingCode
 from service.base.pagination import Page
+from service.base.time_zones import DayZoneName
 from service.readmodel.whitespace import RowKind
 from service.segments.schemas import ShareEstimate
 
@@ -14,7 +15,8 @@ from service.segments.schemas import ShareEstimate
 class WhitespaceBasis(BaseModel):
     """What every figure rests on."""
 
-    as_of: date = Field(description="Everything counted happened before this day (UTC).")
+    as_of: date = Field(description="Everything counted happened before this day, in the artifact's time zone.")
+    timezone: DayZoneName
     artifact_version: str
     rows: RowKind
     horizon_days: float = Field(

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.artifact import NO_NUMBER
+from models.data.day_zone import DayZone
 from models.data.exchange import ExchangeOptions, ExchangeRates
 from models.data.history import PRODUCT_FLAGS, PRODUCT_NUMBERS, PRODUCT_TEXTS, History, build_history
 
@@ -26,10 +27,11 @@ RATE_TEXTS = ("base_currency", "quote_currency")
 RATE_NUMBERS = {"valid_from_day": "valid_from_day", "rate": "rate"}
 
 
-def history_from_database(url: str, reporting_currency: str | None = None) -> History:
+def history_from_database(url: str, reporting_currency: str | None = None, timezone: str = "UTC") -> History:
     """Read the training views through ADBC, all in one snapshot: columns, with no Python object per row.
 
     url: an SQLAlchemy URL of SQLite or PostgreSQL. reporting_currency: by default that of most order lines.
+    timezone: of days, an IANA name.
     """
     with _connect(url) as connection, connection.cursor() as cursor:
         if not url.startswith("sqlite"):
@@ -45,7 +47,7 @@ def history_from_database(url: str, reporting_currency: str | None = None) -> Hi
         rates = _fetch(cursor, "training_exchange_rates", RATE_TEXTS, RATE_NUMBERS)
     columns = (rates[name].to_pylist() for name in (*RATE_TEXTS, *RATE_NUMBERS))
     exchange = ExchangeOptions(reporting_currency, ExchangeRates.from_rows(zip(*columns, strict=True)))
-    history = build_history(_with_nulls(lines, "amount_minor"), products, accounts, exchange)
+    history = build_history(_with_nulls(lines, "amount_minor"), products, accounts, exchange, DayZone(timezone))
     return replace(history, sequence=int(sequence))
 
 

@@ -19,6 +19,7 @@ from models.artifact import (
     in_hash_order,
 )
 from models.artifact.dimensions import ACCOUNTS, CANDIDATES, PRODUCTS
+from models.data.day_zone import DayZone
 from models.data.interactions import Interactions
 from models.data.split import format_time, parse_time
 from models.propensity.artifact_in_use import compare_with_outcomes, outcomes_since, within
@@ -178,3 +179,13 @@ def test_there_is_nothing_to_compare_without_time_or_an_artifact_with_prediction
 
 def test_a_time_is_read_as_it_was_written() -> None:
     assert parse_time(format_time(THEN + 12_345)) == THEN + 12_345
+
+
+def test_purchases_in_local_seconds_are_compared_since_the_same_instant() -> None:
+    zone, now = DayZone("Etc/GMT+5"), THEN + 30 * DAY
+    local = replace(SINCE, time=zone.to_local(SINCE.time))
+
+    comparison = compare_with_outcomes(LIVE, local, zone.to_local_second(now), learned_now(LIVE), 0, zone)
+
+    assert zone.to_local_second(now) == now - 5 * 3600
+    assert comparison == compare_with_outcomes(LIVE, SINCE, now, learned_now(LIVE), 0)

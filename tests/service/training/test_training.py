@@ -303,3 +303,21 @@ def test_options_about_files_without_files_are_refused(options: tuple[str, str])
 
     assert isinstance(result.exception, DomainError)
     assert str(result.exception) == f"{options[0]}: about the files in --orders, so name those files too."
+
+
+@pytest.mark.parametrize("as_of", ["2024-12-01", "2024-12-01T05:00:00Z"])
+def test_an_as_of_is_a_day_of_the_business(artifacts: Path, as_of: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEXTOFFER_TIMEZONE", "America/New_York")
+    lines = artifacts.parent / "lines.csv"
+
+    result = run(
+        "train", "--orders", lines, "--map", "customer=account_id", "--as-of", as_of, "--no-publish", "--out", artifacts
+    )
+
+    assert result.exit_code == 0, result.output
+    manifest = ArtifactStore(artifacts, smoke_test).open(result.stdout.strip()).manifest
+    # Midnight of December 1 in New York. The file's bare dates are days there, too.
+    assert (manifest.as_of, manifest.timezone) == ("2024-12-01T05:00:00Z", "America/New_York")
+    days = {line.split(",")[3] for line in lines.read_text().splitlines()[1:]}
+    activity = ArtifactStore(artifacts, smoke_test).open(manifest.version).content.activity
+    assert set(activity.day.astype("datetime64[D]").astype(str).tolist()) == {day for day in days if day < "2024-12-01"}
