@@ -2,8 +2,7 @@
 
 import tomllib
 from dataclasses import replace
-from datetime import tzinfo
-from datetime import date
+from datetime import date, tzinfo
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
