@@ -1,7 +1,6 @@
 """Item-item affinity: a product scores by its links with what the account owns."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +9,7 @@ from scipy.sparse import csr_matrix
 from models.arrays import numbers_of_ranges
 from models.ranking.explain import histories_of
 from models.ranking.links import Graph, build_graph, strongest_links
-from models.ranking.scorer import Scorer
+from models.ranking.scorer import AdditiveScorer
 from models.ranking.settings import RankingParameters
 from models.ranking.weights import look_up
 
@@ -24,19 +23,11 @@ LINKS_PER_PRODUCT = 400
 """On Gowalla 400 links rank as well as all of them, 200 a little worse."""
 
 
-class AffinityScorer(Scorer, Protocol):
-    """Scores by ``sum_i x_ui B_ij``, with x and B as in ``models.ranking.links.Graph``."""
+def fit_affinity(strength: csr_matrix, parameters: RankingParameters) -> AdditiveScorer:
+    """Learn affinities from strengths, float32 (n_accounts, n_products).
 
-    def contributions(self, rows: NDArray[np.int32], candidates: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Return float32 (m, K, n) for accounts (m,) and candidates (m, K): x_ui B_ij of what each account owns.
-
-        candidates: -1 padded; what stands there for padding means nothing.
-        n is the longest history of the accounts; the others are padded with 0.
-        """
-
-
-def fit_affinity(strength: csr_matrix, parameters: RankingParameters) -> AffinityScorer:
-    """Learn affinities from strengths, float32 (n_accounts, n_products)."""
+    Scores are ``sum_i x_ui B_ij``, with x and B as in ``models.ranking.links.Graph``.
+    """
     graph = build_graph(strength, parameters.account_discount, parameters.product_discount, parameters.min_support)
     if strength.shape[0] <= MAX_WALKED:
         return WalkingAffinity(graph, graph.reached.T.tocsr())
@@ -71,7 +62,7 @@ class WalkingAffinity:
         return np.ascontiguousarray((self.holders @ weights.toarray().T).T)
 
     def contributions(self, rows: NDArray[np.int32], candidates: NDArray[np.int32]) -> NDArray[np.float32]:
-        """See AffinityScorer."""
+        """See AdditiveScorer: x_ui B_ij."""
         owned = histories_of(self.graph.held, rows)
         share = np.zeros((*candidates.shape, owned.products.shape[1]), dtype=np.float32)
         for account, wanted in enumerate(np.maximum(candidates, 0)):
@@ -101,7 +92,7 @@ class ListedAffinity:
         return scores
 
     def contributions(self, rows: NDArray[np.int32], candidates: NDArray[np.int32]) -> NDArray[np.float32]:
-        """See AffinityScorer."""
+        """See AdditiveScorer: x_ui B_ij."""
         owned = histories_of(self.held, rows)
         account, position = np.nonzero(owned.is_owned)
         sources = owned.products[account, position]

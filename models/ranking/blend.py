@@ -1,4 +1,4 @@
-"""One score from three rankers, explained by what the account owns."""
+"""One score from four rankers, explained by what the account owns."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from models.artifact.content import BY_POPULARITY
-from models.ranking.explain import AlsContributions, alike_groups, histories_of, strongest
+from models.ranking.explain import ExplainedAls, alike_groups, histories_of, strongest
 from models.ranking.fit import FittedRankers
+from models.ranking.scorer import AdditiveScorer
 from models.ranking.settings import BlendWeights
 from models.ranking.top import in_batches
 
@@ -37,21 +38,24 @@ class BlendScorer:
     def __post_init__(self) -> None:
         n_accounts = self.fitted.strength.shape[0]
         # A memo of pure values: explanations divide by the same peaks, and scoring twice would cost as much again.
-        object.__setattr__(self, "_peaks", np.full((n_accounts, 2), np.nan, dtype=np.float32))
+        object.__setattr__(self, "_peaks", np.full((n_accounts, len(self._rankers)), np.nan, dtype=np.float32))
 
     @cached_property
-    def _als(self) -> AlsContributions:
-        return AlsContributions(self.fitted.als)
+    def _rankers(self) -> tuple[AdditiveScorer, ...]:
+        """Whose scores rest on what an account owns, in the order of ``_weights``."""
+        rankers: tuple[AdditiveScorer, ...] = (ExplainedAls(self.fitted.als), self.fitted.affinity)
+        return (*rankers, self.fitted.similar_accounts) if self.weights.similar_accounts else rankers
 
     def score(self, rows: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return float32 (len(rows), n_products)."""
-        als, affinity = self.fitted.als.score(rows), self.fitted.affinity.score(rows)
-        scales = self._weigh(np.stack([peaks(als), peaks(affinity)], axis=1), rows)
-        als *= scales[:, :1]
-        affinity *= scales[:, 1:]
-        als += affinity
-        als += self._popularity
-        return als
+        parts = [ranker.score(rows) for ranker in self._rankers]
+        scales = self._weigh(np.stack([peaks(part) for part in parts], axis=1), rows)
+        blended = np.broadcast_to(self._popularity, parts[0].shape)
+        for place, part in enumerate(parts):
+            part *= scales[:, place, None]
+            part += blended
+            blended = part
+        return blended
 
     @cached_property
     def _popularity(self) -> NDArray[np.float32]:
@@ -95,11 +99,13 @@ class BlendScorer:
     ) -> NDArray[np.float32]:
         """Return what each owned product adds to each candidate's score, 0 for padded candidates.
 
-        candidates: (m, K), -1 padded. scales: float32 (m, 2), weight over peak of ALS and of affinity.
+        candidates: (m, K), -1 padded. scales: float32 (m, R), weight over peak of each ranker but popularity.
         Returns float32 (m, K, n), n the longest history of the accounts, each in the order of its row of strengths.
         """
-        share = self._als.contributions(rows, candidates) * scales[:, 0, None, None]
-        share += self.fitted.affinity.contributions(rows, candidates) * scales[:, 1, None, None]
+        longest = int(np.diff(self.fitted.strength.indptr)[rows].max(initial=0))
+        share = np.zeros((*candidates.shape, longest), dtype=np.float32)
+        for place, ranker in enumerate(self._rankers):
+            share += ranker.contributions(rows, candidates) * scales[:, place, None, None]
         share[candidates < 0] = 0
         return share
 
@@ -116,4 +122,5 @@ class BlendScorer:
 
     @property
     def _weights(self) -> NDArray[np.float32]:
-        return np.array([self.weights.als, self.weights.affinity], dtype=np.float32)
+        weights = (self.weights.als, self.weights.affinity, self.weights.similar_accounts)
+        return np.array(weights[: len(self._rankers)], dtype=np.float32)

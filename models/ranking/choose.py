@@ -19,6 +19,9 @@ POOL = 100
 ACCOUNTS = 2_500
 POPULARITY_SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)
 ALS_SHARES = tuple(step / 10 for step in range(11))
+SIMILAR_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+MIN_GAIN = 1.01
+"""The factor that similar accounts have to gain: a smaller gain is not worth what they cost."""
 NEVER = np.float32(-1e6)
 """Ranks below everything and, unlike minus infinity, may be multiplied by a weight of 0."""
 PLATEAU = 0.995
@@ -29,7 +32,7 @@ PLATEAU = 0.995
 class Pool:
     """The products that any ranker has near the top, for a sample of accounts.
 
-    scores:   float32 (3, n, size), each ranker's score over its peak; NEVER for a repetition or nothing.
+    scores:   float32 (4, n, size), each ranker's score over its peak; NEVER for a repetition or nothing.
     is_hit:   bool (n, size), the product was bought.
     ideal:    float64 (n,), the gain of a perfect list.
     """
@@ -40,8 +43,9 @@ class Pool:
 
     def gain(self, weights: BlendWeights) -> float:
         """Return the mean NDCG@20 of the blend, over products in the pool."""
-        shares = np.array([weights.als, weights.affinity, weights.popularity], dtype=np.float32)
-        blended = np.tensordot(shares, self.scores, axes=1)
+        shares = np.array(weights.as_shares(), dtype=np.float32)
+        has_share = shares > 0
+        blended = np.tensordot(shares[has_share], self.scores[has_share], axes=1)
         count = min(CUT, blended.shape[1])
         top = np.argpartition(blended, -count, axis=1)[:, -count:]
         order = np.argsort(-np.take_along_axis(blended, top, axis=1), axis=1, kind="stable")
@@ -62,7 +66,18 @@ def choose_blend(fitted: FittedRankers, learned: Interactions, validation: Inter
 
 
 def best_weights(pool: Pool) -> BlendWeights:
-    """Return the middle of the grid's plateau."""
+    """Weigh three rankers by a grid, then give similar accounts the share that gains most, if it gains anything."""
+    without = _middle_of_plateau(pool)
+    candidates = [without.with_similar_accounts(share) for share in SIMILAR_SHARES]
+    gains = np.array([pool.gain(weights) for weights in candidates])
+    if gains.max() <= MIN_GAIN * pool.gain(without):
+        return without
+    near_best = np.array(SIMILAR_SHARES)[gains >= PLATEAU * gains.max()]
+    return without.with_similar_accounts(round(float(near_best.mean()), 4))
+
+
+def _middle_of_plateau(pool: Pool) -> BlendWeights:
+    """Return the middle of the grid of weights that are as good as the best, for ALS, affinity and popularity."""
     grid = [
         BlendWeights(share * (1 - popularity), (1 - share) * (1 - popularity), popularity)
         for popularity in POPULARITY_SHARES

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,6 +97,30 @@ class AlsContributions:
         share = np.linalg.solve(system, Y @ self._solved[candidates].transpose(0, 2, 1)) * extra[..., None]
         turned: NDArray[np.float32] = share.transpose(0, 2, 1)
         return turned
+
+
+class ExplainedAls:
+    """ALS with its scores split over the owned products; the split is prepared when it is first asked for."""
+
+    def __init__(self, scorer: AlsScorer) -> None:
+        self._scorer = scorer
+
+    @property
+    def name(self) -> str:
+        """See Scorer."""
+        return self._scorer.name
+
+    def score(self, rows: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return float32 (len(rows), n_products)."""
+        return self._scorer.score(rows)
+
+    def contributions(self, rows: NDArray[np.int32], candidates: NDArray[np.int32]) -> NDArray[np.float32]:
+        """See AdditiveScorer."""
+        return self._prepared.contributions(rows, candidates)
+
+    @cached_property
+    def _prepared(self) -> AlsContributions:
+        return AlsContributions(self._scorer)
 
 
 def strongest(share: NDArray[np.float32], owned: NDArray[np.int32], count: int) -> NDArray[np.int32]:

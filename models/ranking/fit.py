@@ -8,28 +8,30 @@ from scipy.sparse import csr_matrix
 
 from models.data.errors import HistoryInvalid
 from models.data.interactions import Interactions
-from models.ranking.affinity import AffinityScorer, fit_affinity
+from models.ranking.affinity import fit_affinity
 from models.ranking.als import AlsScorer, fit_als
 from models.ranking.popularity import PopularityScorer, fit_popularity
-from models.ranking.scorer import Scorer
+from models.ranking.scorer import AdditiveScorer, Scorer
 from models.ranking.settings import RankingParameters
+from models.ranking.similar_accounts import SimilarAccountsScorer, find_similar_accounts
 from models.ranking.weights import strength_matrix
 
 
 @dataclass(frozen=True)
 class FittedRankers:
-    """The three rankers of one window, with the strengths (n_accounts, n_products) that they learnt from."""
+    """The four rankers of one window, with the strengths (n_accounts, n_products) that they learnt from."""
 
     als: AlsScorer
-    affinity: AffinityScorer
+    affinity: AdditiveScorer
     popularity: PopularityScorer
+    similar_accounts: SimilarAccountsScorer
     strength: csr_matrix
     parameters: RankingParameters
 
     @property
-    def scorers(self) -> tuple[Scorer, Scorer, Scorer]:
+    def scorers(self) -> tuple[Scorer, Scorer, Scorer, Scorer]:
         """In the order of the blend's weights."""
-        return self.als, self.affinity, self.popularity
+        return self.als, self.affinity, self.popularity, self.similar_accounts
 
 
 def fit_rankers(
@@ -39,7 +41,7 @@ def fit_rankers(
     progress: Callable[[str], None],
     warm: FittedRankers | None = None,
 ) -> FittedRankers:
-    """Fit ALS, affinity and popularity on the lines of ``train``, aged at ``as_of`` (local seconds).
+    """Fit ALS, affinity, popularity and similar accounts on the lines of ``train``, aged at ``as_of`` (local seconds).
 
     warm: rankers of an earlier window over the same account and product rows; ALS starts from their factors.
     Raises HistoryInvalid if no known account holds a product, FloatingPointError if a fit diverged.
@@ -51,6 +53,6 @@ def fit_rankers(
     als = fit_als(strength, parameters, warm.als if warm else None)
     if not (np.isfinite(als.account_factors).all() and np.isfinite(als.product_factors).all()):
         raise FloatingPointError("ALS diverged: its factors are not finite")
-    progress("fitting affinity and popularity")
-    affinity = fit_affinity(strength, parameters)
-    return FittedRankers(als, affinity, fit_popularity(train, as_of, parameters), strength, parameters)
+    progress("fitting affinity, popularity and similar accounts")
+    affinity, popularity = fit_affinity(strength, parameters), fit_popularity(train, as_of, parameters)
+    return FittedRankers(als, affinity, popularity, find_similar_accounts(strength), strength, parameters)

@@ -10,11 +10,21 @@ class BlendWeights:
     als: float = 0.3
     affinity: float = 0.65
     popularity: float = 0.05
+    similar_accounts: float = 0.0
 
     def __post_init__(self) -> None:
-        values = (self.als, self.affinity, self.popularity)
+        values = self.as_shares()
         if min(values) < 0 or abs(sum(values) - 1) > 1e-6:
             raise ValueError(f"blend weights are non-negative and together 1, not {values}")
+
+    def as_shares(self) -> tuple[float, float, float, float]:
+        """In the order of the rankers: ALS, affinity, popularity, similar accounts."""
+        return self.als, self.affinity, self.popularity, self.similar_accounts
+
+    def with_similar_accounts(self, share: float) -> "BlendWeights":
+        """Give similar accounts a share, and the others the rest in their proportions."""
+        als, affinity, popularity = (round(weight * (1 - share), 6) for weight in self.as_shares()[:3])
+        return BlendWeights(als, affinity, popularity, share)
 
 
 @dataclass(frozen=True)

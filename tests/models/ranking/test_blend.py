@@ -22,12 +22,12 @@ ROWS = np.arange(40, dtype=np.int32)
 
 
 def test_each_ranker_counts_by_its_weight_with_its_peak_at_one() -> None:
-    scorer = BlendScorer(FITTED, BlendWeights(0.5, 0.3, 0.2))
+    scorer = BlendScorer(FITTED, BlendWeights(0.4, 0.3, 0.2, 0.1))
 
     parts = [ranker.score(ROWS).astype(np.float64) for ranker in FITTED.scorers]
 
     best = [np.where(part.max(1) > 0, part.max(1), 1)[:, None] for part in parts]
-    expected = sum(w * part / top for w, part, top in zip((0.5, 0.3, 0.2), parts, best, strict=True))
+    expected = sum(w * part / top for w, part, top in zip((0.4, 0.3, 0.2, 0.1), parts, best, strict=True))
     assert scorer.score(ROWS) == pytest.approx(expected, abs=1e-5)
 
 
@@ -55,10 +55,10 @@ def test_als_contributions_add_up_to_the_exact_solution_whether_an_account_owns_
 
 
 def test_contributions_add_up_to_the_score_but_for_popularity() -> None:
-    scorer = BlendScorer(FITTED, BlendWeights(0.4, 0.6, 0.0))
+    scorer = BlendScorer(FITTED, BlendWeights(0.3, 0.5, 0.0, 0.2))
     scores = scorer.score(ROWS)
-    peak_values = [peaks(ranker.score(ROWS)) for ranker in FITTED.scorers[:2]]
-    scales = (np.array([0.4, 0.6]) / np.stack(peak_values, axis=1)).astype(np.float32)
+    peak_values = [peaks(FITTED.scorers[place].score(ROWS)) for place in (0, 1, 3)]
+    scales = (np.array([0.3, 0.5, 0.2]) / np.stack(peak_values, axis=1)).astype(np.float32)
 
     for row in ROWS[np.diff(FITTED.strength.indptr) > 0]:
         (shares,) = scorer.contributions(np.array([row]), np.arange(25, dtype=np.int32)[None], scales[[row]])

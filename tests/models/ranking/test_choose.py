@@ -23,18 +23,18 @@ LEARNED, VALIDATION = HISTORY.select(HISTORY.time < CUT), HISTORY.select(HISTORY
 
 def pool_of(right: int) -> Pool:
     """Forty products, of which one ranker lists the bought one first and the others last."""
-    scores = np.tile(np.linspace(1, 0.1, 40, dtype=np.float32), (3, 5, 1))
+    scores = np.tile(np.linspace(1, 0.1, 40, dtype=np.float32), (4, 5, 1))
     scores[:, :, 39], scores[right, :, 39] = 0, 2
     is_hit = np.zeros((5, 40), dtype=np.bool_)
     is_hit[:, 39] = True
     return Pool(scores, is_hit, np.ones(5))
 
 
-@pytest.mark.parametrize(("right", "name"), [(0, "als"), (1, "affinity"), (2, "popularity")])
+@pytest.mark.parametrize(("right", "name"), [(0, "als"), (1, "affinity"), (2, "popularity"), (3, "similar_accounts")])
 def test_the_ranker_that_is_right_gets_the_most_weight(right: int, name: str) -> None:
     weights = best_weights(pool_of(right))
 
-    assert getattr(weights, name) == max(weights.als, weights.affinity, weights.popularity)
+    assert getattr(weights, name) == max(weights.as_shares())
 
 
 @pytest.mark.parametrize("popularity", POPULARITY_SHARES)
@@ -50,8 +50,14 @@ def test_affinity_may_have_no_share_at_all(popularity: float) -> None:
     assert 0 <= weights.affinity < 1e-9
 
 
+def test_similar_accounts_that_gain_nothing_get_no_weight() -> None:
+    pool = pool_of(0)
+
+    assert best_weights(pool).similar_accounts == 0
+
+
 def test_the_middle_of_equally_good_weights_is_chosen() -> None:
-    pool = Pool(np.ones((3, 2, 30), dtype=np.float32), np.ones((2, 30), dtype=np.bool_), np.ones(2))
+    pool = Pool(np.ones((4, 2, 30), dtype=np.float32), np.ones((2, 30), dtype=np.bool_), np.ones(2))
 
     weights = best_weights(pool)
 

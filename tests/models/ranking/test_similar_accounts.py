@@ -1,0 +1,76 @@
+"""Similar accounts are found by the cosine of what both own, and a score splits exactly over what an account owns."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from models.ranking import similar_accounts
+from models.ranking.similar_accounts import find_similar_accounts
+
+N_ACCOUNTS, N_PRODUCTS = 30, 20
+
+
+def random_strengths(seed: int) -> csr_matrix:
+    random = np.random.default_rng(seed)
+    is_owned = random.random((N_ACCOUNTS, N_PRODUCTS)) < 0.25
+    is_owned[4] = False
+    return csr_matrix(np.where(is_owned, random.uniform(0.1, 2, is_owned.shape), 0).astype(np.float32))
+
+
+def brute_cosines(strength: csr_matrix) -> NDArray[np.float64]:
+    owned = (strength.toarray() > 0).astype(np.float64)
+    norm = np.sqrt(np.maximum(owned.sum(axis=1), 1))
+    cosines: NDArray[np.float64] = owned @ owned.T / np.outer(norm, norm)
+    np.fill_diagonal(cosines, 0)
+    return cosines
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_scores_are_the_sums_of_the_cosines_of_the_most_similar_owners(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(similar_accounts, "SIMILAR", 5)
+    strength, rows = random_strengths(seed), np.arange(N_ACCOUNTS, dtype=np.int32)
+    cosines = brute_cosines(strength)
+
+    scores = find_similar_accounts(strength).score(rows)
+
+    # Of equal cosines the lower row is kept.
+    ranked = np.argsort(-cosines, axis=1, kind="stable")[:, :5]
+    kept = np.zeros_like(cosines)
+    np.put_along_axis(kept, ranked, np.take_along_axis(cosines.astype(np.float32), ranked, axis=1), axis=1)
+    assert scores == pytest.approx(kept @ (strength.toarray() > 0), abs=1e-5)
+    assert scores.dtype == np.float32
+    assert not scores[4].any(), "an account without products has nobody alike"
+
+
+def test_contributions_of_what_is_owned_add_up_to_the_score() -> None:
+    strength, rows = random_strengths(7), np.arange(N_ACCOUNTS, dtype=np.int32)
+    scorer = find_similar_accounts(strength)
+    everything = np.tile(np.arange(N_PRODUCTS, dtype=np.int32), (N_ACCOUNTS, 1))
+
+    share = scorer.contributions(rows, everything)
+
+    assert share.shape == (N_ACCOUNTS, N_PRODUCTS, np.diff(strength.indptr).max())
+    assert share.sum(axis=2) == pytest.approx(scorer.score(rows), abs=1e-5)
+
+
+def test_everybody_is_compared_with_the_strongest_accounts_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(similar_accounts, "MAX_COMPARED", 6)
+    strength = random_strengths(1)
+    strongest = np.argsort(-np.asarray(strength.sum(axis=1)).ravel())[:6]
+
+    similar = find_similar_accounts(strength).similar
+
+    assert set(similar.indices) <= set(strongest.tolist())
+    assert (
+        np.isin(np.flatnonzero(np.diff(similar.indptr) == 0), np.flatnonzero(np.diff(strength.indptr) == 0)).mean() > 0
+    )
+
+
+def test_the_same_strengths_give_the_same_bytes() -> None:
+    first, second = (find_similar_accounts(random_strengths(2)).similar for _ in range(2))
+
+    assert first.data.tobytes() == second.data.tobytes()
+    assert first.indices.tobytes() == second.indices.tobytes()
