@@ -9,45 +9,37 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from models.arrays import distinct_keys
 from models.artifact import (
-    NO_VARIANTS,
     Artifact,
     ArtifactInvalid,
     CellTotals,
     Content,
-    Evidence,
     FileEntry,
     IdIndex,
     Manifest,
     Products,
     Propensities,
-    Relationships,
     open_artifact,
-    variant_groups,
     write_artifact,
 )
 from models.artifact.segments import read_segment_report
-from models.candidates import CandidateLists, list_candidates
 from models.customers.accounts import LearnedAccounts, learn_accounts
 from models.customers.whitespace import count_all_cells
 from models.data.day_zone import DayZone
 from models.data.errors import HistoryInvalid
 from models.data.history import History
-from models.data.interactions import Interactions, owned_matrix
+from models.data.interactions import Interactions
 from models.data.plausible_times import describe_left_out, is_plausible
 from models.data.split import DAY_SECONDS, Split, format_local, midnight_after, split_by_time
 from models.evaluate.holdout import Chosen, choose, evaluate
-from models.products.evidence import count_evidence
-from models.products.relationships import count_baskets, mine_relationships
+from models.export_factors import export_factors
+from models.final_models import FinalModels, fit_finally
 from models.propensity.artifact_in_use import compare_with_outcomes
 from models.propensity.train_propensity import learn_propensity
 from models.propensity.windows import PropensityInputs
-from models.ranking.baskets import Neighbours, fit_neighbours
-from models.ranking.blend import BlendScorer
-from models.ranking.fit import FittedRankers, fit_rankers
+from models.ranking.fit import FittedRankers
 from models.report import Report
 
 LIBRARIES = ("implicit", "numpy", "scikit-learn", "scipy")
@@ -60,6 +52,7 @@ class TrainingOptions:
     """What one training run is asked for.
 
     as_of: local seconds of the history's zone, by default the midnight after the last line of a plausible time.
+    factors_folder: where the factors of ALS are written, if anywhere.
     now:   epoch seconds; by default the clock's.
     """
 
@@ -70,6 +63,7 @@ class TrainingOptions:
     is_forced: bool = False
     now: int | None = None
     label: str = ""
+    factors_folder: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -121,6 +115,8 @@ def train(history: History, options: TrainingOptions, root: Path, in_use_folder:
     def describe(files: dict[str, FileEntry]) -> Manifest:
         return describe_artifact(history, interactions, split, report, files, options.label)
 
+    if options.factors_folder:
+        export_factors(final.als, goods, options.factors_folder)
     folder = write_artifact(root, content, describe)
     return Trained(folder, open_artifact(folder, verify=False).manifest, report)
 
@@ -131,7 +127,7 @@ def _propensity_inputs(
     split: Split,
     chosen: Chosen,
     evaluated: FittedRankers,
-    final: "Final",
+    final: FinalModels,
     accounts: LearnedAccounts,
 ) -> PropensityInputs:
     return PropensityInputs(
@@ -195,77 +191,10 @@ def describe_currency(history: History, day: int) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class Final:
-    """What is learned from the whole history, for serving."""
-
-    owned: csr_matrix
-    popularity: NDArray[np.float32]
-    neighbours: Neighbours
-    relationships: Relationships
-    evidence: Evidence
-    lists: CandidateLists
-
-
-def fit_finally(
-    interactions: Interactions, products: Products, as_of: int, chosen: Chosen, evaluated: FittedRankers, step: Step
-) -> Final:
-    """Fit on everything."""
-    step("fit on everything")
-    fitted = fit_rankers(interactions, as_of, chosen.parameters, step, warm=evaluated)
-    neighbours = fit_neighbours(interactions, as_of, chosen.parameters)
-    step("mine the relationships between products")
-    counted = count_baskets(interactions)
-    relationships = mine_relationships(interactions, products, counted=counted)
-    step("list and explain every account's candidates")
-    owned = owned_matrix(interactions)
-    lists = list_candidates(
-        BlendScorer(fitted, chosen.weights),
-        owned,
-        products.is_offerable,
-        unlisted=variants_of_owned(owned, products),
-        has_evidence=has_evidence(fitted.strength),
-    )
-    step("count the customers behind each reason")
-    evidence = count_evidence(*_named_pairs(neighbours, lists), *counted, owned)
-    return Final(owned, fitted.popularity.popularity, neighbours, relationships, evidence, lists)
-
-
-def has_evidence(strength: csr_matrix) -> NDArray[np.bool_]:
-    """Return bool (n_accounts,): whose products anybody has together with another product.
-
-    Of any other account the history says nothing about what it may buy. strength: (n_accounts, n_products).
-    """
-    is_together = np.diff(strength.indptr) > 1
-    is_linked = np.zeros(strength.shape[1], dtype=np.int8)
-    is_linked[strength.indices[np.repeat(is_together, np.diff(strength.indptr))]] = 1
-    owns = csr_matrix((np.ones(strength.nnz, dtype=np.int32), strength.indices, strength.indptr), strength.shape)
-    return np.asarray(owns @ is_linked.astype(np.int32)) > 0
-
-
-def variants_of_owned(owned: csr_matrix, products: Products) -> csr_matrix | None:
-    """Return (n_accounts, n_products), what each account has in another variant; None if there are no variants."""
-    group = variant_groups(products)
-    varied = np.flatnonzero(group != NO_VARIANTS)
-    if not len(varied):
-        return None
-    entries = (np.ones(len(varied), dtype=np.float32), (varied, group[varied]))
-    in_group = csr_matrix(entries, shape=(len(group), int(group.max()) + 1))
-    return ((owned @ in_group) @ in_group.T).tocsr()
-
-
-def _named_pairs(neighbours: Neighbours, lists: CandidateLists) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return the pairs of products of which the one may be named as a reason for the other, -1 padded."""
-    explained, n_reasons = lists.reasons.shape[1:]
-    seeds = np.repeat(np.arange(len(neighbours.products), dtype=np.int32), neighbours.products.shape[1])
-    offered = np.repeat(lists.products[:, :explained].ravel(), n_reasons)
-    return np.concatenate((seeds, lists.reasons.ravel())), np.concatenate((neighbours.products.ravel(), offered))
-
-
 def lay_out(
     interactions: Interactions,
     products: Products,
-    final: Final,
+    final: FinalModels,
     accounts: LearnedAccounts,
     propensities: Propensities,
     report: Report,

@@ -82,6 +82,10 @@ def train(
         typer.Option("--publish/--no-publish", help="Activate the artifact if it is good enough, or only write it."),
     ] = True,
     label: Annotated[str, typer.Option(help="What lists and the API show beside the version.", metavar="TEXT")] = "",
+    export_factors: Annotated[
+        Path | None,
+        typer.Option(file_okay=False, help="Folder for accounts.parquet and products.parquet: the factors of ALS."),
+    ] = None,
 ) -> None:
     """Learn from the sales history and publish an artifact if it is good enough.
 
@@ -117,6 +121,7 @@ def train(
         seed=seed,
         is_forced=force,
         label=label,
+        factors_folder=export_factors,
     )
     currency = parse_reporting_currency(reporting_currency) or settings.reporting_currency or None
     with show_steps() as step:

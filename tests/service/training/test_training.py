@@ -137,9 +137,12 @@ def test_training_without_publishing_writes_a_labelled_artifact_and_leaves_the_a
 ) -> None:
     store = ArtifactStore(artifacts, smoke_test)
     before = store.active_version()
+    factors = tmp_path / "new" / "factors"
     options = ("--map", "customer=account_id", "--out", artifacts, "--no-publish", "--label", "spring, half of it")
 
-    result = run("train", "--orders", tmp_path / "lines.csv", "--as-of", "2024-12-01", *options)
+    result = run(
+        "train", "--orders", tmp_path / "lines.csv", "--as-of", "2024-12-01", *options, "--export-factors", factors
+    )
 
     version = result.stdout.strip()
     assert result.exit_code == 0, result.output
@@ -148,6 +151,7 @@ def test_training_without_publishing_writes_a_labelled_artifact_and_leaves_the_a
     assert "┃" not in result.stderr
     assert store.try_out(version).manifest.label == "spring, half of it"
     assert f"nextoffer artifacts activate {version}" in result.stderr
+    assert sorted(path.name for path in factors.iterdir()) == ["accounts.parquet", "products.parquet"]
 
 
 def test_a_rejected_artifact_that_is_not_to_be_published_exits_with_0_and_says_so(

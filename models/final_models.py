@@ -1,0 +1,89 @@
+"""Fit on the whole history, mine relationships, and list and explain every account's candidates: what is served."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from models.artifact import NO_VARIANTS, Evidence, Products, Relationships, variant_groups
+from models.candidates import CandidateLists, list_candidates
+from models.data.interactions import Interactions, owned_matrix
+from models.evaluate.holdout import Chosen
+from models.products.evidence import count_evidence
+from models.products.relationships import count_baskets, mine_relationships
+from models.ranking.als import AlsScorer
+from models.ranking.baskets import Neighbours, fit_neighbours
+from models.ranking.blend import BlendScorer
+from models.ranking.fit import FittedRankers, fit_rankers
+
+Step = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class FinalModels:
+    """What is learned from the whole history, for serving."""
+
+    als: AlsScorer
+    owned: csr_matrix
+    popularity: NDArray[np.float32]
+    neighbours: Neighbours
+    relationships: Relationships
+    evidence: Evidence
+    lists: CandidateLists
+
+
+def fit_finally(
+    interactions: Interactions, products: Products, as_of: int, chosen: Chosen, evaluated: FittedRankers, step: Step
+) -> FinalModels:
+    """Fit on everything."""
+    step("fit on everything")
+    fitted = fit_rankers(interactions, as_of, chosen.parameters, step, warm=evaluated)
+    neighbours = fit_neighbours(interactions, as_of, chosen.parameters)
+    step("mine the relationships between products")
+    counted = count_baskets(interactions)
+    relationships = mine_relationships(interactions, products, counted=counted)
+    step("list and explain every account's candidates")
+    owned = owned_matrix(interactions)
+    lists = list_candidates(
+        BlendScorer(fitted, chosen.weights),
+        owned,
+        products.is_offerable,
+        unlisted=variants_of_owned(owned, products),
+        has_evidence=has_evidence(fitted.strength),
+    )
+    step("count the customers behind each reason")
+    evidence = count_evidence(*_named_pairs(neighbours, lists), *counted, owned)
+    return FinalModels(fitted.als, owned, fitted.popularity.popularity, neighbours, relationships, evidence, lists)
+
+
+def has_evidence(strength: csr_matrix) -> NDArray[np.bool_]:
+    """Return bool (n_accounts,): whose products anybody has together with another product.
+
+    Of any other account the history says nothing about what it may buy. strength: (n_accounts, n_products).
+    """
+    is_together = np.diff(strength.indptr) > 1
+    is_linked = np.zeros(strength.shape[1], dtype=np.int8)
+    is_linked[strength.indices[np.repeat(is_together, np.diff(strength.indptr))]] = 1
+    owns = csr_matrix((np.ones(strength.nnz, dtype=np.int32), strength.indices, strength.indptr), strength.shape)
+    return np.asarray(owns @ is_linked.astype(np.int32)) > 0
+
+
+def variants_of_owned(owned: csr_matrix, products: Products) -> csr_matrix | None:
+    """Return (n_accounts, n_products), what each account has in another variant; None if there are no variants."""
+    group = variant_groups(products)
+    varied = np.flatnonzero(group != NO_VARIANTS)
+    if not len(varied):
+        return None
+    entries = (np.ones(len(varied), dtype=np.float32), (varied, group[varied]))
+    in_group = csr_matrix(entries, shape=(len(group), int(group.max()) + 1))
+    return ((owned @ in_group) @ in_group.T).tocsr()
+
+
+def _named_pairs(neighbours: Neighbours, lists: CandidateLists) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the pairs of products of which the one may be named as a reason for the other, -1 padded."""
+    explained, n_reasons = lists.reasons.shape[1:]
+    seeds = np.repeat(np.arange(len(neighbours.products), dtype=np.int32), neighbours.products.shape[1])
+    offered = np.repeat(lists.products[:, :explained].ravel(), n_reasons)
+    return np.concatenate((seeds, lists.reasons.ravel())), np.concatenate((neighbours.products.ravel(), offered))
