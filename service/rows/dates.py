@@ -137,6 +137,15 @@ def day_month_order_of(text: str) -> DayMonthOrder | Literal["either"] | None:
     return "mdy" if second > 12 else ("either" if first != second else None)
 
 
+def is_written_day(text: str) -> bool:
+    """Whether a text is a day with a year of four digits at its end, perhaps with a time: 31.12.2025, 3 Jan 2025."""
+    text = text.strip()
+    parts = _WRITTEN.fullmatch(text)
+    if parts:
+        return len(parts[1]) <= 2 and len(parts[4]) == 4
+    return any(pattern.fullmatch(text) for pattern in (_DAY_MONTH_NAME, _MONTH_NAME_DAY))
+
+
 def _year_month_day(
     text: str, numbers: tuple[str, str, str], sign: str, order: DayMonthOrder | None
 ) -> tuple[int, int, int]:
