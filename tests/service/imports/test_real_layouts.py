@@ -381,3 +381,11 @@ def test_what_a_status_may_mean_is_suggested_as_the_file_writes_it(sqlite_engine
     import_text(sqlite_engine, "orders", text, mapped)
 
     assert [row[4] for row in database_state(sqlite_engine)["orders"]] == [True]
+
+
+@pytest.mark.parametrize("title", ["Sales report", "Sales report,,,,"])
+def test_a_title_above_the_header_is_named_with_the_option_to_add(sqlite_engine: Engine, title: str) -> None:
+    text = f"{title}\norder_id,product_id,ordered_at,amount,currency\n1,A,2025-01-01,1,EUR\n"
+
+    with pytest.raises(MissingColumn, match="--skip-rows N"):
+        import_text(sqlite_engine, "orders", text, ImportOptions())
