@@ -9,6 +9,8 @@ MAX_IDENTIFIER: Final = 200
 MAX_TEXT: Final = 1000
 EXACT_FLOAT: Final = 2**53
 """Up to here a double holds every whole number exactly."""
+FIELD: Final = "FIELD"
+"""Stands in the reasons of readers for the name of the field that they read."""
 _PLACED: Final = frozenset(
     ("placed", "paid", "processing", "completed", "complete", "confirmed", "shipped", "delivered", "fulfilled")
 )
@@ -70,7 +72,7 @@ def read_flag(value: object) -> bool:
         return False
     raise ValueError(
         f"must be one of true, false, 1, 0, yes, no, not {shown(value)}. In a file, say what it means, as in "
-        f"--map-value {quoted_meaning('FIELD', text, 'false')}"
+        f"--map-value {quoted_meaning(FIELD, text, 'false')}"
     )
 
 

@@ -389,3 +389,49 @@ def test_a_title_above_the_header_is_named_with_the_option_to_add(sqlite_engine:
 
     with pytest.raises(MissingColumn, match="--skip-rows N"):
         import_text(sqlite_engine, "orders", text, ImportOptions())
+
+
+@pytest.mark.parametrize(
+    ("kind", "header", "suggested"),
+    [
+        (
+            "orders",
+            "Order No.;Client;Item SKU;Order Date;Qty;Unit Price;Total",
+            "'Order No.=order_id' Client=account_id 'Item SKU=product_id' 'Order Date=ordered_at' Qty=quantity",
+        ),
+        (
+            "orders",
+            "Belegnummer;Kunden-Nr.;Artikel;Datum;Betrag;Preis",
+            "Belegnummer=order_id Kunden-Nr.=account_id Artikel=product_id Datum=ordered_at Betrag=amount",
+        ),
+        ("products", "ID;Title;List Price", "ID=product_id Title=name 'List Price=price'"),
+        ("accounts", "Kundennummer;Firma", "Kundennummer=account_id Firma=name"),
+        (
+            "deals",
+            "Opportunity ID;Account ID;Stage Name;Close Date",
+            "'Opportunity ID=deal_id' 'Stage Name=stage' 'Close Date=closed_at'",
+        ),
+    ],
+)
+def test_a_mapping_is_suggested_by_what_columns_are_usually_called(
+    sqlite_engine: Engine, kind: str, header: str, suggested: str
+) -> None:
+    with pytest.raises(MissingColumn) as raised:
+        import_text(sqlite_engine, kind, header + "\n", ImportOptions())
+
+    given = str(raised.value).partition("Perhaps: ")[2].partition(" (for ")[0]
+    assert shlex.split(given)[1::2] == shlex.split(suggested)
+
+
+def test_a_flag_that_is_no_known_word_names_the_option_with_its_field(sqlite_engine: Engine) -> None:
+    import_text(sqlite_engine, "products", "product_id,active\nA,in stock\n", ImportOptions())
+
+    [reject] = read_rejects(Path("file.csv.rejects.csv"))
+    assert (reject["field"], "--map-value 'active:in stock=false'" in reject["reason"]) == ("active", True)
+
+
+def test_the_price_of_a_return_may_be_written_with_a_minus(sqlite_engine: Engine) -> None:
+    text = "order_id,product_id,ordered_at,quantity,unit_price\n1,A,2025-01-01,-2,-5\n2,A,2025-01-01,-2,5\n"
+    import_text(sqlite_engine, "orders", text, ImportOptions(default_currency="EUR"))
+
+    assert [row[3] for row in stored_lines(sqlite_engine)] == [-1000, -1000]
