@@ -41,13 +41,13 @@ def from_minor(minor: int, currency: str | None) -> str:
 def line_amount(field: str, value: Decimal | int, quantity: float, currency: str | None) -> int:
     """The whole line's amount in minor units, with the quantity's sign.
 
-    The amount of a return may be written with or without its minus.
+    The amount and the price of a return may be written with or without a minus.
     Raises ValueError on a negative amount for a positive quantity.
     """
     exact = Decimal(value)
     if field.startswith("unit_price"):
         exact *= Decimal(repr(quantity))
-    elif quantity < 0:
+    if quantity < 0:
         exact = -abs(exact)
     if exact < 0 < quantity:
         raise ValueError("is negative, though the quantity is positive; write a return with a negative quantity")

@@ -80,7 +80,7 @@ class ProductIn(PartialUpdate):
                 raise ValueError(f"{name} and {name}_minor exclude each other")
             _minor(name, getattr(self, name), self.currency)
         if (self.price or self.price_minor or 0) < 0:
-            raise ValueError("a price must not be negative")
+            raise ValueError("price is negative; correct it, or leave it out")
         return self
 
     def record(self, default_currency: str | None = None) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Import deals from files: all of a file in one transaction, or nothing."""
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from typing import Final
@@ -32,6 +33,7 @@ from service.storage.turns import hold_off_erasures
 _ROWS_PER_WRITE: Final = 2000
 _LINES_NOTE: Final = "products of these deals"
 _CONTRADICTED_NOTE: Final = "deals whose stage means something else than their flags or status, which count"
+_SEVERAL_IDS: Final = re.compile(r"\d+(?: *; *\d+)+")
 _ROWS: Final = TypeAdapter(list[DealRow])
 
 
@@ -56,7 +58,7 @@ def _spool_chunk(spool: RowSpool, chunk: Chunk, import_run: ImportRun) -> None:
     rows = import_run.rows(chunk, as_written=frozenset({"stage"}))
     valid, errors = validate_rows(_ROWS, rows, import_run.formats)
     guests = GuestValues(import_run.options.orders.guest_values)
-    errors = errors | placeholder_errors(valid, guests)
+    errors = errors | placeholder_errors(valid, guests) | _several_ids(valid, import_run)
     by_deal: dict[str, list[SpooledRow]] = {}
     of_no_deal: RowErrors = {}
     for index, (line, given) in enumerate(zip(chunk.lines, rows, strict=True)):
@@ -70,6 +72,20 @@ def _spool_chunk(spool: RowSpool, chunk: Chunk, import_run: ImportRun) -> None:
     import_run.refuse(chunk, of_no_deal)
     for deal_id, of_deal in by_deal.items():
         spool.add(deal_id, of_deal)
+
+
+def _several_ids(rows: Mapping[int, DealRow], import_run: ImportRun) -> RowErrors:
+    """The errors of rows that name several accounts or deals in one cell, as HubSpot lists associated records."""
+    errors: RowErrors = {}
+    for index, row in rows.items():
+        for name in ("account_id", "deal_id"):
+            if _SEVERAL_IDS.fullmatch(getattr(row, name) or ""):
+                reason = (
+                    f"holds several identifiers, {getattr(row, name)}, in column {import_run.columns[name]}; choose "
+                    f"one, or map the column that holds one alone: --map COLUMN={name}"
+                )
+                errors[index] = (*errors.get(index, ()), RowError(name, reason))
+    return errors
 
 
 def _write_spooled(engine: Engine, spool: RowSpool, import_run: ImportRun, now: datetime) -> None:

@@ -21,6 +21,8 @@ def summary_lines(summary: ImportSummary, options: ImportOptions = DEFAULT_OPTIO
     lines += [f"{count:,} {named} added that nobody has described yet" for count, named in stubs if count]
     lines += note_lines(summary)
     lines += [f"WARNING: {warning}" for warning in summary.warnings]
+    if summary.skipped and summary.skipped == summary.read:
+        lines.append("WARNING: --where skipped all rows, so nothing was imported; compare it with the file's values")
     if summary.rejected:
         lines.append(f"WARNING: {summary.rejected:,} rows rejected; see {', '.join(map(str, summary.rejects_files))}")
     return lines

@@ -117,6 +117,26 @@ def write_orders(connection: Connection, batch: OrderBatch, now: datetime, chang
     return written
 
 
+class RolledBack:
+    """What earlier batches of a dry run added: it is not stored, but later batches refer to it."""
+
+    def __init__(self) -> None:
+        self._account_ids: set[str] = set()
+        self._product_ids: set[str] = set()
+
+    def restore(self, connection: Connection, batch: OrderBatch, now: datetime) -> None:
+        """Add the accounts, products and orders that a batch expects to be stored, so that it does not count them."""
+        written_at: datetime | str = sqlite_time(now) if connection.dialect.name == "sqlite" else now
+        products = set(batch.lines.product_ids) - (batch.product_names.keys() - self._product_ids)
+        orders = set(batch.lines.order_ids).difference(batch.orders.order_ids)
+        accounts = sorted(self._account_ids & batch.account_ids)
+        insert_new(connection, _ACCOUNTS, [(key, "{}", True, written_at) for key in accounts])
+        insert_new(connection, _PRODUCTS, [(key, key, "{}", True, True, written_at) for key in sorted(products)])
+        insert_new(connection, _ORDERS, [(key, None, written_at, None, False) for key in sorted(orders)])
+        self._account_ids |= batch.account_ids
+        self._product_ids |= batch.product_names.keys()
+
+
 def _stored_orders(connection: Connection, order_ids: Sequence[str]) -> set[OrderRow]:
     """Those of some orders that are stored. An import of new orders finds none, by the key alone."""
     columns = (Order.order_id, Order.account_id, Order.ordered_at, Order.currency, Order.is_cancelled)

@@ -34,13 +34,14 @@ def currency_warnings(connection: Connection, brought: Collection[str | None], z
     main = min(named, key=lambda currency: (-named[currency].orders, currency))
     warnings = []
     first = first_days(connection)
-    for currency in sorted({currency for currency in brought if currency is not None} - {main}):
+    # Orders that are cancelled, or not stored in a dry run, need no rate.
+    for currency in sorted((named.keys() & set(brought)) - {main}):
         since = first_convertible_day(currency, main, first)
         if since is None or since > named[currency].first_day:
             reach = "no exchange rate" if since is None else f"no exchange rate before {since}"
             orders = f"{_orders(named[currency])} in {currency}, from {named[currency].first_day} on"
             warnings.append(f"{orders}, and there is {reach} between it and {main}, the currency of most: {_ADVICE}")
-    if None in brought and (len(named) > 1 or minor_digits(main) != USUAL_DIGITS):
+    if None in brought and None in uses and (len(named) > 1 or minor_digits(main) != USUAL_DIGITS):
         warnings.append(
             f"{_orders(uses[None])} without a currency, where others are in {', '.join(sorted(named))}: "
             "training leaves their money out. Import them again with --default-currency."

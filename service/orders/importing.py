@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import Engine
 
 from service.catalogue.live import PRODUCTS_CHANGED
-from service.orders.bulk import rename_stubs, write_orders
+from service.orders.bulk import RolledBack, rename_stubs, write_orders
 from service.orders.currency_check import currency_warnings
 from service.orders.order_reader import OrderReader
 from service.orders.queries import count_by_year, matcher_of_all_products
@@ -43,6 +43,8 @@ def import_orders(engine: Engine, import_run: ImportRun, now: datetime) -> None:
     for batch in reader.batches():
         with import_transaction(engine, import_run.options) as connection:
             changes = ChangeLog()
+            if import_run.options.is_dry_run:
+                import_run.memory.part(RolledBack).restore(connection, batch, now)
             written = write_orders(connection, batch, now, changes)
             surplus = surplus_lines(written.other_lines, batch) if replaces_lines else []
             changes.write(connection, now)

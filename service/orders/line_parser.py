@@ -133,7 +133,10 @@ def _without_row_errors(
     """Move errors to their rows, and keep the amounts that other columns gave."""
     for index, result in enumerate(results):
         if isinstance(result, int) and before[index] is not None:
-            result = RowError(name, "is given beside another amount; give one of them")
+            result = RowError(
+                name,
+                "is given beside another amount; give one of them, and leave the other column out: --ignore COLUMN",
+            )
         if isinstance(result, RowError):
             row_errors[index] = (*row_errors.get(index, ()), result)
         results[index] = result if isinstance(result, int) else before[index]

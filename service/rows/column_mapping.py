@@ -4,8 +4,10 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from service.base.money import AMOUNT_FIELDS
 from service.rows.chunks import Source
-from service.rows.errors import InvalidImportOption, MissingColumn, close_columns, no_column
+from service.rows.column_synonyms import suggested_columns
+from service.rows.errors import InvalidImportOption, MissingColumn, no_column
 from service.rows.options import ImportOptions
 
 
@@ -34,7 +36,8 @@ def map_columns(
     }
     columns = _by_name(source.path, free, fields, aliases or {}, {*mapped, *usual}) | usual | mapped
     if missing := [name for name in mandatory if name not in columns]:
-        hint = suggested_mapping(free, [name for name in fields if name not in columns], set(columns.values()))
+        filled = {*columns, *(AMOUNT_FIELDS if columns.keys() & set(AMOUNT_FIELDS) else ())}
+        hint = suggested_mapping(free, [name for name in fields if name not in filled], set(columns.values()), missing)
         raise MissingColumn(source.path, missing, source.names, hint)
     return columns
 
@@ -44,14 +47,11 @@ def is_field(name: str, fields: Sequence[str]) -> bool:
     return name in fields or (name.startswith("attributes.") and "attributes" in fields)
 
 
-def suggested_mapping(columns: Iterable[str], fields: Sequence[str], taken: set[str]) -> str:
-    """The ``--map`` options for all fields that a column is called almost like, to be copied as a whole."""
-    free, pairs = [column for column in columns if column not in taken], []
-    for name in fields:
-        for column in close_columns(name, free):
-            free.remove(column)
-            pairs.append(f"--map {shlex.quote(f'{column}={name}')}")
-    return " ".join(pairs)
+def suggested_mapping(columns: Iterable[str], fields: Sequence[str], taken: set[str], missing: Sequence[str]) -> str:
+    """The ``--map`` options for all fields that a column is probably meant for, to be copied as a whole."""
+    free = [column for column in columns if column not in taken]
+    suggested = suggested_columns(free, fields, missing)
+    return " ".join(f"--map {shlex.quote(f'{column}={name}')}" for name, column in suggested.items())
 
 
 def _check_ignored(source: Source, options: ImportOptions) -> None:

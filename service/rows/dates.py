@@ -1,6 +1,7 @@
 """How dates and times are written in files, and reading them."""
 
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
@@ -13,7 +14,9 @@ NumberKind = Literal["epoch-seconds", "epoch-milliseconds", "epoch-microseconds"
 
 _EXCEL_EPOCH: Final = datetime(1899, 12, 30)  # noqa: DTZ001  a spreadsheet's times have no zone
 _WRITTEN: Final = re.compile(r"(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})(?:(?:, ?| +|T)(.+))?")
-_DAY_MONTH_NAME: Final = re.compile(r"(?:[A-Za-z]{3,9},? +)?(\d{1,2})[ -]([A-Za-z]{3,9})\.?,?[ -](\d{4})(?:,? +(.+))?")
+_DAY_MONTH_NAME: Final = re.compile(
+    r"(?:[^\W\d_]{2,10}\.?,? +)?(\d{1,2})\.?[ -]([^\W\d_]{3,10})\.?,?[ -](\d{4})(?:,? +(.+))?"
+)
 _MONTH_NAME_DAY: Final = re.compile(r"(?:[A-Za-z]{3,9},? +)?([A-Za-z]{3,9})\.? +(\d{1,2}),? +(\d{4})(?:,? +(.+))?")
 _TIME: Final = re.compile(
     r"(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,6})\d*)?)? *(?:([ap])\.?m\.?)? *(z|utc|gmt|[+-]\d{2}:?\d{2})?",
@@ -30,8 +33,20 @@ _MONTHS: Final = {
         start=1,
     )
     for name in names
+} | {
+    name: number
+    for number, names in enumerate(
+        (
+            ("januar", "jänner", "janv", "janvier"), ("februar", "févr", "février"), ("mär", "mrz", "märz", "mars"),
+            ("avr", "avril"), ("mai",), ("juni", "juin"), ("juli", "juil", "juillet"), ("août",), ("septembre",),
+            ("okt", "oktober", "octobre"), ("novembre",), ("dez", "dezember", "déc", "décembre"),
+        ),
+        start=1,
+    )
+    for name in names
 }  # fmt: skip
 NOT_A_DATE: Final = "is not an ISO 8601 date or time, such as 2017-03-31T09:30:00Z"
+_OTHER_PATTERN: Final = "If it is written otherwise, say how, as in --date-format '%d %b %Y'"
 # Ranges that do not overlap: a number in one of them can hardly be anything else.
 _RANGES: Final[tuple[tuple[float, float, NumberKind], ...]] = (
     (32_874, 73_050, "excel"),  # 1990 to 2099
@@ -122,7 +137,7 @@ def parse_written(text: str, order: DayMonthOrder | None) -> datetime:
     elif parts := _MONTH_NAME_DAY.fullmatch(text):
         year, month, day, time = int(parts[3]), _MONTHS.get(parts[1].casefold(), 0), int(parts[2]), parts[4]
     else:
-        raise ValueError(f"{NOT_A_DATE}: {shown(text)}")
+        raise ValueError(f"{NOT_A_DATE}: {shown(text)}. {_OTHER_PATTERN}")
     return _with_time(text, (year, month, day), time)
 
 
@@ -137,6 +152,15 @@ def day_month_order_of(text: str) -> DayMonthOrder | Literal["either"] | None:
     return "mdy" if second > 12 else ("either" if first != second else None)
 
 
+def is_written_day(text: str) -> bool:
+    """Whether a text is a day with a year of four digits at its end, perhaps with a time: 31.12.2025, 3 Jan 2025."""
+    text = text.strip()
+    parts = _WRITTEN.fullmatch(text)
+    if parts:
+        return len(parts[1]) <= 2 and len(parts[4]) == 4
+    return any(pattern.fullmatch(text) for pattern in (_DAY_MONTH_NAME, _MONTH_NAME_DAY))
+
+
 def _year_month_day(
     text: str, numbers: tuple[str, str, str], sign: str, order: DayMonthOrder | None
 ) -> tuple[int, int, int]:
@@ -146,13 +170,25 @@ def _year_month_day(
     if len(third) != 4:
         raise ValueError(
             f"has a year of less than four digits: {shown(text)}. Say how dates are written, as in "
-            "--date-format %m/%d/%y"
+            f"--date-format {_two_digit_pattern(text, sign)}"
         )
     shows = day_month_order_of(text)
     if order is None and shows == "either" and sign != ".":
         raise ValueError(f"may begin with the day or with the month: {shown(text)}. Add --date-format dmy, or mdy")
     is_month_first = (order or shows) == "mdy"
     return (int(third), int(first), int(second)) if is_month_first else (int(third), int(second), int(first))
+
+
+def _two_digit_pattern(text: str, sign: str) -> str:
+    """The pattern that a date with a year of two digits may have, to be copied into a shell."""
+    numbers = _WRITTEN.fullmatch(text)
+    clock = _TIME.fullmatch(numbers[5].strip()) if numbers and numbers[5] else None
+    is_month_first = sign == "/" and int(text.split(sign)[0]) <= 12
+    day = "%m/%d/%y" if is_month_first else sign.join(("%d", "%m", "%y"))
+    if not clock:
+        return day
+    time = (("%I" if clock[5] else "%H") + ":%M") + (":%S" if clock[3] else "") + (" %p" if clock[5] else "")
+    return shlex.quote(f"{day} {time}")
 
 
 def _with_time(text: str, day: tuple[int, int, int], time: str | None) -> datetime:
@@ -163,7 +199,7 @@ def _with_time(text: str, day: tuple[int, int, int], time: str | None) -> dateti
         midnight = datetime(*day)  # noqa: DTZ001  the zone is added below, or by the caller
         return _at_clock(midnight, clock) if clock else midnight
     except ValueError:
-        raise ValueError(f"is not a day of the calendar: {shown(text)}") from None
+        raise ValueError(f"is not a day of the calendar: {shown(text)}; correct it") from None
 
 
 def _at_clock(midnight: datetime, clock: re.Match[str]) -> datetime:

@@ -37,6 +37,8 @@ class MissingColumn(DomainError):
 
     def __init__(self, path: Path, fields: Sequence[str], columns: Sequence[str], suggested: str) -> None:
         advice = f" Perhaps: {suggested}" if suggested else " Name them with --map THEIRS=OURS."
+        if 2 * sum(name.startswith("column ") for name in columns) >= len(columns) or len(columns) == 1:
+            advice += " If the header stands further down, add --skip-rows N, the number of lines above it."
         if unnamed := [name for name in fields if f"={name}" not in suggested]:
             advice += f" (for {', '.join(unnamed)}, no column has a similar name)" if suggested else ""
         super().__init__(

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 DEFAULT_GUEST_VALUES: Final = (
-    "0", "-", "--", "n/a", "#n/a", "nan", "none", "null", "(null)", "nil", "empty", "unknown", "undefined",
-    "anonymous", "guest",
+    "0", "0.0", "-", "--", ".", "?", "n/a", "#n/a", "na", "n.a.", "<na>", "nan", "none", "(none)", "null", "(null)",
+    "[null]", "<null>", "\\n", "nil", "empty", "(empty)", "blank", "(blank)", "unknown", "(unknown)", "undefined",
+    "not set", "(not set)", "not available", "not applicable", "no account", "anonymous", "guest", "guest account",
+    "guest checkout", "guest customer", "guest user",
 )  # fmt: skip
 _ZEROS: Final = re.compile(r"0[0-]*")
 """Also those of a UUID: 00000000-0000-0000-0000-000000000000."""

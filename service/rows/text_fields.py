@@ -1,6 +1,7 @@
 """Readers of text: identifiers, names, flags, codes."""
 
 import math
+import shlex
 from decimal import Decimal
 from typing import Final
 
@@ -8,6 +9,8 @@ MAX_IDENTIFIER: Final = 200
 MAX_TEXT: Final = 1000
 EXACT_FLOAT: Final = 2**53
 """Up to here a double holds every whole number exactly."""
+FIELD: Final = "FIELD"
+"""Stands in the reasons of readers for the name of the field that they read."""
 _PLACED: Final = frozenset(
     ("placed", "paid", "processing", "completed", "complete", "confirmed", "shipped", "delivered", "fulfilled")
 )
@@ -67,7 +70,15 @@ def read_flag(value: object) -> bool:
         return True
     if text in _FALSE:
         return False
-    raise ValueError(f"must be one of true, false, 1, 0, yes, no, not {shown(value)}")
+    raise ValueError(
+        f"must be one of true, false, 1, 0, yes, no, not {shown(value)}. In a file, say what it means, as in "
+        f"--map-value {quoted_meaning(FIELD, text, 'false')}"
+    )
+
+
+def quoted_meaning(field: str, value: object, meaning: str) -> str:
+    """What ``--map-value`` is given, to be copied into a shell. A value means the same in upper and lower case."""
+    return shlex.quote(f"{field}:{str(value).strip()}={meaning}")
 
 
 def read_currency(value: object) -> str:
@@ -88,6 +99,6 @@ def read_status(value: object) -> str:
     if status in _CANCELLED:
         return "cancelled"
     raise ValueError(
-        f"must be placed or cancelled, not {shown(value)}. In a file, say what it means, as in "
-        f"--map-value status:{status or value}=cancelled, or leave the column out: --ignore COLUMN"
+        f"must be placed or cancelled, not {shown(value)}. In a file, say what it means, as in --map-value "
+        f"{quoted_meaning('status', value, 'cancelled')} (or placed), or leave the column out: --ignore COLUMN"
     )

@@ -15,7 +15,7 @@ def read_timestamp(value: object, written: FieldFormat = REQUEST_FORMAT) -> date
     except OverflowError:
         raise ValueError(f"is out of range: {shown(value)}") from None
     if not 1900 <= time.year < 2200:
-        raise ValueError(f"is outside the years 1900 to 2199: {time.isoformat()}")
+        raise ValueError(f"is outside the years 1900 to 2199: {time.isoformat()}; correct it")
     return time
 
 

@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from service.rows.chunks import RowError
 from service.rows.guest_values import GuestValues
+from service.rows.text_fields import FIELD
 from service.rows.value_formats import FieldFormat, ValueFormats
 
 Value = TypeVar("Value")
@@ -93,15 +94,20 @@ def _validate_each(
     adapter: TypeAdapter[list[Any]], name: str, values: Sequence[Any], written: FieldFormat | None
 ) -> tuple[list[Any], RowErrors]:
     good, row_errors = validate_rows(adapter, list(values), written)
-    named = {index: tuple(RowError(name, each.reason) for each in errors) for index, errors in row_errors.items()}
-    return list(good.values()) if not row_errors else [good.get(index) for index in range(len(values))], named
+    of_field = {index: tuple(RowError(name, each.reason) for each in errors) for index, errors in row_errors.items()}
+    return list(good.values()) if not row_errors else [good.get(index) for index in range(len(values))], of_field
 
 
 def _row_error(detail: ErrorDetails) -> RowError:
     field = ".".join(str(part) for part in detail["loc"][1:])
     # A reader's own words come without pydantic's "Value error, " before them.
     cause = detail.get("ctx", {}).get("error")
-    return RowError(field, str(cause) if isinstance(cause, ValueError) else _lower_first(detail["msg"]))
+    return RowError(field, _named(str(cause), field) if isinstance(cause, ValueError) else _lower_first(detail["msg"]))
+
+
+def _named(reason: str, name: str) -> str:
+    """A reader's reason, with the name of the field in the option that it suggests."""
+    return reason.replace(f"{FIELD}:", f"{name}:")
 
 
 def _lower_first(text: str) -> str:

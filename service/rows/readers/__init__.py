@@ -1,7 +1,7 @@
 """Readers of the file formats: each turns a file into chunks and never loads it whole."""
 
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from service.rows.arrangement import arrange
 from service.rows.chunks import Source
@@ -14,6 +14,14 @@ from service.rows.readers.streams import READ_ERRORS, open_stream, reason_of
 from service.rows.readers.workbook import MAGIC, WorkbookSource
 
 __all__ = ["open_source"]
+
+_OTHER_FORMATS: Final = {
+    b"\xd0\xcf\x11\xe0": "an old workbook (XLS); save it as XLSX or CSV",
+    b"%PDF": "a PDF document; export its table as CSV or XLSX",
+    b"<": "HTML or XML, as some systems call XLS; open it in a spreadsheet and save it as XLSX or CSV",
+    b"[": "a JSON array; write one object per line (NDJSON)",
+}
+"""Formats that are not read, by their first bytes, and what to do."""
 
 
 def open_source(path: Path, layout: FileLayout = PLAIN_LAYOUT) -> Source:
@@ -36,8 +44,9 @@ def _open_format(path: Path, layout: FileLayout) -> Source:
         raise UnreadableFile(path, reason_of(error)) from error
     if not start:
         raise UnreadableFile(path, "the file is empty")
-    if start.startswith(b"["):
-        raise UnreadableFile(path, "the file is a JSON array; write one object per line (NDJSON)")
+    for first_bytes, advice in _OTHER_FORMATS.items():
+        if start.startswith(first_bytes):
+            raise UnreadableFile(path, f"the file is {advice}")
     return NdjsonSource(path) if start.startswith(b"{") else DelimitedSource(path, layout)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final, TextIO
 from service.rows.chunks import Chunk, Progress, Reject, RowError
 from service.rows.errors import UnreadableFile
 from service.rows.layout import PLAIN_LAYOUT, FileLayout, distinct_names
-from service.rows.readers.footer import Footer, Record
+from service.rows.readers.footer import Footer, Record, may_hold_total
 from service.rows.readers.streams import READ_ERRORS, Stream, encoding_of_mark, measured_stream, reason_of
 
 DELIMITERS: Final = ",;\t|"
@@ -64,6 +64,9 @@ class DelimitedSource:
         names = [name.strip() or f"column {number}" for number, name in enumerate(header, start=1)]
         if not _is_decodable(names):
             raise UnreadableFile(self.path, f"its first line is not {records.encoding_name}; {_ENCODING_ADVICE}")
+        if any("\0" in name for name in names):
+            reason = "its first line holds NUL characters, as UTF-16 without a mark does; add --encoding utf-16-le"
+            raise UnreadableFile(self.path, reason)
         return distinct_names(names)
 
     def _read(self, records: "_Records", rows: int, footer: Footer) -> Chunk | None:
@@ -73,33 +76,33 @@ class DelimitedSource:
             chunk = Chunk(
                 list(range(first_line, first_line + n_rows)), dict(zip(self.names, columns, strict=True)), [], n_rows
             )
-            chunk.unreadable.extend(_wrong_widths(footer.give_back(), len(self.names)))
-            return _without_undecodable(chunk)
+            before = self._chunk_of(footer.give_back())
+            return _without_undecodable(before.followed_by(chunk) if before.rows_read else chunk)
         return self._read_one_by_one(records, rows, footer)
 
     def _read_one_by_one(self, records: "_Records", rows: int, footer: Footer) -> Chunk | None:
-        lines: list[int] = []
-        values: list[list[str]] = []
+        read: list[Record] = []
         rejects: list[Reject] = []
-        width = len(self.names)
         for line, record in records:
             if isinstance(record, Reject):
                 rejects.append(record)
-            elif footer.takes(line, record):
-                continue
-            elif len(record) == width:
-                rejects += _wrong_widths(footer.give_back(), width)
-                lines.append(line)
-                values.append(record)
-            else:
-                rejects += _wrong_widths([*footer.give_back(), (line, record)], width)
-            if len(lines) + len(rejects) >= rows:
+            elif not footer.takes(line, record):
+                read += [*footer.give_back(), (line, record)]
+            if len(read) + len(rejects) >= rows:
                 break
-        if not lines and not rejects:
-            return None
-        columns = dict(zip(self.names, map(list, zip(*values, strict=True)), strict=True)) if values else {}
-        chunk = Chunk(lines, columns or {name: [] for name in self.names}, rejects, len(lines) + len(rejects))
-        return _without_undecodable(chunk)
+        chunk = self._chunk_of(read, rejects)
+        return _without_undecodable(chunk) if chunk.rows_read else None
+
+    def _chunk_of(self, records: Sequence[Record], rejects: Sequence[Reject] = ()) -> Chunk:
+        """The records as a chunk; those of another width than the header are rejected."""
+        width = len(self.names)
+        rows = [(line, values) for line, values in records if len(values) == width]
+        unreadable = [*rejects, *_wrong_widths([each for each in records if len(each[1]) != width], width)]
+        columns = [list(column) for column in zip(*(values for _, values in rows), strict=True)] or [
+            [] for _ in self.names
+        ]
+        named = dict(zip(self.names, columns, strict=True))
+        return Chunk([line for line, _ in rows], named, unreadable, len(records) + len(rejects))
 
 
 class _Records:
@@ -140,7 +143,7 @@ class _Records:
         text = "".join(lines).replace("\r\n", "\n")
         counts = {line.count(self._delimiter) for line in lines}
         blank_line = f"\n{self._delimiter * (width - 1)}\n"
-        if '"' in text or "\r" in text or counts != {width - 1} or blank_line in f"\n{text}\n":
+        if '"' in text or "\r" in text or counts != {width - 1} or blank_line in f"\n{text}\n" or may_hold_total(text):
             self._lines.give_back(lines)
             return first_line, []
         values = text.removesuffix("\n").replace("\n", self._delimiter).split(self._delimiter)

@@ -386,3 +386,16 @@ def test_a_rejects_file_never_overwrites_an_input(engine: Engine) -> None:
         import_lines(engine, [line(quantity="x")], rejects=Path("lines.csv"))
 
     assert Path("lines.csv").read_text().startswith("order_id")
+
+
+def test_a_dry_run_of_several_batches_says_what_the_import_does(engine: Engine) -> None:
+    rows = [line(), line(order_id="o2", product_id="p2"), line(order_id="o3"), line(order_id="o1", product_id="p2")]
+    paths = [write_csv(Path("lines.csv"), rows), write_csv(Path("more.csv"), [line(order_id="o4", account_id="a2")])]
+
+    dry = import_file(engine, "orders", paths, ImportOptions(is_dry_run=True, batch_rows=1))
+    after_dry_run = database_state(engine)
+    real = import_file(engine, "orders", paths, ImportOptions(batch_rows=1))
+
+    assert not any(after_dry_run.values())
+    assert (dry.orders, dry.rows) == (real.orders, real.rows)
+    assert (dry.account_stubs, dry.product_stubs) == (real.account_stubs, real.product_stubs) == (2, 2)

@@ -279,3 +279,10 @@ def test_a_condition_on_what_rows_of_an_order_differ_in_holds_for_each_row(sqlit
     import_lines(sqlite_engine, rows, where=[parse_condition("gift!=yes")])
 
     assert [product for _, product in stored_lines(sqlite_engine)] == ["p1", "p2", "p4"]
+
+
+@pytest.mark.parametrize("account", ["(not set)", "NA", "N.A.", "\\N", "<NA>", "0.0", "Guest Checkout", "(Blank)"])
+def test_what_systems_write_for_no_account_is_a_guest(sqlite_engine: Engine, account: str) -> None:
+    import_lines(sqlite_engine, [line("o1", account_id=account)])
+
+    assert database_state(sqlite_engine)["accounts"] == []

@@ -1,6 +1,7 @@
 """Exports as real systems write them go in at the first try, or are refused with what to do."""
 
 import json
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from sqlalchemy import Engine
 
 from service.imports.importer import import_file
 from service.imports.mapping_file import MappingFile, options_of, preset_names, read_mapping_file, read_preset
+from service.imports.report import summary_lines
 from service.rows.errors import InvalidImportOption, MissingColumn
-from service.rows.options import ImportOptions
+from service.rows.options import ImportOptions, parse_value_maps
 from service.rows.summary import ImportSummary
 from service.rows.value_formats import FormatOptions, parse_date_formats, parse_decimal_sign, parse_zone
 from tests.service.imports.support import database_state, read_rejects, write_csv
@@ -318,3 +320,118 @@ def test_a_stage_of_the_callers_own_is_mapped_and_kept_as_it_is(engine: Engine) 
 
     assert [row[2:4] for row in database_state(engine)["deals"]] == [("Gewonnen", "won")]
     assert [line[:2] for line in stored_lines(engine)] == [("deal:1", "x")]
+
+
+@pytest.mark.parametrize("blank", ["NULL", "\\N", "0", ""])
+def test_blanks_as_databases_write_them_leave_magentos_parents(engine: Engine, blank: str) -> None:
+    summary = import_preset(engine, "magento", MAGENTO.replace("EUR,,", f"EUR,{blank},"))
+
+    assert (len(stored_lines(engine)), summary.skipped, summary.rejected) == (2, 1, 0)
+
+
+def test_analytics_purchases_without_an_identifier_are_no_order(sqlite_engine: Engine) -> None:
+    text = "event_name,event_timestamp,user_id,transaction_id,item_id\n" + "".join(
+        f"purchase,1767431700000000,{user},{order},A\n" for user, order in (("u1", "(not set)"), ("(not set)", "T1"))
+    )
+
+    summary = import_preset(sqlite_engine, "ga4", text)
+
+    assert [row[:2] for row in database_state(sqlite_engine)["orders"]] == [("T1", None)]
+    assert summary.skipped == 1
+
+
+def test_a_condition_that_skips_every_row_is_a_warning(sqlite_engine: Engine) -> None:
+    options = options_of(MappingFile(where=["order_id=2"]), None, [])
+
+    summary = import_text(sqlite_engine, "orders", "order_id,product_id,ordered_at\n1,A,2025-01-01\n", options)
+
+    assert "--where skipped all rows" in summary_lines(summary)[-1]
+
+
+def test_a_deal_of_several_companies_is_of_none_beyond_doubt(engine: Engine) -> None:
+    header = "Record ID,Deal Stage,Associated Company IDs"
+    rows = ["1,Contract Sent,501;502", "2,Contract Sent,502"]
+    options = options_of(MappingFile(), read_preset("hubspot-deals", "deals"), [])
+
+    import_text(engine, "deals", "\n".join([header, *rows]), options)
+    import_text(
+        engine,
+        "deals",
+        "\n".join([f"{header},Associated Company IDs (Primary)", *(f"{row},501" for row in rows)]),
+        options,
+        "primary.csv",
+    )
+
+    [reject] = read_rejects(Path("file.csv.rejects.csv"))
+    assert (reject["line"], reject["field"]) == ("2", "account_id")
+    assert "holds several identifiers, 501;502" in reject["reason"]
+    assert "--map COLUMN=account_id" in reject["reason"]
+    assert [row[:2] for row in database_state(engine)["deals"]] == [("1", "501"), ("2", "501")]
+    assert not Path("primary.csv.rejects.csv").exists()
+
+
+@pytest.mark.parametrize("status", ["wc-partial-shipped", "On the way"])
+def test_what_a_status_may_mean_is_suggested_as_the_file_writes_it(sqlite_engine: Engine, status: str) -> None:
+    text = f"order_id,product_id,ordered_at,status\n1,A,2025-01-01,{status}\n"
+    import_text(sqlite_engine, "orders", text, ImportOptions())
+
+    [reject] = read_rejects(Path("file.csv.rejects.csv"))
+    suggested = shlex.split(reject["reason"].partition("--map-value ")[2])[0]
+    mapped = options_of(MappingFile(values=parse_value_maps([suggested])), None, [])
+    import_text(sqlite_engine, "orders", text, mapped)
+
+    assert [row[4] for row in database_state(sqlite_engine)["orders"]] == [True]
+
+
+@pytest.mark.parametrize("title", ["Sales report", "Sales report,,,,"])
+def test_a_title_above_the_header_is_named_with_the_option_to_add(sqlite_engine: Engine, title: str) -> None:
+    text = f"{title}\norder_id,product_id,ordered_at,amount,currency\n1,A,2025-01-01,1,EUR\n"
+
+    with pytest.raises(MissingColumn, match="--skip-rows N"):
+        import_text(sqlite_engine, "orders", text, ImportOptions())
+
+
+@pytest.mark.parametrize(
+    ("kind", "header", "suggested"),
+    [
+        (
+            "orders",
+            "Order No.;Client;Item SKU;Order Date;Qty;Unit Price;Total",
+            "'Order No.=order_id' Client=account_id 'Item SKU=product_id' 'Order Date=ordered_at' Qty=quantity",
+        ),
+        (
+            "orders",
+            "Belegnummer;Kunden-Nr.;Artikel;Datum;Betrag;Preis",
+            "Belegnummer=order_id Kunden-Nr.=account_id Artikel=product_id Datum=ordered_at Betrag=amount",
+        ),
+        ("products", "ID;Title;List Price", "ID=product_id Title=name 'List Price=price'"),
+        ("accounts", "Kundennummer;Firma", "Kundennummer=account_id Firma=name"),
+        (
+            "deals",
+            "Opportunity ID;Account ID;Stage Name;Close Date",
+            "'Opportunity ID=deal_id' 'Stage Name=stage' 'Close Date=closed_at'",
+        ),
+    ],
+)
+def test_a_mapping_is_suggested_by_what_columns_are_usually_called(
+    sqlite_engine: Engine, kind: str, header: str, suggested: str
+) -> None:
+    with pytest.raises(MissingColumn) as raised:
+        import_text(sqlite_engine, kind, header + "\n", ImportOptions())
+
+    given = str(raised.value).partition("Perhaps: ")[2].partition(" (for ")[0]
+    assert shlex.split(given)[1::2] == shlex.split(suggested)
+
+
+def test_a_flag_that_is_no_known_word_names_the_option_with_its_field(sqlite_engine: Engine) -> None:
+    import_text(sqlite_engine, "products", "product_id,active\nA,in stock\n", ImportOptions())
+
+    [reject] = read_rejects(Path("file.csv.rejects.csv"))
+    assert (reject["field"], "--map-value 'active:in stock=false'" in reject["reason"]) == ("active", True)
+
+
+def test_the_price_of_a_return_may_be_written_with_a_minus(sqlite_engine: Engine) -> None:
+    text = "order_id,product_id,ordered_at,quantity,unit_price\n1,A,2025-01-01,-2,-5\n2,A,2025-01-01,-2,5\n"
+    import_text(sqlite_engine, "orders", text, ImportOptions(default_currency="EUR"))
+
+    assert [row[3] for row in stored_lines(sqlite_engine)] == [-1000, -1000]

@@ -91,3 +91,17 @@ def test_orders_that_name_no_currency_are_counted_where_others_name_several(sqli
     assert len(warnings) == 2
     assert warnings[1].startswith("1 order is without a currency, where others are in EUR, JPY")
     assert "--default-currency" in warnings[1]
+
+
+def test_orders_that_are_cancelled_need_no_rates(sqlite_engine: Engine) -> None:
+    header = {"account_id": "a", "product_id": "p", "ordered_at": "2024-03-01", "amount": 1}
+    rows = [
+        {"order_id": "1", "currency": "EUR", "status": "placed", **header},
+        {"order_id": "2", "currency": "JPY", "status": "placed", **header},
+        {"order_id": "3", "currency": "USD", "status": "cancelled", **header},
+        {"order_id": "4", "currency": "", "status": "cancelled", **header},
+    ]
+
+    [warning] = import_file(sqlite_engine, "orders", [write_csv(Path("lines.csv"), rows)]).warnings
+
+    assert "1 order is in JPY" in warning

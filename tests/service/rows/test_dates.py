@@ -1,5 +1,6 @@
 """Dates as people and systems write them."""
 
+import shlex
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -109,3 +110,19 @@ def test_a_pattern_alone_is_read_where_one_is_given() -> None:
 )
 def test_a_date_shows_its_order_or_leaves_it_open(text: str, order: str | None) -> None:
     assert day_month_order_of(text) == order
+
+
+@pytest.mark.parametrize(
+    "text", ["31. Dezember 2025", "31. Dez. 2025", "31 décembre 2025", "31 déc. 2025 00:00", "Mi., 31. Dezember 2025"]
+)
+def test_german_and_french_months_are_read(text: str) -> None:
+    assert DateFormat().parse(text) == MIDNIGHT
+
+
+@pytest.mark.parametrize("text", ["31.12.25", "12/31/25", "12/31/25 12:00 AM", "31/12/25 00:00", "31-12-25 00:00:00"])
+def test_the_format_that_is_suggested_for_short_years_reads_them(text: str) -> None:
+    with pytest.raises(ValueError, match="four digits") as refused:
+        DateFormat().parse(text)
+
+    [suggested] = shlex.split(str(refused.value).partition("--date-format ")[2])
+    assert parse_date_formats([suggested])[""].parse(text) == MIDNIGHT

@@ -8,7 +8,7 @@ import pytest
 from openpyxl import Workbook
 
 from service.rows.chunks import Chunk
-from service.rows.errors import InvalidImportOption
+from service.rows.errors import InvalidImportOption, UnreadableFile
 from service.rows.layout import FileLayout, PackedItems, parse_delimiter, parse_encoding
 from service.rows.readers import open_source
 
@@ -162,3 +162,48 @@ def test_a_combined_column_holds_the_first_that_is_not_blank() -> None:
     layout = FileLayout(combined={"product_id": ["sku", "absent", "name"]})
 
     assert columns_of(b"sku,name\nA,x\n,y\n", layout)["sku or absent or name"] == ["A", "y"]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 100])
+@pytest.mark.parametrize("total", ["Grand Total,,4,", "total:,,,", ",Summe,4,", '"Total (2 records)",,4,'])
+def test_a_total_below_the_rows_is_no_row(total: str, rows: int) -> None:
+    chunk = read(f'a,b,c,d\n1,2,3,4\n3,4,5,6\n{total}\n"Copyright"\n'.encode(), rows=rows)
+
+    assert (chunk.columns["a"], chunk.unreadable, chunk.footer_lines) == (["1", "3"], [], 2)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 100])
+def test_a_total_that_rows_follow_is_a_row(rows: int) -> None:
+    chunk = read(b"a,b,c\n1,2,3\nTotal,,\n4,5,6\nTotal,Oil,\n", rows=rows)
+
+    assert (chunk.lines, chunk.columns["a"]) == ([2, 3, 4, 5], ["1", "Total", "4", "Total"])
+    assert (chunk.unreadable, chunk.footer_lines) == ([], 0)
+
+
+def test_the_total_of_a_sheet_is_no_row() -> None:
+    workbook = Workbook()
+    sheet = workbook.active
+    assert sheet is not None
+    for row in (["a", "b", "c"], [1, 2, 3], ["Grand Total", None, 3]):
+        sheet.append(row)
+    workbook.save("file.xlsx")
+
+    source = open_source(Path("file.xlsx"))
+    chunks = list(source.chunks(source.names, 100, lambda _: None))
+
+    assert [chunk.columns["a"] for chunk in chunks] == [[1], []]
+    assert chunks[-1].footer_lines == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), "save it as XLSX or CSV"),
+        (b"\n<html><table>", "save it as XLSX or CSV"),
+        (b"%PDF-1.7", "export its table"),
+        ("a,b\n1,2\n".encode("utf-16-le"), "--encoding utf-16-le"),
+    ],
+)
+def test_what_can_not_be_read_is_refused_with_what_to_do(content: bytes, advice: str) -> None:
+    with pytest.raises(UnreadableFile, match=advice):
+        read(content)
