@@ -33,7 +33,7 @@ class ScopeMissing(DomainError):
 
     def __init__(self, scope: str) -> None:
         super().__init__(
-            f"This API key lacks the scope `{scope}`. Use one that has it; nextoffer keys create --scopes {scope} makes one."
+            f"This API key lacks the scope `{scope}`. Use one that has it: nextoffer keys create --scopes {scope}"
         )
 
 
