@@ -9,4 +9,4 @@ class UnknownAccount(DomainError):
     code = "unknown-account"
 
     def __init__(self, account_id: str) -> None:
-        super().__init__(f"There is no account {account_id!r}.")
+        super().__init__(f"There is no account {account_id!r}. GET /v1/accounts lists those that there are.")

@@ -20,7 +20,10 @@ class KeyInvalid(DomainError):
     code = "key-invalid"
 
     def __init__(self) -> None:
-        super().__init__("This API key is unknown, revoked or expired.")
+        super().__init__(
+            "This API key is unknown, revoked or expired. nextoffer keys list shows those that work; "
+            "nextoffer keys create makes one."
+        )
 
 
 class ScopeMissing(DomainError):
@@ -29,7 +32,9 @@ class ScopeMissing(DomainError):
     code = "scope-missing"
 
     def __init__(self, scope: str) -> None:
-        super().__init__(f"This API key lacks the scope `{scope}`.")
+        super().__init__(
+            f"This API key lacks the scope `{scope}`. Use one that has it: nextoffer keys create --scopes {scope}"
+        )
 
 
 class OriginNotAllowed(DomainError):

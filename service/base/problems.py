@@ -97,8 +97,13 @@ async def answer_http_error(request: Request, error: Exception) -> Response:
     if isinstance(error.__cause__, DomainError):
         return await answer_domain_error(request, error.__cause__)
     code = CODE_BY_STATUS.get(error.status_code, "http-error")
-    headers = {"Allow": allowed_methods(request)} if error.status_code == 405 else error.headers
-    return problem_response(request_id_of(request), code, str(error.detail), status=error.status_code, headers=headers)
+    headers, detail = error.headers, str(error.detail)
+    if error.status_code == 404:
+        detail = "There is no such path. GET /openapi.json, openapi.yaml and /docs show those that there are."
+    elif error.status_code == 405:
+        headers = {"Allow": allowed_methods(request)}
+        detail = f"This path takes {headers['Allow']} alone."
+    return problem_response(request_id_of(request), code, detail, status=error.status_code, headers=headers)
 
 
 def allowed_methods(request: Request) -> str:
@@ -129,7 +134,8 @@ def _field_errors(mistakes: Sequence[Any]) -> list[dict[str, Any]]:
     return [
         {
             "loc": [_encodable(part) if isinstance(part, str) else part for part in error["loc"]],
-            "message": _encodable(error["msg"]),
+            # A validator's own words come with pydantic's prefix.
+            "message": _encodable(error["msg"].removeprefix("Value error, ")),
             "code": error["type"],
         }
         for error in mistakes[:MAX_FIELD_ERRORS]

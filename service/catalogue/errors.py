@@ -9,7 +9,7 @@ class UnknownProduct(DomainError):
     code = "unknown-product"
 
     def __init__(self, product_id: str) -> None:
-        super().__init__(f"There is no product {product_id!r}.")
+        super().__init__(f"There is no product {product_id!r}. GET /v1/products lists those that there are.")
 
 
 class UnknownRelationship(DomainError):

@@ -136,7 +136,7 @@ def _time(days: DaysBetween | None) -> str:
     if days is None:
         return ""
     span = f"{days.first_quartile:.0f} to {days.third_quartile:.0f}"
-    return f"{days.median:.0f} days (half within {span}; {days.n:,} accounts)"
+    return f"{days.median:.0f} days (half within {span}; {days.n:,} account{'' if days.n == 1 else 's'})"
 
 
 def _step(step: int | None, currency: str | None) -> str:

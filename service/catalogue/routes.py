@@ -33,6 +33,9 @@ PRODUCT_COLUMNS: Final = (
     money("margin"),
     CURRENCY,
     flag("active"),
+    flag("is_merchandise"),
+    text("parent_product_id"),
+    text("replaces"),
     text("attributes", width=TEXT_WIDTH),
     time("updated_at"),
 )

@@ -21,10 +21,15 @@ MIN_KEPT: Final = timedelta(days=30)
 """A training that began before an erasure may publish its artifact after it."""
 
 
-def sweep_late_decisions(connection: Connection, now: datetime) -> None:
-    """Delete decisions that were made before their worker knew of an erasure, and were written after it."""
-    unswept = select(Tombstone).where(~Tombstone.is_swept, Tombstone.erased_at < now - SETTLED)
-    for row in connection.execute(unswept).all():
+def sweep_late_decisions(connection: Connection, now: datetime) -> int:
+    """Delete decisions that were made before their worker knew of an erasure, and were written after it.
+
+    Returns the number of erasures that are settled by that.
+    """
+    unswept = connection.execute(
+        select(Tombstone).where(~Tombstone.is_swept, Tombstone.erased_at < now - SETTLED)
+    ).all()
+    for row in unswept:
         begin, end = first_decision_id(row.erased_at - EARLIEST), first_decision_id(row.erased_at + SETTLED)
         recent = select(DecisionRow.account_id).where(
             DecisionRow.decision_id >= begin, DecisionRow.decision_id < end, DecisionRow.account_id.is_not(None)
@@ -33,6 +38,7 @@ def sweep_late_decisions(connection: Connection, now: datetime) -> None:
         for account_id in read_digests(connection).matching(named, [row.digest]):
             erase_decisions(connection, account_id, row.erased_at + LATEST)
         connection.execute(update(Tombstone).where(Tombstone.digest == row.digest).values(is_swept=True))
+    return len(unswept)
 
 
 def delete_unneeded_tombstones(connection: Connection, sequences: Iterable[int | None], now: datetime) -> None:

@@ -10,7 +10,7 @@ from service.base.settings import Settings
 from service.erasure.artifacts import artifacts_naming
 from service.erasure.queries import erase_account
 from service.offers.smoke import smoke_test
-from service.storage.database import check_schema, create_database_engine
+from service.storage.database import check_schema, create_database_engine, empty_write_ahead_log
 from service.storage.turns import wait_for_writers
 from service.sync.artifact_store import ArtifactStore
 
@@ -32,6 +32,7 @@ def erase(
             erased = erase_account(connection, account_id, datetime.now(UTC), deletes_orders=delete_orders)
             if not (erased.is_anything or versions):
                 raise UnknownAccount(account_id)
+        empty_write_ahead_log(engine)
     finally:
         engine.dispose()
     orders = "deleted" if delete_orders else "kept as guests' orders"

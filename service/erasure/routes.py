@@ -75,6 +75,7 @@ def _erase(request: Request, writing: UnitOfWork, account_id: str, orders: Order
             artifacts=versions,
             sequence=erased.sequence,
         )
-        return JsonResponse(answer.model_dump_json().encode())
+        # The unit of work adds the sequence number to every answer.
+        return JsonResponse(answer.model_dump_json(exclude={"sequence"}).encode())
 
     return writing.answer(work)

@@ -57,9 +57,10 @@ WITHHELD_MEANINGS = {
     WithheldCode.IN_BASKET: "it is in the basket already",
     WithheldCode.OWNED: "the account owns it",
     WithheldCode.INACTIVE: "it is no longer sold",
-    WithheldCode.RETURNED: "the account returned it recently (`NEXTOFFER_RETURNED_DAYS`, 180)",
-    WithheldCode.DEAL_OPEN: "the account has an open deal for it",
-    WithheldCode.DEAL_LOST: "the account let a deal for it be lost recently (`NEXTOFFER_DEAL_LOST_DAYS`, 90)",
+    WithheldCode.RETURNED: "the account returned it, or a variant of it, recently (`NEXTOFFER_RETURNED_DAYS`, 180)",
+    WithheldCode.DEAL_OPEN: "the account has an open deal for it or a variant of it",
+    WithheldCode.DEAL_LOST: "the account let a deal for it, or a variant of it, be lost recently "
+    "(`NEXTOFFER_DEAL_LOST_DAYS`, 90)",
     WithheldCode.NOT_MERCHANDISE: "it is no merchandise, such as a fee or a gift card",
     WithheldCode.VARIANT_OWNED: "another variant of it, its predecessor or its successor is owned or in the basket",
     WithheldCode.BANNED: "it is banned from being offered with a product that is owned or in the basket",

@@ -74,18 +74,18 @@ def is_inactive(candidates: Candidates) -> NDArray[np.bool_] | None:
 
 
 def is_returned(candidates: Candidates) -> NDArray[np.bool_] | None:
-    """Withhold what the account returned recently."""
-    return _is_among(candidates.facts.returned, candidates.pool)
+    """Withhold what the account returned recently, and its variants: a renamed product is the same one."""
+    return _is_among_or_variant(candidates.facts.returned, candidates)
 
 
 def is_negotiated(candidates: Candidates) -> NDArray[np.bool_] | None:
-    """Withhold what the account has an open deal for: somebody is selling it already."""
-    return _is_among(candidates.facts.negotiated, candidates.pool)
+    """Withhold what the account has an open deal for, and its variants: somebody is selling it already."""
+    return _is_among_or_variant(candidates.facts.negotiated, candidates)
 
 
 def is_lost(candidates: Candidates) -> NDArray[np.bool_] | None:
-    """Withhold what the account decided against recently."""
-    return _is_among(candidates.facts.lost, candidates.pool)
+    """Withhold what the account decided against recently, and its variants."""
+    return _is_among_or_variant(candidates.facts.lost, candidates)
 
 
 def is_no_merchandise(candidates: Candidates) -> NDArray[np.bool_] | None:
@@ -96,18 +96,8 @@ def is_no_merchandise(candidates: Candidates) -> NDArray[np.bool_] | None:
 
 def is_variant_owned(candidates: Candidates) -> NDArray[np.bool_] | None:
     """Withhold variants, predecessors and successors of what is owned or being bought."""
-    pool, facts, products = candidates.pool, candidates.facts, candidates.facts.products
-    n_groups = products.n_variant_groups
-    if not n_groups:
-        return None
-    groups = products.variants[pool.product]
-    varied = (groups != NO_VARIANTS).nonzero()[0]
-    had = products.variants[facts.had.product]
-    is_varied = had != NO_VARIANTS
-    met = np.concatenate((facts.had.account[is_varied] * n_groups + had[is_varied], facts.variants_elsewhere))
-    withheld = np.zeros(len(groups), dtype=np.bool_)
-    withheld[varied] = np.isin(pool.account[varied] * n_groups + groups[varied], met)
-    return withheld
+    facts = candidates.facts
+    return _is_variant(facts.had, candidates, facts.variants_elsewhere) if facts.products.n_variant_groups else None
 
 
 def is_banned(candidates: Candidates) -> NDArray[np.bool_] | None:
@@ -199,6 +189,30 @@ def apply_rules(pool: CandidatePool, facts: Facts) -> NDArray[np.int8]:
 
 def _is_among(pairs: AccountProducts, pool: CandidatePool) -> NDArray[np.bool_] | None:
     return None if pairs.is_empty else pairs.has(pool.keys)
+
+
+def _is_among_or_variant(pairs: AccountProducts, candidates: Candidates) -> NDArray[np.bool_] | None:
+    withheld = _is_among(pairs, candidates.pool)
+    if withheld is None or not candidates.facts.products.n_variant_groups:
+        return withheld
+    return withheld | _is_variant(pairs, candidates)
+
+
+def _is_variant(
+    pairs: AccountProducts, candidates: Candidates, elsewhere: NDArray[np.int64] | None = None
+) -> NDArray[np.bool_]:
+    """Tell which candidates are variants of products of their accounts. elsewhere: see ``Facts.variants_elsewhere``."""
+    pool, products = candidates.pool, candidates.facts.products
+    n_groups, groups = products.n_variant_groups, products.variants[pool.product]
+    varied = (groups != NO_VARIANTS).nonzero()[0]
+    met = products.variants[pairs.product]
+    is_varied = met != NO_VARIANTS
+    keys = pairs.account[is_varied] * n_groups + met[is_varied]
+    if elsewhere is not None:
+        keys = np.concatenate((keys, elsewhere))
+    withheld = np.zeros(len(groups), dtype=np.bool_)
+    withheld[varied] = np.isin(pool.account[varied] * n_groups + groups[varied], keys)
+    return withheld
 
 
 def _is_met(candidates: Candidates, kind: int) -> NDArray[np.bool_] | None:

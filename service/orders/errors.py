@@ -9,4 +9,4 @@ class UnknownOrder(DomainError):
     code = "unknown-order"
 
     def __init__(self, order_id: str) -> None:
-        super().__init__(f"There is no order {order_id!r}.")
+        super().__init__(f"There is no order {order_id!r}. GET /v1/orders lists those that there are.")

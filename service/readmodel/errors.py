@@ -18,7 +18,9 @@ class UnknownRow(DomainError):
     code = "unknown-row"
 
     def __init__(self, kind: str, name: str) -> None:
-        super().__init__(f"No product of the artifact in use has the {kind} {name!r}.")
+        super().__init__(
+            f"No product of the artifact in use has the {kind} {name!r}. GET /v1/products shows what each has."
+        )
 
 
 class UnknownFamily(DomainError):

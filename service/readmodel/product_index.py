@@ -111,6 +111,13 @@ class ProductIndex:
         rows = {row for row in map(self.row_of, product_ids) if row is not None}
         return np.array(sorted(rows), dtype=np.int32)
 
+    def with_variants(self, product_id: str) -> frozenset[str]:
+        """Return a product with its variants, predecessors and successors: whoever has one of them has them all."""
+        group = self.variants_by_id.get(product_id)
+        if group is None:
+            return frozenset((product_id,))
+        return frozenset(variant for variant, its_group in self.variants_by_id.items() if its_group == group)
+
     def info(self, row: ProductRow) -> ProductInfo:
         """Return what is known of a product now."""
         changed = self._changed.get(row)

@@ -102,6 +102,8 @@ def _row_error(detail: ErrorDetails) -> RowError:
     field = ".".join(str(part) for part in detail["loc"][1:])
     # A reader's own words come without pydantic's "Value error, " before them.
     cause = detail.get("ctx", {}).get("error")
+    if detail["type"] in ("model_type", "dict_type"):  # It names a class of ours.
+        return RowError(field, "input should be an object")
     return RowError(field, _named(str(cause), field) if isinstance(cause, ValueError) else _lower_first(detail["msg"]))
 
 

@@ -36,7 +36,10 @@ class BuiltInSegment(DomainError):
     code = "built-in-segment"
 
     def __init__(self, segment_id: str) -> None:
-        super().__init__(f"{segment_id!r} is no segment of a rule: it can't be changed or deleted.")
+        super().__init__(
+            f"{segment_id!r} is no segment of a rule: it can't be changed or deleted. Define one of your own: "
+            "POST /v1/segments."
+        )
 
 
 class UnknownFamily(DomainError):

@@ -59,6 +59,8 @@ ACCOUNT_COLUMNS: Final = (
     day("last_purchase_on"),
     share("is_alive"),
 )
+CUSTOM: Final = "custom."
+"""Begins the identifier of each segment that users define."""
 Writer = Annotated[Principal, Depends(require(Scope.WRITE))]
 
 
@@ -73,13 +75,13 @@ def segments_in_use(request: Request) -> SegmentCatalog:
 
 def draft_new_segment(segment: NewSegment, request: Request) -> Iterator[SegmentMembers]:
     """Evaluate a new segment; raises NothingLearned."""
-    segment_id = f"custom.{segment.slug or slug(segment.name) or 'segment'}"
+    segment_id = f"{CUSTOM}{segment.slug or slug(segment.name) or 'segment'}"
     yield from draft_segment(request, segment_id, segment)
 
 
 def draft_replacement(segment_id: SegmentInPath, segment: SegmentIn, request: Request) -> Iterator[SegmentMembers]:
-    """Evaluate the new definition of a segment; raises BuiltInSegment or NothingLearned."""
-    refuse_built_in(segment_id)
+    """Evaluate the new definition of a segment; raises BuiltInSegment, UnknownSegment or NothingLearned."""
+    refuse_built_in(request, segment_id)
     yield from draft_segment(request, segment_id, segment)
 
 
@@ -171,9 +173,9 @@ def replace_segment(draft: ReplacementDraft, writing: UnitOfWorkDep, request: Re
 
 
 @router.write_route("DELETE", SEGMENT_PATH, "Delete a segment", "unknown-segment", "built-in-segment")
-def delete_segment(segment_id: SegmentInPath, writing: UnitOfWorkDep) -> Response:
+def delete_segment(request: Request, segment_id: SegmentInPath, writing: UnitOfWorkDep) -> Response:
     """Delete a segment that users defined. Its snapshots stay in the artifacts."""
-    refuse_built_in(segment_id)
+    refuse_built_in(request, segment_id)
 
     def work(write: UnitOfWork) -> Response:
         queries.remove_segment(write.connection, segment_id)
@@ -203,9 +205,12 @@ def preview_segment(given: RuleIn, session: ReadSession, request: Request) -> Re
     return JsonResponse(orjson.dumps(described | {"example_accounts": examples}))
 
 
-def refuse_built_in(segment_id: str) -> None:
-    """Raise BuiltInSegment for a segment that users do not define."""
-    if not segment_id.startswith("custom."):
+def refuse_built_in(request: Request, segment_id: str) -> None:
+    """Raise BuiltInSegment for a segment that users do not define, UnknownSegment where there is none."""
+    if not segment_id.startswith(CUSTOM):
+        current = components_of(request.app).get(ArtifactHolder).current
+        if current is not None and not current.is_fallback:
+            current.segments.find(segment_id)
         raise BuiltInSegment(segment_id)
 
 

@@ -10,7 +10,7 @@ from service.base.ids import first_decision_id
 from service.base.settings import Settings
 from service.decisions.tables import DecisionBlock, DecisionRow
 from service.erasure.cleanup import delete_unneeded_tombstones, sweep_late_decisions
-from service.storage.database import read_connection
+from service.storage.database import empty_write_ahead_log, read_connection
 from service.storage.tables import Change
 from service.sync.artifact_store import ArtifactStore
 from service.sync.errors import RegistryUnreadable
@@ -48,10 +48,13 @@ class PeriodicCleanup:
 
     def _follow_erasures(self, now: datetime) -> None:
         sequences = [listed.manifest.sequence for listed in self._store.listed() if listed.manifest]
+        settled = 0
         with self._engine.begin() as connection:
             if is_turn_taken(connection):
-                sweep_late_decisions(connection, now)
+                settled = sweep_late_decisions(connection, now)
                 delete_unneeded_tombstones(connection, sequences, now)
+        if settled:
+            empty_write_ahead_log(self._engine)
 
     def _delete(self, table: Any, key: tuple[Any, ...], *conditions: Any) -> None:
         """Delete the rows that meet the conditions, one batch per transaction. key: the primary key's columns."""

@@ -12,7 +12,9 @@ class ArtifactNotFound(DomainError):
     code = "artifact-not-found"
 
     def __init__(self, version: str) -> None:
-        super().__init__(f"There is no artifact {version}.")
+        super().__init__(
+            f"There is no artifact {version}. GET /v1/artifacts and nextoffer artifacts list show those that there are."
+        )
 
 
 class ArtifactRejected(DomainError):
@@ -46,7 +48,9 @@ class NothingToRollBack(DomainError):
     code = "nothing-to-roll-back"
 
     def __init__(self) -> None:
-        super().__init__("There is no earlier good artifact to go back to.")
+        super().__init__(
+            "There is no earlier good artifact to go back to. Train another, or activate one by its version."
+        )
 
 
 class RegistryUnreadable(DomainError):

@@ -66,7 +66,8 @@ def list_targets(
 
     Who has it among their candidates has a probability of their own; the others have the rate at which accounts of
     their segment buy it. A product that is new since the training has the rate of its category. Who owns it by now,
-    and who objects to marketing, is left out.
+    or a variant, predecessor or successor of it, who returned one of these recently, and who objects to marketing, is
+    left out.
     """
     live = in_use(request)
     known = find_target_product(live.catalogue.products, product_id)

@@ -134,7 +134,11 @@ def _about(version: str, components: Components) -> dict[str, Any]:
         "name": "nextoffer",
         "version": version,
         "status": status,
-        "artifact": {"is_live": holder.has_artifact, "age_days": _age_days(as_of, components.get(Clock).now())},
+        "artifact": {
+            "is_live": holder.has_artifact,
+            "version": holder.current.version if holder.current and holder.has_artifact else None,
+            "age_days": _age_days(as_of, components.get(Clock).now()),
+        },
         "links": {"docs": "/docs", "openapi": "/openapi.json", "health": "/healthz", "readiness": "/readyz"},
     }
 
@@ -147,7 +151,8 @@ def _artifact_text(artifact: Mapping[str, Any]) -> str:
     if not artifact["is_live"]:
         return "none is live: recommendations are popular products"
     days = artifact["age_days"]
-    return "live" if days is None else f"live; its data ends {days:,} {'day' if days == 1 else 'days'} ago"
+    age = "" if days is None else f"; its data ends {days:,} {'day' if days == 1 else 'days'} ago"
+    return f"{artifact['version']} is live{age}"
 
 
 @cache

@@ -128,6 +128,7 @@ def test_a_key_opens_what_its_scope_covers_and_nothing_else(
     assert answer.status_code == (200 if scope == needed else 403)
     if scope != needed:
         assert answer.json()["code"] == "scope-missing"
+        assert "nextoffer keys create --scopes " in answer.json()["detail"]
         assert f"`{needed}`" in answer.json()["detail"]
 
 

@@ -106,6 +106,8 @@ def test_an_unknown_route_is_a_problem(client: TestClient) -> None:
     assert_is_problem(client.get("/nowhere"), 404, "route-not-found")
     assert_is_problem(client.get("/v1/recommendations"), 405, "method-not-allowed")
     assert_is_problem(client.get("/v1/recommendation/ann"), 404, "route-not-found")
+    assert "/openapi.json" in client.get("/nowhere").json()["detail"]
+    assert client.get("/v1/recommendations").json()["detail"] == "This path takes POST alone."
 
 
 def test_a_wrong_method_is_a_problem_that_names_the_right_one(client: TestClient) -> None:
@@ -159,3 +161,11 @@ def test_an_identifier_with_a_slash_is_found_in_a_path(client: TestClient) -> No
 
     assert answer.status_code == 200
     assert answer.json()["account_id"] == "someone/else"
+
+
+def test_mistakes_are_described_without_the_words_of_the_library(client: TestClient) -> None:
+    date = client.get("/v1/orders", params={"ordered_after": "soon"}).json()["errors"][0]["message"]
+    row = client.post("/v1/orders", json=[None]).json()["results"][0]["errors"][0]["reason"]
+
+    assert date.startswith("is not an ISO 8601 date or time")
+    assert row == "input should be an object"

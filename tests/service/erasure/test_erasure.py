@@ -329,6 +329,26 @@ def test_a_decision_that_another_worker_writes_too_late_is_swept(
     assert "7f3a" not in texts_in(settings.database_url)
 
 
+@pytest.mark.parametrize("is_command", [False, True])
+def test_no_file_of_sqlite_names_an_erased_account(client: TestClient, settings: Settings, *, is_command: bool) -> None:
+    if not settings.database_url.startswith("sqlite"):
+        pytest.skip("PostgreSQL cleans up by VACUUM")
+    settle(client)
+
+    if is_command:
+        run(settings, "erase", PERSON)
+    else:
+        write(client, "DELETE", PATH, None)
+        cleanup = part_of(client, PeriodicCleanup)
+        cleanup._now = lambda: NOON + timedelta(hours=1)
+        cleanup.delete_expired()
+
+    database = Path(settings.database_url.removeprefix("sqlite:///"))
+    files = list(database.parent.glob(f"{database.name}*"))
+    assert database in files
+    assert [file.name for file in files if b"7f3a" in file.read_bytes()] == []
+
+
 def test_no_log_names_an_erased_account(settings: Settings) -> None:
     stream = io.BytesIO()
     with running(settings, make_key(settings.database_url, "admin"), log_stream=stream) as client:

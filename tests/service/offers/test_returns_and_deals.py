@@ -141,6 +141,23 @@ def test_both_survive_a_restart_and_hold_in_a_batch(settings: Settings, client: 
     assert {"returned", "deal-open"} <= body["items"][1]["withheld"].keys()
 
 
+@pytest.mark.parametrize("link", ["parent_product_id", "replaces"])
+def test_all_three_hold_for_variants_and_successors(client: TestClient, link: str) -> None:
+    assert {"filter", "milk"} <= set(offers_for(client)[0])
+    post(client, "/v1/products", {"product_id": "milk", link: "filter"})
+
+    post(client, "/v1/deals", deal("filter", "Negotiation"))
+    negotiating = offers_for(client)
+    post(client, "/v1/deals", deal("filter", "Closed Lost", closed_at="2024-02-20"))
+    lost = offers_for(client)
+    post(client, "/v1/orders", order("r1", "filter", 1, "2024-03-01"), order("r2", "filter", -1, "2024-03-02"))
+    returned = offers_for(client)
+
+    assert not {"filter", "milk"} & {*negotiating[0], *lost[0], *returned[0]}
+    assert (negotiating[1]["deal-open"], lost[1]["deal-lost"], returned[1]["returned"]) == (2, 2, 2)
+    assert {"filter", "milk"} <= set(offers_for(client, "bob")[0])
+
+
 @pytest.fixture
 def lenient(sqlite_url: str, settings: Settings, version: str) -> Iterator[TestClient]:
     """An application without both windows."""

@@ -139,6 +139,8 @@ def test_a_segment_outlives_the_service_and_the_artifact(
         ("POST", "", {"name": "x", "slug": "Not One", "rule": TIER_A}, 422, "request-invalid"),
         ("POST", "", {"name": "x", "rule": {"field": "x", "op": "eq", "value": 1}}, 422, "request-invalid"),
         ("PUT", "/custom.nobody", {"name": "x", "rule": TIER_A}, 404, "unknown-segment"),
+        ("PUT", "/nobody", {"name": "x", "rule": TIER_A}, 404, "unknown-segment"),
+        ("DELETE", "/nobody", None, 404, "unknown-segment"),
         ("PUT", "/rfm.lost", {"name": "x", "rule": TIER_A}, 409, "built-in-segment"),
         ("DELETE", "/rfm.lost", None, 409, "built-in-segment"),
         ("POST", "/preview", {"rule": {"all": []}}, 422, "request-invalid"),

@@ -74,6 +74,7 @@ def test_the_home_page_says_what_is_live_and_no_figure_of_the_business(client: T
     assert about["version"] in page
     assert about["status"] == "ok"
     assert about["artifact"]["is_live"] is True
+    assert f"{about['artifact']['version']} is live" in page
     assert f"{about['artifact']['age_days']} days ago" in page or "1 day ago" in page
     assert set(about) == {"name", "version", "status", "artifact", "links"}
     assert all(client.get(link).status_code == 200 for link in about["links"].values())

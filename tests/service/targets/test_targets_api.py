@@ -1,6 +1,9 @@
 """Whom to ask, and whom not: over HTTP, on a real training."""
 
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,12 +34,27 @@ def everyone(client: TestClient, url: str) -> list[dict[str, Any]]:
     return items
 
 
-def test_targets_are_all_who_do_not_own_it_the_most_likely_first(shop_client: TestClient, content: Content) -> None:
+def returned_from(database: Path, product_id: str) -> set[str]:
+    """The accounts that ever returned a product."""
+    with closing(sqlite3.connect(database)) as connection:
+        rows = connection.execute(
+            "SELECT account_id FROM order_lines JOIN orders USING (order_id) WHERE product_id = ? AND quantity < 0",
+            (product_id,),
+        )
+        return {account_id for (account_id,) in rows}
+
+
+def test_targets_are_all_who_do_not_own_it_the_most_likely_first(
+    shop: Shop, shop_client: TestClient, content: Content
+) -> None:
     row = content.products.ids.row_of("p-7")
     assert row is not None
     propensities, factors = content.propensities, content.propensities.factors_of(content.customers)
     wanted: dict[str, tuple[float, str]] = {}
+    returned = returned_from(shop.database, "p-7")
     for number, account_id in enumerate(content.account_ids.texts):
+        if account_id in returned:
+            continue
         listed = content.candidate_products[number].tolist()
         if row in listed:
             wanted[account_id] = float(propensities.candidates[number, listed.index(row)]), "candidate"
@@ -157,6 +175,28 @@ def test_who_bought_it_or_objects_is_no_target_any_more(shop_client: TestClient)
     shop_client.put(f"/v1/accounts/{objector}/consent", json={"marketing": "objected"})
 
     assert shop_client.get("/v1/products/p-7/targets").json()["items"][0]["account_id"] == third
+
+
+@pytest.mark.parametrize("link", ["parent_product_id", "replaces"])
+def test_who_owns_or_returned_a_variant_of_it_is_no_target(shop_client: TestClient, link: str) -> None:
+    owner, returner, third = (
+        item["account_id"] for item in shop_client.get("/v1/products/p-7/targets").json()["items"][:3]
+    )
+    shop_client.post("/v1/products", json=[{"product_id": "p-7-blue", "name": "Blue", link: "p-7"}])
+    orders = [
+        {"order_id": account_id, "account_id": account_id, "ordered_at": AS_OF.isoformat(), "lines": [line]}
+        for account_id, line in (
+            (owner, {"product_id": "p-7-blue", "quantity": 1}),
+            (returner, {"product_id": "p-7", "quantity": -1}),
+        )
+    ]
+
+    shop_client.post("/v1/orders", json=orders)
+
+    assert shop_client.get("/v1/products/p-7/targets").json()["items"][0]["account_id"] == third
+    of_variant = {item["account_id"] for item in everyone(shop_client, "/v1/products/p-7-blue/targets")}
+    assert not of_variant & {owner, returner}
+    assert third in of_variant
 
 
 def test_nobody_is_a_target_for_what_is_not_sold(shop_client: TestClient) -> None:

@@ -253,3 +253,12 @@ def test_a_bound_that_is_too_high_does_not_refuse_a_workbook(monkeypatch: pytest
     assert b"".join(workbook_of(table(2))).startswith(b"PK")
     with pytest.raises(TooLargeForSpreadsheet, match="has 9 rows"):
         workbook_of(table(3))
+
+
+def test_the_file_of_products_says_what_they_are_to_others(shop_client: TestClient) -> None:
+    product = {"product_id": "p-7", "is_merchandise": False, "parent_product_id": "p-8", "replaces": "p-9"}
+    shop_client.post("/v1/products", json=[product])
+
+    row = next(row for row in table_of(shop_client, "/v1/products") if row["product_id"] == "p-7")
+
+    assert (row["is_merchandise"], row["parent_product_id"], row["replaces"]) == ("false", "p-8", "p-9")
