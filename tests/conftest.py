@@ -49,6 +49,14 @@ def unsynchronized_disk() -> Iterator[None]:
     event.remove(Pool, "checkout", relax)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def working_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A folder of its own for what tests write beside them, such as files of rejected rows; never the checkout."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("working"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The shared folder of real data sets; the test is skipped where it is absent."""
