@@ -473,3 +473,19 @@ def test_a_dry_run_does_not_say_that_rows_were_stored(sqlite_engine: Engine) -> 
     summary = import_text(sqlite_engine, "orders", text, options)
 
     assert "the others would be stored" in (share_line(summary, options) or "")
+
+
+def test_a_dry_run_of_deals_and_their_products_sees_both_files(engine: Engine) -> None:
+    deals = Path("deals.csv")
+    deals.write_text("Id,StageName,IsWon,IsClosed,CloseDate\n1,Closed Won,true,true,2025-01-28\n", encoding="utf-8")
+    items = Path("items.csv")
+    items.write_text("Id,OpportunityId,ProductCode,Quantity\n9,1,GEN,2\n", encoding="utf-8")
+    options = options_of(MappingFile(), read_preset("salesforce-opportunities", "deals"), [])
+
+    dry = import_file(engine, "deals", [deals, items], replace(options, is_dry_run=True))
+    after_dry_run = database_state(engine)
+    real = import_file(engine, "deals", [deals, items], options)
+
+    assert not any(after_dry_run.values())
+    assert (dry.rows, dry.rejected, dry.product_stubs) == (real.rows, real.rejected, real.product_stubs)
+    assert (real.rejected, real.product_stubs) == (0, 1)
