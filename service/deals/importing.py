@@ -21,7 +21,7 @@ from service.rows.chunks import Chunk, Reject, RowError
 from service.rows.errors import InvalidImportOption, MissingColumn, UnreadableFile
 from service.rows.guest_values import GuestValues
 from service.rows.import_kind import ImportKind
-from service.rows.import_run import ImportRun, import_transaction
+from service.rows.import_run import ImportRun, joined_transaction
 from service.rows.options import ImportOptions
 from service.rows.summary import ImportSummary
 from service.rows.text_fields import read_identifier
@@ -93,7 +93,7 @@ def _write_spooled(engine: Engine, spool: RowSpool, import_run: ImportRun, now: 
     with read_connection(engine) as connection:
         matcher = matcher_of_all_products(connection, options)
     terms = DealTerms(matcher, now, options.default_currency, _stages_of(options), options.formats.zone)
-    with import_transaction(engine, options) as connection:
+    with joined_transaction(engine, import_run) as connection:
         hold_off_erasures(connection)
         changes = ChangeLog()
         for deals in spool.batches(_ROWS_PER_WRITE):

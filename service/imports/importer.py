@@ -45,7 +45,7 @@ def import_file(
         for source, columns_of_source in zip(sources, columns, strict=True)
     ]
     summary, memory = ImportSummary(kind.name, kind.row_noun), ImportMemory()
-    with closing(Rejects(options.rejects, paths)) as rejects:
+    with closing(Rejects(options.rejects, paths)) as rejects, closing(memory):
         for source, columns_of_source, written in zip(sources, columns, formats, strict=True):
             show = progress or (lambda _: None)
             import_run = ImportRun(source, columns_of_source, options, summary, rejects, show, written, memory)

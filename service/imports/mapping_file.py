@@ -58,6 +58,7 @@ class MappingFile(BaseModel):
     ignore: list[str] = []
     where: list[str] = []
     fill_down: list[str] = []
+    fill_down_within: str | None = Field(default=None, description="Only between rows of one value of this column.")
     packed: list[PackedColumn] = []
     skip_rows: int | None = Field(default=None, ge=0)
     encoding: str | None = None
@@ -149,6 +150,7 @@ def options_of(
             delimiter=parse_delimiter(merged.delimiter),
             skip_rows=merged.skip_rows or 0,
             fill_down=merged.fill_down,
+            fill_down_within=merged.fill_down_within,
             packed=[PackedItems(**packed.model_dump()) for packed in merged.packed],
             combined={ours: theirs for ours, theirs in merged.fields.items() if isinstance(theirs, list)},
             usual=frozenset([*preset.fill_down, *(each.column for each in preset.packed)]) if preset else frozenset(),

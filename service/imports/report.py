@@ -33,7 +33,7 @@ def share_line(summary: ImportSummary, options: ImportOptions) -> str | None:
     share = summary.rejected_share
     if not summary.rejected or (share <= options.max_rejected_share and share < 1):
         return None
-    stored = "none was stored" if share == 1 else "the others were stored"
+    stored = f"none {options.was} stored" if share == 1 else f"the others {options.were} stored"
     accepted = f"{options.max_rejected_share:.0%}".replace("%", " %")
     return (
         f"ERROR: {summary.rejected:,} of {summary.read - summary.skipped:,} rows ({share:.0%}) were rejected, ".replace(

@@ -38,6 +38,7 @@ class ArrangedSource:
         for name in (*layout.fill_down, *(packed.column for packed in layout.packed)):
             if name not in source.names and name not in layout.usual:
                 raise InvalidImportOption(f"{source.path}: {no_column(name, source.names)}")
+        self._within = layout.fill_down_within if layout.fill_down_within in source.names else None
         self._fill_down = [name for name in layout.fill_down if name in source.names]
         self._packed = {packed.column: packed for packed in layout.packed if packed.column in source.names}
         self._members = self._sampled_members()
@@ -56,11 +57,14 @@ class ArrangedSource:
     def chunks(self, wanted: Sequence[str], rows: int, progress: Callable[[Progress], None]) -> Iterator[Chunk]:
         """Read the rows, of which an order's row with several items makes several."""
         parts = list(dict.fromkeys(part for name in wanted for part in self._combined.get(name, [name])))
-        base = dict.fromkeys([*(self._members.get(name, name) for name in parts), *self._fill_down, *self._packed])
+        groups = [self._within] if self._within else []
+        needed = (*(self._members.get(name, name) for name in parts), *self._fill_down, *self._packed, *groups)
+        base = dict.fromkeys(needed)
         above: dict[str, Any] = {}
         for chunk in self._source.chunks(list(base), rows, progress):
             for name in self._fill_down:
-                chunk.columns[name] = _filled_down(name, chunk.columns.get(name, []), above)
+                group = chunk.columns.get(self._within, []) if self._within else [None] * len(chunk.lines)
+                chunk.columns[name] = _filled_down(name, chunk.columns.get(name, []), group, above)
             for packed in self._packed.values():
                 chunk = unpacked(chunk, packed)
             for name in parts:
@@ -150,12 +154,16 @@ def _member(value: object, path: str) -> Any:
     return value
 
 
-def _filled_down(name: str, values: Sequence[Any], above: dict[str, Any]) -> list[Any]:
+def _filled_down(name: str, values: Sequence[Any], groups: Sequence[Any], above: dict[str, Any]) -> list[Any]:
+    """Repeat values in the blank cells below them, within their group. above: of each column, the last of both."""
     filled = []
-    for value in values:
-        if not is_blank(value):
-            above[name] = value
-        filled.append(above.get(name))
+    before, last_group = above.get(name, (None, None))
+    for value, group in zip(values, groups, strict=True):
+        if not is_blank(value) or group != last_group:
+            before = None if is_blank(value) else value
+        last_group = group
+        filled.append(before)
+    above[name] = (before, last_group)
     return filled
 
 

@@ -5,6 +5,7 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import Connection, Engine
 
 from service.rows.duplicate_index import DuplicateIndex, hash_keys
 
@@ -23,6 +24,31 @@ class ImportMemory:
             self._parts[kind] = kind()
         part: Part = self._parts[kind]
         return part
+
+    def close(self) -> None:
+        """End the parts that hold something open."""
+        for part in self._parts.values():
+            if isinstance(part, DryRunTransaction):
+                part.close()
+
+
+class DryRunTransaction:
+    """A transaction of all files of a dry run, for files that refer to what those before them hold."""
+
+    def __init__(self) -> None:
+        self._connection: Connection | None = None
+
+    def connection(self, engine: Engine) -> Connection:
+        """The connection in its transaction, which begins when it is first asked for."""
+        if self._connection is None:
+            self._connection = engine.connect()
+            self._connection.begin()
+        return self._connection
+
+    def close(self) -> None:
+        """Roll the transaction back."""
+        if self._connection is not None:
+            self._connection.close()
 
 
 class PresentIds:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 from service.rows.chunks import Chunk, Progress, Reject, Source
 from service.rows.conditions import Condition, as_text
 from service.rows.errors import TooManyRejects
-from service.rows.import_memory import ImportMemory
+from service.rows.import_memory import DryRunTransaction, ImportMemory
 from service.rows.options import ImportOptions
 from service.rows.order_options import key_columns
 from service.rows.summary import ImportSummary
@@ -37,6 +37,16 @@ def import_transaction(engine: Engine, options: ImportOptions) -> Iterator[Conne
         yield connection
         if options.is_dry_run:
             transaction.rollback()
+
+
+@contextmanager
+def joined_transaction(engine: Engine, import_run: "ImportRun") -> Iterator[Connection]:
+    """As ``import_transaction``; but in a dry run, it sees what the files before this one hold."""
+    if import_run.options.is_dry_run:
+        yield import_run.memory.part(DryRunTransaction).connection(engine)
+        return
+    with import_transaction(engine, import_run.options) as connection:
+        yield connection
 
 
 @dataclass(frozen=True)

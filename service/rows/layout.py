@@ -27,7 +27,7 @@ class FileLayout:
 
     encoding:  by default UTF-8, or what a byte order mark says. delimiter: by default the commonest in the header.
     skip_rows: lines above the header.
-    fill_down: columns whose blank cells repeat the cell above.
+    fill_down: columns whose blank cells repeat the cell above; only between rows of one value of ``fill_down_within``.
     packed:    columns of which each cell holds several items: each item becomes a row.
     combined:  a column made of others: the first of them that is not blank.
     usual:     columns of ``fill_down`` and ``packed`` that a file may lack.
@@ -37,6 +37,7 @@ class FileLayout:
     delimiter: str | None = None
     skip_rows: int = 0
     fill_down: Sequence[str] = ()
+    fill_down_within: str | None = None
     packed: Sequence[PackedItems] = ()
     combined: Mapping[str, Sequence[str]] = field(default_factory=dict)
     usual: frozenset[str] = frozenset()

@@ -62,6 +62,11 @@ class ImportOptions:
         """The verb of what a summary says was done: in a dry run, what would be."""
         return "would be" if self.is_dry_run else "were"
 
+    @property
+    def was(self) -> str:
+        """The same of one."""
+        return "would be" if self.is_dry_run else "was"
+
 
 DEFAULT_OPTIONS: Final = ImportOptions()
 

@@ -2,16 +2,18 @@
 
 import json
 import shlex
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
+from service.catalogue.tables import Product
 from service.imports.importer import import_file
 from service.imports.mapping_file import MappingFile, options_of, preset_names, read_mapping_file, read_preset
-from service.imports.report import summary_lines
+from service.imports.report import share_line, summary_lines
 from service.rows.errors import InvalidImportOption, MissingColumn
 from service.rows.options import ImportOptions, parse_value_maps
 from service.rows.summary import ImportSummary
@@ -435,3 +437,55 @@ def test_the_price_of_a_return_may_be_written_with_a_minus(sqlite_engine: Engine
     import_text(sqlite_engine, "orders", text, ImportOptions(default_currency="EUR"))
 
     assert [row[3] for row in stored_lines(sqlite_engine)] == [-1000, -1000]
+
+
+SHOPIFY_PRODUCTS = """Handle,Title,Vendor,Type,Variant SKU,Variant Price,Gift Card,Status,Image Src
+mug,Mug,ACME,Mugs,MUG-S,10.00,false,active,1.png
+mug,,,,MUG-L,12.00,,,
+mug,,,,,,,,2.png
+card,Gift card,ACME,,,25.00,true,draft,
+bowl,Bowl,,,BOWL,5.00,false,active,
+"""
+
+
+@pytest.mark.parametrize("batch_rows", [1, 100])
+def test_shopifys_products_share_what_their_first_variant_says(sqlite_engine: Engine, batch_rows: int) -> None:
+    options = replace(options_of(MappingFile(), read_preset("shopify", "products"), []), batch_rows=batch_rows)
+
+    import_text(sqlite_engine, "products", SHOPIFY_PRODUCTS, options)
+
+    with sqlite_engine.connect() as connection:
+        columns = (Product.product_id, Product.name, Product.line, Product.category)
+        flags = (Product.is_active, Product.is_merchandise)
+        rows = connection.execute(select(*columns, *flags).order_by(Product.product_id)).all()
+    assert [tuple(row) for row in rows] == [
+        ("BOWL", "Bowl", None, None, True, True),
+        ("MUG-L", "Mug", "ACME", "Mugs", True, True),
+        ("MUG-S", "Mug", "ACME", "Mugs", True, True),
+        ("card", "Gift card", "ACME", None, False, False),
+    ]
+
+
+def test_a_dry_run_does_not_say_that_rows_were_stored(sqlite_engine: Engine) -> None:
+    options = ImportOptions(is_dry_run=True)
+    text = "order_id,product_id,ordered_at\n1,A,2025-01-01\n2,,2025-01-01\n"
+
+    summary = import_text(sqlite_engine, "orders", text, options)
+
+    assert "the others would be stored" in (share_line(summary, options) or "")
+
+
+def test_a_dry_run_of_deals_and_their_products_sees_both_files(engine: Engine) -> None:
+    deals = Path("deals.csv")
+    deals.write_text("Id,StageName,IsWon,IsClosed,CloseDate\n1,Closed Won,true,true,2025-01-28\n", encoding="utf-8")
+    items = Path("items.csv")
+    items.write_text("Id,OpportunityId,ProductCode,Quantity\n9,1,GEN,2\n", encoding="utf-8")
+    options = options_of(MappingFile(), read_preset("salesforce-opportunities", "deals"), [])
+
+    dry = import_file(engine, "deals", [deals, items], replace(options, is_dry_run=True))
+    after_dry_run = database_state(engine)
+    real = import_file(engine, "deals", [deals, items], options)
+
+    assert not any(after_dry_run.values())
+    assert (dry.rows, dry.rejected, dry.product_stubs) == (real.rows, real.rejected, real.product_stubs)
+    assert (real.rejected, real.product_stubs) == (0, 1)
