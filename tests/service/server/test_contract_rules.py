@@ -200,7 +200,9 @@ def test_a_body_with_every_optional_field_null_is_read_like_one_without(
     without, given = (client.request(method, url_of(path), json=body) for body in bodies)
 
     assert without.status_code < 422 or without.status_code == 503, without.text
-    assert given.status_code == without.status_code or given.json()["code"] == "segment-exists", given.text
+    # The first of the two may have made the segment, or erased an account that another test named.
+    done = {"segment-exists", "unknown-account"}
+    assert given.status_code == without.status_code or given.json()["code"] in done, given.text
     assert verdicts(given.json()) == verdicts(without.json())
 
 
