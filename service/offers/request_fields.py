@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, WithJsonSchema
 
 from service.base.request_body import RequestBody
 from service.offers.request import OfferFilter
@@ -53,6 +53,11 @@ AttributeText = Annotated[str, Field(max_length=1000)]
 AttributeNumber = Annotated[StrictFloat, Field(allow_inf_nan=False)]
 AttributeValue = AttributeText | StrictBool | StrictInt | AttributeNumber | None
 AttributeValues = Annotated[list[AttributeValue], Field(min_length=1, max_length=MAX_NAMES)]
+AttributeFilter = Annotated[
+    AttributeValue | AttributeValues,
+    WithJsonSchema({"description": "A text, a number, true, false or null; or a list of 1 to 100 of them."}),
+]
+"""Published without a type: generated Java does not compile where one may be a list among others."""
 MaxPrice = Annotated[int, Field(ge=0, le=2**53), BeforeValidator(to_whole_number)]
 
 LINES = "Offer products of these lines alone; an empty list restricts nothing, as with the other filters."
@@ -86,9 +91,9 @@ class FilterFields(RequestBody):
     categories: Annotated[list[Name], Field(max_length=MAX_NAMES)] | None = Field(default=None, description=CATEGORIES)
     price_max_minor: MaxPrice | None = Field(default=None, description=PRICE_MAX)
     relations: Annotated[list[RelationFilter], Field(max_length=3)] | None = Field(default=None, description=RELATIONS)
-    attributes: (
-        Annotated[dict[FieldName, AttributeValue | AttributeValues], Field(max_length=MAX_ATTRIBUTES)] | None
-    ) = Field(default=None, description=ATTRIBUTES + " Null matches products without a value.")
+    attributes: Annotated[dict[FieldName, AttributeFilter], Field(max_length=MAX_ATTRIBUTES)] | None = Field(
+        default=None, description=ATTRIBUTES + " Null matches products without a value."
+    )
     fields: Annotated[list[FieldName], Field(max_length=MAX_FIELDS)] | None = Field(default=None, description=FIELDS)
 
     def offer_filter(self) -> OfferFilter | None:
