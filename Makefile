@@ -23,7 +23,7 @@ test: $(VENV)/.dev ## Set up and run the fast tests
 	$(BIN)/python $(PYTEST) -m "not slow"
 
 test-all: $(VENV)/.dev $(CLIENTS)/.clients ## Set up and run every test: the whole demo, kills, load, and the benchmarks' targets too
-	$(BIN)/python $(PYTEST)
+	$(BIN)/python $(PYTEST) -n 2
 
 # Old releases use what their newer dependencies deprecate, and openapi.yaml is written with the locked versions.
 test-lowest: $(LOWEST)/.lowest ## Set up the lowest versions that pyproject.toml allows, and run the fast tests on them

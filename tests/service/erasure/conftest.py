@@ -16,9 +16,9 @@ from service.base.settings import Settings
 from tests.artifacts import World, coffee_world
 from tests.service.conftest import InstallWorld, make_key, make_settings, running
 
-PERSON = "person/é 7f3a"
+PERSON = "person/é quillfeather"
 """Not found by chance in any other text, and spelt differently in JSON and in URLs."""
-PATH = "/v1/accounts/person%2F%C3%A9%207f3a"
+PATH = "/v1/accounts/person%2F%C3%A9%20quillfeather"
 
 
 @pytest.fixture

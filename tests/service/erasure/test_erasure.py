@@ -23,7 +23,7 @@ from tests.service.conftest import NOON, make_key, part_of, running, wait_until
 from tests.service.erasure.conftest import PATH, PERSON, deal, order, settle, texts_in, write
 
 Start = Callable[[], AbstractContextManager[TestClient]]
-RECOMMEND = "/v1/recommendations/person%2F%C3%A9%207f3a"
+RECOMMEND = "/v1/recommendations/person%2F%C3%A9%20quillfeather"
 
 
 def offers(client: TestClient, **body: Any) -> list[str]:
@@ -44,7 +44,7 @@ def test_nothing_in_the_database_names_an_erased_account(client: TestClient, set
 
     stored = texts_in(settings.database_url)
     assert PERSON not in stored
-    assert "7f3a" not in stored
+    assert "quillfeather" not in stored
     assert "Bonn" not in stored
     assert (erased["orders"], erased["deals"], erased["decisions"]) == (3, 3, 1)
     assert erased["sequence"] > 0
@@ -66,7 +66,7 @@ def test_an_erased_account_is_an_unknown_one_for_every_route(client: TestClient)
     segments = [item["segment_id"] for item in client.get("/v1/segments").json()["items"]]
     named = [client.get(f"/v1/segments/{segment_id}/accounts").text for segment_id in segments]
     named.append(client.get("/v1/accounts/do-not-pitch").text)
-    assert not [answer for answer in named if "7f3a" in answer]
+    assert not [answer for answer in named if "quillfeather" in answer]
 
 
 @pytest.mark.parametrize("ending", ["consent", "decisions", "whitespace"])
@@ -278,7 +278,7 @@ def test_the_command_erases_while_a_service_runs(client: TestClient, settings: S
 
     assert "deals deleted: 3" in said
     assert version in said
-    assert "7f3a" not in said
+    assert "quillfeather" not in said
     assert set(owners(settings)) == {"o2"}
     wait_until(lambda: is_unknown(client), 2)
 
@@ -326,7 +326,7 @@ def test_a_decision_that_another_worker_writes_too_late_is_swept(
     cleanup.delete_expired()
 
     assert slow["decision_id"]
-    assert "7f3a" not in texts_in(settings.database_url)
+    assert "quillfeather" not in texts_in(settings.database_url)
 
 
 @pytest.mark.parametrize("is_command", [False, True])
@@ -346,7 +346,7 @@ def test_no_file_of_sqlite_names_an_erased_account(client: TestClient, settings:
     database = Path(settings.database_url.removeprefix("sqlite:///"))
     files = list(database.parent.glob(f"{database.name}*"))
     assert database in files
-    assert [file.name for file in files if b"7f3a" in file.read_bytes()] == []
+    assert [file.name for file in files if b"quillfeather" in file.read_bytes()] == []
 
 
 def test_no_log_names_an_erased_account(settings: Settings) -> None:
@@ -357,7 +357,7 @@ def test_no_log_names_an_erased_account(settings: Settings) -> None:
         client.get(PATH)
 
     assert b"/v1/accounts/{account_id}" in stream.getvalue()
-    assert b"7f3a" not in stream.getvalue()
+    assert b"quillfeather" not in stream.getvalue()
 
 
 def test_writes_and_erasures_at_the_same_time_leave_a_whole_account_or_none(
@@ -385,5 +385,5 @@ def test_writes_and_erasures_at_the_same_time_leave_a_whole_account_or_none(
     assert (
         query(settings, "SELECT COUNT(*) FROM orders WHERE account_id IS NOT NULL AND account_id <> 'bob'")[0][0] == 0
     )
-    assert "7f3a" not in texts_in(settings.database_url)
+    assert "quillfeather" not in texts_in(settings.database_url)
     assert is_unknown(client)
