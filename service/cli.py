@@ -130,7 +130,11 @@ def explain(error: Exception) -> str | None:
         return str(error)
     if is_error_of(error, "pydantic", "ValidationError"):
         invalid: Any = error
-        problems = ((str(problem["loc"][0]).upper(), problem["msg"]) for problem in invalid.errors())
+        # A validator's own words come with pydantic's prefix.
+        problems = (
+            (str(problem["loc"][0]).upper(), problem["msg"].removeprefix("Value error, "))
+            for problem in invalid.errors()
+        )
         return "; ".join(f"NEXTOFFER_{name}: {problem}" for name, problem in problems)
     if is_error_of(error, "alembic.util", "CommandError"):
         return f"The database was made by another release, or is no database of nextoffer's: {error}"

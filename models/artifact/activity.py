@@ -16,7 +16,7 @@ class Activity(Section):
     """The days on which accounts bought or returned something, one entry per account and day.
 
     offsets:      the entries of account a are ``[offsets[a]:offsets[a + 1]]``, ascending in day.
-    day:          days since 1970.
+    day:          days since 1970 in the manifest's time zone.
     orders:       orders in which something was bought; 0 on a day with returns only.
     unconverted_orders: those of them whose money is not known in the reporting currency, and left out of the sums.
     spend_minor:  returns subtracted.

@@ -41,7 +41,7 @@ class Customers(Section):
     """A purchase is a day with an order. Money is in minor units of the reporting currency; NaN is what can't be
     estimated.
 
-    first_day, last_day: days since 1970, NO_DAY without a purchase.
+    first_day, last_day: days since 1970 in the manifest's time zone, NO_DAY without a purchase.
     spend_minor:     of all orders, returns subtracted, as far as it is known.
     unconverted_lines: order lines whose amount is not known in the reporting currency; they are left out of money.
     is_money_known:  whether any money of the account is known; where it is not, spend_minor is 0 and means nothing.

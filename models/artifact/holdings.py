@@ -16,7 +16,7 @@ class Holdings(Section):
     """What accounts bought of groups, one entry per account and group.
 
     offsets:      the entries of account a are ``[offsets[a]:offsets[a + 1]]``, ascending in group.
-    first_day, last_day: days since 1970, of purchases.
+    first_day, last_day: of purchases, days since 1970 in the manifest's time zone.
     n_lines:      order lines in which something was bought.
     spend_minor:  of all orders, returns subtracted. recent_minor: the same of the last 365 days.
     """

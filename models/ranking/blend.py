@@ -50,11 +50,11 @@ class BlendScorer:
         """Return float32 (len(rows), n_products)."""
         parts = [ranker.score(rows) for ranker in self._rankers]
         scales = self._weigh(np.stack([peaks(part) for part in parts], axis=1), rows)
-        blended = np.broadcast_to(self._popularity, parts[0].shape)
         for place, part in enumerate(parts):
             part *= scales[:, place, None]
-            part += blended
-            blended = part
+        blended, *others = parts
+        for part in (*others, self._popularity):
+            blended += part
         return blended
 
     @cached_property

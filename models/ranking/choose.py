@@ -1,5 +1,6 @@
 """Choose the blend's weights on a window that the rankers have not seen."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from models.data.interactions import Interactions, owned_matrix
 from models.evaluate.ranking import accounts_to_rank, discounts, ideal_gain, relevant_products
 from models.ranking.blend import peaks
 from models.ranking.fit import FittedRankers
+from models.ranking.scorer import Scorer
 from models.ranking.settings import BlendWeights
 from models.ranking.top import in_batches, top_products
 
@@ -99,18 +101,19 @@ def collect_pool(fitted: FittedRankers, learned: Interactions, validation: Inter
     rows = accounts_to_rank(owned, relevant, ACCOUNTS, fitted.parameters.seed)
     if len(rows) == 0:
         return None
-    batches = list(in_batches(lambda batch: _pool_batch(fitted, owned, relevant, batch), rows, owned.shape[1]))
+    scorers = fitted.scorers
+    batches = list(in_batches(lambda batch: _pool_batch(scorers, owned, relevant, batch), rows, owned.shape[1]))
     scores, is_hit, ideal = zip(*batches, strict=True)
     return Pool(np.concatenate(scores, axis=1), np.concatenate(is_hit), np.concatenate(ideal))
 
 
 def _pool_batch(
-    fitted: FittedRankers, owned: csr_matrix, relevant: csr_matrix, rows: NDArray[np.int32]
+    scorers: Sequence[Scorer], owned: csr_matrix, relevant: csr_matrix, rows: NDArray[np.int32]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float64]]:
     seen, bought = owned[rows], relevant[rows]
     owner = numbers_of_ranges(seen.indptr)
     scored, tops = [], []
-    for scorer in fitted.scorers:
+    for scorer in scorers:
         scores = scorer.score(rows)
         scores /= peaks(scores)[:, None]
         scores[owner, seen.indices] = -np.inf

@@ -56,31 +56,46 @@ def alike_groups(sizes: NDArray[np.int32], factors: int) -> Iterator[NDArray[np.
         begin = end
 
 
-class AlsContributions:
-    """Splits an ALS score over the owned products: ``y_j' W_u y_i c_ui`` with ``W_u = (Y' C_u Y + lambda I)^-1``.
+class ExplainedAls:
+    """ALS, with its scores split over the owned products: ``y_j' W_u y_i c_ui``, ``W_u = (Y' C_u Y + lambda I)^-1``.
 
+    What the split needs is computed when one is first asked for.
     Source: Hu, Koren, Volinsky (ICDM 2008), section 5.
     """
 
     def __init__(self, scorer: AlsScorer) -> None:
-        Y = scorer.product_factors.astype(np.float64)
-        base = Y.T @ Y + scorer.regularization * np.eye(Y.shape[1])
+        self.name = scorer.name
+        self._scorer = scorer
         self._confidence = scorer.confidence
-        self._base = base.astype(np.float32)
         self._factors = scorer.product_factors
-        self._solved = np.linalg.solve(base, Y.T).T.astype(np.float32)
+
+    def score(self, rows: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return float32 (len(rows), n_products)."""
+        return self._scorer.score(rows)
+
+    @cached_property
+    def _gram(self) -> NDArray[np.float64]:
+        """Float64 (f, f): Y'Y + lambda I."""
+        Y = self._factors.astype(np.float64)
+        gram: NDArray[np.float64] = Y.T @ Y + self._scorer.regularization * np.eye(Y.shape[1])
+        return gram
+
+    @cached_property
+    def _solved(self) -> NDArray[np.float32]:
+        """Float32 (P, f): each product's factors times the inverse."""
+        return np.linalg.solve(self._gram, self._factors.astype(np.float64).T).T.astype(np.float32)
 
     def contributions(self, rows: NDArray[np.int32], candidates: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Return float32 (m, K, n) for candidates (m, K): each owned product's part, in the order of the history."""
+        """See AdditiveScorer."""
         candidates = np.maximum(candidates, 0)
         owned = histories_of(self._confidence, rows)
-        solve = self._by_products if owned.products.shape[1] < len(self._base) else self._by_factors
+        solve = self._by_products if owned.products.shape[1] < len(self._gram) else self._by_factors
         share: NDArray[np.float32] = solve(owned, candidates) * owned.values[:, None, :]
         return share
 
     def _by_factors(self, owned: Histories, candidates: NDArray[np.int32]) -> NDArray[np.float32]:
         Y = self._factors[owned.products] * owned.is_owned[..., None]
-        inverse_of = self._base + (Y * (owned.values - 1)[..., None]).transpose(0, 2, 1) @ Y
+        inverse_of = self._gram.astype(np.float32) + (Y * (owned.values - 1)[..., None]).transpose(0, 2, 1) @ Y
         solved = np.linalg.solve(inverse_of, self._factors[candidates].transpose(0, 2, 1))
         share: NDArray[np.float32] = (Y @ solved).transpose(0, 2, 1)
         return share
@@ -97,30 +112,6 @@ class AlsContributions:
         share = np.linalg.solve(system, Y @ self._solved[candidates].transpose(0, 2, 1)) * extra[..., None]
         turned: NDArray[np.float32] = share.transpose(0, 2, 1)
         return turned
-
-
-class ExplainedAls:
-    """ALS with its scores split over the owned products; the split is prepared when it is first asked for."""
-
-    def __init__(self, scorer: AlsScorer) -> None:
-        self._scorer = scorer
-
-    @property
-    def name(self) -> str:
-        """See Scorer."""
-        return self._scorer.name
-
-    def score(self, rows: NDArray[np.int32]) -> NDArray[np.float32]:
-        """Return float32 (len(rows), n_products)."""
-        return self._scorer.score(rows)
-
-    def contributions(self, rows: NDArray[np.int32], candidates: NDArray[np.int32]) -> NDArray[np.float32]:
-        """See AdditiveScorer."""
-        return self._prepared.contributions(rows, candidates)
-
-    @cached_property
-    def _prepared(self) -> AlsContributions:
-        return AlsContributions(self._scorer)
 
 
 def strongest(share: NDArray[np.float32], owned: NDArray[np.int32], count: int) -> NDArray[np.int32]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -24,9 +25,13 @@ class FittedRankers:
     als: AlsScorer
     affinity: AdditiveScorer
     popularity: PopularityScorer
-    similar_accounts: SimilarAccountsScorer
     strength: csr_matrix
     parameters: RankingParameters
+
+    @cached_property
+    def similar_accounts(self) -> SimilarAccountsScorer:
+        """Found when it is first asked for: a blend that gives it no weight does without."""
+        return find_similar_accounts(self.strength)
 
     @property
     def scorers(self) -> tuple[Scorer, Scorer, Scorer, Scorer]:
@@ -41,7 +46,7 @@ def fit_rankers(
     progress: Callable[[str], None],
     warm: FittedRankers | None = None,
 ) -> FittedRankers:
-    """Fit ALS, affinity, popularity and similar accounts on the lines of ``train``, aged at ``as_of`` (local seconds).
+    """Fit ALS, affinity and popularity on the lines of ``train``, aged at ``as_of`` (local seconds).
 
     warm: rankers of an earlier window over the same account and product rows; ALS starts from their factors.
     Raises HistoryInvalid if no known account holds a product, FloatingPointError if a fit diverged.
@@ -53,6 +58,6 @@ def fit_rankers(
     als = fit_als(strength, parameters, warm.als if warm else None)
     if not (np.isfinite(als.account_factors).all() and np.isfinite(als.product_factors).all()):
         raise FloatingPointError("ALS diverged: its factors are not finite")
-    progress("fitting affinity, popularity and similar accounts")
+    progress("fitting affinity and popularity")
     affinity, popularity = fit_affinity(strength, parameters), fit_popularity(train, as_of, parameters)
-    return FittedRankers(als, affinity, popularity, find_similar_accounts(strength), strength, parameters)
+    return FittedRankers(als, affinity, popularity, strength, parameters)

@@ -99,10 +99,10 @@ async def answer_http_error(request: Request, error: Exception) -> Response:
     code = CODE_BY_STATUS.get(error.status_code, "http-error")
     headers, detail = error.headers, str(error.detail)
     if error.status_code == 404:
-        detail = "There is no such path. GET /openapi.json, openapi.yaml and /docs show those that there are."
+        detail = "There is no such path. openapi.yaml lists all paths; so do /docs and /openapi.json, if switched on."
     elif error.status_code == 405:
         headers = {"Allow": allowed_methods(request)}
-        detail = f"This path takes {headers['Allow']} alone."
+        detail = f"This path takes only {headers['Allow']}."
     return problem_response(request_id_of(request), code, detail, status=error.status_code, headers=headers)
 
 

@@ -102,7 +102,6 @@ def finish_orders(engine: Engine, import_run: ImportRun, now: datetime) -> None:
         if options.is_complete:
             text = "rows could not be assigned to an order, so nothing was removed that the files lack (--complete)"
             notes.add(text, files.refused.n_unknown, is_warning=True)
-        files.close()
         return
     with import_transaction(engine, options) as connection:
         hold_off_erasures(connection)
@@ -111,7 +110,6 @@ def finish_orders(engine: Engine, import_run: ImportRun, now: datetime) -> None:
         if options.is_complete:
             _cancel_missing(connection, files, import_run, changes)
         changes.write(connection, now)
-    files.close()
 
 
 def _remove_lines(connection: Connection, files: OrderFiles, import_run: ImportRun, changes: ChangeLog) -> None:

@@ -26,9 +26,9 @@ class ImportMemory:
         return part
 
     def close(self) -> None:
-        """End the parts that hold something open."""
+        """Close the parts that hold something open."""
         for part in self._parts.values():
-            if isinstance(part, DryRunTransaction):
+            if hasattr(part, "close"):
                 part.close()
 
 

@@ -1,5 +1,4 @@
-"""Targets as callers read them. Money is in minor units of the reporting currency; days are of
-the artifact's time zone."""
+"""Targets as callers read them. Money is in minor units of the reporting currency, days are in the artifact's zone."""
 
 from datetime import date
 from enum import StrEnum

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from models.data.errors import HistoryInvalid
 from models.ranking.affinity import WalkingAffinity
 from models.ranking.blend import BlendScorer, peaks
-from models.ranking.explain import AlsContributions
+from models.ranking.explain import ExplainedAls
 from models.ranking.fit import fit_rankers
 from models.ranking.settings import BlendWeights, RankingParameters
 from models.ranking.top import top_products
@@ -36,7 +36,7 @@ def test_peak_of_an_account_that_nothing_speaks_for_is_one() -> None:
 
 
 def test_als_contributions_add_up_to_the_exact_solution_whether_an_account_owns_much_or_little() -> None:
-    contributions = AlsContributions(FITTED.als)
+    contributions = ExplainedAls(FITTED.als)
     Y = FITTED.als.product_factors.astype(np.float64)
     everything = np.arange(25, dtype=np.int32)
     sizes = set()

@@ -107,7 +107,7 @@ def test_an_unknown_route_is_a_problem(client: TestClient) -> None:
     assert_is_problem(client.get("/v1/recommendations"), 405, "method-not-allowed")
     assert_is_problem(client.get("/v1/recommendation/ann"), 404, "route-not-found")
     assert "/openapi.json" in client.get("/nowhere").json()["detail"]
-    assert client.get("/v1/recommendations").json()["detail"] == "This path takes POST alone."
+    assert client.get("/v1/recommendations").json()["detail"] == "This path takes only POST."
 
 
 def test_a_wrong_method_is_a_problem_that_names_the_right_one(client: TestClient) -> None:
