@@ -83,8 +83,8 @@ def find_similar_accounts(strength: csr_matrix) -> SimilarAccountsScorer:
         cosines[cosines <= 0] = -np.inf
         return top_products(cosines, min(SIMILAR, len(compared)))
 
-    found = list(in_batches(find, np.arange(len(sizes), dtype=np.int32), max(len(compared), 1)))
-    others, cosines = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    batches = list(in_batches(find, np.arange(len(sizes), dtype=np.int32), max(len(compared), 1)))
+    others, cosines = (np.concatenate(parts) for parts in zip(*batches, strict=True))
     is_found = others != NO_PRODUCT
     offsets = offsets_of(is_found.sum(axis=1))
     similar = csr_matrix((cosines[is_found], compared[others[is_found]], offsets), shape=(len(sizes), len(sizes)))

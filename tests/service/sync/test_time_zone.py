@@ -37,8 +37,8 @@ def test_another_time_zone_is_logged_at_load_and_served(
         segments = client.get("/v1/segments").json()
 
     lines = [orjson.loads(text) for text in log.getvalue().splitlines()]
-    said = [(line["artifact"], line["setting"]) for line in lines if line["event"] == EVENT]
-    assert said == ([(artifact, setting)] if is_said else [])
+    logged = [(line["artifact"], line["setting"]) for line in lines if line["event"] == EVENT]
+    assert logged == ([(artifact, setting)] if is_said else [])
     assert segments["timezone"] == artifact
 
 
