@@ -13,7 +13,7 @@ COPY migrations migrations
 RUN /opt/nextoffer/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.12-slim
-# implicit's wheel needs the OpenMP runtime; it is there for the train variant.
+# The wheels of implicit and LightGBM need the OpenMP runtime; it is there for the train variant.
 RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/* \
  && useradd --create-home --uid 10001 nextoffer && mkdir -p /var/lib/nextoffer && chown nextoffer /var/lib/nextoffer
 COPY --from=build /opt/nextoffer /opt/nextoffer

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from benchmarks.measure import peak_memory_mib, show
 from models.artifact import (
@@ -36,14 +37,16 @@ from models.customers.groups import groups_of
 from models.customers.holdings import holdings_of
 from models.data.accounts import AccountFacts
 from models.data.interactions import Interactions, owned_matrix
-from models.propensity.calibration import Predictor, judge, learn_predictor
-from models.propensity.examples import MAX_ACCOUNTS, ListedCandidates, bought_between, examples_at
-from models.propensity.features import FEATURES
+from models.propensity.examples import MAX_ACCOUNTS, batches_of, best_of, bought_between, describe_pairs, examples_at
+from models.propensity.features import FEATURES, learn_features
 from models.propensity.groups import spend_factors
 from models.propensity.rates import Rates
+from models.propensity.second_stage import SecondStage, learn_second_stage
 from models.propensity.snapshot import N_SEGMENTS, Snapshot
 from models.propensity.train_groups import LearnedGroups, learn_groups
-from models.propensity.train_propensity import lay_out, predict_candidates
+from models.propensity.train_propensity import lay_out
+from models.ranking.shortlist import RANKERS, Shortlist
+from models.ranking.similar_accounts import SIMILAR
 
 SIZES = ((10_000, 3), (100_000, 3), (1_000_000, 1))
 """Accounts, and how many runs."""
@@ -56,7 +59,7 @@ FAMILIES = (1, 11, 3, 3, 3, 1, 8)
 """How many segments each family has."""
 FLOOR_PAIRS = 100_000
 SEED = 1
-PARTS = ("learn from three windows", "predict all candidates", "all lines and categories", "count cells", "lay out")
+PARTS = ("learn from two windows", "rank all candidates", "all lines and categories", "count cells", "lay out")
 
 Seconds = dict[str, tuple[float, float]]
 """By part: ours, and the floor's: one product of a matrix of as many pairs and features, or one sort of as many."""
@@ -123,6 +126,21 @@ class World:
         scores = np.sort(rng.random(shape, dtype=np.float32), axis=1)[:, ::-1]
         return CandidateLists(products, scores, nothing, np.empty(0, dtype=np.float32))
 
+    def shortlist(self, rows: NDArray[np.int32]) -> Shortlist:
+        """Random candidates of some accounts."""
+        scores = self.lists.scores[rows]
+        rankers = np.repeat(scores[..., None], RANKERS, axis=2)
+        owned = np.empty((0, 1 + RANKERS), dtype=np.float32)
+        return Shortlist(rows, self.lists.products[rows], scores, rankers, owned)
+
+    @cached_property
+    def similar(self) -> csr_matrix:
+        """Fifty random accounts that each is similar to."""
+        n = self.n_accounts * SIMILAR
+        others = np.sort(np.random.default_rng(SEED).integers(0, self.n_accounts, (self.n_accounts, SIMILAR)), axis=1)
+        starts = np.arange(0, n + 1, SIMILAR)
+        return csr_matrix((np.ones(n, dtype=np.float32), others.ravel(), starts), shape=(self.n_accounts,) * 2)
+
     @cached_property
     def groups(self) -> tuple[Groups, Groups]:
         owned = owned_matrix(self.interactions)
@@ -168,9 +186,9 @@ def _parts(world: World) -> Iterator[Any]:
     n_pairs = world.n_accounts * CANDIDATES
     _, _, _, now = _ = world.snapshots
     world.lists, world.groups  # noqa: B018 - made before anything is timed
-    predictor = learn_from_windows(world)
+    stage = learn_from_windows(world)
     yield lambda: multiply(4 * MAX_ACCOUNTS * CANDIDATES, len(FEATURES))
-    candidates = predict_candidates(now, world.lists, predictor, SEED)
+    candidates = rank_candidates(world, now, stage)
     yield lambda: multiply(n_pairs, len(FEATURES))
     by_line, by_category = (learn_groups(world.snapshots, world.interactions, groups, SEED) for groups in world.groups)
     yield lambda: multiply(world.n_accounts * (LINES + CATEGORIES), 11)
@@ -192,17 +210,30 @@ def _parts(world: World) -> Iterator[Any]:
     yield lambda: np.sort(candidates, axis=None)
 
 
-def learn_from_windows(world: World) -> Predictor:
-    """Describe candidates of 5,000 accounts at three snapshots, fit, calibrate, and judge."""
+def learn_from_windows(world: World) -> SecondStage:
+    """Describe candidates of 5,000 accounts at two snapshots, fit on each, and predict the later one by the earlier."""
     rows = np.sort(np.random.default_rng(SEED).permutation(world.n_accounts)[:MAX_ACCOUNTS]).astype(np.int32)
-    lists = world.lists
-    examples = []
-    for snapshot in world.snapshots[:-1]:
-        listed = ListedCandidates(rows, lists.products[rows], lists.scores[rows], owned_matrix(snapshot.past))
+    stages: list[SecondStage] = []
+    for snapshot in world.snapshots[1:-1]:
+        listed = world.shortlist(rows)
         bought = bought_between(world.interactions, snapshot.as_of, HORIZON_DAYS)
-        examples.append(examples_at(snapshot, listed, bought))
-    verdict = judge(examples[0], examples[1], examples[2], SEED)
-    return learn_predictor(examples[1], examples[2], verdict.method)
+        examples = examples_at(snapshot, learn_features(snapshot, world.similar), listed, bought)
+        if stages:
+            stages[0].adapted(examples.features, examples.novelty).scores(examples.features)
+        stages.append(learn_second_stage(examples, listed.products[listed.is_pair], SEED)[0])
+    return stages[-1]
+
+
+def rank_candidates(world: World, now: Snapshot, stage: SecondStage) -> NDArray[np.float32]:
+    """Rank every account's candidates by P, and return it."""
+    features = learn_features(now, world.similar)
+    p = np.empty((world.n_accounts, CANDIDATES), dtype=np.float32)
+    for batch in batches_of(world.n_accounts):
+        listed = world.shortlist(np.arange(batch.start, batch.stop, dtype=np.int32))
+        scores = stage.scores(describe_pairs(features, listed))
+        _, places = best_of(listed, scores, CANDIDATES)
+        p[batch] = stage.probabilities(scores)[places]
+    return p
 
 
 def count_all(world: World, groups: Groups, learned: LearnedGroups, factors: NDArray[np.float32]) -> None:

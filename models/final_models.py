@@ -13,6 +13,9 @@ from models.data.interactions import Interactions, owned_matrix
 from models.evaluate.holdout import Chosen
 from models.products.evidence import count_evidence
 from models.products.relationships import count_baskets, mine_relationships
+from models.propensity.rank_candidates import Ranking, list_ranked
+from models.propensity.snapshot import Snapshot
+from models.propensity.windows import Moment
 from models.ranking.als import AlsScorer
 from models.ranking.baskets import Neighbours, fit_neighbours
 from models.ranking.blend import BlendScorer
@@ -23,7 +26,7 @@ Step = Callable[[str], None]
 
 @dataclass(frozen=True)
 class FinalModels:
-    """What is learned from the whole history, for serving."""
+    """What is learned from the whole history, for serving. p: see ``RankedLists``; None without a second stage."""
 
     als: AlsScorer
     owned: csr_matrix
@@ -32,12 +35,20 @@ class FinalModels:
     relationships: Relationships
     evidence: Evidence
     lists: CandidateLists
+    p: NDArray[np.float32] | None
 
 
 def fit_finally(
-    interactions: Interactions, products: Products, as_of: int, chosen: Chosen, evaluated: FittedRankers, step: Step
+    interactions: Interactions,
+    products: Products,
+    as_of: int,
+    chosen: Chosen,
+    evaluated: FittedRankers,
+    ranking: Ranking | None,
+    now: Snapshot,
+    step: Step,
 ) -> FinalModels:
-    """Fit on everything."""
+    """Fit on everything. ranking: the second stage, None for lists by the blend. now: the whole history's snapshot."""
     step("fit on everything")
     fitted = fit_rankers(interactions, as_of, chosen.parameters, step, warm=evaluated)
     neighbours = fit_neighbours(interactions, as_of, chosen.parameters)
@@ -46,16 +57,18 @@ def fit_finally(
     relationships = mine_relationships(interactions, products, counted=counted)
     step("list and explain every account's candidates")
     owned = owned_matrix(interactions)
-    lists = list_candidates(
-        BlendScorer(fitted, chosen.weights),
-        owned,
-        products.is_offerable,
-        unlisted=variants_of_owned(owned, products),
-        has_evidence=has_evidence(fitted.strength),
-    )
+    unlisted, is_listed = variants_of_owned(owned, products), has_evidence(fitted.strength)
+    if ranking:
+        moment = Moment.of(now, fitted, chosen.weights, unlisted)
+        ranked = list_ranked(ranking, moment, is_listed, chosen.parameters.seed)
+        lists, p = ranked.lists, ranked.p
+    else:
+        scorer, p = BlendScorer(fitted, chosen.weights), None
+        lists = list_candidates(scorer, owned, products.is_offerable, unlisted=unlisted, has_evidence=is_listed)
     step("count the customers behind each reason")
     evidence = count_evidence(*_named_pairs(neighbours, lists), *counted, owned)
-    return FinalModels(fitted.als, owned, fitted.popularity.popularity, neighbours, relationships, evidence, lists)
+    popularity = fitted.popularity.popularity
+    return FinalModels(fitted.als, owned, popularity, neighbours, relationships, evidence, lists, p)
 
 
 def has_evidence(strength: csr_matrix) -> NDArray[np.bool_]:

@@ -20,6 +20,7 @@ from models.evaluate.ranking import (
 )
 from models.ranking.scorer import Scorer
 
+BLEND, SECOND_STAGE = "blend", "second_stage"
 CUT = 20
 MAX_ACCOUNTS = 5_000
 MAX_BASKETS = 4_000
@@ -36,6 +37,7 @@ class Report:
     notice:     a remark on the split, or empty.
     parameters: hyperparameters of the models, including the blend's weights.
     timezone:   of days.
+    served:     the model of "new" and "all" whose lists are in the artifact.
     currency:   the reporting currency, order lines by their own currency, and the factors that convert minor units.
     customers:  the models that accounts' value was estimated with.
     propensity: the features' weights, the method that the gate let through, and its reliability; under "live", whether
@@ -48,6 +50,7 @@ class Report:
     parameters: dict[str, Any]
     verdict: Verdict
     timezone: str = "UTC"
+    served: str = BLEND
     currency: dict[str, Any] = field(default_factory=dict)
     customers: dict[str, Any] = field(default_factory=dict)
     propensity: dict[str, Any] = field(default_factory=dict)
@@ -56,8 +59,9 @@ class Report:
         return json.dumps(asdict(self), sort_keys=True, indent=1).encode()
 
     def headline(self) -> dict[str, Any]:
-        """The figures for a list of artifacts: the blend beside popularity on new products, and the baskets."""
-        new = {name: self.metrics["new"][name] for name in ("blend", "popularity")}
+        """The figures for a list of artifacts: what is served beside popularity on new products, and the baskets."""
+        names = dict.fromkeys((self.served, BLEND, "popularity"))
+        new = {name: self.metrics["new"][name] for name in names}
         return {"new": new, "basket": self.metrics["basket"]}
 
 

@@ -33,16 +33,16 @@ from models.data.history import History
 from models.data.interactions import Interactions
 from models.data.plausible_times import describe_left_out, is_plausible
 from models.data.split import DAY_SECONDS, Split, format_local, midnight_after, split_by_time
-from models.evaluate.holdout import Chosen, choose, evaluate
+from models.evaluate.holdout import Chosen, choose, conclude, evaluate
 from models.export_factors import export_factors
 from models.final_models import FinalModels, fit_finally
 from models.propensity.artifact_in_use import compare_with_outcomes
-from models.propensity.train_propensity import learn_propensity
+from models.propensity.rank_candidates import RankedLists, Ranking, learn_ranking
+from models.propensity.train_propensity import LearnedPropensity, learn_propensity, no_propensity
 from models.propensity.windows import PropensityInputs
-from models.ranking.fit import FittedRankers
 from models.report import Report
 
-LIBRARIES = ("implicit", "numpy", "scikit-learn", "scipy")
+LIBRARIES = ("implicit", "lightgbm", "numpy", "scikit-learn", "scipy")
 
 Step = Callable[[str], None]
 
@@ -90,17 +90,20 @@ def train(history: History, options: TrainingOptions, root: Path, in_use_folder:
     split = replace(split, notice="; ".join(filter(None, (split.notice, left_out))))
     in_use = open_in_use(in_use_folder)
     chosen = choose(goods, split, options.seed, step, is_tuned=options.is_tuned)
-    report, evaluated = evaluate(goods, split, chosen, in_use, step, is_forced=options.is_forced)
-    step("value and segment every account")
+    evaluated = evaluate(goods, split, chosen, in_use, step)
     day = split.as_of // DAY_SECONDS
     valued = replace(history, products=history.valued_products(day))
+    rankers = (chosen.fitted, evaluated.fitted)
+    inputs = PropensityInputs(goods, valued.products, history.accounts, split, rankers, chosen.weights)
+    ranking = learn_ranking(inputs, options.seed, step)
+    served = {} if isinstance(ranking, str) else ranking.measured
+    report = conclude(evaluated, served, split, chosen, in_use, is_forced=options.is_forced)
+    step("value and segment every account")
     currency = describe_currency(history, day)
     accounts, described = learn_accounts(
         interactions, valued.products, history.accounts, split.as_of, in_use, currency["reporting"], split.zone.name
     )
-    final = fit_finally(goods, valued.products, split.as_of, chosen, evaluated, step)
-    inputs = _propensity_inputs(valued, goods, split, chosen, evaluated, final, accounts)
-    propensity = learn_propensity(inputs, options.seed, step)
+    final, propensity = fit_and_predict(inputs, chosen, ranking, accounts, options.seed, step)
     report = replace(
         report,
         metrics=report.metrics | propensity.metrics,
@@ -121,26 +124,26 @@ def train(history: History, options: TrainingOptions, root: Path, in_use_folder:
     return Trained(folder, open_artifact(folder, verify=False).manifest, report)
 
 
-def _propensity_inputs(
-    history: History,
-    interactions: Interactions,
-    split: Split,
+def fit_and_predict(
+    inputs: PropensityInputs,
     chosen: Chosen,
-    evaluated: FittedRankers,
-    final: FinalModels,
+    ranking: Ranking | str,
     accounts: LearnedAccounts,
-) -> PropensityInputs:
-    return PropensityInputs(
-        interactions=interactions,
-        products=history.products,
-        facts=history.accounts,
-        split=split,
-        rankers=(chosen.fitted, evaluated),
-        weights=chosen.weights,
-        lists=final.lists,
-        lines=accounts.lines,
-        categories=accounts.categories,
+    seed: int,
+    step: Step,
+) -> tuple[FinalModels, LearnedPropensity]:
+    """Fit on everything, and predict. ranking: a text says why there is no second stage."""
+    split, lines, categories = inputs.split, accounts.lines, accounts.categories
+    horizon = 1.0 if isinstance(ranking, str) else ranking.horizon_days
+    now = inputs.snapshot(split.as_of, horizon)
+    second_stage = None if isinstance(ranking, str) else ranking
+    final = fit_finally(
+        inputs.interactions, inputs.products, split.as_of, chosen, inputs.rankers[1], second_stage, now, step
     )
+    if isinstance(ranking, str) or final.p is None:
+        return final, no_propensity(final.lists, lines, categories, str(ranking))
+    ranked = RankedLists(final.lists, final.p)
+    return final, learn_propensity(inputs, ranking, ranked, now, (lines, categories), seed, step)
 
 
 def describe_artifact(

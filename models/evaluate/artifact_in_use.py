@@ -56,9 +56,10 @@ def scorer_of(artifact: Artifact, interactions: Interactions) -> ArtifactScorer:
 
 
 def recorded_floor(artifact: Artifact, metric: str) -> float | None:
-    """Return the lower bound of an artifact's blend for a metric on new products, by its own report."""
+    """Return the lower bound of an artifact's lists for a metric on new products, by its own report."""
     try:
-        recorded = json.loads(artifact.content.report)["metrics"]["new"]["blend"][metric]
+        report = json.loads(artifact.content.report)
+        recorded = report["metrics"]["new"][report.get("served", "blend")][metric]
         return float(recorded["low"])
     except (KeyError, TypeError, ValueError):
         return None

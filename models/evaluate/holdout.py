@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from models.artifact import Artifact, Verdict
 from models.customers.measure import measure_customers
@@ -19,7 +20,7 @@ from models.ranking.fit import FittedRankers, fit_rankers
 from models.ranking.scorer import Scorer
 from models.ranking.settings import BlendWeights, RankingParameters
 from models.ranking.tune import tune
-from models.report import CUT, Report, describe_targets, measure_baskets, measure_targets
+from models.report import BLEND, CUT, SECOND_STAGE, Report, describe_targets, measure_baskets, measure_targets
 
 Step = Callable[[str], None]
 
@@ -45,10 +46,23 @@ def choose(interactions: Interactions, split: Split, seed: int, step: Step, *, i
     return Chosen(parameters, choose_blend(fitted, learned, validation), fitted)
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """The first stage on the held-out period.
+
+    fitted:   the rankers, fitted on all but that period. metrics: of other targets, described for the report.
+    measured: target -> model -> metrics.
+    """
+
+    fitted: FittedRankers
+    measured: Mapping[str, Mapping[str, RankingMetrics]]
+    metrics: dict[str, dict[str, Any]]
+
+
 def evaluate(
-    interactions: Interactions, split: Split, chosen: Chosen, in_use: Artifact | None, step: Step, *, is_forced: bool
-) -> tuple[Report, FittedRankers]:
-    """Fit on all but the held-out period, measure on it beside popularity and the artifact in use, and decide."""
+    interactions: Interactions, split: Split, chosen: Chosen, in_use: Artifact | None, step: Step
+) -> Evaluated:
+    """Fit on all but the held-out period, and measure on it beside popularity and the artifact in use."""
     learned, holdout = interactions.select(~split.holdout), interactions.select(split.holdout)
     seed = chosen.parameters.seed
     step("fit on all but the held-out period")
@@ -56,13 +70,36 @@ def evaluate(
     neighbours = fit_neighbours(learned, split.holdout_start, chosen.parameters)
     step("evaluate on the held-out period")
     measured = measure_targets(_scorers(interactions, split, chosen, fitted, in_use), learned, holdout, seed)
-    verdict = decide(measured["new"], in_use, seed, _held_out_days(split), is_forced=is_forced)
-    metrics = describe_targets(measured, seed)
     baskets: dict[str, BasketScorer] = {"neighbours": neighbours, "popularity": fitted.popularity, **fit_pairs(learned)}
-    metrics["basket"] = measure_baskets(baskets, learned, holdout, seed)
-    metrics |= measure_customers(interactions, split, seed)
+    metrics = {"basket": measure_baskets(baskets, learned, holdout, seed)} | measure_customers(
+        interactions, split, seed
+    )
+    return Evaluated(fitted, measured, metrics)
+
+
+def conclude(
+    evaluated: Evaluated,
+    served: Mapping[str, RankingMetrics],
+    split: Split,
+    chosen: Chosen,
+    in_use: Artifact | None,
+    *,
+    is_forced: bool,
+) -> Report:
+    """Report on every model, and decide on publication by the lists that would be served.
+
+    served: by target, the metrics of the second stage's lists; empty where the blend's are served.
+    """
+    seed = chosen.parameters.seed
+    measured = {
+        target: ({SECOND_STAGE: served[target]} if served else {}) | dict(models)
+        for target, models in evaluated.measured.items()
+    }
+    name = SECOND_STAGE if served else BLEND
+    verdict = decide(measured["new"], name, in_use, seed, _held_out_days(split), is_forced=is_forced)
+    metrics = describe_targets(measured, seed) | evaluated.metrics
     parameters = chosen.parameters.to_json() | {"blend": asdict(chosen.weights)}
-    return Report(metrics, split.describe(), split.notice, parameters, verdict, split.zone.name), fitted
+    return Report(metrics, split.describe(), split.notice, parameters, verdict, split.zone.name, served=name)
 
 
 def _scorers(
@@ -85,12 +122,18 @@ def _held_out_days(split: Split) -> str:
 
 
 def decide(
-    measured: Mapping[str, RankingMetrics], in_use: Artifact | None, seed: int, period: str, *, is_forced: bool
+    measured: Mapping[str, RankingMetrics],
+    served: str,
+    in_use: Artifact | None,
+    seed: int,
+    period: str,
+    *,
+    is_forced: bool,
 ) -> Verdict:
-    """Ask the gate; if forced, approve in any case, and record that."""
+    """Ask the gate about the model whose lists are served; if forced, approve in any case, and record that."""
     ndcg = {name: metrics.ndcg for name, metrics in measured.items()}
     floor = ndcg.get(NAME_IN_USE, recorded_floor(in_use, f"ndcg@{CUT}") if in_use else None)
-    decision = decide_publication(ndcg["blend"], ndcg["popularity"], floor, seed, period)
+    decision = decide_publication(ndcg[served], ndcg["popularity"], floor, seed, period)
     return Verdict(
         is_approved=decision.is_published or is_forced,
         reason=decision.reason,

@@ -123,12 +123,17 @@ def judge(first: Examples, second: Examples, third: Examples, seed: int) -> Verd
     predictions = {
         method: third.predictions(predictor.predict_examples(third)) for method, predictor in predictors.items()
     }
+    return verdict_on(predictions, predictors["model"].model.weights, seed)
+
+
+def verdict_on(predictions: Mapping[str, Predictions], weights: NDArray[np.float64], seed: int) -> Verdict:
+    """Measure predictions of each of METHODS for a window that they had not seen, and let one through the gate."""
     measured = {method: measure(predicted, seed) for method, predicted in predictions.items()}
     error = measured["model"]["calibration_error"].mean
     method = "model" if error <= MAX_ERROR else "bins"
     chosen = "the model is" if method == "model" else "calibrated bins are"
     note = f"calibration error of the model {error:.4f}, at most {MAX_ERROR} to be used: {chosen} used"
-    return Verdict(method, note, predictions, measured, predictors["model"].model.weights)
+    return Verdict(method, note, predictions, measured, weights)
 
 
 def describe_verdict(verdict: Verdict, features: Sequence[str]) -> dict[str, Any]:

@@ -17,21 +17,24 @@ MIN_POSITIVES = 10
 
 
 def fit_classifier(
-    features: NDArray[np.float32], is_true: NDArray[np.bool_], inverse_regularization: float = INVERSE_REGULARIZATION
+    features: NDArray[np.float32],
+    is_true: NDArray[np.bool_],
+    inverse_regularization: float = INVERSE_REGULARIZATION,
+    counts: NDArray[np.float64] | None = None,
 ) -> Calibrated:
     """Fit the logistic score; its shares are the model's own until ``calibrate`` has seen later examples.
 
-    features: (n, F), finite. is_true: (n,), outcomes.
+    features: (n, F), finite. is_true: (n,), outcomes. counts: (n,), how many examples each stands for, by default one.
     Features are centred and scaled, so that one L2 penalty fits all. Raises ValueError where a feature is not finite.
     """
     if not np.isfinite(features).all():
         raise ValueError("features are finite")
-    scaling = _centre_and_scale(features)
+    scaling = _centre_and_scale(features, counts)
     weights, bias = np.zeros(features.shape[1]), _log_odds(is_true)
     if min(is_true.sum(), (~is_true).sum()) >= MIN_POSITIVES:
         model = LogisticRegression(C=inverse_regularization, max_iter=MAX_ITERATIONS)
         with threadpool_limits(1):
-            model.fit((features - scaling["centre"]) / scaling["scale"], is_true)
+            model.fit((features - scaling["centre"]) / scaling["scale"], is_true, sample_weight=counts)
         weights, bias = model.coef_[0].astype(np.float64), float(model.intercept_[0])
     grid = np.linspace(-12, 12, 241)
     shares = 1 / (1 + np.exp(-grid))
@@ -49,9 +52,15 @@ def relative_to(model: Calibrated, features: NDArray[np.float32]) -> Calibrated:
     return replace(model, **_centre_and_scale(features))
 
 
-def _centre_and_scale(features: NDArray[np.float32]) -> dict[str, NDArray[np.float64]]:
-    spread = features.std(axis=0, dtype=np.float64)
-    return {"centre": features.mean(axis=0, dtype=np.float64), "scale": np.where(spread > 0, spread, 1.0)}
+def _centre_and_scale(
+    features: NDArray[np.float32], counts: NDArray[np.float64] | None = None
+) -> dict[str, NDArray[np.float64]]:
+    if counts is None:
+        centre, spread = features.mean(axis=0, dtype=np.float64), features.std(axis=0, dtype=np.float64)
+    else:
+        centre = counts @ features / counts.sum()
+        spread = np.sqrt(np.maximum(counts @ np.square(features - centre) / counts.sum(), 0))
+    return {"centre": centre, "scale": np.where(spread > 0, spread, 1.0)}
 
 
 def calibrate(model: Calibrated, features: NDArray[np.float32], is_true: NDArray[np.bool_]) -> Calibrated:
@@ -74,9 +83,9 @@ def calibrate(model: Calibrated, features: NDArray[np.float32], is_true: NDArray
 def _open_ended(shares: NDArray[np.float64], size: NDArray[np.int64]) -> NDArray[np.float64]:
     """Move the lowest share off 0 and the highest off 1, by half a time among the examples of its step, in order."""
     if shares[0] == 0:
-        shares[0] = min(0.5 / size[0], *shares[1:2])
+        shares[0] = min((0.5 / size[0], *shares[1:2]))
     if shares[-1] == 1:
-        shares[-1] = max(1 - 0.5 / size[-1], *shares[-2:-1])
+        shares[-1] = max((1 - 0.5 / size[-1], *shares[-2:-1]))
     return shares
 
 

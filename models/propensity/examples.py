@@ -7,13 +7,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from models.artifact import NO_ROW
-from models.candidates import list_candidates
 from models.data.interactions import Interactions, owned_matrix
 from models.data.split import DAY_SECONDS
 from models.propensity.calibration import Examples
-from models.propensity.features import learn_features
+from models.propensity.features import FEATURES, PairFeatures
 from models.propensity.snapshot import Snapshot
-from models.ranking.blend import BlendScorer
+from models.ranking.shortlist import Shortlist
 from models.ranking.weights import look_up
 
 MAX_ACCOUNTS = 5_000
@@ -22,7 +21,7 @@ ACCOUNTS_PER_BATCH = 1_000
 
 @dataclass(frozen=True)
 class ListedCandidates:
-    """The candidates of n accounts at a snapshot.
+    """The candidates of n accounts at a snapshot, best first.
 
     rows: int32 (n,). products: int32 (n, C). scores: float32 (n, C). owned: (n_accounts, n_products), of all accounts.
     """
@@ -33,36 +32,52 @@ class ListedCandidates:
     owned: csr_matrix
 
 
-def list_candidates_at(snapshot: Snapshot, scorer: BlendScorer, seed: int) -> ListedCandidates:
-    """List the candidates of a sample of the accounts that had bought something, as training would have listed them."""
-    owned = owned_matrix(snapshot.past)
+def sample_of_known(owned: csr_matrix, seed: int) -> NDArray[np.int32]:
+    """A sample of the accounts that had bought something, ascending."""
     known = np.flatnonzero(np.diff(owned.indptr) > 0).astype(np.int32)
     rng = np.random.default_rng(seed)
-    rows = np.sort(rng.choice(known, min(len(known), MAX_ACCOUNTS), replace=False))
-    lists = list_candidates(scorer, owned, snapshot.products.is_offerable, rows, explained=0)
-    return ListedCandidates(rows, lists.products, lists.scores, owned)
+    return np.sort(rng.choice(known, min(len(known), MAX_ACCOUNTS), replace=False))
 
 
-def examples_at(snapshot: Snapshot, listed: ListedCandidates, bought: csr_matrix) -> Examples:
+def examples_at(snapshot: Snapshot, features: PairFeatures, listed: Shortlist, bought: csr_matrix) -> Examples:
     """Compute the features of candidates, and which were bought.
 
     bought: (A, P), within the horizon after the snapshot.
     """
-    features = learn_features(snapshot)
-    is_pair = listed.products != NO_ROW
-    parts = [
-        features.features_of(listed.rows[batch], listed.products[batch], listed.scores[batch])[is_pair[batch]]
-        for batch in batches_of(len(listed.rows))
-    ]
+    is_pair = listed.is_pair
     was_bought = look_up(bought, listed.rows[:, None], listed.products) > 0
     account = np.broadcast_to(listed.rows[:, None], listed.products.shape)
     return Examples(
-        features=np.concatenate(parts),
+        features=describe_pairs(features, listed),
         score=listed.scores[is_pair],
         is_true=was_bought[is_pair],
         account=account[is_pair].astype(np.int64),
         novelty=snapshot.novelty_rate(is_pair.sum() / max(len(listed.rows), 1)),
     )
+
+
+def describe_pairs(features: PairFeatures, listed: Shortlist) -> NDArray[np.float32]:
+    """Return float32 (m, F), the features of all candidates, one account after the other."""
+    nothing = np.empty((0, len(FEATURES)), dtype=np.float32)
+    parts = [features.features_of(listed.part(batch))[listed.is_pair[batch]] for batch in batches_of(len(listed.rows))]
+    return np.concatenate([nothing, *parts])
+
+
+def best_of(listed: Shortlist, scores: NDArray[np.float64], count: int) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
+    """Return the best products of each account, int32 (n, count), NO_ROW padded, and the places of their scores.
+
+    scores: (m,), of all candidates, one account after the other. places: (n, count), into them; -1 where padded.
+    Ties keep the order of the shortlist.
+    """
+    is_pair = listed.is_pair
+    spread = np.full(is_pair.shape, -np.inf)
+    spread[is_pair] = scores
+    place = np.full(is_pair.shape, -1, dtype=np.intp)
+    place[is_pair] = np.arange(len(scores))
+    order = np.argsort(-spread, axis=1, kind="stable")[:, :count]
+    products, places = (np.take_along_axis(values, order, axis=1) for values in (listed.products, place))
+    missing = ((0, 0), (0, count - order.shape[1]))
+    return np.pad(products, missing, constant_values=NO_ROW), np.pad(places, missing, constant_values=-1)
 
 
 def batches_of(n: int) -> list[slice]:

@@ -117,6 +117,7 @@ class AccountFeatures:
 
     recency: of days since the last purchase. frequency: of recent days with a purchase. lines: of recent order lines.
     novelty: of products recently first bought.
+    size, all_lines: of products ever bought, and of all order lines.
     price:   mean logarithm of the unit prices that it paid; the mean of all where it paid none.
     """
 
@@ -124,6 +125,8 @@ class AccountFeatures:
     frequency: NDArray[np.float32]
     lines: NDArray[np.float32]
     novelty: NDArray[np.float32]
+    size: NDArray[np.float32]
+    all_lines: NDArray[np.float32]
     price: NDArray[np.float32]
 
 
@@ -140,6 +143,8 @@ def describe_accounts(snapshot: Snapshot) -> AccountFeatures:
         frequency=_log(np.bincount(history.account[age <= recent], minlength=n)),
         lines=_log(np.bincount(lines.account[lines.age <= recent], minlength=n)),
         novelty=_log(np.bincount(firsts.account[firsts.age <= recent], minlength=n)),
+        size=_log(np.bincount(firsts.account, minlength=n)),
+        all_lines=_log(np.bincount(lines.account, minlength=n)),
         price=usual_price(snapshot),
     )
 

@@ -1,4 +1,4 @@
-"""Three windows of a history: a snapshot at the start of each, its candidates, and what was bought of them."""
+"""Windows of a history: a snapshot at the start of each, its candidates, and what was bought of them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,31 +6,33 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
-from models.artifact import Groups, Products
-from models.artifact.dimensions import ACCOUNTS, CANDIDATES, CATEGORIES, LINES, PRODUCTS
-from models.artifact.sections import Dimension
-from models.candidates import CandidateLists
+from models.artifact import Products
 from models.data.accounts import AccountFacts
 from models.data.day_zone import DayZone
 from models.data.interactions import Interactions, owned_matrix
 from models.data.split import DAY_SECONDS, Split, format_local
 from models.evaluate.calibration import Predictions, describe_examples
 from models.propensity.calibration import Examples
-from models.propensity.examples import ListedCandidates, bought_between, examples_at, list_candidates_at
+from models.propensity.examples import bought_between, examples_at, sample_of_known
+from models.propensity.features import PairFeatures, learn_features
+from models.propensity.repeats import RepeatTables
 from models.propensity.snapshot import Snapshot
 from models.ranking.blend import BlendScorer
-from models.ranking.fit import FittedRankers, fit_rankers
+from models.ranking.fit import FittedRankers
 from models.ranking.settings import BlendWeights
+from models.ranking.shortlist import FirstStage, Shortlist
+from models.ranking.weights import look_up
 
 Step = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class PropensityInputs:
-    """The history, and the rankers and groups that were learned from it.
+    """The history, and the rankers that were learned from it.
 
-    rankers: fitted before the validation window, and before the held-out one. lists: as of ``split.as_of``.
+    rankers: fitted before the validation window, and before the held-out one.
     """
 
     interactions: Interactions
@@ -39,20 +41,6 @@ class PropensityInputs:
     split: Split
     rankers: tuple[FittedRankers, FittedRankers]
     weights: BlendWeights
-    lists: CandidateLists
-    lines: Groups
-    categories: Groups
-
-    def sizes(self) -> dict[Dimension, int]:
-        """The dimensions of ``Propensities``."""
-        n_accounts, n_candidates = self.lists.products.shape
-        return {
-            ACCOUNTS: n_accounts,
-            CANDIDATES: n_candidates,
-            PRODUCTS: len(self.products.ids),
-            LINES: len(self.lines),
-            CATEGORIES: len(self.categories),
-        }
 
     def snapshot(self, as_of: int, horizon_days: float) -> Snapshot:
         """Cut the history off at a time (local seconds)."""
@@ -60,12 +48,16 @@ class PropensityInputs:
         return Snapshot(past, self.products, self.facts, as_of, horizon_days)
 
     def horizon_days(self) -> float:
-        """The horizon of predictions: the report's, or half of the history before its windows if that is shorter."""
+        """The horizon of predictions: the report's where the history before its windows is as long, else a shorter one.
+
+        Lines and categories learn from a window before the two of the report: some account has to own something then.
+        """
         if not self.split.is_by_time:
             return 0.0
         horizon = (self.split.as_of - self.split.holdout_start) / DAY_SECONDS
         known_days = (self.split.validation_start - int(self.interactions.time.min())) / DAY_SECONDS
-        return min(horizon, known_days // 2)
+        longest = float(min(horizon, known_days // 1))
+        return longest if longest > 0 and self.begins_early(longest) else min(horizon, known_days // 2)
 
     def first_window_start(self, horizon_days: float) -> int:
         """The start of the first of three windows, local seconds."""
@@ -77,28 +69,66 @@ class PropensityInputs:
 
 
 @dataclass(frozen=True)
-class Window:
-    """One snapshot, its candidates, and their outcomes within the horizon. popularity: float32 (P,), as of then."""
+class Moment:
+    """A snapshot with the rankers of its time: all that candidates are listed and described by."""
 
     snapshot: Snapshot
-    listed: ListedCandidates
+    first_stage: FirstStage
+    features: PairFeatures
+    repeats: RepeatTables
+
+    @classmethod
+    def of(
+        cls, snapshot: Snapshot, fitted: FittedRankers, weights: BlendWeights, unlisted: csr_matrix | None = None
+    ) -> "Moment":
+        """Compute the tables. unlisted: see ``FirstStage``."""
+        owned = owned_matrix(snapshot.past)
+        first_stage = FirstStage(BlendScorer(fitted, weights), owned, snapshot.products.is_offerable, unlisted)
+        features = learn_features(snapshot, fitted.similar_accounts.similar)
+        return cls(snapshot, first_stage, features, RepeatTables.at(snapshot, owned))
+
+
+@dataclass(frozen=True)
+class Window:
+    """One moment, the candidates of a sample of accounts, and their outcomes within the horizon.
+
+    product:     int32 (n,), of each example.
+    repeats:     float32 (m, F), features of what the accounts own.
+    is_repeated: bool (m,), whether they bought it again.
+    """
+
+    moment: Moment
+    listed: Shortlist
     examples: Examples
-    popularity: NDArray[np.float32]
+    product: NDArray[np.int32]
+    repeats: NDArray[np.float32]
+    is_repeated: NDArray[np.bool_]
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self.moment.snapshot
 
 
-def learn_windows(inputs: PropensityInputs, horizon: float, seed: int, step: Step) -> list[Window]:
-    """List the candidates of three snapshots, each as it was then, and find which were bought."""
-    split, interactions = inputs.split, inputs.interactions
-    early = inputs.first_window_start(horizon)
-    before = interactions.select(interactions.time < early)
-    rankers = (fit_rankers(before, early, inputs.rankers[0].parameters, step), *inputs.rankers)
-    windows = []
-    for start, ranker in zip((early, split.validation_start, split.holdout_start), rankers, strict=True):
-        snapshot = inputs.snapshot(start, horizon)
-        listed = list_candidates_at(snapshot, BlendScorer(ranker, inputs.weights), seed)
-        examples = examples_at(snapshot, listed, bought_between(interactions, start, horizon))
-        windows.append(Window(snapshot, listed, examples, ranker.popularity.popularity))
-    return windows
+def learn_window(inputs: PropensityInputs, place: int, horizon: float, rows: NDArray[np.int32], seed: int) -> Window:
+    """List and describe candidates as they would have been, and find which were bought.
+
+    place: 0 for the validation window, 1 for the held-out one. rows: accounts that are listed beside a sample.
+    """
+    start = (inputs.split.validation_start, inputs.split.holdout_start)[place]
+    moment = Moment.of(inputs.snapshot(start, horizon), inputs.rankers[place], inputs.weights)
+    owned = moment.first_stage.owned
+    listed = moment.first_stage.shortlist(np.union1d(sample_of_known(owned, seed), rows).astype(np.int32))
+    bought = bought_between(inputs.interactions, start, horizon)
+    account = np.repeat(listed.rows, np.diff(owned.indptr)[listed.rows])
+    product = owned[listed.rows].indices
+    return Window(
+        moment,
+        listed,
+        examples_at(moment.snapshot, moment.features, listed, bought),
+        listed.products[listed.is_pair],
+        moment.repeats.features_of(listed),
+        look_up(bought, account[:, None], product[:, None])[:, 0] > 0,
+    )
 
 
 def describe_window(window: Window, zone: DayZone) -> dict[str, Any]:

@@ -109,6 +109,10 @@ class BlendScorer:
         share[candidates < 0] = 0
         return share
 
+    def keep_peaks(self, rows: NDArray[np.int32], best: NDArray[np.float32]) -> None:
+        """Remember the peaks of accounts that were scored elsewhere. best: (n, 4), in the order of the weights."""
+        self._peaks[rows] = best[:, [0, 1, 3][: len(self._rankers)]]
+
     def _scales(self, rows: NDArray[np.int32]) -> NDArray[np.float32]:
         missing = rows[np.isnan(self._peaks[rows, 0])]
         for _ in in_batches(self.score, missing, self.fitted.strength.shape[1]):

@@ -6,9 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from models.data.history import History, build_history
 from models.propensity.snapshot import Snapshot
+from models.ranking.shortlist import RANKERS, Shortlist
 
 DAY = 86_400
 AS_OF = 19_900 * DAY + 12 * 3_600
@@ -102,3 +105,17 @@ def snapshot_of(shop: Shop, as_of: int = AS_OF, horizon_days: float = HORIZON_DA
     history = shop.history()
     past = history.interactions.select(history.interactions.time < as_of)
     return Snapshot(past, history.products, history.accounts, as_of, horizon_days)
+
+
+def shortlist_of(
+    rows: NDArray[np.int32], products: NDArray[np.int32], scores: NDArray[np.float32] | None = None
+) -> Shortlist:
+    """Candidates as the first stage would give them; every ranker's score is 0 by default."""
+    nothing = np.zeros((*products.shape, RANKERS), dtype=np.float32)
+    blend = nothing[..., 0] if scores is None else scores
+    return Shortlist(rows, products, blend, nothing, np.empty((0, 1 + RANKERS), dtype=np.float32))
+
+
+def no_similar(snapshot: Snapshot) -> csr_matrix:
+    """No account is like any other."""
+    return csr_matrix((snapshot.past.n_accounts,) * 2, dtype=np.float32)

@@ -1,12 +1,20 @@
 """Examples are candidates as they would have been listed, and what became of them."""
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from models.artifact import NO_ROW
-from models.data.interactions import owned_matrix
-from models.propensity.examples import ListedCandidates, batches_of, bought_between, examples_at
+from models.propensity.examples import batches_of, best_of, bought_between, examples_at, sample_of_known
 from models.propensity.features import learn_features
-from tests.models.propensity.samples import AS_OF, DAY, HORIZON_DAYS, random_shop, snapshot_of
+from tests.models.propensity.samples import (
+    AS_OF,
+    DAY,
+    HORIZON_DAYS,
+    no_similar,
+    random_shop,
+    shortlist_of,
+    snapshot_of,
+)
 
 SHOP = random_shop(5)
 
@@ -34,17 +42,34 @@ def test_each_candidate_is_an_example_with_its_features_score_account_and_outcom
     scores = np.arange(9, dtype=np.float32).reshape(3, 3)
     bought = bought_between(SHOP.history().interactions, AS_OF, HORIZON_DAYS)
 
-    examples = examples_at(snapshot, ListedCandidates(rows, products, scores, owned_matrix(snapshot.past)), bought)
+    known, listed = learn_features(snapshot, no_similar(snapshot)), shortlist_of(rows, products, scores)
+    examples = examples_at(snapshot, known, listed, bought)
 
     pairs = [(3, 1), (3, 2), (3, 5), (7, 4), (20, 0), (20, 9)]
     assert examples.account.tolist() == [row for row, _ in pairs]
     assert examples.score.tolist() == [0, 1, 2, 3, 6, 7]
     assert examples.is_true.tolist() == [bought[pair] > 0 for pair in pairs]
     assert examples.novelty == snapshot.novelty_rate(6 / 3)
-    expected = learn_features(snapshot).features_of(rows, products, scores)[products != NO_ROW]
+    expected = known.features_of(listed)[products != NO_ROW]
     np.testing.assert_array_equal(examples.features, expected)
 
 
 def test_batches_cover_everything_once() -> None:
     assert [i for batch in batches_of(2_500) for i in range(batch.start, batch.stop)] == list(range(2_500))
     assert batches_of(0) == []
+
+
+def test_the_best_of_each_account_come_with_the_places_of_their_scores() -> None:
+    products = np.array([[7, 3, 5], [4, NO_ROW, NO_ROW], [NO_ROW] * 3], dtype=np.int32)
+    listed = shortlist_of(np.array([0, 2, 9], dtype=np.int32), products)
+
+    best, places = best_of(listed, np.array([1.0, 3.0, 3.0, -2.0]), 4)
+
+    assert best.tolist() == [[3, 5, 7, NO_ROW], [4, NO_ROW, NO_ROW, NO_ROW], [NO_ROW] * 4]
+    assert places.tolist() == [[1, 2, 0, -1], [3, -1, -1, -1], [-1] * 4]
+
+
+def test_a_sample_of_accounts_holds_those_that_own_something() -> None:
+    owned = csr_matrix(np.array([[1, 0], [0, 0], [0, 2]], dtype=np.float32))
+
+    assert sample_of_known(owned, 0).tolist() == [0, 2]

@@ -6,11 +6,22 @@ from math import log, log1p
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from models.artifact import NO_ROW
-from models.propensity.features import FEATURES, learn_features
+from models.propensity.features import FEATURES, SIMILAR_DAYS, learn_features
 from tests.models.propensity.counted import RECENT_DAYS, Counted
-from tests.models.propensity.samples import AS_OF, DAY, HORIZON_DAYS, OrderLine, Shop, random_shop, snapshot_of
+from tests.models.propensity.samples import (
+    AS_OF,
+    DAY,
+    HORIZON_DAYS,
+    OrderLine,
+    Shop,
+    no_similar,
+    random_shop,
+    shortlist_of,
+    snapshot_of,
+)
 
 SHOP = random_shop(1)
 
@@ -18,12 +29,12 @@ SHOP = random_shop(1)
 def features_of(shop: Shop, ids: list[str] | None = None) -> dict[tuple[str, str], NDArray[np.float32]]:
     """The features of every account and product, looked up by their identifiers, as of AS_OF."""
     snapshot = snapshot_of(shop)
-    known = learn_features(snapshot)
+    known = learn_features(snapshot, no_similar(snapshot))
     rows = np.arange(snapshot.past.n_accounts, dtype=np.int32)
     products = np.broadcast_to(
         np.arange(snapshot.past.n_products, dtype=np.int32), (len(rows), snapshot.past.n_products)
     )
-    features = known.features_of(rows, products, np.zeros(products.shape, dtype=np.float32))
+    features = known.features_of(shortlist_of(rows, products))
     return {
         (account, product): features[row, column]
         for row, account in enumerate(snapshot.past.account_ids)
@@ -50,6 +61,8 @@ def test_an_account_s_features_are_counted_from_its_own_lines() -> None:
             "frequency": sum(age <= RECENT_DAYS for age in days),
             "lines": sum(COUNTED.age(line) <= RECENT_DAYS for line in lines),
             "novelty": sum(age <= RECENT_DAYS for age in new),
+            "size": len(new),
+            "all_lines": len(lines),
         }
         for name, value in expected.items():
             assert column(name)[account, "p3"] == pytest.approx(log1p(value), rel=1e-6), (account, name)
@@ -63,9 +76,51 @@ def test_a_product_s_features_are_counted_from_all_lines_of_known_accounts() -> 
             "adopters": sum(age <= RECENT_DAYS for age in firsts),
             "owners": len(firsts),
             "buyers": sum(COUNTED.age(line) <= RECENT_DAYS for line in lines),
+            "sold": len(lines),
+            "sold_7": sum(COUNTED.age(line) <= 7 for line in lines),
+            "sold_14": sum(COUNTED.age(line) <= 14 for line in lines),
+            "sold_60": sum(COUNTED.age(line) <= 60 for line in lines),
+            "product_age": max(
+                (COUNTED.age(line) for line in SHOP.before(AS_OF).lines if line.product == product), default=0
+            ),
         }
         for name, value in expected.items():
             assert column(name)["a3", product] == pytest.approx(log1p(value), rel=1e-6), (product, name)
+        for name, late, early in (("trend", "sold_14", "sold_60"), ("growth", "buyers", "sold")):
+            change = log1p(expected[late]) - log1p(expected[early])
+            assert column(name)["a3", product] == pytest.approx(change, abs=1e-5), (product, name)
+
+
+def test_a_category_s_share_and_popularity_are_counted_from_lines() -> None:
+    for account, product in FEATURES_OF_PAIRS:
+        category = SHOP.category(product)
+        own = [line for buyer, line in COUNTED.bought if buyer == account and SHOP.category(line.product)]
+        inside = [line for line in own if _is_in(line.product, category)]
+        recent = [line for _, line in COUNTED.bought if _is_in(line.product, category)]
+        expected = {
+            "category_share": len(inside) / max(len(own), 1),
+            "category_popularity": log1p(sum(COUNTED.age(line) <= RECENT_DAYS for line in recent)),
+        }
+        for name, value in expected.items():
+            assert column(name)[account, product] == pytest.approx(value, rel=1e-5), (account, product, name)
+
+
+def test_purchases_of_similar_accounts_count_by_their_similarity() -> None:
+    snapshot = snapshot_of(SHOP)
+    n_accounts, n_products = snapshot.past.n_accounts, snapshot.past.n_products
+    similar = np.random.default_rng(0).random((n_accounts, n_accounts)).astype(np.float32)
+    similar[similar < 0.8] = 0
+    everything = np.broadcast_to(np.arange(n_products, dtype=np.int32), (n_accounts, n_products))
+    listed = shortlist_of(np.arange(n_accounts, dtype=np.int32), everything)
+
+    values = learn_features(snapshot, csr_matrix(similar)).features_of(listed)[..., FEATURES.index("similar_recent")]
+
+    accounts, products = list(snapshot.past.account_ids), list(snapshot.past.product_ids)
+    bought = np.zeros((n_accounts, n_products))
+    for buyer, line in COUNTED.bought:
+        if COUNTED.age(line) <= SIMILAR_DAYS:
+            bought[accounts.index(buyer), products.index(line.product)] = 1
+    np.testing.assert_allclose(values, similar @ bought, rtol=1e-5)
 
 
 def test_a_price_is_compared_with_what_the_account_usually_pays_and_says_nothing_where_it_is_unknown() -> None:
@@ -123,11 +178,12 @@ def test_relations_are_counted_from_what_goes_together_beyond_chance_with_what_i
 
 
 def test_the_score_is_passed_on_and_the_rank_is_the_place_in_the_list() -> None:
-    known = learn_features(snapshot_of(SHOP))
+    snapshot = snapshot_of(SHOP)
+    known = learn_features(snapshot, no_similar(snapshot))
     products = np.array([[3, 1, 2, NO_ROW]], dtype=np.int32)
     scores = np.array([[0.9, 0.5, 0.25, 0]], dtype=np.float32)
 
-    features = known.features_of(np.array([0], dtype=np.int32), products, scores)[0, :3]
+    features = known.features_of(shortlist_of(np.array([0], dtype=np.int32), products, scores))[0, :3]
 
     assert features[:, FEATURES.index("score")] == pytest.approx([0.9, 0.5, 0.25])
     assert features[:, FEATURES.index("rank")] == pytest.approx(np.log([1, 2, 3]))

@@ -15,9 +15,10 @@ from models.artifact import NO_ROW, Content, Groups, Propensities, open_artifact
 from models.artifact.propensities import NEVER_BOUGHT
 from models.artifact.whitespace import count_cells
 from models.evaluate import calibration
+from models.final_models import FinalModels
 from models.propensity import calibration as procedure
-from models.propensity.train_propensity import LearnedPropensity, learn_propensity
-from models.propensity.windows import PropensityInputs
+from models.propensity.rank_candidates import learn_ranking
+from models.propensity.train_propensity import LearnedPropensity
 from models.train import TrainingOptions, train
 from tests.models.propensity.truths import (
     ACCOUNTS,
@@ -46,7 +47,7 @@ class World:
     chance: NDArray[np.float64]
     product: NDArray[np.int64]
     account: NDArray[np.int64]
-    given: PropensityInputs
+    given: tuple[Any, ...]
     folder: Path
 
     @property
@@ -65,15 +66,16 @@ class World:
 
 
 def learn(truth: Truth, root: Path) -> World:
-    """Train, and keep what the learning of propensity was given."""
-    given: list[PropensityInputs] = []
+    """Train, and keep what the last step of the learning was given."""
+    given: list[tuple[Any, ...]] = []
 
-    def learn_and_keep(learned: PropensityInputs, *others: Any) -> LearnedPropensity:
-        given.append(learned)
-        return learn_propensity(learned, *others)
+    def fit_and_keep(*arguments: Any) -> tuple[FinalModels, LearnedPropensity]:
+        given.append(arguments)
+        return fit_finally(*arguments)
 
+    fit_finally = training.fit_and_predict
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "learn_propensity", learn_and_keep)
+        patch.setattr(training, "fit_and_predict", fit_and_keep)
         trained = train(truth.history(), TrainingOptions(horizon_days=HORIZON_DAYS), root, None, lambda _: None)
     content = open_artifact(trained.folder).content
     account, product = (
@@ -160,7 +162,8 @@ def test_rates_of_categories_are_recovered(world: World) -> None:
         # A rate is told by the purchases of one window: some 20 to 40.
         error = 3 / np.sqrt(chance.sum())
         assert world.content.propensities.category_rates[category] == pytest.approx(chance.mean(), rel=error)
-    assert world.content.propensities.category_rates[-1] == pytest.approx(world.chance[rest].mean(), rel=0.12)
+    # The lists of the window before found less of what was bought than today's do: rates are somewhat too high.
+    assert world.content.propensities.category_rates[-1] == pytest.approx(world.chance[rest].mean(), rel=0.2)
 
 
 def chance_of(world: World, groups: Groups) -> NDArray[np.float64]:
@@ -249,8 +252,14 @@ def test_the_targets_of_a_product_are_all_that_have_it_among_their_candidates_th
         assert list(zip(-p, accounts, strict=True)) == expected
 
 
+def learn_again(world: World) -> LearnedPropensity:
+    """Repeat the learning on what the training gave it: rankers, accounts and options."""
+    inputs, chosen, _, accounts, seed, step = world.given
+    return training.fit_and_predict(inputs, chosen, learn_ranking(inputs, seed, step), accounts, seed, step)[1]
+
+
 def test_the_same_history_and_seed_give_the_same_bytes(world: World) -> None:
-    again = learn_propensity(world.given, 0, lambda _: None)
+    again = learn_again(world)
 
     for name, values in vars(world.content.propensities).items():
         assert values.tobytes() == getattr(again.propensities, name).tobytes(), name
@@ -262,7 +271,7 @@ def test_where_the_gate_rejects_the_model_bins_are_used_and_the_report_says_so(
 ) -> None:
     monkeypatch.setattr(procedure, "MAX_ERROR", 0.0)
 
-    learned = learn_propensity(world.given, 0, lambda _: None)
+    learned = learn_again(world)
 
     p, truth = candidates_of(world, learned.propensities)
     methods = [learned.described["method"], *(learned.described[name]["method"] for name in ("line", "category"))]
@@ -270,6 +279,24 @@ def test_where_the_gate_rejects_the_model_bins_are_used_and_the_report_says_so(
     assert "calibrated bins are used" in learned.described["note"]
     assert truth.sum() / p.sum() == pytest.approx(1, abs=3 * 0.054)
     assert ((p > 0) & (p < 1)).all()
+
+
+def test_candidates_stand_in_the_order_of_their_probabilities(world: World) -> None:
+    content = world.content
+    for row in np.flatnonzero(content.candidate_products[:, 0] != NO_ROW):
+        listed = content.candidate_products[row] != NO_ROW
+        assert (np.diff(content.candidate_scores[row][listed]) <= 0).all()
+        np.testing.assert_array_equal(
+            content.candidate_scores[row][listed], content.propensities.candidates[row][listed]
+        )
+
+
+def test_the_lists_that_are_served_are_measured_beside_the_first_stage(world: World) -> None:
+    for target in ("new", "all"):
+        measured = world.report["metrics"][target]
+        assert measured["second_stage"]["ndcg@20"]["n"] == measured["blend"]["ndcg@20"]["n"]
+        assert measured["second_stage"]["ndcg@20"]["value"] > measured["popularity"]["ndcg@20"]["value"]
+    assert world.report["served"] == "second_stage"
 
 
 @pytest.mark.slow

@@ -1,0 +1,236 @@
+"""Learn the second stage on the validation window, measure it on the held-out one, and fit it anew on that."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from models.artifact import NO_ROW
+from models.candidates import CANDIDATES, EXPLAINED, CandidateLists
+from models.data.interactions import owned_matrix
+from models.evaluate.calibration import Predictions, compare_precision, measure
+from models.evaluate.intervals import Estimate
+from models.evaluate.ranking import RankingMetrics, accounts_to_rank, compare_lists, relevant_products
+from models.propensity.calibration import Predictor, Verdict, describe_verdict, is_enough, learn_predictor, verdict_on
+from models.propensity.examples import ListedCandidates, best_of, describe_pairs, sample_of_known
+from models.propensity.features import FEATURES
+from models.propensity.repeats import RepeatModel, learn_repeats
+from models.propensity.second_stage import SecondStage, learn_second_stage
+from models.propensity.windows import Moment, PropensityInputs, Step, Window, describe_window, learn_window
+from models.report import CUT, MAX_ACCOUNTS, describe
+
+MIN_DAYS = 2.0
+BLOCK = 10_000
+"""So many accounts are listed at once."""
+ORDER = ("auc", "average_precision", "top_tenth_lift")
+"""Metrics of a score that is no probability."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The second stage, fitted on the newest window, and what it was like on a window that it had not seen.
+
+    bins:     gives P where the second stage's was too far off on the held-out window, else None.
+    windows, listed: the two windows, and what would have been listed at the start of each.
+    measured: by target ("new", "all"), the metrics of the lists on the held-out window.
+    """
+
+    described: dict[str, Any]
+    horizon_days: float
+    stage: SecondStage
+    repeats: RepeatModel
+    bins: Predictor | None
+    windows: tuple[Window, Window]
+    listed: tuple[ListedCandidates, ListedCandidates]
+    measured: Mapping[str, RankingMetrics]
+    metrics: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class RankedLists:
+    """Every account's candidates with P: float32 (A, C), NaN where there is none."""
+
+    lists: CandidateLists
+    p: NDArray[np.float32]
+
+
+def learn_ranking(inputs: PropensityInputs, seed: int, step: Step) -> Ranking | str:
+    """Learn to rank candidates by P; or say why nothing can be learned."""
+    horizon = inputs.horizon_days()
+    if horizon < MIN_DAYS:
+        return "the history is too short for three windows"
+    if not inputs.begins_early(horizon):
+        return "no account owned anything before three windows"
+    step("learn the second stage")
+    nobody = np.empty(0, dtype=np.int32)
+    second = learn_window(inputs, 0, horizon, nobody, seed)
+    ranked, relevant = _accounts_to_rank(inputs, seed)
+    third = learn_window(inputs, 1, horizon, ranked, seed)
+    if not is_enough((second.examples, third.examples)):
+        return "too few candidates were bought to learn from"
+    stage, held_out = learn_second_stage(second.examples, second.product, seed)
+    stage = stage.adapted(third.examples.features, third.examples.novelty)
+    scores = stage.scores(third.examples.features)
+    step("measure the second stage on the held-out period")
+    repeats = learn_repeats(second.repeats, second.is_repeated).adapted(third.repeats)
+    measured = _measure_lists(third, stage.probabilities(scores), scores, repeats, ranked, relevant)
+    bins = learn_predictor(second.examples, second.examples, "bins")
+    p = {"model": stage.probabilities(scores), "bins": bins.predict_examples(third.examples)}
+    verdict, metrics, above = _judge(third, scores, p, stage.base.logistic.weights, seed)
+    step("fit the second stage on the newest window")
+    newest, _ = learn_second_stage(third.examples, third.product, seed)
+    newest = newest.calibrated_by(stage, third.examples.features, third.examples.is_true)
+    described = describe_verdict(verdict, FEATURES) | {
+        "stack": dict(zip(("logistic", "trees"), newest.stack.weights.round(4).tolist(), strict=True)),
+        "horizon_days": horizon,
+        "windows": [describe_window(window, inputs.split.zone) for window in (second, third)],
+        "average_precision_above": {name: describe(estimate) for name, estimate in above.items()},
+    }
+    return Ranking(
+        described=described,
+        horizon_days=horizon,
+        stage=newest,
+        repeats=learn_repeats(third.repeats, third.is_repeated),
+        bins=learn_predictor(third.examples, third.examples, "bins") if verdict.method == "bins" else None,
+        windows=(second, third),
+        listed=(_listed(second, held_out), _listed(third, scores)),
+        measured=measured,
+        metrics=metrics,
+    )
+
+
+def list_ranked(ranking: Ranking, moment: Moment, has_evidence: NDArray[np.bool_], seed: int) -> RankedLists:
+    """List and explain every account's candidates by P.
+
+    has_evidence: bool (A,), whose history says anything; others get no list.
+    """
+    first_stage, n_accounts = moment.first_stage, len(has_evidence)
+    owned = first_stage.owned
+    stage, repeats, bins = _adapt(ranking, moment, seed)
+    products = np.full((n_accounts, CANDIDATES), NO_ROW, dtype=np.int32)
+    scores, p = np.zeros(products.shape, dtype=np.float32), np.full(products.shape, np.nan, dtype=np.float32)
+    reasons = np.full((n_accounts, EXPLAINED, 2), NO_ROW, dtype=np.int32)
+    owned_scores = [np.empty(0, dtype=np.float32)]
+    known = np.flatnonzero(np.diff(owned.indptr) > 0).astype(np.int32)
+    for begin in range(0, len(known), BLOCK):
+        listed = first_stage.shortlist(known[begin : begin + BLOCK])
+        owned_scores.append(repeats.probabilities(moment.repeats.features_of(listed)))
+        features = describe_pairs(moment.features, listed)
+        of_pairs = stage.scores(features)
+        best, places = best_of(listed, of_pairs, CANDIDATES)
+        best[~has_evidence[listed.rows]] = NO_ROW
+        is_pair = best != NO_ROW
+        rows = listed.rows
+        chance = stage.probabilities(of_pairs)
+        products[rows] = best
+        scores[rows] = np.where(is_pair, chance[places], 0)
+        if bins is not None:
+            chance = bins.predict(features, listed.scores[listed.is_pair])
+        p[rows] = np.where(is_pair, chance[places], np.nan)
+        reasons[rows] = first_stage.blend.explain(rows, best[:, :EXPLAINED], first_stage.is_offerable)
+    width = min(CANDIDATES, len(first_stage.is_offerable))
+    lists = CandidateLists(
+        products[:, :width], scores[:, :width], reasons[:, : min(EXPLAINED, width)], np.concatenate(owned_scores)
+    )
+    return RankedLists(lists, p[:, :width])
+
+
+def _adapt(ranking: Ranking, moment: Moment, seed: int) -> tuple[SecondStage, RepeatModel, Predictor | None]:
+    """Adapt the models to a moment, by a sample of its accounts."""
+    listed = moment.first_stage.shortlist(sample_of_known(moment.first_stage.owned, seed))
+    features, is_pair = describe_pairs(moment.features, listed), listed.is_pair
+    novelty = moment.snapshot.novelty_rate(is_pair.sum() / max(len(listed.rows), 1))
+    repeats = ranking.repeats.adapted(moment.repeats.features_of(listed))
+    bins = ranking.bins.adapted(features, listed.scores[is_pair], novelty) if ranking.bins else None
+    return ranking.stage.adapted(features, novelty), repeats, bins
+
+
+def _accounts_to_rank(inputs: PropensityInputs, seed: int) -> tuple[NDArray[np.int32], dict[str, csr_matrix]]:
+    """The accounts that the report ranks for, and by target what they bought in the held-out period."""
+    split = inputs.split
+    learned, window = (inputs.interactions.select(mask) for mask in (~split.holdout, split.holdout))
+    owned = owned_matrix(learned)
+    relevant = {
+        "new": relevant_products(window, learned, owned),
+        "all": relevant_products(window, learned, None),
+    }
+    return accounts_to_rank(owned, relevant["all"], MAX_ACCOUNTS, seed), relevant
+
+
+def _measure_lists(
+    window: Window,
+    p: NDArray[np.float32],
+    scores: NDArray[np.float64],
+    repeats: RepeatModel,
+    rows: NDArray[np.int32],
+    relevant: Mapping[str, csr_matrix],
+) -> dict[str, RankingMetrics]:
+    """Compare the first of each list with what was bought: of new products alone, and with what is bought again."""
+    listed, owned = window.listed, window.moment.first_stage.owned
+    place = np.searchsorted(listed.rows, rows)
+    best, places = best_of(listed, scores, CUT)
+    finds_new = np.diff(relevant["new"][rows].indptr) > 0
+    new = compare_lists(best[place][finds_new], rows[finds_new], relevant["new"])
+    again = owned[listed.rows]
+    again = csr_matrix((repeats.probabilities(window.repeats), again.indices, again.indptr), again.shape)
+    merged = [
+        _merge(
+            best[row],
+            np.where(best[row] == NO_ROW, -1, p[places[row]]),
+            again.indices[begin:end],
+            again.data[begin:end],
+        )
+        for row, begin, end in zip(place, again.indptr[place], again.indptr[place + 1], strict=True)
+    ]
+    return {"new": new, "all": compare_lists(np.stack(merged), rows, relevant["all"])}
+
+
+def _merge(
+    new: NDArray[np.int32], p: NDArray[np.float32], owned: NDArray[np.int32], p_again: NDArray[np.float32]
+) -> NDArray[np.int32]:
+    """The CUT products with the highest P, of new and owned ones."""
+    products, chances = np.concatenate((new, owned)), np.concatenate((p, p_again))
+    return np.asarray(products[np.argsort(-chances, kind="stable")[:CUT]])
+
+
+def _judge(
+    window: Window,
+    scores: NDArray[np.float64],
+    p: Mapping[str, NDArray[np.float32]],
+    weights: NDArray[np.float64],
+    seed: int,
+) -> tuple[Verdict, dict[str, dict[str, Any]], Mapping[str, Estimate]]:
+    """Measure P of what would have been listed, and score and popularity alone; by how much P is more precise."""
+    _, places = best_of(window.listed, scores, CANDIDATES)
+    chosen = np.sort(places[places >= 0])
+    _, account = np.unique(window.examples.account[chosen], return_inverse=True)
+    is_true = window.examples.is_true[chosen]
+
+    def predictions(values: NDArray[Any]) -> Predictions:
+        return Predictions(values[chosen].astype(np.float64), is_true, account.astype(np.int64))
+
+    verdict = verdict_on({method: predictions(values) for method, values in p.items()}, weights, seed)
+    popularity = window.moment.first_stage.blend.fitted.popularity.popularity[window.product]
+    alone = {"score": predictions(window.examples.score), "popularity": predictions(popularity)}
+    metrics = {name: describe_metrics(estimates) for name, estimates in verdict.measured.items()}
+    metrics |= {name: describe_metrics(measure(predicted, seed), ORDER) for name, predicted in alone.items()}
+    others = {verdict.method: verdict.predictions[verdict.method]} | alone
+    return verdict, metrics, compare_precision(others, verdict.method, seed)
+
+
+def _listed(window: Window, scores: NDArray[np.float64]) -> ListedCandidates:
+    """What would have been listed for a sample of accounts. scores: (n,), of the examples, by models without them."""
+    products, places = best_of(window.listed, scores, CANDIDATES)
+    best = np.where(places >= 0, scores[places], 0).astype(np.float32)
+    return ListedCandidates(window.listed.rows, products, best, window.moment.first_stage.owned)
+
+
+def describe_metrics(measured: Mapping[str, Estimate], kept: Sequence[str] | None = None) -> dict[str, Any]:
+    """Describe metrics for the report. kept: those that are meaningful, all by default; the others are null."""
+    unknown = Estimate(float("nan"), float("nan"), float("nan"), 0)
+    return {
+        name: describe(estimate if kept is None or name in kept else unknown) for name, estimate in measured.items()
+    }

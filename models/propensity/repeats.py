@@ -1,0 +1,107 @@
+"""Repeat purchases: how likely an account is to buy again what it owns, by how often and how lately it bought it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from models.arrays import numbers_of_ranges
+from models.artifact.calibrated import Calibrated
+from models.propensity.classifier import calibrate, fit_classifier, relative_to
+from models.propensity.pairs import least_of_pairs
+from models.propensity.snapshot import Snapshot
+from models.ranking.shortlist import Shortlist
+from models.ranking.weights import look_up
+
+HALF_LIVES = (10.0, 30.0, 90.0)
+"""In days: each gives a number of order lines that fade by age."""
+REPEAT_FEATURES = (
+    "score", "als", "affinity", "similar_accounts", "bought_10", "bought_30", "bought_90", "bought", "since", "overdue",
+    "recency", "frequency", "lines", "size", "buyers", "repurchases",
+)  # fmt: skip
+"""score, als, affinity, similar_accounts: of the rankers. bought_N: order lines of the pair with a half-life of N days;
+bought: all of them. since: days since the last one. overdue: these days over the mean gap between two, a logarithm; 0
+where it was bought once. recency, frequency, lines, size: of the account. buyers: recent order lines of the product.
+repurchases: its order lines for each owner. Counts and times are logarithms of one plus the number."""
+MIN_TRUE = 50
+
+
+@dataclass(frozen=True)
+class RepeatTables:
+    """Figures of what accounts own at a snapshot; (A, P) each, stored wherever something was bought."""
+
+    owned: csr_matrix
+    faded: tuple[csr_matrix, ...]
+    bought: csr_matrix
+    last: csr_matrix
+    first: csr_matrix
+    snapshot: Snapshot
+
+    @classmethod
+    def at(cls, snapshot: Snapshot, owned: csr_matrix) -> "RepeatTables":
+        """Count at a snapshot. owned: (A, P), see ``owned_matrix``."""
+        lines, shape = snapshot.lines, owned.shape
+        where = (lines.account, lines.product)
+
+        def added(values: NDArray[np.float32]) -> csr_matrix:
+            table = csr_matrix((values, where), shape=shape)
+            table.sum_duplicates()
+            return table
+
+        # Above 0 wherever there is an entry.
+        age = np.maximum(lines.age, np.float32(1e-3))
+        last = least_of_pairs(lines.account, lines.product, age, shape)
+        first = -least_of_pairs(lines.account, lines.product, -age, shape)
+        for table in (last, first):
+            table.sort_indices()
+        faded = tuple(added((0.5 ** (lines.age / days)).astype(np.float32)) for days in HALF_LIVES)
+        return cls(owned, faded, added(np.ones_like(lines.age)), last, first, snapshot)
+
+    def features_of(self, listed: Shortlist) -> NDArray[np.float32]:
+        """Return float32 (m, F), REPEAT_FEATURES of everything that the accounts of a shortlist own, in its order."""
+        owned, snapshot = self.owned[listed.rows], self.snapshot
+        account, product = listed.rows[numbers_of_ranges(owned.indptr)], owned.indices
+
+        def of_pair(table: csr_matrix) -> NDArray[np.float32]:
+            return look_up(table, account[:, None], product[:, None])[:, 0]
+
+        count, last, first = of_pair(self.bought), of_pair(self.last), of_pair(self.first)
+        gap = (first - last) / np.maximum(count - 1, 1)
+        recent = snapshot.lines.age <= snapshot.recent_days
+        n_products = self.owned.shape[1]
+        sold = np.bincount(snapshot.lines.product, minlength=n_products)
+        owners = np.bincount(self.owned.indices, minlength=n_products)
+        buyers = np.bincount(snapshot.lines.product[recent], minlength=n_products)
+        columns = [listed.owned[:, place] for place in (0, 1, 2, 4)]
+        columns += [np.log1p(of_pair(table)) for table in self.faded]
+        columns += [np.log1p(count), np.log1p(last), np.where(gap > 0, np.log((last + 1) / (gap + 1)), 0)]
+        columns += [getattr(snapshot.accounts, name)[account] for name in ("recency", "frequency", "lines", "size")]
+        columns += [np.log1p(buyers)[product], np.log1p(sold / np.maximum(owners, 1))[product]]
+        return np.column_stack(columns).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class RepeatModel:
+    """A calibrated logistic model of REPEAT_FEATURES."""
+
+    model: Calibrated
+
+    def adapted(self, features: NDArray[np.float32]) -> "RepeatModel":
+        """Adapt to a later snapshot. features: (n, F), of pairs that represent it."""
+        return RepeatModel(relative_to(self.model, features))
+
+    def probabilities(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return float32 (n,): P(the account buys it again within the horizon)."""
+        return self.model.predict(features)
+
+
+def learn_repeats(features: NDArray[np.float32], is_true: NDArray[np.bool_]) -> RepeatModel:
+    """Fit and calibrate on one window. Where too little was bought again, or nearly everything, all get one share.
+
+    Few weights learn from many pairs here, so that the calibration may use the same ones.
+    """
+    model = fit_classifier(features, is_true)
+    if min(int(is_true.sum()), int((~is_true).sum())) < MIN_TRUE:
+        return RepeatModel(model)
+    return RepeatModel(calibrate(model, features, is_true))

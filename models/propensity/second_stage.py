@@ -1,0 +1,135 @@
+"""The second stage: a logistic model and boosted trees, stacked and calibrated, rank candidates and give P."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import lightgbm
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from models.artifact.calibrated import Calibrated
+from models.propensity.calibration import Examples, NoveltyRate
+from models.propensity.classifier import at_level, calibrate, fit_classifier, relative_to
+
+ACCOUNT_FOLDS, PRODUCT_FOLDS = 3, 2
+MAX_FALSE = 75_000
+"""So many pairs that were not bought teach; each stands for several where there are more."""
+TREES = 60
+TREE_PARAMETERS = {
+    "objective": "binary",
+    "learning_rate": 0.1,
+    "num_leaves": 31,
+    "min_data_in_leaf": 60,
+    "feature_fraction": 0.7,
+    "lambda_l2": 1.0,
+    "deterministic": True,
+    "force_col_wise": True,
+    "num_threads": 1,
+    "verbose": -1,
+}
+
+
+@dataclass(frozen=True)
+class BaseModels:
+    """Two models of F features. logistic: it also holds the means and spreads that features are standardised by."""
+
+    logistic: Calibrated
+    trees: lightgbm.Booster
+
+    def scores(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return float32 (n, 2), the log odds that each gives. features: (n, F)."""
+        scaled = _scaled(self.logistic, features)
+        with threadpool_limits(1):
+            of_trees = self.trees.predict(scaled, raw_score=True) if len(scaled) else np.empty(0)
+        return np.column_stack((self.logistic.score(features), np.asarray(of_trees))).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class SecondStage:
+    """Two models, and a calibrated logistic model of their scores. novelty: when they were fitted."""
+
+    base: BaseModels
+    stack: Calibrated
+    novelty: NoveltyRate
+
+    def adapted(self, features: NDArray[np.float32], novelty: NoveltyRate) -> "SecondStage":
+        """Adapt to a later snapshot. features: (n, F), of candidates that represent it."""
+        base = replace(self.base, logistic=relative_to(self.base.logistic, features))
+        stack = relative_to(self.stack, base.scores(features))
+        return SecondStage(base, at_level(stack, novelty.ratio_to(self.novelty)), novelty)
+
+    def calibrated_by(
+        self, earlier: "SecondStage", features: NDArray[np.float32], is_true: NDArray[np.bool_]
+    ) -> "SecondStage":
+        """Take the calibration from what a stage of the window before foretold for this one.
+
+        earlier: adapted to this window. features: (n, F), is_true: (n,), of this window.
+        Within one window, tastes and fashions are the same on both sides of a held-out fold, and are not in the next:
+        the held-out scores alone foretell too much for the best candidates.
+        """
+        told = calibrate(earlier.stack, earlier.base.scores(features), is_true)
+        return replace(self, stack=replace(self.stack, scores=told.scores, shares=told.shares))
+
+    def scores(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return float64 (n,), what candidates are ranked by. features: (n, F)."""
+        return self.stack.score(self.base.scores(features))
+
+    def probabilities(self, scores: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return float32 (n,), P by score: in the same order, but for ties beyond the scores of the calibration."""
+        return self.stack.calibrate(scores)
+
+
+def learn_second_stage(
+    examples: Examples, product: NDArray[np.int32], seed: int
+) -> tuple[SecondStage, NDArray[np.float64]]:
+    """Fit, stack and calibrate on one window; return the held-out scores of its examples, too.
+
+    product: (n,), of each example.
+    The stack and its calibration learn from scores of pairs whose account and whose product the two models had not
+    seen. Trees recognise a product by its sales and age: with accounts alone held out they look far better than they
+    are in the next window. Source: Wolpert, Stacked generalization (Neural Networks, 1992).
+    """
+    held_out = np.empty((len(product), 2), dtype=np.float32)
+    for learned, rest in _folds(examples.account, product, seed):
+        held_out[rest] = _fit(examples, learned, seed).scores(examples.features[rest])
+    stack = calibrate(fit_classifier(held_out, examples.is_true), held_out, examples.is_true)
+    base = _fit(examples, np.arange(len(product)), seed)
+    # The models that saw everything are surer of themselves than those whose scores the stack learned from.
+    stage = SecondStage(base, relative_to(stack, base.scores(examples.features)), examples.novelty)
+    return stage, stack.score(held_out)
+
+
+def _folds(
+    account: NDArray[np.int64], product: NDArray[np.int32], seed: int
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Yield the examples to learn from and those to score, which share neither an account nor a product with them."""
+    rng = np.random.default_rng(seed)
+    account_fold = rng.permutation(int(account.max(initial=-1)) + 1)[account] % ACCOUNT_FOLDS
+    product_fold = rng.permutation(int(product.max(initial=-1)) + 1)[product] % PRODUCT_FOLDS
+    for one in range(ACCOUNT_FOLDS):
+        for other in range(PRODUCT_FOLDS):
+            yield (
+                np.flatnonzero((account_fold != one) & (product_fold != other)),
+                np.flatnonzero((account_fold == one) & (product_fold == other)),
+            )
+
+
+def _fit(examples: Examples, rows: NDArray[np.intp], seed: int) -> BaseModels:
+    """Fit both models on some examples, and on no more than MAX_FALSE that were not bought."""
+    is_true = examples.is_true[rows]
+    n_false = int((~is_true).sum())
+    share = min(MAX_FALSE / max(n_false, 1), 1.0)
+    is_kept = is_true | (np.random.default_rng(seed).random(len(rows)) < share)
+    counts = np.where(is_true, 1.0, 1 / share)[is_kept]
+    features, is_true = examples.features[rows[is_kept]], is_true[is_kept]
+    logistic = fit_classifier(features, is_true, counts=counts)
+    data = lightgbm.Dataset(_scaled(logistic, features), is_true.astype(np.int8), weight=counts, params={"verbose": -1})
+    with threadpool_limits(1, user_api="blas"):
+        trees = lightgbm.train(TREE_PARAMETERS | {"seed": seed}, data, TREES)
+    return BaseModels(logistic, trees)
+
+
+def _scaled(model: Calibrated, features: NDArray[np.float32]) -> NDArray[np.float32]:
+    centre, scale = model.centre.astype(np.float32), model.scale.astype(np.float32)
+    return np.asarray((features - centre) / scale)

@@ -1,0 +1,148 @@
+"""The first stage: for each account, the products that some ranker puts near the top, with every ranker's score."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from models.arrays import numbers_of_ranges
+from models.ranking.blend import BlendScorer, peaks
+from models.ranking.top import NO_PRODUCT, in_batches, top_products
+
+OF_BLEND, OF_SIMILAR_ACCOUNTS, OF_POPULARITY = 200, 150, 100
+"""How many products each of them gives; popular ones that an account owns are not made up for."""
+MANY_ACCOUNTS = 10_000
+"""Beyond so many accounts lists are shorter in proportion, down to a tenth, so that what they cost is bounded."""
+LEAST_OF_BLEND = 100
+RANKERS, SIMILAR_ACCOUNTS = 4, 3
+"""How many rankers there are, and the place of one of them in the order of the blend's weights."""
+
+
+@dataclass(frozen=True)
+class Shortlist:
+    """Candidates of n accounts, the blend's best first.
+
+    rows:     int32 (n,), the accounts.
+    products: int32 (n, k), NO_PRODUCT padded.
+    scores:   float32 (n, k), the blend's; 0 where padded.
+    rankers:  float32 (n, k, 4), each ranker's score over its peak, in the order of the blend's weights; 0 where padded.
+    owned:    float32 (m, 5), the blend's and the rankers' scores of what the accounts own, one account after the other.
+    """
+
+    rows: NDArray[np.int32]
+    products: NDArray[np.int32]
+    scores: NDArray[np.float32]
+    rankers: NDArray[np.float32]
+    owned: NDArray[np.float32]
+
+    @property
+    def is_pair(self) -> NDArray[np.bool_]:
+        """Bool (n, k): False where padded."""
+        return np.asarray(self.products != NO_PRODUCT)
+
+    def part(self, which: slice) -> "Shortlist":
+        """The candidates of some of the accounts, without the scores of what they own."""
+        scores, rankers = self.scores[which], self.rankers[which]
+        return Shortlist(self.rows[which], self.products[which], scores, rankers, self.owned[:0])
+
+
+@dataclass(frozen=True)
+class FirstStage:
+    """A blend of rankers, and what may be listed.
+
+    owned:        (n_accounts, n_products), never listed.
+    is_offerable: bool (n_products,).
+    unlisted:     (n_accounts, n_products), what else is never listed, such as variants of what is owned.
+    """
+
+    blend: BlendScorer
+    owned: csr_matrix
+    is_offerable: NDArray[np.bool_]
+    unlisted: csr_matrix | None = None
+
+    def shortlist(self, rows: NDArray[np.int32]) -> Shortlist:
+        """Unite the blend's best, those of similar accounts, and what is popular."""
+        parts = list(in_batches(self._of_batch, rows, len(self.is_offerable)))
+        width = max((part.products.shape[1] for part in parts), default=0)
+        columns = [np.empty((0, width), np.int32), np.empty((0, width), np.float32)]
+        columns += [np.empty((0, width, RANKERS), np.float32), np.empty((0, 1 + RANKERS), np.float32)]
+        wide = [_widen(part, width) for part in parts]
+        products, scores, rankers, owned = (
+            np.concatenate([nothing, *(getattr(part, name) for part in wide)])
+            for name, nothing in zip(("products", "scores", "rankers", "owned"), columns, strict=True)
+        )
+        return Shortlist(rows, products, scores, rankers, owned)
+
+    def _of_batch(self, rows: NDArray[np.int32]) -> Shortlist:
+        scored = [scorer.score(rows) for scorer in self.blend.fitted.scorers]
+        best = np.stack([peaks(scores) for scores in scored], axis=1)
+        self.blend.keep_peaks(rows, best)
+        for place, scores in enumerate(scored):
+            scores /= best[:, place, None]
+        blend = np.zeros_like(scored[0])
+        for weight, scores in zip(self.blend.weights.as_shares(), scored, strict=True):
+            if weight:
+                blend += np.float32(weight) * scores
+        everything = (blend, *scored)
+        owned = self.owned[rows]
+        owner = numbers_of_ranges(owned.indptr)
+        of_owned = np.stack([scores[owner, owned.indices] for scores in everything], axis=1)
+        products = self._unite(blend, scored[SIMILAR_ACCOUNTS], rows)
+        line = np.arange(len(rows))[:, None]
+        is_padding = products == NO_PRODUCT
+        best_first = np.argsort(np.where(is_padding, np.inf, -blend[line, products]), axis=1, kind="stable")
+        width = int((~is_padding).sum(axis=1).max(initial=0))
+        products = np.take_along_axis(products, best_first, axis=1)[:, :width]
+        columns = [np.where(products == NO_PRODUCT, 0, scores[line, products]) for scores in everything]
+        return Shortlist(rows, products, columns[0], np.stack(columns[1:], axis=2), of_owned)
+
+    def _unite(
+        self, blend: NDArray[np.float32], similar: NDArray[np.float32], rows: NDArray[np.int32]
+    ) -> NDArray[np.int32]:
+        """The best products of both scores and the most popular ones, once each, NO_PRODUCT between them.
+
+        Scores of what may not be listed become minus infinity.
+        """
+        for scores in (blend, similar):
+            for taken in (self.owned, self.unlisted):
+                if taken is not None:
+                    batch = taken[rows]
+                    scores[numbers_of_ranges(batch.indptr), batch.indices] = -np.inf
+            scores[:, ~self.is_offerable] = -np.inf
+        popular = np.broadcast_to(self._popular, (len(rows), len(self._popular)))
+        is_free = np.isfinite(blend[:, self._popular])
+        best = [
+            top_products(scores, min(count, scores.shape[1]))[0]
+            for scores, count in zip((blend, similar), self._lengths, strict=False)
+        ]
+        ascending = np.sort(np.concatenate((*best, np.where(is_free, popular, NO_PRODUCT)), axis=1), axis=1)
+        is_new = np.diff(ascending, axis=1, prepend=NO_PRODUCT) > 0
+        return np.where(is_new, ascending, NO_PRODUCT).astype(np.int32)
+
+    @cached_property
+    def _lengths(self) -> tuple[int, int, int]:
+        """How many products the blend, similar accounts and popularity give."""
+        share = min(max(MANY_ACCOUNTS / max(self.owned.shape[0], 1), 0.1), 1.0)
+        of_blend, of_similar, of_popularity = (
+            max(round(length * share), 1) for length in (OF_BLEND, OF_SIMILAR_ACCOUNTS, OF_POPULARITY)
+        )
+        return max(of_blend, LEAST_OF_BLEND), of_similar, of_popularity
+
+    @cached_property
+    def _popular(self) -> NDArray[np.intp]:
+        """The most popular products that may be offered."""
+        popularity = self.blend.fitted.popularity.popularity
+        offerable = np.flatnonzero(self.is_offerable)
+        return offerable[np.argsort(-popularity[offerable], kind="stable")[: self._lengths[2]]]
+
+
+def _widen(part: Shortlist, width: int) -> Shortlist:
+    more = (0, width - part.products.shape[1])
+    return replace(
+        part,
+        products=np.pad(part.products, ((0, 0), more), constant_values=NO_PRODUCT),
+        scores=np.pad(part.scores, ((0, 0), more)),
+        rankers=np.pad(part.rankers, ((0, 0), more, (0, 0))),
+    )
