@@ -63,6 +63,12 @@ def _centre_and_scale(
     return {"centre": centre, "scale": np.where(spread > 0, spread, 1.0)}
 
 
+def by_score() -> Calibrated:
+    """Return a model of one feature, a score, to be calibrated."""
+    one = np.ones(1)
+    return Calibrated(np.zeros(1), one, one, np.zeros(1), np.zeros(1), np.full(1, 0.5), one)
+
+
 def calibrate(model: Calibrated, features: NDArray[np.float32], is_true: NDArray[np.bool_]) -> Calibrated:
     """Replace a model's shares by those of later examples: isotonic regression on its scores, centred.
 

@@ -81,8 +81,8 @@ def learn_ranking(inputs: PropensityInputs, seed: int, step: Step) -> Ranking | 
     p = {"model": stage.probabilities(scores), "bins": bins.predict_examples(third.examples)}
     verdict, metrics, above = _judge(third, scores, p, stage.base.logistic.weights, seed)
     step("fit the second stage on the newest window")
-    newest, _ = learn_second_stage(third.examples, third.product, seed)
-    newest = newest.calibrated_by(stage, third.examples.features, third.examples.is_true)
+    newest, held_out_newest = learn_second_stage(third.examples, third.product, seed)
+    newest = newest.calibrated_by(held_out_newest, stage, third.examples.features, third.examples.is_true)
     described = describe_verdict(verdict, FEATURES) | {
         "stack": dict(zip(("logistic", "trees"), newest.stack.weights.round(4).tolist(), strict=True)),
         "horizon_days": horizon,

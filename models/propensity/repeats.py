@@ -97,7 +97,7 @@ class RepeatModel:
 
 
 def learn_repeats(features: NDArray[np.float32], is_true: NDArray[np.bool_]) -> RepeatModel:
-    """Fit and calibrate on one window. Where too little was bought again, or nearly everything, all get one share.
+    """Fit and calibrate on one window; below 50 of either kind without calibration, below 10 all get one share.
 
     Few weights learn from many pairs here, so that the calibration may use the same ones.
     """

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from models.artifact.calibrated import Calibrated
 from models.propensity.calibration import Examples, NoveltyRate
-from models.propensity.classifier import at_level, calibrate, fit_classifier, relative_to
+from models.propensity.classifier import at_level, by_score, calibrate, fit_classifier, relative_to
 
 ACCOUNT_FOLDS, PRODUCT_FOLDS = 3, 2
 MAX_FALSE = 75_000
@@ -60,15 +60,21 @@ class SecondStage:
         return SecondStage(base, at_level(stack, novelty.ratio_to(self.novelty)), novelty)
 
     def calibrated_by(
-        self, earlier: "SecondStage", features: NDArray[np.float32], is_true: NDArray[np.bool_]
+        self,
+        held_out: NDArray[np.float64],
+        earlier: "SecondStage",
+        features: NDArray[np.float32],
+        is_true: NDArray[np.bool_],
     ) -> "SecondStage":
-        """Take the calibration from what a stage of the window before foretold for this one.
+        """Calibrate on held-out scores together with what a stage of the window before foretold for this one.
 
-        earlier: adapted to this window. features: (n, F), is_true: (n,), of this window.
-        Within one window, tastes and fashions are the same on both sides of a held-out fold, and are not in the next:
-        the held-out scores alone foretell too much for the best candidates.
+        held_out: (n,), see ``learn_second_stage``. earlier: adapted to this window. features: (n, F), is_true: (n,), of
+        this window. Within one window, tastes and fashions are the same on both sides of a fold, and are not in the
+        next: held-out scores alone foretell too much for the best candidates. The earlier stage, which had less to
+        learn from, foretells too little for them.
         """
-        told = calibrate(earlier.stack, earlier.base.scores(features), is_true)
+        scores = np.concatenate((held_out, earlier.scores(features)))
+        told = calibrate(by_score(), scores[:, None].astype(np.float32), np.tile(is_true, 2))
         return replace(self, stack=replace(self.stack, scores=told.scores, shares=told.shares))
 
     def scores(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -103,16 +109,28 @@ def learn_second_stage(
 def _folds(
     account: NDArray[np.int64], product: NDArray[np.int32], seed: int
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Yield the examples to learn from and those to score, which share neither an account nor a product with them."""
+    """Yield the examples to learn from and those to score, which share neither an account nor a product with them.
+
+    A single account or product is on both sides.
+    """
     rng = np.random.default_rng(seed)
-    account_fold = rng.permutation(int(account.max(initial=-1)) + 1)[account] % ACCOUNT_FOLDS
-    product_fold = rng.permutation(int(product.max(initial=-1)) + 1)[product] % PRODUCT_FOLDS
-    for one in range(ACCOUNT_FOLDS):
-        for other in range(PRODUCT_FOLDS):
+    of_account, n_accounts = _fold_of(account, ACCOUNT_FOLDS, rng)
+    of_product, n_products = _fold_of(product, PRODUCT_FOLDS, rng)
+    for one in range(n_accounts):
+        for other in range(n_products):
+            others = (of_account != one) | (n_accounts == 1)
+            apart = others & ((of_product != other) | (n_products == 1))
             yield (
-                np.flatnonzero((account_fold != one) & (product_fold != other)),
-                np.flatnonzero((account_fold == one) & (product_fold == other)),
+                np.flatnonzero(apart if apart.any() else others),
+                np.flatnonzero((of_account == one) & (of_product == other)),
             )
+
+
+def _fold_of(ids: NDArray[np.signedinteger], count: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], int]:
+    """Deal the distinct ids out to folds; return the fold of each entry, and how many folds there are."""
+    distinct, number = np.unique(ids, return_inverse=True)
+    count = min(count, len(distinct))
+    return (rng.permutation(len(distinct)) % max(count, 1))[number], count
 
 
 def _fit(examples: Examples, rows: NDArray[np.intp], seed: int) -> BaseModels:

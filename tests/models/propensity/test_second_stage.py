@@ -183,3 +183,30 @@ def test_no_examples_of_a_later_window_have_no_scores() -> None:
 
     assert STAGE.adapted(nothing, STILL).scores(nothing).shape == (0,)
     assert predict(STAGE, nothing).shape == (0,)
+
+
+@pytest.mark.parametrize("alike", ["account", "product"])
+def test_a_single_account_or_product_is_learned_of_too(alike: str) -> None:
+    examples, product = window(5, n=2_000)
+    if alike == "account":
+        examples = replace(examples, account=np.zeros_like(examples.account))
+    else:
+        product = np.full_like(product, 3)
+
+    stage, held_out = learn_second_stage(examples, product, 0)
+
+    p = stage.probabilities(stage.scores(examples.features))
+    assert np.isfinite(held_out).all()
+    assert ((p > 0) & (p < 1)).all()
+
+
+def test_the_published_calibration_lies_between_held_out_scores_and_what_the_window_before_foretold() -> None:
+    earlier, product = window(7)
+    examples, later_product = window(8)
+    told_by = learn_second_stage(earlier, product, 0)[0].adapted(examples.features, examples.novelty)
+    stage, held_out = learn_second_stage(examples, later_product, 0)
+
+    pooled = stage.calibrated_by(held_out, told_by, examples.features, examples.is_true)
+
+    p = pooled.probabilities(held_out), pooled.probabilities(told_by.scores(examples.features))
+    assert (p[0].mean() + p[1].mean()) / 2 == pytest.approx(examples.is_true.mean(), rel=0.01)
