@@ -38,8 +38,9 @@ from models.customers.holdings import holdings_of
 from models.data.accounts import AccountFacts
 from models.data.interactions import Interactions, owned_matrix
 from models.propensity.examples import MAX_ACCOUNTS, batches_of, best_of, bought_between, describe_pairs, examples_at
-from models.propensity.features import FEATURES, learn_features
+from models.propensity.features import FEATURES
 from models.propensity.groups import spend_factors
+from models.propensity.pair_tables import learn_tables
 from models.propensity.rates import Rates
 from models.propensity.second_stage import SecondStage, learn_second_stage
 from models.propensity.snapshot import N_SEGMENTS, Snapshot
@@ -217,7 +218,7 @@ def learn_from_windows(world: World) -> SecondStage:
     for snapshot in world.snapshots[1:-1]:
         listed = world.shortlist(rows)
         bought = bought_between(world.interactions, snapshot.as_of, HORIZON_DAYS)
-        examples = examples_at(snapshot, learn_features(snapshot, world.similar), listed, bought)
+        examples = examples_at(snapshot, learn_tables(snapshot, world.similar), listed, bought)
         if stages:
             stages[0].adapted(examples.features, examples.novelty).scores(examples.features)
         stages.append(learn_second_stage(examples, listed.products[listed.is_pair], SEED)[0])
@@ -226,11 +227,11 @@ def learn_from_windows(world: World) -> SecondStage:
 
 def rank_candidates(world: World, now: Snapshot, stage: SecondStage) -> NDArray[np.float32]:
     """Rank every account's candidates by P, and return it."""
-    features = learn_features(now, world.similar)
+    tables = learn_tables(now, world.similar)
     p = np.empty((world.n_accounts, CANDIDATES), dtype=np.float32)
     for batch in batches_of(world.n_accounts):
         listed = world.shortlist(np.arange(batch.start, batch.stop, dtype=np.int32))
-        scores = stage.scores(describe_pairs(features, listed))
+        scores = stage.scores(describe_pairs(tables, listed))
         _, places = best_of(listed, scores, CANDIDATES)
         p[batch] = stage.probabilities(scores)[places]
     return p

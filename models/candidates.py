@@ -43,28 +43,24 @@ def list_candidates(
     scorer: ExplainingScorer,
     owned: csr_matrix,
     is_offerable: NDArray[np.bool_],
-    rows: NDArray[np.int32] | None = None,
-    explained: int = EXPLAINED,
     *,
     unlisted: csr_matrix | None = None,
     has_evidence: NDArray[np.bool_] | None = None,
 ) -> CandidateLists:
-    """Score accounts, list their best products and explain the first of them.
+    """Score all accounts, list their best products and explain the first of them.
 
     owned:     (n_accounts, n_products), never listed.
     is_offerable: bool (n_products,), what may be offered, and named as a reason, at all.
-    rows:      accounts, all by default. explained: how many candidates of each list are explained.
     unlisted:  (n_accounts, n_products), what else is not listed, such as variants of what is owned.
     has_evidence: bool (n_accounts,), whose history says anything; by default, that of all that own something.
     """
     n_accounts, n_products = owned.shape
-    chosen = np.arange(n_accounts, dtype=np.int32) if rows is None else rows
     listed = np.diff(owned.indptr) > 0 if has_evidence is None else has_evidence
 
     def work(batch: NDArray[np.int32]) -> CandidateLists:
-        return _list_batch(scorer, (owned, unlisted), is_offerable, listed, batch, explained)
+        return _list_batch(scorer, (owned, unlisted), is_offerable, listed, batch)
 
-    parts = list(in_batches(work, chosen, n_products))
+    parts = list(in_batches(work, np.arange(n_accounts, dtype=np.int32), n_products))
     return CandidateLists(
         products=np.concatenate([lists.products for lists in parts]),
         scores=np.concatenate([lists.scores for lists in parts]),
@@ -79,7 +75,6 @@ def _list_batch(
     is_offerable: NDArray[np.bool_],
     is_listed: NDArray[np.bool_],
     rows: NDArray[np.int32],
-    explained: int,
 ) -> CandidateLists:
     scores = scorer.score(rows)
     owned, unlisted = taken
@@ -93,6 +88,5 @@ def _list_batch(
     scores[:, ~is_offerable] = -np.inf
     scores[~is_listed[rows]] = -np.inf
     products, best = top_products(scores, min(CANDIDATES, scores.shape[1]))
-    nothing = np.empty((len(rows), 0, 2), dtype=np.int32)
-    reasons = scorer.explain(rows, products[:, :explained], is_offerable) if explained else nothing
+    reasons = scorer.explain(rows, products[:, :EXPLAINED], is_offerable)
     return CandidateLists(products, best, reasons, owned_scores)

@@ -9,24 +9,24 @@ from scipy.sparse import csr_matrix
 
 from models.artifact import NO_VARIANTS, Evidence, Products, Relationships, variant_groups
 from models.candidates import CandidateLists, list_candidates
-from models.data.interactions import Interactions, owned_matrix
+from models.data.interactions import owned_matrix
 from models.evaluate.holdout import Chosen
 from models.products.evidence import count_evidence
 from models.products.relationships import count_baskets, mine_relationships
 from models.propensity.rank_candidates import Ranking, list_ranked
 from models.propensity.snapshot import Snapshot
-from models.propensity.windows import Moment
+from models.propensity.windows import PropensityInputs, SnapshotModels
 from models.ranking.als import AlsScorer
 from models.ranking.baskets import Neighbours, fit_neighbours
 from models.ranking.blend import BlendScorer
-from models.ranking.fit import FittedRankers, fit_rankers
+from models.ranking.fit import fit_rankers
 
 Step = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class FinalModels:
-    """What is learned from the whole history, for serving. p: see ``RankedLists``; None without a second stage."""
+    """What is learned from the whole history, for serving. p: see ``list_ranked``; without a second stage, NaN."""
 
     als: AlsScorer
     owned: csr_matrix
@@ -35,22 +35,16 @@ class FinalModels:
     relationships: Relationships
     evidence: Evidence
     lists: CandidateLists
-    p: NDArray[np.float32] | None
+    p: NDArray[np.float32]
 
 
 def fit_finally(
-    interactions: Interactions,
-    products: Products,
-    as_of: int,
-    chosen: Chosen,
-    evaluated: FittedRankers,
-    ranking: Ranking | None,
-    now: Snapshot,
-    step: Step,
+    inputs: PropensityInputs, chosen: Chosen, second_stage: tuple[Ranking, Snapshot] | None, step: Step
 ) -> FinalModels:
-    """Fit on everything. ranking: the second stage, None for lists by the blend. now: the whole history's snapshot."""
+    """Fit on everything. second_stage: with the snapshot of the whole history; None for lists by the blend."""
+    interactions, products, as_of = inputs.interactions, inputs.products, inputs.split.as_of
     step("fit on everything")
-    fitted = fit_rankers(interactions, as_of, chosen.parameters, step, warm=evaluated)
+    fitted = fit_rankers(interactions, as_of, chosen.parameters, step, warm=inputs.rankers[1])
     neighbours = fit_neighbours(interactions, as_of, chosen.parameters)
     step("mine the relationships between products")
     counted = count_baskets(interactions)
@@ -58,13 +52,14 @@ def fit_finally(
     step("list and explain every account's candidates")
     owned = owned_matrix(interactions)
     unlisted, is_listed = variants_of_owned(owned, products), has_evidence(fitted.strength)
-    if ranking:
-        moment = Moment.of(now, fitted, chosen.weights, unlisted)
-        ranked = list_ranked(ranking, moment, is_listed, chosen.parameters.seed)
-        lists, p = ranked.lists, ranked.p
+    if second_stage:
+        ranking, now = second_stage
+        models = SnapshotModels.from_snapshot(now, fitted, chosen.weights, unlisted)
+        lists, p = list_ranked(ranking, models, is_listed, chosen.parameters.seed)
     else:
-        scorer, p = BlendScorer(fitted, chosen.weights), None
+        scorer = BlendScorer(fitted, chosen.weights)
         lists = list_candidates(scorer, owned, products.is_offerable, unlisted=unlisted, has_evidence=is_listed)
+        p = np.full(lists.products.shape, np.nan, dtype=np.float32)
     step("count the customers behind each reason")
     evidence = count_evidence(*_named_pairs(neighbours, lists), *counted, owned)
     popularity = fitted.popularity.popularity

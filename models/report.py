@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from models.artifact import Verdict
 from models.data.interactions import Interactions, owned_matrix
@@ -65,22 +67,42 @@ class Report:
         return {"new": new, "basket": self.metrics["basket"]}
 
 
-def measure_targets(
-    scorers: Sequence[Scorer], learned: Interactions, window: Interactions, seed: int
-) -> dict[str, dict[str, RankingMetrics]]:
-    """Measure every scorer on all products, and on those that are new to the account.
+@dataclass(frozen=True)
+class Targets:
+    """What a window is measured on: all products, and those that are new to the account.
 
-    At most 5,000 accounts, a seeded sample, the same for every scorer.
+    rows: int32 (n,), at most 5,000 accounts, a seeded sample. owned: (A, P), before the window.
+    bought, new: bool (A, P).
     """
-    owned = owned_matrix(learned)
-    bought, new = relevant_products(window, learned, None), relevant_products(window, learned, owned)
-    rows = accounts_to_rank(owned, bought, MAX_ACCOUNTS, seed)
-    finds_new = np.diff(new[rows].indptr) > 0
+
+    rows: NDArray[np.int32]
+    owned: csr_matrix
+    bought: csr_matrix
+    new: csr_matrix
+
+    @classmethod
+    def of_window(cls, learned: Interactions, window: Interactions, seed: int) -> "Targets":
+        """Find what was bought in a window after the learned one."""
+        owned = owned_matrix(learned)
+        bought, new = relevant_products(window, learned, None), relevant_products(window, learned, owned)
+        return cls(accounts_to_rank(owned, bought, MAX_ACCOUNTS, seed), owned, bought, new)
+
+    def compare(self, lists: NDArray[np.int32], new_lists: NDArray[np.int32]) -> dict[str, RankingMetrics]:
+        """Measure the lists of ``rows``, int32 (n, k): of all products, and of new ones alone."""
+        finds_new = np.diff(self.new[self.rows].indptr) > 0
+        return {
+            "all": compare_lists(lists, self.rows, self.bought),
+            "new": compare_lists(new_lists[finds_new], self.rows[finds_new], self.new),
+        }
+
+
+def measure_targets(scorers: Sequence[Scorer], targets: Targets) -> dict[str, dict[str, RankingMetrics]]:
+    """Measure every scorer on the same accounts, by target and name."""
     measured: dict[str, dict[str, RankingMetrics]] = {"new": {}, "all": {}}
     for scorer in scorers:
-        of_all, of_new = rank_products(scorer, rows, (None, owned), owned.shape[1], CUT)
-        measured["all"][scorer.name] = compare_lists(of_all, rows, bought)
-        measured["new"][scorer.name] = compare_lists(of_new[finds_new], rows[finds_new], new)
+        lists = rank_products(scorer, targets.rows, (None, targets.owned), targets.owned.shape[1], CUT)
+        for target, metrics in targets.compare(*lists).items():
+            measured[target][scorer.name] = metrics
     return measured
 
 

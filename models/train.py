@@ -37,7 +37,7 @@ from models.evaluate.holdout import Chosen, choose, conclude, evaluate
 from models.export_factors import export_factors
 from models.final_models import FinalModels, fit_finally
 from models.propensity.artifact_in_use import compare_with_outcomes
-from models.propensity.rank_candidates import RankedLists, Ranking, learn_ranking
+from models.propensity.rank_candidates import Ranking, learn_ranking
 from models.propensity.train_propensity import LearnedPropensity, learn_propensity, no_propensity
 from models.propensity.windows import PropensityInputs
 from models.report import Report
@@ -95,7 +95,7 @@ def train(history: History, options: TrainingOptions, root: Path, in_use_folder:
     valued = replace(history, products=history.valued_products(day))
     rankers = (chosen.fitted, evaluated.fitted)
     inputs = PropensityInputs(goods, valued.products, history.accounts, split, rankers, chosen.weights)
-    ranking = learn_ranking(inputs, options.seed, step)
+    ranking = learn_ranking(inputs, evaluated.targets, options.seed, step)
     served = {} if isinstance(ranking, str) else ranking.measured
     report = conclude(evaluated, served, split, chosen, in_use, is_forced=options.is_forced)
     step("value and segment every account")
@@ -133,17 +133,13 @@ def fit_and_predict(
     step: Step,
 ) -> tuple[FinalModels, LearnedPropensity]:
     """Fit on everything, and predict. ranking: a text says why there is no second stage."""
-    split, lines, categories = inputs.split, accounts.lines, accounts.categories
-    horizon = 1.0 if isinstance(ranking, str) else ranking.horizon_days
-    now = inputs.snapshot(split.as_of, horizon)
-    second_stage = None if isinstance(ranking, str) else ranking
-    final = fit_finally(
-        inputs.interactions, inputs.products, split.as_of, chosen, inputs.rankers[1], second_stage, now, step
-    )
-    if isinstance(ranking, str) or final.p is None:
-        return final, no_propensity(final.lists, lines, categories, str(ranking))
-    ranked = RankedLists(final.lists, final.p)
-    return final, learn_propensity(inputs, ranking, ranked, now, (lines, categories), seed, step)
+    lines, categories = accounts.lines, accounts.categories
+    if isinstance(ranking, str):
+        final = fit_finally(inputs, chosen, None, step)
+        return final, no_propensity(final.lists, lines, categories, ranking)
+    now = inputs.snapshot(inputs.split.as_of, ranking.horizon_days)
+    final = fit_finally(inputs, chosen, (ranking, now), step)
+    return final, learn_propensity(inputs, ranking, final.lists, final.p, now, (lines, categories), seed, step)
 
 
 def describe_artifact(

@@ -45,7 +45,8 @@ class Content(Section):
     popular_products:   every product row, most popular first. popular_scores: aligned with it, descending.
     owned_offsets:      account a owns owned_products[owned_offsets[a]:owned_offsets[a + 1]].
     owned_products:     product rows with a positive net quantity, ascending within an account.
-    owned_scores:       the ranking's score of each owned product, for lists that include them.
+    owned_scores:       of each owned product, comparable with candidates' scores, for lists that include both.
+    candidate_scores:   descending within an account: the probability of the second stage, or else the blend's score.
     candidate_products: the best products that the account does not own, best first, NO_ROW padded.
     candidate_reasons:  for the first candidates, up to two owned products that contributed most to the score; or
                         BY_POPULARITY in the first place, where the product's popularity did.

@@ -17,24 +17,22 @@ UNLISTED = np.float32(-1e6)
 
 @dataclass(frozen=True)
 class ArtifactScorer:
-    """Scores by an artifact's candidate lists; beyond them, and for accounts that it does not know, by its popularity.
+    """Ranks by the order of an artifact's lists; beyond them, and for accounts unknown to it, by its popularity.
 
     lists:      int32 (n_accounts, C), candidates in today's product rows, NO_ROW for products that are gone.
-    scores:     float32 (n_accounts, C).
     popularity: float32 (n_products,).
     """
 
     lists: NDArray[np.int32]
-    scores: NDArray[np.float32]
     popularity: NDArray[np.float32]
     name: str = NAME_IN_USE
 
     def score(self, rows: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return float32 (len(rows), n_products)."""
-        lists, listed_scores = self.lists[rows], self.scores[rows]
+        lists = self.lists[rows]
         scores = np.tile(self.popularity + UNLISTED, (len(rows), 1))
         account, place = np.nonzero(lists != NO_ROW)
-        scores[account, lists[account, place]] = listed_scores[account, place]
+        scores[account, lists[account, place]] = -place
         return scores
 
 
@@ -47,12 +45,10 @@ def scorer_of(artifact: Artifact, interactions: Interactions) -> ArtifactScorer:
     lists = np.full((interactions.n_accounts, content.candidate_products.shape[1]), NO_ROW, dtype=np.int32)
     listed = content.candidate_products[artifact_row[known]]
     lists[known] = np.where(listed == NO_ROW, NO_ROW, product[listed])
-    scores = np.zeros(lists.shape, dtype=np.float32)
-    scores[known] = content.candidate_scores[artifact_row[known]]
     popularity = np.zeros(interactions.n_products, dtype=np.float32)
     rows = product[content.popular_products]
     popularity[rows[rows != NO_ROW]] = content.popular_scores[rows != NO_ROW] / max(content.popular_scores.max(), 1)
-    return ArtifactScorer(lists, scores, popularity)
+    return ArtifactScorer(lists, popularity)
 
 
 def recorded_floor(artifact: Artifact, metric: str) -> float | None:

@@ -20,7 +20,7 @@ from models.ranking.fit import FittedRankers, fit_rankers
 from models.ranking.scorer import Scorer
 from models.ranking.settings import BlendWeights, RankingParameters
 from models.ranking.tune import tune
-from models.report import BLEND, CUT, SECOND_STAGE, Report, describe_targets, measure_baskets, measure_targets
+from models.report import BLEND, CUT, SECOND_STAGE, Report, Targets, describe_targets, measure_baskets, measure_targets
 
 Step = Callable[[str], None]
 
@@ -50,11 +50,13 @@ def choose(interactions: Interactions, split: Split, seed: int, step: Step, *, i
 class Evaluated:
     """The first stage on the held-out period.
 
-    fitted:   the rankers, fitted on all but that period. metrics: of other targets, described for the report.
+    fitted:   the rankers, fitted on all but that period. targets: what they were measured on.
+    metrics:  of baskets and customers, described for the report.
     measured: target -> model -> metrics.
     """
 
     fitted: FittedRankers
+    targets: Targets
     measured: Mapping[str, Mapping[str, RankingMetrics]]
     metrics: dict[str, dict[str, Any]]
 
@@ -69,12 +71,13 @@ def evaluate(
     fitted = fit_rankers(learned, split.holdout_start, chosen.parameters, step, warm=chosen.fitted)
     neighbours = fit_neighbours(learned, split.holdout_start, chosen.parameters)
     step("evaluate on the held-out period")
-    measured = measure_targets(_scorers(interactions, split, chosen, fitted, in_use), learned, holdout, seed)
+    targets = Targets.of_window(learned, holdout, seed)
+    measured = measure_targets(_scorers(interactions, split, chosen, fitted, in_use), targets)
     baskets: dict[str, BasketScorer] = {"neighbours": neighbours, "popularity": fitted.popularity, **fit_pairs(learned)}
     metrics = {"basket": measure_baskets(baskets, learned, holdout, seed)} | measure_customers(
         interactions, split, seed
     )
-    return Evaluated(fitted, measured, metrics)
+    return Evaluated(fitted, targets, measured, metrics)
 
 
 def conclude(

@@ -10,7 +10,8 @@ from models.artifact import NO_ROW
 from models.data.interactions import Interactions, owned_matrix
 from models.data.split import DAY_SECONDS
 from models.propensity.calibration import Examples
-from models.propensity.features import FEATURES, PairFeatures
+from models.propensity.features import FEATURES, features_of
+from models.propensity.pair_tables import PairTables
 from models.propensity.snapshot import Snapshot
 from models.ranking.shortlist import Shortlist
 from models.ranking.weights import look_up
@@ -39,7 +40,7 @@ def sample_of_known(owned: csr_matrix, seed: int) -> NDArray[np.int32]:
     return np.sort(rng.choice(known, min(len(known), MAX_ACCOUNTS), replace=False))
 
 
-def examples_at(snapshot: Snapshot, features: PairFeatures, listed: Shortlist, bought: csr_matrix) -> Examples:
+def examples_at(snapshot: Snapshot, tables: PairTables, listed: Shortlist, bought: csr_matrix) -> Examples:
     """Compute the features of candidates, and which were bought.
 
     bought: (A, P), within the horizon after the snapshot.
@@ -48,7 +49,7 @@ def examples_at(snapshot: Snapshot, features: PairFeatures, listed: Shortlist, b
     was_bought = look_up(bought, listed.rows[:, None], listed.products) > 0
     account = np.broadcast_to(listed.rows[:, None], listed.products.shape)
     return Examples(
-        features=describe_pairs(features, listed),
+        features=describe_pairs(tables, listed),
         score=listed.scores[is_pair],
         is_true=was_bought[is_pair],
         account=account[is_pair].astype(np.int64),
@@ -56,10 +57,10 @@ def examples_at(snapshot: Snapshot, features: PairFeatures, listed: Shortlist, b
     )
 
 
-def describe_pairs(features: PairFeatures, listed: Shortlist) -> NDArray[np.float32]:
+def describe_pairs(tables: PairTables, listed: Shortlist) -> NDArray[np.float32]:
     """Return float32 (m, F), the features of all candidates, one account after the other."""
     nothing = np.empty((0, len(FEATURES)), dtype=np.float32)
-    parts = [features.features_of(listed.part(batch))[listed.is_pair[batch]] for batch in batches_of(len(listed.rows))]
+    parts = [features_of(tables, listed.part(batch))[listed.is_pair[batch]] for batch in batches_of(len(listed.rows))]
     return np.concatenate([nothing, *parts])
 
 

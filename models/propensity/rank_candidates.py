@@ -1,7 +1,7 @@
 """Learn the second stage on the validation window, measure it on the held-out one, and fit it anew on that."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,17 +10,18 @@ from scipy.sparse import csr_matrix
 
 from models.artifact import NO_ROW
 from models.candidates import CANDIDATES, EXPLAINED, CandidateLists
-from models.data.interactions import owned_matrix
 from models.evaluate.calibration import Predictions, compare_precision, measure
 from models.evaluate.intervals import Estimate
-from models.evaluate.ranking import RankingMetrics, accounts_to_rank, compare_lists, relevant_products
+from models.evaluate.ranking import RankingMetrics
 from models.propensity.calibration import Predictor, Verdict, describe_verdict, is_enough, learn_predictor, verdict_on
 from models.propensity.examples import ListedCandidates, best_of, describe_pairs, sample_of_known
 from models.propensity.features import FEATURES
 from models.propensity.repeats import RepeatModel, learn_repeats
 from models.propensity.second_stage import SecondStage, learn_second_stage
-from models.propensity.windows import Moment, PropensityInputs, Step, Window, describe_window, learn_window
-from models.report import CUT, MAX_ACCOUNTS, describe
+from models.propensity.snapshot import Snapshot
+from models.propensity.windows import PropensityInputs, SnapshotModels, Step, Window, describe_window, learn_window
+from models.ranking.shortlist import Shortlist
+from models.report import CUT, Targets, describe
 
 MIN_DAYS = 2.0
 BLOCK = 10_000
@@ -49,16 +50,8 @@ class Ranking:
     metrics: dict[str, dict[str, Any]]
 
 
-@dataclass(frozen=True)
-class RankedLists:
-    """Every account's candidates with P: float32 (A, C), NaN where there is none."""
-
-    lists: CandidateLists
-    p: NDArray[np.float32]
-
-
-def learn_ranking(inputs: PropensityInputs, seed: int, step: Step) -> Ranking | str:
-    """Learn to rank candidates by P; or say why nothing can be learned."""
+def learn_ranking(inputs: PropensityInputs, targets: Targets, seed: int, step: Step) -> Ranking | str:
+    """Learn to rank candidates by P; or say why nothing can be learned. targets: of the held-out period."""
     horizon = inputs.horizon_days()
     if horizon < MIN_DAYS:
         return "the history is too short for three windows"
@@ -67,8 +60,7 @@ def learn_ranking(inputs: PropensityInputs, seed: int, step: Step) -> Ranking | 
     step("learn the second stage")
     nobody = np.empty(0, dtype=np.int32)
     second = learn_window(inputs, 0, horizon, nobody, seed)
-    ranked, relevant = _accounts_to_rank(inputs, seed)
-    third = learn_window(inputs, 1, horizon, ranked, seed)
+    third = learn_window(inputs, 1, horizon, targets.rows, seed)
     if not is_enough((second.examples, third.examples)):
         return "too few candidates were bought to learn from"
     stage, held_out = learn_second_stage(second.examples, second.product, seed)
@@ -76,13 +68,13 @@ def learn_ranking(inputs: PropensityInputs, seed: int, step: Step) -> Ranking | 
     scores = stage.scores(third.examples.features)
     step("measure the second stage on the held-out period")
     repeats = learn_repeats(second.repeats, second.is_repeated).adapted(third.repeats)
-    measured = _measure_lists(third, stage.probabilities(scores), scores, repeats, ranked, relevant)
     bins = learn_predictor(second.examples, second.examples, "bins")
     p = {"model": stage.probabilities(scores), "bins": bins.predict_examples(third.examples)}
+    measured = _measure_lists(third, p["model"], scores, repeats, targets)
     verdict, metrics, above = _judge(third, scores, p, stage.base.logistic.weights, seed)
     step("fit the second stage on the newest window")
     newest, held_out_newest = learn_second_stage(third.examples, third.product, seed)
-    newest = newest.calibrated_by(held_out_newest, stage, third.examples.features, third.examples.is_true)
+    newest = newest.calibrated_on(held_out_newest, scores, third.examples.is_true)
     described = describe_verdict(verdict, FEATURES) | {
         "stack": dict(zip(("logistic", "trees"), newest.stack.weights.round(4).tolist(), strict=True)),
         "horizon_days": horizon,
@@ -102,62 +94,62 @@ def learn_ranking(inputs: PropensityInputs, seed: int, step: Step) -> Ranking | 
     )
 
 
-def list_ranked(ranking: Ranking, moment: Moment, has_evidence: NDArray[np.bool_], seed: int) -> RankedLists:
-    """List and explain every account's candidates by P.
+def list_ranked(
+    ranking: Ranking, models: SnapshotModels, has_evidence: NDArray[np.bool_], seed: int
+) -> tuple[CandidateLists, NDArray[np.float32]]:
+    """List and explain every account's candidates by P; return P too, float32 (A, C), NaN where there is none.
 
     has_evidence: bool (A,), whose history says anything; others get no list.
     """
-    first_stage, n_accounts = moment.first_stage, len(has_evidence)
-    owned = first_stage.owned
-    stage, repeats, bins = _adapt(ranking, moment, seed)
-    products = np.full((n_accounts, CANDIDATES), NO_ROW, dtype=np.int32)
+    first_stage, n_accounts = models.first_stage, len(has_evidence)
+    width = min(CANDIDATES, len(first_stage.is_offerable))
+    products = np.full((n_accounts, width), NO_ROW, dtype=np.int32)
     scores, p = np.zeros(products.shape, dtype=np.float32), np.full(products.shape, np.nan, dtype=np.float32)
-    reasons = np.full((n_accounts, EXPLAINED, 2), NO_ROW, dtype=np.int32)
-    owned_scores = [np.empty(0, dtype=np.float32)]
-    known = np.flatnonzero(np.diff(owned.indptr) > 0).astype(np.int32)
-    for begin in range(0, len(known), BLOCK):
-        listed = first_stage.shortlist(known[begin : begin + BLOCK])
-        owned_scores.append(repeats.probabilities(moment.repeats.features_of(listed)))
-        features = describe_pairs(moment.features, listed)
-        of_pairs = stage.scores(features)
-        best, places = best_of(listed, of_pairs, CANDIDATES)
-        best[~has_evidence[listed.rows]] = NO_ROW
+    reasons = np.full((n_accounts, min(EXPLAINED, width), 2), NO_ROW, dtype=np.int32)
+    owned_scores = []
+    known = np.flatnonzero(np.diff(first_stage.owned.indptr) > 0).astype(np.int32)
+    sample = DescribedAccounts.of_rows(models, sample_of_known(first_stage.owned, seed))
+    adapted = _adapt(ranking, models.snapshot, sample)
+    blocks = (DescribedAccounts.of_rows(models, known[begin : begin + BLOCK]) for begin in range(0, len(known), BLOCK))
+    for block in [sample] if len(sample.listed.rows) == len(known) else blocks:
+        listed, rows = block.listed, block.listed.rows
+        owned_scores.append(adapted.repeats.probabilities(block.repeats))
+        of_pairs = adapted.stage.scores(block.features)
+        best, places = best_of(listed, of_pairs, width)
+        best[~has_evidence[rows]] = NO_ROW
         is_pair = best != NO_ROW
-        rows = listed.rows
-        chance = stage.probabilities(of_pairs)
+        chance = adapted.stage.probabilities(of_pairs)
         products[rows] = best
         scores[rows] = np.where(is_pair, chance[places], 0)
-        if bins is not None:
-            chance = bins.predict(features, listed.scores[listed.is_pair])
+        if adapted.bins is not None:
+            chance = adapted.bins.predict(block.features, listed.scores[listed.is_pair])
         p[rows] = np.where(is_pair, chance[places], np.nan)
         reasons[rows] = first_stage.blend.explain(rows, best[:, :EXPLAINED], first_stage.is_offerable)
-    width = min(CANDIDATES, len(first_stage.is_offerable))
-    lists = CandidateLists(
-        products[:, :width], scores[:, :width], reasons[:, : min(EXPLAINED, width)], np.concatenate(owned_scores)
-    )
-    return RankedLists(lists, p[:, :width])
+    return CandidateLists(products, scores, reasons, np.concatenate(owned_scores)), p
 
 
-def _adapt(ranking: Ranking, moment: Moment, seed: int) -> tuple[SecondStage, RepeatModel, Predictor | None]:
-    """Adapt the models to a moment, by a sample of its accounts."""
-    listed = moment.first_stage.shortlist(sample_of_known(moment.first_stage.owned, seed))
-    features, is_pair = describe_pairs(moment.features, listed), listed.is_pair
-    novelty = moment.snapshot.novelty_rate(is_pair.sum() / max(len(listed.rows), 1))
-    repeats = ranking.repeats.adapted(moment.repeats.features_of(listed))
-    bins = ranking.bins.adapted(features, listed.scores[is_pair], novelty) if ranking.bins else None
-    return ranking.stage.adapted(features, novelty), repeats, bins
+@dataclass(frozen=True)
+class DescribedAccounts:
+    """Candidates of some accounts, their features, and those of what the accounts own."""
+
+    listed: Shortlist
+    features: NDArray[np.float32]
+    repeats: NDArray[np.float32]
+
+    @classmethod
+    def of_rows(cls, models: SnapshotModels, rows: NDArray[np.int32]) -> "DescribedAccounts":
+        """List and describe."""
+        listed = models.first_stage.shortlist(rows)
+        return cls(listed, describe_pairs(models.tables, listed), models.repeats.features_of(listed))
 
 
-def _accounts_to_rank(inputs: PropensityInputs, seed: int) -> tuple[NDArray[np.int32], dict[str, csr_matrix]]:
-    """The accounts that the report ranks for, and by target what they bought in the held-out period."""
-    split = inputs.split
-    learned, window = (inputs.interactions.select(mask) for mask in (~split.holdout, split.holdout))
-    owned = owned_matrix(learned)
-    relevant = {
-        "new": relevant_products(window, learned, owned),
-        "all": relevant_products(window, learned, None),
-    }
-    return accounts_to_rank(owned, relevant["all"], MAX_ACCOUNTS, seed), relevant
+def _adapt(ranking: Ranking, now: Snapshot, sample: DescribedAccounts) -> Ranking:
+    """Adapt the models to a later snapshot. sample: of its accounts."""
+    is_pair = sample.listed.is_pair
+    novelty = now.novelty_rate(is_pair.sum() / max(len(is_pair), 1))
+    bins = ranking.bins and ranking.bins.adapted(sample.features, sample.listed.scores[is_pair], novelty)
+    stage, repeats = ranking.stage.adapted(sample.features, novelty), ranking.repeats.adapted(sample.repeats)
+    return replace(ranking, stage=stage, repeats=repeats, bins=bins)
 
 
 def _measure_lists(
@@ -165,15 +157,12 @@ def _measure_lists(
     p: NDArray[np.float32],
     scores: NDArray[np.float64],
     repeats: RepeatModel,
-    rows: NDArray[np.int32],
-    relevant: Mapping[str, csr_matrix],
+    targets: Targets,
 ) -> dict[str, RankingMetrics]:
     """Compare the first of each list with what was bought: of new products alone, and with what is bought again."""
-    listed, owned = window.listed, window.moment.first_stage.owned
-    place = np.searchsorted(listed.rows, rows)
+    listed, owned = window.listed, window.models.first_stage.owned
+    place = np.searchsorted(listed.rows, targets.rows)
     best, places = best_of(listed, scores, CUT)
-    finds_new = np.diff(relevant["new"][rows].indptr) > 0
-    new = compare_lists(best[place][finds_new], rows[finds_new], relevant["new"])
     again = owned[listed.rows]
     again = csr_matrix((repeats.probabilities(window.repeats), again.indices, again.indptr), again.shape)
     merged = [
@@ -185,7 +174,7 @@ def _measure_lists(
         )
         for row, begin, end in zip(place, again.indptr[place], again.indptr[place + 1], strict=True)
     ]
-    return {"new": new, "all": compare_lists(np.stack(merged), rows, relevant["all"])}
+    return targets.compare(np.stack(merged), best[place])
 
 
 def _merge(
@@ -213,7 +202,7 @@ def _judge(
         return Predictions(values[chosen].astype(np.float64), is_true, account.astype(np.int64))
 
     verdict = verdict_on({method: predictions(values) for method, values in p.items()}, weights, seed)
-    popularity = window.moment.first_stage.blend.fitted.popularity.popularity[window.product]
+    popularity = window.models.first_stage.blend.fitted.popularity.popularity[window.product]
     alone = {"score": predictions(window.examples.score), "popularity": predictions(popularity)}
     metrics = {name: describe_metrics(estimates) for name, estimates in verdict.measured.items()}
     metrics |= {name: describe_metrics(measure(predicted, seed), ORDER) for name, predicted in alone.items()}
@@ -225,7 +214,7 @@ def _listed(window: Window, scores: NDArray[np.float64]) -> ListedCandidates:
     """What would have been listed for a sample of accounts. scores: (n,), of the examples, by models without them."""
     products, places = best_of(window.listed, scores, CANDIDATES)
     best = np.where(places >= 0, scores[places], 0).astype(np.float32)
-    return ListedCandidates(window.listed.rows, products, best, window.moment.first_stage.owned)
+    return ListedCandidates(window.listed.rows, products, best, window.models.first_stage.owned)
 
 
 def describe_metrics(measured: Mapping[str, Estimate], kept: Sequence[str] | None = None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from models.arrays import numbers_of_ranges
 from models.artifact.calibrated import Calibrated
 from models.propensity.classifier import calibrate, fit_classifier, relative_to
 from models.propensity.pairs import least_of_pairs
-from models.propensity.snapshot import Snapshot
+from models.propensity.snapshot import AccountFeatures, Snapshot
 from models.ranking.shortlist import Shortlist
 from models.ranking.weights import look_up
 
@@ -29,17 +29,23 @@ MIN_TRUE = 50
 
 @dataclass(frozen=True)
 class RepeatTables:
-    """Figures of what accounts own at a snapshot; (A, P) each, stored wherever something was bought."""
+    """Figures of what accounts own at a snapshot.
+
+    faded, bought, last, first: (A, P), stored wherever something was bought. buyers, repurchases: float32 (P,), see
+    REPEAT_FEATURES.
+    """
 
     owned: csr_matrix
     faded: tuple[csr_matrix, ...]
     bought: csr_matrix
     last: csr_matrix
     first: csr_matrix
-    snapshot: Snapshot
+    buyers: NDArray[np.float32]
+    repurchases: NDArray[np.float32]
+    accounts: AccountFeatures
 
     @classmethod
-    def at(cls, snapshot: Snapshot, owned: csr_matrix) -> "RepeatTables":
+    def from_snapshot(cls, snapshot: Snapshot, owned: csr_matrix) -> "RepeatTables":
         """Count at a snapshot. owned: (A, P), see ``owned_matrix``."""
         lines, shape = snapshot.lines, owned.shape
         where = (lines.account, lines.product)
@@ -56,11 +62,25 @@ class RepeatTables:
         for table in (last, first):
             table.sort_indices()
         faded = tuple(added((0.5 ** (lines.age / days)).astype(np.float32)) for days in HALF_LIVES)
-        return cls(owned, faded, added(np.ones_like(lines.age)), last, first, snapshot)
+        recent = lines.age <= snapshot.recent_days
+        sold, buyers = (
+            np.bincount(products, minlength=shape[1]) for products in (lines.product, lines.product[recent])
+        )
+        owners = np.bincount(owned.indices, minlength=shape[1])
+        return cls(
+            owned=owned,
+            faded=faded,
+            bought=added(np.ones_like(lines.age)),
+            last=last,
+            first=first,
+            buyers=np.log1p(buyers).astype(np.float32),
+            repurchases=np.log1p(sold / np.maximum(owners, 1)).astype(np.float32),
+            accounts=snapshot.accounts,
+        )
 
     def features_of(self, listed: Shortlist) -> NDArray[np.float32]:
         """Return float32 (m, F), REPEAT_FEATURES of everything that the accounts of a shortlist own, in its order."""
-        owned, snapshot = self.owned[listed.rows], self.snapshot
+        owned = self.owned[listed.rows]
         account, product = listed.rows[numbers_of_ranges(owned.indptr)], owned.indices
 
         def of_pair(table: csr_matrix) -> NDArray[np.float32]:
@@ -68,16 +88,11 @@ class RepeatTables:
 
         count, last, first = of_pair(self.bought), of_pair(self.last), of_pair(self.first)
         gap = (first - last) / np.maximum(count - 1, 1)
-        recent = snapshot.lines.age <= snapshot.recent_days
-        n_products = self.owned.shape[1]
-        sold = np.bincount(snapshot.lines.product, minlength=n_products)
-        owners = np.bincount(self.owned.indices, minlength=n_products)
-        buyers = np.bincount(snapshot.lines.product[recent], minlength=n_products)
         columns = [listed.owned[:, place] for place in (0, 1, 2, 4)]
         columns += [np.log1p(of_pair(table)) for table in self.faded]
         columns += [np.log1p(count), np.log1p(last), np.where(gap > 0, np.log((last + 1) / (gap + 1)), 0)]
-        columns += [getattr(snapshot.accounts, name)[account] for name in ("recency", "frequency", "lines", "size")]
-        columns += [np.log1p(buyers)[product], np.log1p(sold / np.maximum(owners, 1))[product]]
+        columns += [getattr(self.accounts, name)[account] for name in ("recency", "frequency", "lines", "size")]
+        columns += [self.buyers[product], self.repurchases[product]]
         return np.column_stack(columns).astype(np.float32)
 
 

@@ -59,23 +59,18 @@ class SecondStage:
         stack = relative_to(self.stack, base.scores(features))
         return SecondStage(base, at_level(stack, novelty.ratio_to(self.novelty)), novelty)
 
-    def calibrated_by(
-        self,
-        held_out: NDArray[np.float64],
-        earlier: "SecondStage",
-        features: NDArray[np.float32],
-        is_true: NDArray[np.bool_],
+    def calibrated_on(
+        self, held_out: NDArray[np.float64], of_earlier: NDArray[np.float64], is_true: NDArray[np.bool_]
     ) -> "SecondStage":
-        """Calibrate on held-out scores together with what a stage of the window before foretold for this one.
+        """Calibrate on held-out scores together with those that a stage of the window before gave the same examples.
 
-        held_out: (n,), see ``learn_second_stage``. earlier: adapted to this window. features: (n, F), is_true: (n,), of
-        this window. Within one window, tastes and fashions are the same on both sides of a fold, and are not in the
-        next: held-out scores alone foretell too much for the best candidates. The earlier stage, which had less to
-        learn from, foretells too little for them.
+        held_out: (n,), see ``learn_second_stage``. of_earlier: (n,), by a stage that was adapted to this window.
+        Demand is the same on both sides of a fold, and changes by the next window: held-out scores alone give too high
+        a probability to the best candidates. The earlier stage, which had less to learn from, gives too low a one.
         """
-        scores = np.concatenate((held_out, earlier.scores(features)))
-        told = calibrate(by_score(), scores[:, None].astype(np.float32), np.tile(is_true, 2))
-        return replace(self, stack=replace(self.stack, scores=told.scores, shares=told.shares))
+        scores = np.concatenate((held_out, of_earlier))[:, None].astype(np.float32)
+        calibrated = calibrate(by_score(), scores, np.tile(is_true, 2))
+        return replace(self, stack=replace(self.stack, scores=calibrated.scores, shares=calibrated.shares))
 
     def scores(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return float64 (n,), what candidates are ranked by. features: (n, F)."""
@@ -111,18 +106,18 @@ def _folds(
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Yield the examples to learn from and those to score, which share neither an account nor a product with them.
 
-    A single account or product is on both sides.
+    A single account or product is on both sides; where nothing shares neither, other accounts alone are learned from.
     """
     rng = np.random.default_rng(seed)
     of_account, n_accounts = _fold_of(account, ACCOUNT_FOLDS, rng)
     of_product, n_products = _fold_of(product, PRODUCT_FOLDS, rng)
-    for one in range(n_accounts):
-        for other in range(n_products):
-            others = (of_account != one) | (n_accounts == 1)
-            apart = others & ((of_product != other) | (n_products == 1))
+    for account_fold in range(n_accounts):
+        for product_fold in range(n_products):
+            others = (of_account != account_fold) | (n_accounts == 1)
+            apart = others & ((of_product != product_fold) | (n_products == 1))
             yield (
                 np.flatnonzero(apart if apart.any() else others),
-                np.flatnonzero((of_account == one) & (of_product == other)),
+                np.flatnonzero((of_account == account_fold) & (of_product == product_fold)),
             )
 
 

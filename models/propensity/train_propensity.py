@@ -16,7 +16,7 @@ from models.candidates import CandidateLists
 from models.evaluate.intervals import Estimate
 from models.propensity.examples import bought_between
 from models.propensity.groups import spend_factors
-from models.propensity.rank_candidates import RankedLists, Ranking
+from models.propensity.rank_candidates import Ranking
 from models.propensity.rates import Rates, learn_rates, measure_rates
 from models.propensity.snapshot import Snapshot
 from models.propensity.targets import index_targets
@@ -44,7 +44,8 @@ def no_propensity(lists: CandidateLists, lines: Groups, categories: Groups, note
 def learn_propensity(
     inputs: PropensityInputs,
     ranking: Ranking,
-    ranked: RankedLists,
+    lists: CandidateLists,
+    p: NDArray[np.float32],
     now: Snapshot,
     groups: tuple[Groups, Groups],
     seed: int,
@@ -52,14 +53,14 @@ def learn_propensity(
 ) -> LearnedPropensity:
     """Learn how likely accounts are to buy anything else than their candidates, and anything of a line or category.
 
-    ranked: the candidates with P, as of now. groups: lines and categories.
+    lists, p: the candidates as of now, and P, float32 (A, C). groups: lines and categories.
     """
     lines, categories = groups
     rates, of_rates = learn_all_rates(ranking, now, categories, seed)
     early = inputs.snapshot(inputs.first_window_start(ranking.horizon_days), ranking.horizon_days)
     snapshots = [early, *(window.snapshot for window in ranking.windows), now]
     step("learn how likely accounts are to buy of a line or category")
-    by_line, by_category = (learn_groups(snapshots, inputs.interactions, of, seed) for of in groups)
+    by_line, by_category = (learn_groups(snapshots, inputs.interactions, kind, seed) for kind in groups)
     described = ranking.described | {
         "rest": {"observed_over_expected": describe(of_rates)},
         "line": by_line.described,
@@ -70,8 +71,8 @@ def learn_propensity(
         "line_propensity": by_line.metrics,
         "category_propensity": by_category.metrics,
     }
-    nothing = _nothing(ranked.lists, lines, categories)
-    propensities = lay_out(ranked.lists, ranked.p, rates, by_line, by_category, nothing, spend_factors(now))
+    nothing = _nothing(lists, lines, categories)
+    propensities = lay_out(lists, p, rates, by_line, by_category, nothing, spend_factors(now))
     return LearnedPropensity(propensities, described, {target: table for target, table in tables.items() if table})
 
 

@@ -16,7 +16,7 @@ from models.data.split import DAY_SECONDS, Split, format_local
 from models.evaluate.calibration import Predictions, describe_examples
 from models.propensity.calibration import Examples
 from models.propensity.examples import bought_between, examples_at, sample_of_known
-from models.propensity.features import PairFeatures, learn_features
+from models.propensity.pair_tables import PairTables, learn_tables
 from models.propensity.repeats import RepeatTables
 from models.propensity.snapshot import Snapshot
 from models.ranking.blend import BlendScorer
@@ -69,35 +69,35 @@ class PropensityInputs:
 
 
 @dataclass(frozen=True)
-class Moment:
-    """A snapshot with the rankers of its time: all that candidates are listed and described by."""
+class SnapshotModels:
+    """A snapshot with the rankers and feature tables of its time, by which candidates are listed and described."""
 
     snapshot: Snapshot
     first_stage: FirstStage
-    features: PairFeatures
+    tables: PairTables
     repeats: RepeatTables
 
     @classmethod
-    def of(
+    def from_snapshot(
         cls, snapshot: Snapshot, fitted: FittedRankers, weights: BlendWeights, unlisted: csr_matrix | None = None
-    ) -> "Moment":
+    ) -> "SnapshotModels":
         """Compute the tables. unlisted: see ``FirstStage``."""
         owned = owned_matrix(snapshot.past)
         first_stage = FirstStage(BlendScorer(fitted, weights), owned, snapshot.products.is_offerable, unlisted)
-        features = learn_features(snapshot, fitted.similar_accounts.similar)
-        return cls(snapshot, first_stage, features, RepeatTables.at(snapshot, owned))
+        tables = learn_tables(snapshot, fitted.similar_accounts.similar)
+        return cls(snapshot, first_stage, tables, RepeatTables.from_snapshot(snapshot, owned))
 
 
 @dataclass(frozen=True)
 class Window:
-    """One moment, the candidates of a sample of accounts, and their outcomes within the horizon.
+    """One snapshot, the candidates of a sample of accounts, and their outcomes within the horizon.
 
     product:     int32 (n,), of each example.
     repeats:     float32 (m, F), features of what the accounts own.
     is_repeated: bool (m,), whether they bought it again.
     """
 
-    moment: Moment
+    models: SnapshotModels
     listed: Shortlist
     examples: Examples
     product: NDArray[np.int32]
@@ -106,7 +106,7 @@ class Window:
 
     @property
     def snapshot(self) -> Snapshot:
-        return self.moment.snapshot
+        return self.models.snapshot
 
 
 def learn_window(inputs: PropensityInputs, place: int, horizon: float, rows: NDArray[np.int32], seed: int) -> Window:
@@ -115,18 +115,18 @@ def learn_window(inputs: PropensityInputs, place: int, horizon: float, rows: NDA
     place: 0 for the validation window, 1 for the held-out one. rows: accounts that are listed beside a sample.
     """
     start = (inputs.split.validation_start, inputs.split.holdout_start)[place]
-    moment = Moment.of(inputs.snapshot(start, horizon), inputs.rankers[place], inputs.weights)
-    owned = moment.first_stage.owned
-    listed = moment.first_stage.shortlist(np.union1d(sample_of_known(owned, seed), rows).astype(np.int32))
+    models = SnapshotModels.from_snapshot(inputs.snapshot(start, horizon), inputs.rankers[place], inputs.weights)
+    owned = models.first_stage.owned
+    listed = models.first_stage.shortlist(np.union1d(sample_of_known(owned, seed), rows).astype(np.int32))
     bought = bought_between(inputs.interactions, start, horizon)
     account = np.repeat(listed.rows, np.diff(owned.indptr)[listed.rows])
     product = owned[listed.rows].indices
     return Window(
-        moment,
+        models,
         listed,
-        examples_at(moment.snapshot, moment.features, listed, bought),
+        examples_at(models.snapshot, models.tables, listed, bought),
         listed.products[listed.is_pair],
-        moment.repeats.features_of(listed),
+        models.repeats.features_of(listed),
         look_up(bought, account[:, None], product[:, None])[:, 0] > 0,
     )
 

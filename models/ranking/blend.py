@@ -57,6 +57,21 @@ class BlendScorer:
             blended += part
         return blended
 
+    def score_each(self, rows: NDArray[np.int32]) -> list[NDArray[np.float32]]:
+        """Return the blend's score, and after it every ranker's over its peak, those that have no weight too.
+
+        Each float32 (len(rows), n_products), the rankers in the order of the weights.
+        """
+        scored = [ranker.score(rows) for ranker in self.fitted.scorers]
+        best = np.stack([peaks(scores) for scores in scored], axis=1)
+        self._peaks[rows] = best[:, [0, 1, 3][: len(self._rankers)]]
+        blend = np.zeros_like(scored[0])
+        for place, weight in enumerate(self.weights.as_shares()):
+            scored[place] /= best[:, place, None]
+            if weight:
+                blend += np.float32(weight) * scored[place]
+        return [blend, *scored]
+
     @cached_property
     def _popularity(self) -> NDArray[np.float32]:
         """Float32 (P,): what a product's popularity adds to its score."""
@@ -108,10 +123,6 @@ class BlendScorer:
             share += ranker.contributions(rows, candidates) * scales[:, place, None, None]
         share[candidates < 0] = 0
         return share
-
-    def keep_peaks(self, rows: NDArray[np.int32], best: NDArray[np.float32]) -> None:
-        """Remember the peaks of accounts that were scored elsewhere. best: (n, 4), in the order of the weights."""
-        self._peaks[rows] = best[:, [0, 1, 3][: len(self._rankers)]]
 
     def _scales(self, rows: NDArray[np.int32]) -> NDArray[np.float32]:
         missing = rows[np.isnan(self._peaks[rows, 0])]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from models.arrays import numbers_of_ranges
-from models.ranking.blend import BlendScorer, peaks
+from models.ranking.blend import BlendScorer
 from models.ranking.top import NO_PRODUCT, in_batches, top_products
 
 OF_BLEND, OF_SIMILAR_ACCOUNTS, OF_POPULARITY = 200, 150, 100
@@ -16,8 +16,9 @@ OF_BLEND, OF_SIMILAR_ACCOUNTS, OF_POPULARITY = 200, 150, 100
 MANY_ACCOUNTS = 10_000
 """Beyond so many accounts lists are shorter in proportion, down to a tenth, so that what they cost is bounded."""
 LEAST_OF_BLEND = 100
-RANKERS, SIMILAR_ACCOUNTS = 4, 3
-"""How many rankers there are, and the place of one of them in the order of the blend's weights."""
+RANKERS = 4
+BLEND, SIMILAR_ACCOUNTS = 0, 4
+"""Places of scores: the blend's and then each ranker's, in the order of the blend's weights."""
 
 
 @dataclass(frozen=True)
@@ -64,35 +65,25 @@ class FirstStage:
 
     def shortlist(self, rows: NDArray[np.int32]) -> Shortlist:
         """Unite the blend's best, those of similar accounts, and what is popular."""
-        parts = list(in_batches(self._of_batch, rows, len(self.is_offerable)))
-        width = max((part.products.shape[1] for part in parts), default=0)
-        columns = [np.empty((0, width), np.int32), np.empty((0, width), np.float32)]
-        columns += [np.empty((0, width, RANKERS), np.float32), np.empty((0, 1 + RANKERS), np.float32)]
+        # Without any account one empty batch still gives every array its shape.
+        parts = list(in_batches(self._of_batch, rows, len(self.is_offerable))) or [self._of_batch(rows)]
+        width = max(part.products.shape[1] for part in parts)
         wide = [_widen(part, width) for part in parts]
         products, scores, rankers, owned = (
-            np.concatenate([nothing, *(getattr(part, name) for part in wide)])
-            for name, nothing in zip(("products", "scores", "rankers", "owned"), columns, strict=True)
+            np.concatenate([getattr(part, name) for part in wide])
+            for name in ("products", "scores", "rankers", "owned")
         )
         return Shortlist(rows, products, scores, rankers, owned)
 
     def _of_batch(self, rows: NDArray[np.int32]) -> Shortlist:
-        scored = [scorer.score(rows) for scorer in self.blend.fitted.scorers]
-        best = np.stack([peaks(scores) for scores in scored], axis=1)
-        self.blend.keep_peaks(rows, best)
-        for place, scores in enumerate(scored):
-            scores /= best[:, place, None]
-        blend = np.zeros_like(scored[0])
-        for weight, scores in zip(self.blend.weights.as_shares(), scored, strict=True):
-            if weight:
-                blend += np.float32(weight) * scores
-        everything = (blend, *scored)
+        everything = self.blend.score_each(rows)
         owned = self.owned[rows]
         owner = numbers_of_ranges(owned.indptr)
         of_owned = np.stack([scores[owner, owned.indices] for scores in everything], axis=1)
-        products = self._unite(blend, scored[SIMILAR_ACCOUNTS], rows)
+        products = self._unite(everything[BLEND], everything[SIMILAR_ACCOUNTS], rows)
         line = np.arange(len(rows))[:, None]
         is_padding = products == NO_PRODUCT
-        best_first = np.argsort(np.where(is_padding, np.inf, -blend[line, products]), axis=1, kind="stable")
+        best_first = np.argsort(np.where(is_padding, np.inf, -everything[BLEND][line, products]), axis=1, kind="stable")
         width = int((~is_padding).sum(axis=1).max(initial=0))
         products = np.take_along_axis(products, best_first, axis=1)[:, :width]
         columns = [np.where(products == NO_PRODUCT, 0, scores[line, products]) for scores in everything]
@@ -111,13 +102,13 @@ class FirstStage:
                     batch = taken[rows]
                     scores[numbers_of_ranges(batch.indptr), batch.indices] = -np.inf
             scores[:, ~self.is_offerable] = -np.inf
-        popular = np.broadcast_to(self._popular, (len(rows), len(self._popular)))
-        is_free = np.isfinite(blend[:, self._popular])
-        best = [
-            top_products(scores, min(count, scores.shape[1]))[0]
-            for scores, count in zip((blend, similar), self._lengths, strict=False)
-        ]
-        ascending = np.sort(np.concatenate((*best, np.where(is_free, popular, NO_PRODUCT)), axis=1), axis=1)
+        of_blend, of_similar, _ = self._lengths
+        listed = (
+            top_products(blend, min(of_blend, blend.shape[1]))[0],
+            top_products(similar, min(of_similar, similar.shape[1]))[0],
+            np.where(np.isfinite(blend[:, self._popular]), self._popular, NO_PRODUCT),
+        )
+        ascending = np.sort(np.concatenate(listed, axis=1), axis=1)
         is_new = np.diff(ascending, axis=1, prepend=NO_PRODUCT) > 0
         return np.where(is_new, ascending, NO_PRODUCT).astype(np.int32)
 

@@ -136,7 +136,7 @@ class OfferOut(BaseModel):
         + ". Null where no relationship is clear: substitutes are never offered."
     )
     source_product_id: str | None = Field(description="The owned or basket product that speaks most for this offer.")
-    score: float = Field(description="Ranks offers of one source; neither a probability nor comparable across sources.")
+    score: float = Field(description="Ranks offers of one source; not comparable across sources.")
     price_minor: int | None = Field(description="Price in minor units of the currency, such as cents, if known.")
     currency: str | None = Field(description="ISO 4217 code, if known.")
     reasons: list[ReasonOut] = Field(min_length=1)

@@ -5,7 +5,8 @@ from scipy.sparse import csr_matrix
 
 from models.artifact import NO_ROW
 from models.propensity.examples import batches_of, best_of, bought_between, examples_at, sample_of_known
-from models.propensity.features import learn_features
+from models.propensity.features import features_of
+from models.propensity.pair_tables import learn_tables
 from tests.models.propensity.samples import (
     AS_OF,
     DAY,
@@ -42,7 +43,7 @@ def test_each_candidate_is_an_example_with_its_features_score_account_and_outcom
     scores = np.arange(9, dtype=np.float32).reshape(3, 3)
     bought = bought_between(SHOP.history().interactions, AS_OF, HORIZON_DAYS)
 
-    known, listed = learn_features(snapshot, no_similar(snapshot)), shortlist_of(rows, products, scores)
+    known, listed = learn_tables(snapshot, no_similar(snapshot)), shortlist_of(rows, products, scores)
     examples = examples_at(snapshot, known, listed, bought)
 
     pairs = [(3, 1), (3, 2), (3, 5), (7, 4), (20, 0), (20, 9)]
@@ -50,7 +51,7 @@ def test_each_candidate_is_an_example_with_its_features_score_account_and_outcom
     assert examples.score.tolist() == [0, 1, 2, 3, 6, 7]
     assert examples.is_true.tolist() == [bought[pair] > 0 for pair in pairs]
     assert examples.novelty == snapshot.novelty_rate(6 / 3)
-    expected = known.features_of(listed)[products != NO_ROW]
+    expected = features_of(known, listed)[products != NO_ROW]
     np.testing.assert_array_equal(examples.features, expected)
 
 

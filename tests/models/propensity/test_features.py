@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from models.artifact import NO_ROW
-from models.propensity.features import FEATURES, SIMILAR_DAYS, learn_features
+from models.propensity.features import FEATURES
+from models.propensity.features import features_of as pair_features
+from models.propensity.pair_tables import SIMILAR_DAYS, learn_tables
 from tests.models.propensity.counted import RECENT_DAYS, Counted
 from tests.models.propensity.samples import (
     AS_OF,
@@ -29,12 +31,12 @@ SHOP = random_shop(1)
 def features_of(shop: Shop, ids: list[str] | None = None) -> dict[tuple[str, str], NDArray[np.float32]]:
     """The features of every account and product, looked up by their identifiers, as of AS_OF."""
     snapshot = snapshot_of(shop)
-    known = learn_features(snapshot, no_similar(snapshot))
+    known = learn_tables(snapshot, no_similar(snapshot))
     rows = np.arange(snapshot.past.n_accounts, dtype=np.int32)
     products = np.broadcast_to(
         np.arange(snapshot.past.n_products, dtype=np.int32), (len(rows), snapshot.past.n_products)
     )
-    features = known.features_of(shortlist_of(rows, products))
+    features = pair_features(known, shortlist_of(rows, products))
     return {
         (account, product): features[row, column]
         for row, account in enumerate(snapshot.past.account_ids)
@@ -113,7 +115,7 @@ def test_purchases_of_similar_accounts_count_by_their_similarity() -> None:
     everything = np.broadcast_to(np.arange(n_products, dtype=np.int32), (n_accounts, n_products))
     listed = shortlist_of(np.arange(n_accounts, dtype=np.int32), everything)
 
-    values = learn_features(snapshot, csr_matrix(similar)).features_of(listed)[..., FEATURES.index("similar_recent")]
+    values = pair_features(learn_tables(snapshot, csr_matrix(similar)), listed)[..., FEATURES.index("similar_recent")]
 
     accounts, products = list(snapshot.past.account_ids), list(snapshot.past.product_ids)
     bought = np.zeros((n_accounts, n_products))
@@ -179,11 +181,11 @@ def test_relations_are_counted_from_what_goes_together_beyond_chance_with_what_i
 
 def test_the_score_is_passed_on_and_the_rank_is_the_place_in_the_list() -> None:
     snapshot = snapshot_of(SHOP)
-    known = learn_features(snapshot, no_similar(snapshot))
+    known = learn_tables(snapshot, no_similar(snapshot))
     products = np.array([[3, 1, 2, NO_ROW]], dtype=np.int32)
     scores = np.array([[0.9, 0.5, 0.25, 0]], dtype=np.float32)
 
-    features = known.features_of(shortlist_of(np.array([0], dtype=np.int32), products, scores))[0, :3]
+    features = pair_features(known, shortlist_of(np.array([0], dtype=np.int32), products, scores))[0, :3]
 
     assert features[:, FEATURES.index("score")] == pytest.approx([0.9, 0.5, 0.25])
     assert features[:, FEATURES.index("rank")] == pytest.approx(np.log([1, 2, 3]))

@@ -57,7 +57,7 @@ def test_every_feature_is_counted_from_the_lines_of_the_pair_its_account_and_its
     rows = np.random.default_rng(2).permutation(SNAPSHOT.past.n_accounts)[:35].astype(np.int32)
     listed = shortlist_of_owned(rows)
 
-    features = RepeatTables.at(SNAPSHOT, OWNED).features_of(listed)
+    features = RepeatTables.from_snapshot(SNAPSHOT, OWNED).features_of(listed)
 
     pairs = [
         (str(SNAPSHOT.past.account_ids[row]), str(SNAPSHOT.past.product_ids[product]))
@@ -82,7 +82,7 @@ def test_every_feature_is_counted_from_the_lines_of_the_pair_its_account_and_its
 
 
 def test_no_accounts_have_no_features() -> None:
-    tables = RepeatTables.at(SNAPSHOT, OWNED)
+    tables = RepeatTables.from_snapshot(SNAPSHOT, OWNED)
 
     features = tables.features_of(shortlist_of_owned(np.empty(0, dtype=np.int32)))
 

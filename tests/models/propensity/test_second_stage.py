@@ -203,10 +203,11 @@ def test_a_single_account_or_product_is_learned_of_too(alike: str) -> None:
 def test_the_published_calibration_lies_between_held_out_scores_and_what_the_window_before_foretold() -> None:
     earlier, product = window(7)
     examples, later_product = window(8)
-    told_by = learn_second_stage(earlier, product, 0)[0].adapted(examples.features, examples.novelty)
+    adapted = learn_second_stage(earlier, product, 0)[0].adapted(examples.features, examples.novelty)
+    of_earlier = adapted.scores(examples.features)
     stage, held_out = learn_second_stage(examples, later_product, 0)
 
-    pooled = stage.calibrated_by(held_out, told_by, examples.features, examples.is_true)
+    pooled = stage.calibrated_on(held_out, of_earlier, examples.is_true)
 
-    p = pooled.probabilities(held_out), pooled.probabilities(told_by.scores(examples.features))
+    p = pooled.probabilities(held_out), pooled.probabilities(of_earlier)
     assert (p[0].mean() + p[1].mean()) / 2 == pytest.approx(examples.is_true.mean(), rel=0.01)
