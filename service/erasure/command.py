@@ -32,12 +32,16 @@ def erase(
             erased = erase_account(connection, account_id, datetime.now(UTC), deletes_orders=delete_orders)
             if not (erased.is_anything or versions):
                 raise UnknownAccount(account_id)
-        empty_write_ahead_log(engine)
+        is_log_empty = empty_write_ahead_log(engine)
     finally:
         engine.dispose()
     orders = "deleted" if delete_orders else "kept as guests' orders"
     typer.echo(f"Erased. Orders {orders}: {erased.orders:,}; deals deleted: {erased.deals:,}; decisions deleted: "
                f"{erased.decisions:,}.")  # fmt: skip
+    if not is_log_empty:
+        typer.echo(
+            "SQLite's log still names it, since it was in use. The running service empties it when it cleans up."
+        )
     if erased.is_objecting:
         typer.echo("It objected to marketing: if it is stored again, it objects until it grants.")
     if versions:

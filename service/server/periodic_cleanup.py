@@ -29,6 +29,7 @@ class PeriodicCleanup:
         self._store = store
         self._settings = settings
         self._now = now
+        self._is_log_to_empty = False
 
     def delete_expired(self) -> None:
         """Delete what has expired, in batches. Blocks; raises SQLAlchemyError."""
@@ -48,13 +49,12 @@ class PeriodicCleanup:
 
     def _follow_erasures(self, now: datetime) -> None:
         sequences = [listed.manifest.sequence for listed in self._store.listed() if listed.manifest]
-        settled = 0
         with self._engine.begin() as connection:
             if is_turn_taken(connection):
-                settled = sweep_late_decisions(connection, now)
+                self._is_log_to_empty |= sweep_late_decisions(connection, now) > 0
                 delete_unneeded_tombstones(connection, sequences, now)
-        if settled:
-            empty_write_ahead_log(self._engine)
+        if self._is_log_to_empty:
+            self._is_log_to_empty = not empty_write_ahead_log(self._engine)
 
     def _delete(self, table: Any, key: tuple[Any, ...], *conditions: Any) -> None:
         """Delete the rows that meet the conditions, one batch per transaction. key: the primary key's columns."""

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import DateTime, Engine, MetaData, create_engine, event, make_url
 from sqlalchemy.engine import URL, Connection, Dialect
@@ -61,6 +62,7 @@ QUICK_TO_NOTICE = {
     "tcp_user_timeout": 8000,
 }
 """libpq's parameters: a server that has vanished is noticed within seconds, not within TCP's quarter of an hour."""
+LOG_PATIENCE_SECONDS: Final = 10.0
 
 
 def create_database_engine(url: str, *, busy_seconds: int = 30) -> Engine:
@@ -112,15 +114,24 @@ def read_connection(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def empty_write_ahead_log(engine: Engine) -> None:
-    """Have SQLite copy its log into the database and cut it off: what was deleted would stay readable in it."""
+def empty_write_ahead_log(engine: Engine) -> bool:
+    """Have SQLite copy its log into the database and cut it off: what was deleted would stay readable in it.
+
+    Returns whether it is empty: not while another connection reads or copies it for longer than LOG_PATIENCE_SECONDS.
+    """
     if engine.dialect.name != "sqlite":
-        return
+        return True
+    deadline = monotonic() + LOG_PATIENCE_SECONDS
     connection = engine.raw_connection()
     try:
-        connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        # SQLite waits for readers, but not for a connection that copies the log at the same time.
+        while connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+            if monotonic() > deadline:
+                return False
+            sleep(0.05)
     finally:
         connection.close()
+    return True
 
 
 def session_factory(engine: Engine) -> sessionmaker[Session]:

@@ -265,7 +265,9 @@ def test_nothing_is_offered_that_a_relationship_forbids(case: Case) -> None:
 
 @given(cases())
 def test_every_upgrade_that_may_be_offered_comes_before_everything_else(case: Case) -> None:
-    upgrades = {target for source, target in _upgrades(case.world, case.curated) if source in _had(case)}
+    # What was switched off since the training leads to nothing.
+    leading = _had(case) & {product.product_id for product in case.world.products if product.is_active}
+    upgrades = {target for source, target in _upgrades(case.world, case.curated) if source in leading}
 
     everything = decide_in(case.world, case.curated, account_id=case.account_id, basket=case.basket, limit=50)
     decision = decide_in(case.world, case.curated, account_id=case.account_id, basket=case.basket, limit=case.limit)

@@ -13,7 +13,13 @@ from service.accounts.tables import Account
 from service.base.errors import SchemaOutdated
 from service.catalogue.tables import Product
 from service.orders.tables import Order, OrderLine
-from service.storage.database import Base, check_schema, create_database_engine, read_connection
+from service.storage.database import (
+    Base,
+    check_schema,
+    create_database_engine,
+    empty_write_ahead_log,
+    read_connection,
+)
 
 NOON = datetime(2024, 2, 29, 12, tzinfo=UTC)
 
@@ -61,4 +67,25 @@ def test_a_read_connection_does_not_wait_for_a_writer_on_sqlite(sqlite_url: str)
         count = reading.scalar(text("SELECT count(*) FROM accounts"))
 
     assert count == 0
+    engine.dispose()
+
+
+def test_the_write_ahead_log_is_said_not_to_be_empty_while_somebody_reads(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.storage.database.LOG_PATIENCE_SECONDS", 0)
+    engine = create_database_engine(sqlite_url, busy_seconds=0)
+    log = Path(f"{sqlite_url.removeprefix('sqlite:///')}-wal")
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE notes (body TEXT)"))
+    with read_connection(engine) as reader:
+        reader.execute(text("SELECT * FROM notes")).all()
+        with engine.begin() as connection:
+            connection.execute(text("INSERT INTO notes VALUES ('quillfeather')"))
+
+        assert not empty_write_ahead_log(engine)
+        assert b"quillfeather" in log.read_bytes()
+
+    assert empty_write_ahead_log(engine)
+    assert log.read_bytes() == b""
     engine.dispose()
