@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,20 @@ METRICS = (
 )  # fmt: skip
 
 Weights = NDArray[np.float64]
+
+
+class Ties(NamedTuple):
+    """Examples in order of their probability, the most likely first, and the runs of equal ones that hold a true one.
+
+    account: int64 (n,), of each example. account_of_true: int64 (t,), of each true one.
+    first_true: (k,), where each run's first is among the true ones. begin, end: (k,), where each run begins and ends.
+    """
+
+    account: NDArray[np.int64]
+    account_of_true: NDArray[np.int64]
+    first_true: NDArray[np.intp]
+    begin: NDArray[np.intp]
+    end: NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -44,12 +58,15 @@ class Predictions:
         return np.argsort(-self.p, kind="stable")
 
     @cached_property
-    def _in_order(self) -> tuple[NDArray[np.int64], NDArray[np.intp], NDArray[np.intp]]:
-        """Accounts of the examples, the most likely first; the places of the true ones; and where each tie ends."""
+    def _ties(self) -> "Ties":
         order = self._descending
-        ordered = self.p[order]
-        ends = np.flatnonzero(run_starts(ordered[::-1])[::-1])
-        return self.account[order], np.flatnonzero(self.is_true[order]), ends
+        starts = np.flatnonzero(run_starts(self.p[order]))
+        hits = np.flatnonzero(self.is_true[order])
+        tie = np.searchsorted(starts, hits, side="right") - 1
+        first_hits = np.flatnonzero(run_starts(tie))
+        ends = np.append(starts[1:], len(order))
+        account = self.account[order]
+        return Ties(account, account[hits], first_hits, starts[tie[first_hits]], ends[tie[first_hits]])
 
     def order(self, weights: Weights) -> tuple[float, float]:
         """Return the area under the ROC curve, and average precision. weights: (accounts,).
@@ -57,14 +74,15 @@ class Predictions:
         The first is P(a true example has a higher score than a false one), ties by halves; the second the precision at
         each true example, averaged, where those of one score come together.
         """
-        account, hits, ends = self._in_order
-        all_of = np.cumsum(weights[account])
-        of_true = np.concatenate([[0.0], np.cumsum(weights[account[hits]])])
-        n, true = all_of[ends], of_true[np.searchsorted(hits, ends, side="right")]
-        step, new = np.diff(n, prepend=0.0), np.diff(true, prepend=0.0)
-        above = true - new / 2
-        auc = ((step - new) * above).sum() / (true[-1] * (n[-1] - true[-1]))
-        return float(auc), float((new * (true / np.maximum(n, 1e-12))).sum() / true[-1])
+        ties = self._ties
+        before = np.concatenate([[0.0], np.cumsum(weights[ties.account])])
+        true = np.add.reduceat(weights[ties.account_of_true], ties.first_true)
+        true_until, until = np.cumsum(true), before[ties.end]
+        n_true, n_false = true_until[-1], before[-1] - true_until[-1]
+        false_after = n_false - (until - true_until)
+        false_in_tie = until - before[ties.begin] - true
+        auc = (true * (false_after + false_in_tie / 2)).sum() / (n_true * n_false)
+        return float(auc), float((true * (true_until / np.maximum(until, 1e-12))).sum() / n_true)
 
     @cached_property
     def bins(self) -> NDArray[np.int64]:
