@@ -218,7 +218,7 @@ def learn_from_windows(world: World) -> SecondStage:
     for snapshot in world.snapshots[1:-1]:
         listed = world.shortlist(rows)
         bought = bought_between(world.interactions, snapshot.as_of, HORIZON_DAYS)
-        examples = examples_at(snapshot, learn_tables(snapshot, world.similar), listed, bought)
+        examples = examples_at(snapshot, learn_tables(snapshot, world.similar.__getitem__), listed, bought)
         if stages:
             stages[0].adapted(examples.features, examples.novelty).scores(examples.features)
         stages.append(learn_second_stage(examples, listed.products[listed.is_pair], SEED)[0])
@@ -227,7 +227,7 @@ def learn_from_windows(world: World) -> SecondStage:
 
 def rank_candidates(world: World, now: Snapshot, stage: SecondStage) -> NDArray[np.float32]:
     """Rank every account's candidates by P, and return it."""
-    tables = learn_tables(now, world.similar)
+    tables = learn_tables(now, world.similar.__getitem__)
     p = np.empty((world.n_accounts, CANDIDATES), dtype=np.float32)
     for batch in batches_of(world.n_accounts):
         listed = world.shortlist(np.arange(batch.start, batch.stop, dtype=np.int32))

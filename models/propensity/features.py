@@ -59,12 +59,12 @@ def rank(pairs: Pairs) -> NDArray[np.float32]:
 
 def relations(pairs: Pairs) -> NDArray[np.float32]:
     """The number of owned products that it goes with in baskets beyond chance."""
-    return np.log1p(_reached(pairs, pairs.tables.owned, pairs.tables.links))
+    return np.log1p(_reached(pairs, pairs.tables.owned[pairs.rows], pairs.tables.links))
 
 
 def relation_strength(pairs: Pairs) -> NDArray[np.float32]:
     """The sum of the strengths of these relations."""
-    return np.log1p(_reached(pairs, pairs.tables.owned, pairs.tables.link_strengths))
+    return np.log1p(_reached(pairs, pairs.tables.owned[pairs.rows], pairs.tables.link_strengths))
 
 
 def segment_penetration(pairs: Pairs) -> NDArray[np.float32]:
@@ -79,7 +79,7 @@ def alike_penetration(pairs: Pairs) -> NDArray[np.float32]:
 
 def similar_recent(pairs: Pairs) -> NDArray[np.float32]:
     """Similar accounts that bought it lately, weighted by similarity."""
-    return _reached(pairs, pairs.tables.similar, pairs.tables.recent)
+    return _reached(pairs, pairs.tables.similar(pairs.rows), pairs.tables.recent)
 
 
 def price(pairs: Pairs) -> NDArray[np.float32]:
@@ -182,8 +182,8 @@ def features_of(tables: PairTables, listed: Shortlist) -> NDArray[np.float32]:
 
 
 def _reached(pairs: Pairs, first: csr_matrix, second: csr_matrix) -> NDArray[np.float32]:
-    """The entries of a product of two tables, which is never stored as a whole."""
-    reached = (first[pairs.rows] @ second).tocsr()
+    """The candidates' entries of a product of two tables. first: (n, m), of the accounts. second: (m, P)."""
+    reached = (first @ second).tocsr()
     reached.sort_indices()
     place = np.arange(len(pairs.rows), dtype=np.int32)[:, None]
     return look_up(reached, place, pairs.products)

@@ -1,6 +1,6 @@
 """Lookup tables at a snapshot, from which the features of pairs of an account and a product are read."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,8 @@ from models.products.relationships import DEFAULTS, find_cross_sells
 from models.propensity.pairs import least_of_pairs
 from models.propensity.penetration import Penetration, learn_penetration
 from models.propensity.snapshot import AccountFeatures, Snapshot
+
+SimilarOf = Callable[[NDArray[np.int32]], csr_matrix]
 
 SIMILAR_DAYS = 60.0
 """Purchases of similar accounts within so many days count as recent."""
@@ -39,8 +41,8 @@ class GroupTables:
 class PairTables:
     """Lookup tables for the features of any pair; A accounts, P products, G categories.
 
-    product: float32 (P,) by name. similar: (A, A), how similar accounts are to some others. recent: (A, P), 1 where an
-    account bought a product lately.
+    product: float32 (P,) by name. similar: how similar some accounts, given by their rows, are to all, (n, A). recent:
+    (A, P), 1 where an account bought a product lately.
     """
 
     accounts: AccountFeatures
@@ -55,12 +57,12 @@ class PairTables:
     category_new: csr_matrix
     category_owned: csr_matrix
     category_age: csr_matrix
-    similar: csr_matrix
+    similar: SimilarOf
     recent: csr_matrix
 
 
-def learn_tables(snapshot: Snapshot, similar: csr_matrix) -> PairTables:
-    """Compute the lookup tables at a snapshot. similar: (A, A), how similar accounts are to some others."""
+def learn_tables(snapshot: Snapshot, similar: SimilarOf) -> PairTables:
+    """Compute the lookup tables at a snapshot. similar: see ``PairTables``."""
     past, firsts, lines = snapshot.past, snapshot.firsts, snapshot.lines
     owned = owned_matrix(past)
     owned.data[:] = 1

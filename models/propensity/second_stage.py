@@ -41,8 +41,9 @@ class BaseModels:
         """Return float32 (n, 2), the log odds that each gives. features: (n, F)."""
         scaled = _scaled(self.logistic, features)
         with threadpool_limits(1):
+            of_logistic = scaled @ self.logistic.weights.astype(np.float32) + np.float32(self.logistic.bias[0])
             of_trees = self.trees.predict(scaled, raw_score=True) if len(scaled) else np.empty(0)
-        return np.column_stack((self.logistic.score(features), np.asarray(of_trees))).astype(np.float32)
+        return np.column_stack((of_logistic, np.asarray(of_trees, dtype=np.float32)))
 
 
 @dataclass(frozen=True)
@@ -145,4 +146,6 @@ def _fit(examples: Examples, rows: NDArray[np.intp], seed: int) -> BaseModels:
 
 def _scaled(model: Calibrated, features: NDArray[np.float32]) -> NDArray[np.float32]:
     centre, scale = model.centre.astype(np.float32), model.scale.astype(np.float32)
-    return np.asarray((features - centre) / scale)
+    scaled = features - centre
+    scaled /= scale
+    return np.asarray(scaled)

@@ -14,7 +14,7 @@ from models.ranking.als import AlsScorer, fit_als
 from models.ranking.popularity import PopularityScorer, fit_popularity
 from models.ranking.scorer import AdditiveScorer, Scorer
 from models.ranking.settings import RankingParameters
-from models.ranking.similar_accounts import SimilarAccountsScorer, find_similar_accounts
+from models.ranking.similar_accounts import SimilarAccountsScorer
 from models.ranking.weights import strength_matrix
 
 
@@ -30,8 +30,8 @@ class FittedRankers:
 
     @cached_property
     def similar_accounts(self) -> SimilarAccountsScorer:
-        """Found when it is first asked for: a blend that gives it no weight does without."""
-        return find_similar_accounts(self.strength)
+        """Made when it is first asked for: a blend that gives it no weight does without."""
+        return SimilarAccountsScorer(self.strength)
 
     @property
     def scorers(self) -> tuple[Scorer, Scorer, Scorer, Scorer]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from models.data.history import History, build_history
+from models.propensity.pair_tables import SimilarOf
 from models.propensity.snapshot import Snapshot
 from models.ranking.shortlist import RANKERS, Shortlist
 
@@ -116,6 +117,7 @@ def shortlist_of(
     return Shortlist(rows, products, blend, nothing, np.empty((0, 1 + RANKERS), dtype=np.float32))
 
 
-def no_similar(snapshot: Snapshot) -> csr_matrix:
+def no_similar(snapshot: Snapshot) -> SimilarOf:
     """No account is like any other."""
-    return csr_matrix((snapshot.past.n_accounts,) * 2, dtype=np.float32)
+    n_accounts = snapshot.past.n_accounts
+    return lambda rows: csr_matrix((len(rows), n_accounts), dtype=np.float32)

@@ -115,7 +115,9 @@ def test_purchases_of_similar_accounts_count_by_their_similarity() -> None:
     everything = np.broadcast_to(np.arange(n_products, dtype=np.int32), (n_accounts, n_products))
     listed = shortlist_of(np.arange(n_accounts, dtype=np.int32), everything)
 
-    values = pair_features(learn_tables(snapshot, csr_matrix(similar)), listed)[..., FEATURES.index("similar_recent")]
+    values = pair_features(learn_tables(snapshot, csr_matrix(similar).__getitem__), listed)[
+        ..., FEATURES.index("similar_recent")
+    ]
 
     accounts, products = list(snapshot.past.account_ids), list(snapshot.past.product_ids)
     bought = np.zeros((n_accounts, n_products))

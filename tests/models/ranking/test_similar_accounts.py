@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from models.ranking import similar_accounts
-from models.ranking.similar_accounts import find_similar_accounts
+from models.ranking.similar_accounts import SimilarAccountsScorer
 
 N_ACCOUNTS, N_PRODUCTS = 30, 20
 
@@ -34,7 +34,7 @@ def test_scores_are_the_sums_of_the_cosines_of_the_most_similar_owners(
     strength, rows = random_strengths(seed), np.arange(N_ACCOUNTS, dtype=np.int32)
     cosines = brute_cosines(strength)
 
-    scores = find_similar_accounts(strength).score(rows)
+    scores = SimilarAccountsScorer(strength).score(rows)
 
     # Of equal cosines the lower row is kept.
     ranked = np.argsort(-cosines, axis=1, kind="stable")[:, :5]
@@ -47,7 +47,7 @@ def test_scores_are_the_sums_of_the_cosines_of_the_most_similar_owners(
 
 def test_contributions_of_what_is_owned_add_up_to_the_score() -> None:
     strength, rows = random_strengths(7), np.arange(N_ACCOUNTS, dtype=np.int32)
-    scorer = find_similar_accounts(strength)
+    scorer = SimilarAccountsScorer(strength)
     everything = np.tile(np.arange(N_PRODUCTS, dtype=np.int32), (N_ACCOUNTS, 1))
 
     share = scorer.contributions(rows, everything)
@@ -61,7 +61,7 @@ def test_everybody_is_compared_with_the_strongest_accounts_alone(monkeypatch: py
     strength = random_strengths(1)
     strongest = np.argsort(-np.asarray(strength.sum(axis=1)).ravel())[:6]
 
-    similar = find_similar_accounts(strength).similar
+    similar = SimilarAccountsScorer(strength).similar(np.arange(N_ACCOUNTS, dtype=np.int32))
 
     assert set(similar.indices) <= set(strongest.tolist())
     assert similar.nnz > 0
@@ -70,7 +70,17 @@ def test_everybody_is_compared_with_the_strongest_accounts_alone(monkeypatch: py
 
 
 def test_the_same_strengths_give_the_same_bytes() -> None:
-    first, second = (find_similar_accounts(random_strengths(2)).similar for _ in range(2))
+    rows = np.arange(N_ACCOUNTS, dtype=np.int32)
+    first, second = (SimilarAccountsScorer(random_strengths(2)).similar(rows) for _ in range(2))
 
     assert first.data.tobytes() == second.data.tobytes()
     assert first.indices.tobytes() == second.indices.tobytes()
+
+
+def test_what_was_asked_before_changes_no_answer() -> None:
+    asked, fresh = SimilarAccountsScorer(random_strengths(3)), SimilarAccountsScorer(random_strengths(3))
+    asked.similar(np.array([3, 9], dtype=np.int32))
+    rows = np.array([9, 2, 3, 9], dtype=np.int32)
+
+    assert (asked.similar(rows) != fresh.similar(rows)).nnz == 0
+    assert (fresh.similar(rows)[[0]] != fresh.similar(rows)[[3]]).nnz == 0
