@@ -26,9 +26,12 @@ Step = Callable[[str], None]
 
 @dataclass(frozen=True)
 class FinalModels:
-    """What is learned from the whole history, for serving. p: see ``list_ranked``; without a second stage, NaN."""
+    """What is learned from the whole history, for serving.
 
-    als: AlsScorer
+    als: None where baskets alone were learned from. p: see ``list_ranked``; without a second stage, NaN.
+    """
+
+    als: AlsScorer | None
     owned: csr_matrix
     popularity: NDArray[np.float32]
     neighbours: Neighbours
@@ -61,7 +64,7 @@ def fit_finally(
         lists = list_candidates(scorer, owned, products.is_offerable, unlisted=unlisted, has_evidence=is_listed)
         p = np.full(lists.products.shape, np.nan, dtype=np.float32)
     step("count the customers behind each reason")
-    evidence = count_evidence(*_named_pairs(neighbours, lists), *counted, owned)
+    evidence = count_evidence(*named_pairs(neighbours, lists), *counted, owned)
     popularity = fitted.popularity.popularity
     return FinalModels(fitted.als, owned, popularity, neighbours, relationships, evidence, lists, p)
 
@@ -89,7 +92,7 @@ def variants_of_owned(owned: csr_matrix, products: Products) -> csr_matrix | Non
     return ((owned @ in_group) @ in_group.T).tocsr()
 
 
-def _named_pairs(neighbours: Neighbours, lists: CandidateLists) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def named_pairs(neighbours: Neighbours, lists: CandidateLists) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return the pairs of products of which the one may be named as a reason for the other, -1 padded."""
     explained, n_reasons = lists.reasons.shape[1:]
     seeds = np.repeat(np.arange(len(neighbours.products), dtype=np.int32), neighbours.products.shape[1])

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 
 from models.artifact import Verdict
 from models.data.interactions import Interactions, owned_matrix
-from models.evaluate.baskets import BasketScorer, basket_completion, hide_products
+from models.evaluate.baskets import BasketScorer, completion_at, hide_products, ranks_of_hidden
 from models.evaluate.intervals import Estimate, estimate_mean
 from models.evaluate.ranking import (
     RankingMetrics,
@@ -22,11 +22,13 @@ from models.evaluate.ranking import (
 )
 from models.ranking.scorer import Scorer
 
-BLEND, SECOND_STAGE = "blend", "second_stage"
+BLEND, SECOND_STAGE, NEIGHBOURS = "blend", "second_stage", "neighbours"
 CUT = 20
 MAX_ACCOUNTS = 5_000
 MAX_BASKETS = 4_000
 BASKET_CUTS = (1, 3, 10)
+GATED_BASKET_CUT = 10
+"""Where baskets alone are learned from, the gate compares how often the hidden product is among so many."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Report:
     notice:     a remark on the split, or empty.
     parameters: hyperparameters of the models, including the blend's weights.
     timezone:   of days.
-    served:     the model of "new" and "all" whose lists are in the artifact.
+    served:     the model of "new" and "all" whose lists are in the artifact; NEIGHBOURS where it is of baskets alone.
     currency:   the reporting currency, order lines by their own currency, and the factors that convert minor units.
     customers:  the models that accounts' value was estimated with.
     propensity: the features' weights, the method that the gate let through, and its reliability; under "live", whether
@@ -62,9 +64,11 @@ class Report:
 
     def headline(self) -> dict[str, Any]:
         """The figures for a list of artifacts: what is served beside popularity on new products, and the baskets."""
+        baskets = {"basket": self.metrics["basket"]}
+        if self.served == NEIGHBOURS:
+            return baskets
         names = dict.fromkeys((self.served, BLEND, "popularity"))
-        new = {name: self.metrics["new"][name] for name in names}
-        return {"new": new, "basket": self.metrics["basket"]}
+        return {"new": {name: self.metrics["new"][name] for name in names}} | baskets
 
 
 @dataclass(frozen=True)
@@ -126,19 +130,24 @@ def describe_metrics(metrics: RankingMetrics, seed: int) -> dict[str, Any]:
     }
 
 
-def measure_baskets(
-    scorers: dict[str, BasketScorer], learned: Interactions, window: Interactions, seed: int
-) -> dict[str, Any]:
-    """Hide one product of each of 4,000 random baskets of the window and look where it is ranked from the rest."""
+def rank_baskets(
+    scorers: Mapping[str, BasketScorer], learned: Interactions, window: Interactions, seed: int
+) -> dict[str, NDArray[np.float64]]:
+    """Hide one product of each of 4,000 random baskets of the window and look where it is ranked from the rest.
+
+    Returns by scorer float64 (n_baskets,), see ``ranks_of_hidden``.
+    """
     is_known = np.zeros(learned.n_products, dtype=np.bool_)
     is_known[learned.product[learned.quantity > 0]] = True
     baskets = hide_products(window, is_known, MAX_BASKETS, seed)
+    return {name: ranks_of_hidden(scorer, baskets) for name, scorer in scorers.items()}
+
+
+def describe_baskets(ranks: Mapping[str, NDArray[np.float64]], seed: int) -> dict[str, Any]:
+    """Describe how often the hidden product was near the top. ranks: by scorer, see ``rank_baskets``."""
     return {
-        name: {
-            f"hit@{k}": describe(estimate)
-            for k, estimate in basket_completion(scorer, baskets, BASKET_CUTS, seed).items()
-        }
-        for name, scorer in scorers.items()
+        name: {f"hit@{k}": describe(estimate) for k, estimate in completion_at(ranked, BASKET_CUTS, seed).items()}
+        for name, ranked in ranks.items()
     }
 
 

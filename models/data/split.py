@@ -57,8 +57,8 @@ def split_by_time(
 
     interactions: lines before ``as_of`` (local seconds) only.
     A history shorter than three horizons gets a shorter one: a third of what there is. One without any time (all
-    lines of one day) can't be split by time: a random fifth of each account's products is held out, and the
-    split says so.
+    lines of one day) can't be split by time: a random fifth of each account's products is held out, or of the orders
+    where none names an account, and the split says so.
     """
     time = interactions.time
     begin = int(time.min())
@@ -85,13 +85,18 @@ def split_by_time(
 
 
 def _split_at_random(interactions: Interactions, as_of: int, seed: int, zone: DayZone) -> Split:
-    """Hold out pairs of account and product, so that a repeated purchase is never on both sides."""
-    pair = interactions.account.astype(np.int64) * interactions.n_products + interactions.product
-    _, pair_of_line = np.unique(pair, return_inverse=True)
-    draw = np.random.default_rng(seed).random(int(pair_of_line.max()) + 1)[pair_of_line]
+    """Hold out pairs of account and product, so that a repeated purchase is never on both sides.
+
+    Without any account, orders are held out.
+    """
     is_known = interactions.is_known
-    holdout = is_known & (draw < HOLDOUT_SHARE)
-    validation = is_known & ~holdout & (draw < 2 * HOLDOUT_SHARE)
+    is_guests = not is_known.any()
+    pair = interactions.account.astype(np.int64) * interactions.n_products + interactions.product
+    _, part = np.unique(interactions.order if is_guests else pair, return_inverse=True)
+    draw = np.random.default_rng(seed).random(int(part.max()) + 1)[part]
+    holdout = (is_known | is_guests) & (draw < HOLDOUT_SHARE)
+    validation = (is_known | is_guests) & ~holdout & (draw < 2 * HOLDOUT_SHARE)
+    what = "orders" if is_guests else "each account's products"
     return Split(
         learn=~holdout & ~validation,
         validation=validation,
@@ -100,7 +105,7 @@ def _split_at_random(interactions: Interactions, as_of: int, seed: int, zone: Da
         holdout_start=as_of,
         as_of=as_of,
         is_by_time=False,
-        notice="all lines are of one day: a random fifth of each account's products is held out instead of a period",
+        notice=f"all lines are of one day: a random fifth of {what} is held out instead of a period",
         zone=zone,
     )
 

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from models.artifact import NO_ROW, Artifact
 from models.data.interactions import Interactions
+from models.data.split import Split, format_local
+from models.ranking.baskets import Neighbours
 
 NAME_IN_USE = "live"
 """What the artifact in use is called in reports."""
@@ -51,11 +53,30 @@ def scorer_of(artifact: Artifact, interactions: Interactions) -> ArtifactScorer:
     return ArtifactScorer(lists, popularity)
 
 
-def recorded_floor(artifact: Artifact, metric: str) -> float | None:
-    """Return the lower bound of an artifact's lists for a metric on new products, by its own report."""
+def is_measurable(artifact: Artifact, split: Split) -> bool:
+    """Whether an artifact has not seen the held-out period."""
+    return artifact.manifest.as_of <= format_local(split.holdout_start, split.zone)
+
+
+def neighbours_of(artifact: Artifact, interactions: Interactions) -> Neighbours:
+    """Translate an artifact's neighbours to the product rows of the interactions."""
+    content = artifact.content
+    product = translate(list(content.products.ids.texts), interactions.product_ids)
+    shape = (interactions.n_products, content.neighbour_products.shape[1])
+    products, scores = np.full(shape, NO_ROW, dtype=np.int32), np.zeros(shape, dtype=np.float32)
+    known = product != NO_ROW
+    listed = content.neighbour_products[known]
+    translated = np.where(listed == NO_ROW, NO_ROW, product[listed])
+    products[product[known]] = translated
+    scores[product[known]] = np.where(translated == NO_ROW, 0, content.neighbour_scores[known])
+    return Neighbours(products, scores)
+
+
+def recorded_floor(artifact: Artifact, metric: str, target: str = "new", model: str | None = None) -> float | None:
+    """Return the lower bound of a metric by an artifact's own report. model: by default that of its lists."""
     try:
         report = json.loads(artifact.content.report)
-        recorded = report["metrics"]["new"][report.get("served", "blend")][metric]
+        recorded = report["metrics"][target][model or report.get("served", "blend")][metric]
         return float(recorded["low"])
     except (KeyError, TypeError, ValueError):
         return None

@@ -52,6 +52,8 @@ def hide_products(window: Interactions, is_known: NDArray[np.bool_], limit: int,
 def ranks_of_hidden(scorer: BasketScorer, baskets: HiddenProducts) -> NDArray[np.float64]:
     """Return float64 (n_baskets,): how many products rank above the hidden one, ties counted as half."""
     ranks = np.empty(len(baskets.hidden))
+    if not len(ranks):
+        return ranks
     for basket, (rest, hidden) in enumerate(
         zip(np.split(baskets.rest, baskets.ends[:-1]), baskets.hidden, strict=True)
     ):
@@ -65,5 +67,9 @@ def basket_completion(
     scorer: BasketScorer, baskets: HiddenProducts, cuts: tuple[int, ...], seed: int
 ) -> dict[int, Estimate]:
     """Return for each cut k the share of baskets whose hidden product is among the first k, with its interval."""
-    ranks = ranks_of_hidden(scorer, baskets) if len(baskets.hidden) else np.empty(0)
+    return completion_at(ranks_of_hidden(scorer, baskets), cuts, seed)
+
+
+def completion_at(ranks: NDArray[np.float64], cuts: tuple[int, ...], seed: int) -> dict[int, Estimate]:
+    """The same from ranks, see ``ranks_of_hidden``."""
     return {k: estimate_mean((ranks < k).astype(np.float64), seed) for k in cuts}

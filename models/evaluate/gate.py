@@ -11,6 +11,17 @@ MIN_ACCOUNTS = 30
 
 
 @dataclass(frozen=True)
+class GateMetric:
+    """What is compared: the metric, and what it is measured on."""
+
+    name: str
+    units: str
+
+
+ACCOUNTS_BY_NDCG, BASKETS_BY_HITS = GateMetric("NDCG@20", "accounts"), GateMetric("hit@10", "baskets")
+
+
+@dataclass(frozen=True)
 class GateDecision:
     """The decision, its reason, and the mean differences per account that it is based on."""
 
@@ -26,43 +37,48 @@ def decide_publication(
     live: NDArray[np.float64] | float | None,
     seed: int,
     period: str = "",
+    metric: GateMetric = ACCOUNTS_BY_NDCG,
 ) -> GateDecision:
     """Publish what beats popularity beyond its interval and is not worse than the live model beyond its own.
 
-    candidate, popularity: NDCG@20 on new products, shape (n,), of the same accounts in the same order.
+    candidate, popularity: the metric, shape (n,), of the same accounts or baskets in the same order: NDCG@20 on new
+    products, or whether the hidden product of a basket is among the first ten.
     live: the same of the live model. If that was trained on the held-out period, measuring it there would overrate
     it: then the lower bound of the interval in its own report. None if there is no live model.
-    period: the days that were held out, named where too few accounts bought then.
-    The differences are paired, so that differences between accounts cancel out.
+    period: the days that were held out, named where too few accounts or baskets are of them.
+    The differences are paired, so that differences between accounts or baskets cancel out.
     """
     over_popularity = estimate_mean(candidate - popularity, seed)
     over_live = estimate_mean(candidate - live, seed) if isinstance(live, np.ndarray) else None
-    refusal = _refuse(over_popularity, over_live, period) or _refuse_by_record(candidate, live)
-    reason = refusal or _praise(over_popularity, over_live)
+    refusal = _refuse(over_popularity, over_live, period, metric) or _refuse_by_record(candidate, live, metric)
+    reason = refusal or _praise(over_popularity, over_live, metric)
     return GateDecision(refusal is None, reason, over_popularity, over_live)
 
 
-def _refuse(over_popularity: Estimate, over_live: Estimate | None, period: str) -> str | None:
+def _refuse(over_popularity: Estimate, over_live: Estimate | None, period: str, metric: GateMetric) -> str | None:
     if over_popularity.n < MIN_ACCOUNTS:
         n = over_popularity.n
         held_out = f" on the held-out days {period}" if period else ""
         needed = f"{MIN_ACCOUNTS} are needed to tell (--force publishes unmeasured)"
-        return f"only {n} accounts can be measured{held_out}; {needed}"
+        return f"only {n} {metric.units} can be measured{held_out}; {needed}"
     if not over_popularity.low > 0:
-        return f"not better than popularity: NDCG@20 differs by {_text(over_popularity)}"
+        return f"not better than popularity: {metric.name} differs by {_text(over_popularity)}"
     if over_live is not None and over_live.high < 0:
-        return f"worse than the live model: NDCG@20 differs by {_text(over_live)}"
+        return f"worse than the live model: {metric.name} differs by {_text(over_live)}"
     return None
 
 
-def _refuse_by_record(candidate: NDArray[np.float64], live: NDArray[np.float64] | float | None) -> str | None:
+def _refuse_by_record(
+    candidate: NDArray[np.float64], live: NDArray[np.float64] | float | None, metric: GateMetric
+) -> str | None:
     if isinstance(live, float) and candidate.mean() < live:
-        return f"worse than the live model was: NDCG@20 {candidate.mean():.4f} is below its interval, from {live:.4f}"
+        measured = f"{metric.name} {candidate.mean():.4f}"
+        return f"worse than the live model was: {measured} is below its interval, from {live:.4f}"
     return None
 
 
-def _praise(over_popularity: Estimate, over_live: Estimate | None) -> str:
-    reason = f"better than popularity: NDCG@20 differs by {_text(over_popularity)}"
+def _praise(over_popularity: Estimate, over_live: Estimate | None, metric: GateMetric) -> str:
+    reason = f"better than popularity: {metric.name} differs by {_text(over_popularity)}"
     if over_live is None:
         return f"{reason}; no live model could be measured on the same period"
     return f"{reason}; not worse than the live model: {_text(over_live)}"

@@ -7,8 +7,8 @@ from typing import Any
 from models.artifact import Artifact, Verdict
 from models.customers.measure import measure_customers
 from models.data.interactions import Interactions
-from models.data.split import Split, format_local, format_time
-from models.evaluate.artifact_in_use import NAME_IN_USE, recorded_floor, scorer_of
+from models.data.split import Split, format_time
+from models.evaluate.artifact_in_use import NAME_IN_USE, is_measurable, recorded_floor, scorer_of
 from models.evaluate.baskets import BasketScorer
 from models.evaluate.gate import decide_publication
 from models.evaluate.ranking import RankingMetrics
@@ -20,7 +20,17 @@ from models.ranking.fit import FittedRankers, fit_rankers
 from models.ranking.scorer import Scorer
 from models.ranking.settings import BlendWeights, RankingParameters
 from models.ranking.tune import tune
-from models.report import BLEND, CUT, SECOND_STAGE, Report, Targets, describe_targets, measure_baskets, measure_targets
+from models.report import (
+    BLEND,
+    CUT,
+    SECOND_STAGE,
+    Report,
+    Targets,
+    describe_baskets,
+    describe_targets,
+    measure_targets,
+    rank_baskets,
+)
 
 Step = Callable[[str], None]
 
@@ -74,9 +84,8 @@ def evaluate(
     targets = Targets.of_window(learned, holdout, seed)
     measured = measure_targets(_scorers(interactions, split, chosen, fitted, in_use), targets)
     baskets: dict[str, BasketScorer] = {"neighbours": neighbours, "popularity": fitted.popularity, **fit_pairs(learned)}
-    metrics = {"basket": measure_baskets(baskets, learned, holdout, seed)} | measure_customers(
-        interactions, split, seed
-    )
+    ranks = rank_baskets(baskets, learned, holdout, seed)
+    metrics = {"basket": describe_baskets(ranks, seed)} | measure_customers(interactions, split, seed)
     return Evaluated(fitted, targets, measured, metrics)
 
 
@@ -99,7 +108,7 @@ def conclude(
         for target, models in evaluated.measured.items()
     }
     name = SECOND_STAGE if served else BLEND
-    verdict = decide(measured["new"], name, in_use, seed, _held_out_days(split), is_forced=is_forced)
+    verdict = decide(measured["new"], name, in_use, seed, held_out_days(split), is_forced=is_forced)
     metrics = describe_targets(measured, seed) | evaluated.metrics
     parameters = chosen.parameters.to_json() | {"blend": asdict(chosen.weights)}
     return Report(metrics, split.describe(), split.notice, parameters, verdict, split.zone.name, served=name)
@@ -110,12 +119,12 @@ def _scorers(
 ) -> list[Scorer]:
     """The blend, its rankers, and the artifact in use if that has not seen the held-out period."""
     scorers: list[Scorer] = [BlendScorer(fitted, chosen.weights), *fitted.scorers]
-    if in_use and in_use.manifest.as_of <= format_local(split.holdout_start, split.zone):
+    if in_use and is_measurable(in_use, split):
         scorers.append(scorer_of(in_use, interactions))
     return scorers
 
 
-def _held_out_days(split: Split) -> str:
+def held_out_days(split: Split) -> str:
     """The period that was held out, in words; empty where the history was not split by time."""
     if not split.is_by_time:
         return ""

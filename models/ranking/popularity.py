@@ -35,7 +35,7 @@ def fit_popularity(train: Interactions, as_of: int, parameters: RankingParameter
     """Count the buyers of each product, an account as at most one and a guest's order as an account of its own."""
     half_life_days = parameters.popularity_half_life_days
     strength = strength_matrix(train, as_of, half_life_days)
-    buyers = np.bincount(strength.indices, np.minimum(strength.data, 1), train.n_products)
+    buyers = np.bincount(strength.indices, np.minimum(strength.data, 1), train.n_products).astype(np.float64)
     guests = guest_orders(train)
     fresh = decay(as_of - train.time[guests], half_life_days)
     buyers += np.bincount(train.product[guests], fresh, train.n_products)

@@ -28,7 +28,8 @@ from service.storage.database import (
     upgrade_schema,
 )
 from service.sync.artifact_store import ArtifactStore
-from service.training.command import offline_module, show_report, train_and_publish
+from service.training.command import offline_module, train_and_publish
+from service.training.show_report import show_report
 
 FOLDER = Path("var/demo")
 KEY_PATH = FOLDER / "api-key"
@@ -101,7 +102,7 @@ def train_first_artifact(settings: Settings, store: ArtifactStore) -> None:
             settings.database_url, settings.reporting_currency or None, settings.timezone
         )
         trained = train_and_publish(history, offline.TrainingOptions(), store, step)
-    show_report(trained)
+    show_report(trained.report)
 
 
 def kept_key(session: Session) -> str | None:

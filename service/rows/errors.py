@@ -36,6 +36,7 @@ class MissingColumn(DomainError):
     code = "missing-column"
 
     def __init__(self, path: Path, fields: Sequence[str], columns: Sequence[str], suggested: str) -> None:
+        self.fields = fields
         advice = f" Perhaps: {suggested}" if suggested else " Name them with --map THEIRS=OURS."
         if 2 * sum(name.startswith("column ") for name in columns) >= len(columns) or len(columns) == 1:
             advice += " If the header stands further down, add --skip-rows N, the number of lines above it."

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Column, Table
 
 from service.base.progress import Steps, console, show_steps
 from service.base.settings import Settings
@@ -22,6 +21,7 @@ from service.storage.database import refuse_outdated_schema
 from service.sync.artifact_store import ArtifactStore
 from service.training.currency_notes import currency_notes
 from service.training.errors import OptionInvalid, TrainingNotInstalled
+from service.training.show_report import show_report
 
 if TYPE_CHECKING:
     from models.data.history import History
@@ -30,20 +30,6 @@ if TYPE_CHECKING:
 
 EXIT_REJECTED = 3
 MAX_LABEL = 200
-TITLES = {
-    "new": "Products new to the account, held-out period (n = {n} accounts)",
-    "all": "All products, held-out period (n = {n} accounts)",
-    "basket": "One hidden product of a basket, held-out period (n = {n} baskets)",
-    "purchases": "Days on which accounts bought, held-out period (n = {n} accounts)",
-    "spend_minor": "What accounts spent in minor units, held-out period (n = {n} accounts)",
-    "propensity": "Probability that an account buys a candidate, held-out period (n = {n} pairs)",
-    "line_propensity": "Probability that an account buys of a line that is new to it (n = {n} pairs)",
-    "category_propensity": "Probability that an account buys of a category that is new to it (n = {n} pairs)",
-}
-
-MAX_COLUMNS = 5
-"""More metrics than these stand below each other, or a terminal would cut their names off."""
-
 ReportingCurrency = Annotated[
     str | None,
     typer.Option(metavar="CODE", help="Currency of all money figures; by default that of most order lines."),
@@ -82,6 +68,14 @@ def train(
         typer.Option("--publish/--no-publish", help="Activate the artifact if it is good enough, or only write it."),
     ] = True,
     label: Annotated[str, typer.Option(help="What lists and the API show beside the version.", metavar="TEXT")] = "",
+    basket_only: Annotated[
+        bool,
+        typer.Option(
+            "--basket-only",
+            help="Learn from baskets alone: add-ons, relationships and popularity. Every order counts as a guest's; "
+            "accounts get popular products.",
+        ),
+    ] = False,
     export_factors: Annotated[
         Path | None,
         typer.Option(file_okay=False, help="Folder for accounts.parquet and products.parquet: the factors of ALS."),
@@ -94,12 +88,16 @@ def train(
     --preset, --where, --fill-down, --ignore, --map-value and the options that tell orders apart and judge their dates
     and accounts are about the order lines alone.
     All money is reported in one currency; what has no exchange rate on the day of its order is left out, and counted.
+    Where all orders are guests', --basket-only learns what completes a basket: no list of any account, no segments
+    and no probabilities. The gate then compares how often the hidden product of a later basket is among the first ten.
     The version is printed on standard output. Exit code 3: the artifact was written but the gate rejected it, so it
     was not published. With --no-publish the exit code is 0 whatever the gate says.
     """
     label = parse_label(label)
     if force and not publish:
         raise OptionInvalid("--force publishes, and --no-publish does not: leave one of them out.")
+    if basket_only:
+        refuse_account_options(_given(accounts=accounts, tune=tune, export_factors=export_factors))
     if orders is None:
         refuse_file_options(
             [
@@ -122,6 +120,7 @@ def train(
         is_forced=force,
         label=label,
         factors_folder=export_factors,
+        is_basket_only=basket_only,
     )
     currency = parse_reporting_currency(reporting_currency) or settings.reporting_currency or None
     with show_steps() as step:
@@ -133,12 +132,12 @@ def train(
             files = offline_module("service.training.file_history").HistoryFiles(
                 orders, products, accounts, exchange_rates
             )
-            history = read_files(files, read_options, currency, step, settings.timezone)
+            history = read_files(files, read_options, currency, step, settings.timezone, is_basket_only=basket_only)
         for line in currency_notes(history):
             print_note(line)
         store = ArtifactStore(out or settings.artifacts_dir, smoke_test)
         trained = train_and_publish(history, options, store, step, publishes=publish)
-    show_report(trained)
+    show_report(trained.report)
     show_outcome(trained, is_published=publish)
 
 
@@ -150,6 +149,12 @@ def refuse_file_options(given: list[str]) -> None:
     """Raise OptionInvalid if any option was given that is about files."""
     if given:
         raise OptionInvalid(f"{', '.join(given)}: about the files in --orders, so name those files too.")
+
+
+def refuse_account_options(given: list[str]) -> None:
+    """Raise OptionInvalid if any option was given that is about accounts."""
+    if given:
+        raise OptionInvalid(f"{', '.join(given)}: about accounts, of which --basket-only learns nothing.")
 
 
 def _given(**options: object) -> list[str]:
@@ -189,7 +194,13 @@ def read_database(url: str, reporting_currency: str | None, timezone: str) -> "H
 
 
 def read_files(
-    files: "HistoryFiles", options: ImportOptions, reporting_currency: str | None, step: Steps, timezone: str
+    files: "HistoryFiles",
+    options: ImportOptions,
+    reporting_currency: str | None,
+    step: Steps,
+    timezone: str,
+    *,
+    is_basket_only: bool = False,
 ) -> "History":
     """Read a history from files, and print what is worth knowing about them."""
     offline = offline_module("service.training.file_history")
@@ -198,7 +209,7 @@ def read_files(
         step(f"read {progress.path.name}", progress.done / max(progress.total, 1))
 
     history: History = offline.history_from_files(
-        files, options, show, print_note, reporting_currency, timezone=timezone
+        files, options, show, print_note, reporting_currency, timezone=timezone, is_basket_only=is_basket_only
     )
     return history
 
@@ -215,45 +226,6 @@ def train_and_publish(
         step("publish")
         store.activate(trained.manifest.version)
     return trained
-
-
-def show_report(trained: "Trained") -> None:
-    """Print the evaluation as tables: every model, each figure with half the width of its 95 % interval."""
-    if trained.report.notice:
-        console.print(f"Note: {trained.report.notice}.", highlight=False, soft_wrap=True)
-    for target, models in trained.report.metrics.items():
-        names = list(next(iter(models.values())))
-        n = next(iter(models.values()))[names[0]]["n"]
-        title = TITLES[target].format(n=f"{n:,}")
-        cells = [[_cell(metrics[name]) for name in names] for metrics in models.values()]
-        if len(names) <= MAX_COLUMNS:
-            _print_table(title, ["model", *names], [[model, *row] for model, row in zip(models, cells, strict=True)])
-        else:
-            turned = zip(names, *cells, strict=True)
-            _print_table(title, ["metric", *models], [list(row) for row in turned])
-    if note := trained.report.propensity.get("note"):
-        console.print(f"Propensity: {note}.", highlight=False, soft_wrap=True)
-
-
-def _print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    if not console.is_terminal:
-        lines = [title, *("\t".join(row) for row in (columns, *rows))]
-        typer.echo("\n".join(lines), err=True)
-        return
-    table = Table(Column(columns[0], overflow="fold"), title=title, title_justify="left")
-    for name in columns[1:]:
-        table.add_column(name, justify="right", overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    console.print(table)
-
-
-def _cell(metric: dict[str, Any]) -> str:
-    if metric["value"] is None:
-        return "-"
-    if metric["low"] is None:
-        return f"{metric['value']:.4f}"
-    return f"{metric['value']:.4f} ±{(metric['high'] - metric['low']) / 2:.4f}"
 
 
 def offline_module(name: str) -> ModuleType:

@@ -20,6 +20,15 @@ class OptionInvalid(DomainError):
     code = "option-invalid"
 
 
+class AccountsMissing(DomainError):
+    """Order lines without a column of accounts, where accounts are to be learned from."""
+
+    code = "missing-column"
+
+    def __init__(self, missing: Exception) -> None:
+        super().__init__(f"{missing} Where all orders are guests', train with --basket-only.")
+
+
 class RowsRejected(DomainError):
     """Files to learn from hold more invalid rows than allowed."""
 

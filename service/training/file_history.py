@@ -24,7 +24,7 @@ from service.orders.importing import ORDER_IMPORT
 from service.orders.order_reader import OrderReader
 from service.rows.chunks import Progress, Source
 from service.rows.column_mapping import is_field
-from service.rows.errors import TooManyRejects
+from service.rows.errors import MissingColumn, TooManyRejects
 from service.rows.format_detection import detect_formats
 from service.rows.import_kind import ImportKind
 from service.rows.import_memory import ImportMemory
@@ -41,12 +41,12 @@ from service.rows.record_import import (
 )
 from service.rows.record_spool import RecordSpool
 from service.rows.summary import ImportSummary
-from service.training.errors import RowsRejected
+from service.training.errors import AccountsMissing, RowsRejected
 from service.training.history_columns import HistoryColumns
 from service.training.rejected_rows import RejectedRows
 
 ALSO_MANDATORY: Final = {ORDER_IMPORT.name: ("account_id",)}
-"""An import takes order lines without a column of accounts; nothing could be learned from them of anyone."""
+"""An import takes order lines without a column of accounts; nothing could be learned from them of any account."""
 _EPOCH: Final = date(1970, 1, 1)
 _RECORDS_PER_BATCH: Final = 10_000
 Records = dict[str, dict[str, Any]]
@@ -80,6 +80,8 @@ def history_from_files(
     reporting_currency: str | None = None,
     now: datetime | None = None,
     timezone: str = "UTC",
+    *,
+    is_basket_only: bool = False,
 ) -> History:
     """Read order lines, and products and accounts where given.
 
@@ -88,13 +90,15 @@ def history_from_files(
     note:    called with what is worth knowing afterwards, such as ignored columns.
     reporting_currency: by default that of most order lines.
     timezone: of the history's days, an IANA name; that of times without an offset is in ``options``.
+    is_basket_only: accept order lines without a column of accounts.
     Raises what an import raises, and RowsRejected for more than ``max_rejects`` invalid rows.
     """
     options = options or ImportOptions(max_rejects=0)
     summary = ImportSummary("history", "rows")
     with closing(RejectedRows(options.rejects, [path for _, paths in files.by_kind() for path in paths])) as rejected:
         try:
-            runs = _open(files, options, summary, rejected, progress)
+            also_mandatory = {} if is_basket_only else ALSO_MANDATORY
+            runs = _open(files, options, summary, rejected, progress, also_mandatory)
             history = _read(runs, options, reporting_currency, now or datetime.now(UTC), DayZone(timezone))
             for run in runs[ORDER_IMPORT.name][:1]:
                 run.memory.part(FrequentAccounts).note(summary.counted_notes)
@@ -113,6 +117,7 @@ def _open(
     summary: ImportSummary,
     rejected: RejectedRows,
     progress: Callable[[Progress], None],
+    also_mandatory: Mapping[str, tuple[str, ...]],
 ) -> dict[str, list[ImportRun]]:
     """Open all files and check their columns before any row is read."""
     sources = {kind.name: [open_source(path, options.layout) for path in paths] for kind, paths in files.by_kind()}
@@ -123,12 +128,23 @@ def _open(
         own = replace(options, mapping=_mapping_for(kind, sources, options), where=where)
         runs[kind.name] = []
         for source in sources[kind.name]:
-            columns = kind.check_columns(source, own, ALSO_MANDATORY.get(kind.name, ()))
+            columns = _check_columns(kind, source, own, also_mandatory.get(kind.name, ()))
             formats = detect_formats(source, columns, kind.kinds, own.formats)
             run = ImportRun(source, columns, own, summary, rejected, progress, formats, memory)
             summary.ignored_columns[source.path] = run.ignored_columns()
             runs[kind.name].append(run)
     return runs
+
+
+def _check_columns(
+    kind: ImportKind, source: Source, options: ImportOptions, also_mandatory: tuple[str, ...]
+) -> dict[str, str]:
+    try:
+        return kind.check_columns(source, options, also_mandatory)
+    except MissingColumn as missing:
+        if list(missing.fields) == list(also_mandatory):
+            raise AccountsMissing(missing) from missing
+        raise
 
 
 def _mapping_for(

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 
 from models.artifact import NO_NUMBER
+from models.artifact_layout import describe_currency
 from models.data.exchange import CurrencyLines, ExchangeOptions, ExchangeRates
 from models.data.history import History, build_history
-from models.train import describe_currency
 
 RATES = ExchangeRates.from_rows([("EUR", "JPY", 10, 100.0), ("EUR", "JPY", 20, 200.0)])
 DAY = 86_400
