@@ -47,7 +47,8 @@ def fit_finally(
     """Fit on everything. second_stage: with the snapshot of the whole history; None for lists by the blend."""
     interactions, products, as_of = inputs.interactions, inputs.products, inputs.split.as_of
     step("fit on everything")
-    fitted = fit_rankers(interactions, as_of, chosen.parameters, step, warm=inputs.rankers[1])
+    warm = inputs.rankers[1]
+    fitted = fit_rankers(interactions, as_of, chosen.parameters, step, warm, warm.extra_scores)
     neighbours = fit_neighbours(interactions, as_of, chosen.parameters)
     step("mine the relationships between products")
     counted = count_baskets(interactions)

@@ -23,6 +23,8 @@ from models.evaluate.ranking import (
 from models.ranking.scorer import Scorer
 
 BLEND, SECOND_STAGE, NEIGHBOURS = "blend", "second_stage", "neighbours"
+WITHOUT_EXTRA_SCORES = "-without-extra-scores"
+"""Added to the name of a model that was given extra scores: the same model without them."""
 CUT = 20
 MAX_ACCOUNTS = 5_000
 MAX_BASKETS = 4_000
@@ -39,7 +41,8 @@ class Report:
                 "category_propensity") -> model -> metric -> {value, low, high, n}.
     windows:    when each window begins and ends.
     notice:     a remark on the split, or empty.
-    parameters: hyperparameters of the models, including the blend's weights.
+    parameters: hyperparameters of the models, including the blend's weights; and the file of extra scores, if one was
+                given, with NDCG@20 on the validation window with and without it.
     timezone:   of days.
     served:     the model of "new" and "all" whose lists are in the artifact; NEIGHBOURS where it is of baskets alone.
     currency:   the reporting currency, order lines by their own currency, and the factors that convert minor units.

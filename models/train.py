@@ -1,21 +1,26 @@
 """Learn from a sales history: split, fit, evaluate, gate, write."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from models.artifact import Content, FileEntry, Manifest, open_artifact, write_artifact
 from models.artifact_layout import describe_artifact, describe_currency, lay_out
 from models.customers.accounts import LearnedAccounts, learn_accounts
+from models.data.extra_scores import ExtraScores
 from models.data.history import History
-from models.evaluate.holdout import Chosen, choose, conclude, evaluate
+from models.evaluate.holdout import Chosen, Evaluated, choose, conclude, evaluate
+from models.evaluate.ranking import RankingMetrics
 from models.export_factors import export_factors
 from models.final_models import FinalModels, fit_finally
 from models.propensity.artifact_in_use import compare_with_outcomes
 from models.propensity.rank_candidates import Ranking, learn_ranking
 from models.propensity.train_propensity import LearnedPropensity, learn_propensity, no_propensity
 from models.propensity.windows import PropensityInputs
-from models.report import Report
+from models.ranking.choose import ChosenBlend
+from models.ranking.extra_scores import ExtraScorer
+from models.report import SECOND_STAGE, WITHOUT_EXTRA_SCORES, Report
 from models.train_baskets import learn_baskets
 from models.training_data import TrainingData, TrainingOptions, prepare_data
 
@@ -56,14 +61,16 @@ def train(history: History, options: TrainingOptions, root: Path, in_use_folder:
 def learn_everything(data: TrainingData, options: TrainingOptions, step: Step) -> tuple[Content, Report]:
     """Learn of accounts, baskets and products, and judge the accounts' lists on the held-out period."""
     history, goods, split, in_use, seed = data.history, data.goods, data.split, data.in_use, options.seed
-    chosen = choose(goods, split, seed, step, is_tuned=options.is_tuned)
+    extra = options.extra_scores
+    extra_scorer = ExtraScorer(extra.scores) if extra else None
+    chosen = choose(goods, split, seed, step, is_tuned=options.is_tuned, extra_scores=extra_scorer)
     evaluated = evaluate(goods, split, chosen, in_use, step)
     valued = history.valued_products(data.day)
     rankers = (chosen.fitted, evaluated.fitted)
     inputs = PropensityInputs(goods, valued, history.accounts, split, rankers, chosen.weights)
     ranking = learn_ranking(inputs, evaluated.targets, seed, step)
-    served = {} if isinstance(ranking, str) else ranking.measured
-    report = conclude(evaluated, served, split, chosen, in_use, is_forced=options.is_forced)
+    stages = measure_stages(inputs, ranking, evaluated, chosen, step)
+    report = conclude(evaluated, stages, split, chosen, in_use, is_forced=options.is_forced)
     step("value and segment every account")
     currency = describe_currency(history, data.day)
     accounts, described = learn_accounts(
@@ -72,6 +79,7 @@ def learn_everything(data: TrainingData, options: TrainingOptions, step: Step) -
     final, propensity = fit_and_predict(inputs, chosen, ranking, accounts, seed, step)
     report = replace(
         report,
+        parameters=report.parameters | ({"extra_scores": describe_extra_scores(extra, chosen.blend)} if extra else {}),
         metrics=report.metrics | propensity.metrics,
         currency=currency,
         customers=described,
@@ -81,6 +89,32 @@ def learn_everything(data: TrainingData, options: TrainingOptions, step: Step) -
     if options.factors_folder and final.als:
         export_factors(final.als, goods, options.factors_folder)
     return lay_out(data.interactions, history.products, final, accounts, propensity.propensities, report), report
+
+
+def measure_stages(
+    inputs: PropensityInputs, ranking: Ranking | str, evaluated: Evaluated, chosen: Chosen, step: Step
+) -> dict[str, Mapping[str, RankingMetrics]]:
+    """The second stage's metrics by name and target; where extra scores are given, those of a stage without them, too.
+
+    Empty where there is no second stage.
+    """
+    if isinstance(ranking, str):
+        return {}
+    stages = {SECOND_STAGE: ranking.measured}
+    if chosen.fitted.extra_scores is not None:
+        step("learn the second stage without extra scores, to compare")
+        alone = inputs.without_extra_scores(chosen.blend.without_extra)
+        without = learn_ranking(alone, evaluated.targets, chosen.parameters.seed, lambda _: None)
+        if not isinstance(without, str):
+            stages[f"{SECOND_STAGE}{WITHOUT_EXTRA_SCORES}"] = without.measured
+    return stages
+
+
+def describe_extra_scores(extra: ExtraScores, blend: ChosenBlend) -> dict[str, Any]:
+    """Describe the file of extra scores, their weight, and what they gain on the validation window."""
+    gains = (None, None) if blend.gains is None else tuple(round(gain, 6) for gain in blend.gains)
+    validation = dict(zip(("ndcg@20", "ndcg@20_without"), gains, strict=True))
+    return extra.describe() | {"weight": blend.weights.extra_scores, "validation": validation}
 
 
 def fit_and_predict(

@@ -9,6 +9,7 @@ import numpy as np
 from models.artifact import Artifact, ArtifactInvalid, Products, open_artifact
 from models.data.accounts import AccountFacts
 from models.data.errors import HistoryInvalid
+from models.data.extra_scores import ExtraScores
 from models.data.history import History
 from models.data.interactions import GUEST, Interactions
 from models.data.plausible_times import describe_left_out, is_plausible
@@ -24,6 +25,7 @@ class TrainingOptions:
     as_of: local seconds of the history's zone, by default the midnight after the last line of a plausible time.
     factors_folder: where the factors of ALS are written, if anywhere.
     now:   epoch seconds; by default the clock's.
+    extra_scores: of another system, to be blended with the rankers' scores; rows as in the history.
     is_basket_only: whether to learn from baskets alone, with every order taken as a guest's.
     """
 
@@ -36,6 +38,7 @@ class TrainingOptions:
     label: str = ""
     factors_folder: Path | None = None
     is_basket_only: bool = False
+    extra_scores: ExtraScores | None = None
 
 
 @dataclass(frozen=True)

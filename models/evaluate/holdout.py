@@ -1,7 +1,7 @@
 """Choose the models on the validation window, judge them on the held-out period, and decide on publication."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from models.artifact import Artifact, Verdict
@@ -15,7 +15,8 @@ from models.evaluate.ranking import RankingMetrics
 from models.products.completion import fit_pairs
 from models.ranking.baskets import fit_neighbours
 from models.ranking.blend import BlendScorer
-from models.ranking.choose import choose_blend
+from models.ranking.choose import ChosenBlend, choose_blend
+from models.ranking.extra_scores import ExtraScorer
 from models.ranking.fit import FittedRankers, fit_rankers
 from models.ranking.scorer import Scorer
 from models.ranking.settings import BlendWeights, RankingParameters
@@ -24,6 +25,7 @@ from models.report import (
     BLEND,
     CUT,
     SECOND_STAGE,
+    WITHOUT_EXTRA_SCORES,
     Report,
     Targets,
     describe_baskets,
@@ -40,18 +42,34 @@ class Chosen:
     """The hyperparameters and weights chosen on the validation window, and the rankers fitted before it."""
 
     parameters: RankingParameters
-    weights: BlendWeights
+    blend: ChosenBlend
     fitted: FittedRankers
 
+    @property
+    def weights(self) -> BlendWeights:
+        """Of the blend."""
+        return self.blend.weights
 
-def choose(interactions: Interactions, split: Split, seed: int, step: Step, *, is_tuned: bool) -> Chosen:
-    """Choose hyperparameters (if asked) and the blend's weights on the validation window alone."""
+
+def choose(
+    interactions: Interactions,
+    split: Split,
+    seed: int,
+    step: Step,
+    *,
+    is_tuned: bool,
+    extra_scores: ExtraScorer | None = None,
+) -> Chosen:
+    """Choose hyperparameters (if asked) and the blend's weights on the validation window alone.
+
+    extra_scores: get the weight that gains most there, which may be none. Hyperparameters are tuned without them.
+    """
     learned, validation = interactions.select(split.learn), interactions.select(split.validation)
     parameters = RankingParameters(seed=seed)
     if is_tuned:
         parameters, _ = tune(learned, validation, split.validation_start, parameters, step)
     step("fit on the earliest part")
-    fitted = fit_rankers(learned, split.validation_start, parameters, step)
+    fitted = fit_rankers(learned, split.validation_start, parameters, step, extra_scores=extra_scores)
     step("choose the blend on the validation window")
     return Chosen(parameters, choose_blend(fitted, learned, validation), fitted)
 
@@ -78,7 +96,8 @@ def evaluate(
     learned, holdout = interactions.select(~split.holdout), interactions.select(split.holdout)
     seed = chosen.parameters.seed
     step("fit on all but the held-out period")
-    fitted = fit_rankers(learned, split.holdout_start, chosen.parameters, step, warm=chosen.fitted)
+    warm = chosen.fitted
+    fitted = fit_rankers(learned, split.holdout_start, chosen.parameters, step, warm, warm.extra_scores)
     neighbours = fit_neighbours(learned, split.holdout_start, chosen.parameters)
     step("evaluate on the held-out period")
     targets = Targets.of_window(learned, holdout, seed)
@@ -91,7 +110,7 @@ def evaluate(
 
 def conclude(
     evaluated: Evaluated,
-    served: Mapping[str, RankingMetrics],
+    stages: Mapping[str, Mapping[str, RankingMetrics]],
     split: Split,
     chosen: Chosen,
     in_use: Artifact | None,
@@ -100,25 +119,32 @@ def conclude(
 ) -> Report:
     """Report on every model, and decide on publication by the lists that would be served.
 
-    served: by target, the metrics of the second stage's lists; empty where the blend's are served.
+    stages: by name and target, the metrics of the second stage's lists; empty where the blend's are served.
     """
     seed = chosen.parameters.seed
     measured = {
-        target: ({SECOND_STAGE: served[target]} if served else {}) | dict(models)
+        target: {name: of_target[target] for name, of_target in stages.items()} | dict(models)
         for target, models in evaluated.measured.items()
     }
-    name = SECOND_STAGE if served else BLEND
+    name = SECOND_STAGE if SECOND_STAGE in stages else BLEND
     verdict = decide(measured["new"], name, in_use, seed, held_out_days(split), is_forced=is_forced)
     metrics = describe_targets(measured, seed) | evaluated.metrics
-    parameters = chosen.parameters.to_json() | {"blend": asdict(chosen.weights)}
+    has_extra_scores = chosen.fitted.extra_scores is not None
+    parameters = chosen.parameters.to_json() | {"blend": chosen.weights.to_json(has_extra_scores=has_extra_scores)}
     return Report(metrics, split.describe(), split.notice, parameters, verdict, split.zone.name, served=name)
 
 
 def _scorers(
     interactions: Interactions, split: Split, chosen: Chosen, fitted: FittedRankers, in_use: Artifact | None
 ) -> list[Scorer]:
-    """The blend, its rankers, and the artifact in use if that has not seen the held-out period."""
+    """The blend, its rankers, and the artifact in use if that has not seen the held-out period.
+
+    Where extra scores are given, the blend without them, too.
+    """
     scorers: list[Scorer] = [BlendScorer(fitted, chosen.weights), *fitted.scorers]
+    if fitted.extra_scores is not None:
+        alone = fitted.without_extra_scores()
+        scorers.append(BlendScorer(alone, chosen.blend.without_extra, f"{BLEND}{WITHOUT_EXTRA_SCORES}"))
     if in_use and is_measurable(in_use, split):
         scorers.append(scorer_of(in_use, interactions))
     return scorers

@@ -10,7 +10,7 @@ from models.artifact import NO_ROW
 from models.data.interactions import Interactions, owned_matrix
 from models.data.split import DAY_SECONDS
 from models.propensity.calibration import Examples
-from models.propensity.features import FEATURES, features_of
+from models.propensity.features import features_of, functions_for
 from models.propensity.pair_tables import PairTables
 from models.propensity.snapshot import Snapshot
 from models.ranking.shortlist import Shortlist
@@ -59,7 +59,7 @@ def examples_at(snapshot: Snapshot, tables: PairTables, listed: Shortlist, bough
 
 def describe_pairs(tables: PairTables, listed: Shortlist) -> NDArray[np.float32]:
     """Return float32 (m, F), the features of all candidates, one account after the other."""
-    nothing = np.empty((0, len(FEATURES)), dtype=np.float32)
+    nothing = np.empty((0, len(functions_for(listed))), dtype=np.float32)
     parts = [features_of(tables, listed.part(batch))[listed.is_pair[batch]] for batch in batches_of(len(listed.rows))]
     return np.concatenate([nothing, *parts])
 

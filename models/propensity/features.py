@@ -170,13 +170,21 @@ FUNCTIONS: Mapping[str, Feature] = {
 }
 """To add a feature, add its function. Counts and times are logarithms of one plus the number."""
 FEATURES = tuple(FUNCTIONS)
+EXTRA_FUNCTIONS: Mapping[str, Feature] = {"extra_scores": _ranker(4)}
+"""Those that are there only where extra scores are given."""
+
+
+def functions_for(listed: Shortlist) -> Mapping[str, Feature]:
+    """The features of the candidates of a shortlist, by name."""
+    return {**FUNCTIONS, **EXTRA_FUNCTIONS} if listed.has_extra_scores else FUNCTIONS
 
 
 def features_of(tables: PairTables, listed: Shortlist) -> NDArray[np.float32]:
-    """Return float32 (n, k, F), FEATURES of each candidate; undefined where there is none."""
+    """Return float32 (n, k, F), see ``functions_for``, of each candidate; undefined where there is none."""
     pairs = Pairs(tables, listed.rows, np.maximum(listed.products, 0), listed)
-    features = np.empty((*listed.products.shape, len(FEATURES)), dtype=np.float32)
-    for column, compute in enumerate(FUNCTIONS.values()):
+    functions = functions_for(listed)
+    features = np.empty((*listed.products.shape, len(functions)), dtype=np.float32)
+    for column, compute in enumerate(functions.values()):
         features[:, :, column] = compute(pairs)
     return features
 

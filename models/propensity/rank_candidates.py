@@ -15,7 +15,7 @@ from models.evaluate.intervals import Estimate
 from models.evaluate.ranking import RankingMetrics
 from models.propensity.calibration import Predictor, Verdict, describe_verdict, is_enough, learn_predictor, verdict_on
 from models.propensity.examples import ListedCandidates, best_of, describe_pairs, sample_of_known
-from models.propensity.features import FEATURES
+from models.propensity.features import functions_for
 from models.propensity.repeats import RepeatModel, learn_repeats
 from models.propensity.second_stage import SecondStage, learn_second_stage
 from models.propensity.snapshot import Snapshot
@@ -75,7 +75,7 @@ def learn_ranking(inputs: PropensityInputs, targets: Targets, seed: int, step: S
     step("fit the second stage on the newest window")
     newest, held_out_newest = learn_second_stage(third.examples, third.product, seed)
     newest = newest.calibrated_on(held_out_newest, scores, third.examples.is_true)
-    described = describe_verdict(verdict, FEATURES) | {
+    described = describe_verdict(verdict, tuple(functions_for(third.listed))) | {
         "stack": dict(zip(("logistic", "trees"), newest.stack.weights.round(4).tolist(), strict=True)),
         "horizon_days": horizon,
         "windows": [describe_window(window, inputs.split.zone) for window in (second, third)],

@@ -1,7 +1,7 @@
 """Windows of a history: a snapshot at the start of each, its candidates, and what was bought of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,11 @@ class PropensityInputs:
     split: Split
     rankers: tuple[FittedRankers, FittedRankers]
     weights: BlendWeights
+
+    def without_extra_scores(self, weights: BlendWeights) -> "PropensityInputs":
+        """The same without extra scores. weights: of the other rankers."""
+        before_validation, before_holdout = (rankers.without_extra_scores() for rankers in self.rankers)
+        return replace(self, rankers=(before_validation, before_holdout), weights=weights)
 
     def snapshot(self, as_of: int, horizon_days: float) -> Snapshot:
         """Cut the history off at a time (local seconds)."""

@@ -1,4 +1,4 @@
-"""One score from four rankers, explained by what the account owns."""
+"""One score from four rankers, and extra scores where they are given, explained by what the account owns."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -55,6 +55,10 @@ class BlendScorer:
         blended, *others = parts
         for part in (*others, self._popularity):
             blended += part
+        if self.weights.extra_scores and self.fitted.extra_scores:
+            extra = self.fitted.extra_scores.score(rows)
+            extra *= np.float32(self.weights.extra_scores) / peaks(extra)[:, None]
+            blended += extra
         return blended
 
     def score_each(self, rows: NDArray[np.int32]) -> list[NDArray[np.float32]]:
@@ -66,7 +70,7 @@ class BlendScorer:
         best = np.stack([peaks(scores) for scores in scored], axis=1)
         self._peaks[rows] = best[:, [0, 1, 3][: len(self._rankers)]]
         blend = np.zeros_like(scored[0])
-        for place, weight in enumerate(self.weights.as_shares()):
+        for place, weight in enumerate(self.weights.as_shares()[: len(scored)]):
             scored[place] /= best[:, place, None]
             if weight:
                 blend += np.float32(weight) * scored[place]
@@ -90,7 +94,8 @@ class BlendScorer:
         a product's popularity added as much to its score as all that the account owns, or more.
         A contribution is exact for affinity. For ALS it is the decomposition of Hu, Koren, Volinsky (ICDM 2008,
         section 5), which takes the account's factors as the exact solution given the products', where implicit takes
-        a few steps of conjugate gradients towards it. Popularity has no owned product behind it.
+        a few steps of conjugate gradients towards it. Popularity has no owned product behind it, and extra scores take
+        no part in reasons: nothing is known of what they rest on.
         """
         reasons = np.full((*products.shape, REASONS), -1, dtype=np.int32)
         scales = self._scales(rows)

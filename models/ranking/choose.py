@@ -1,6 +1,6 @@
 """Choose the blend's weights on a window that the rankers have not seen."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +22,9 @@ ACCOUNTS = 2_500
 POPULARITY_SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)
 ALS_SHARES = tuple(step / 10 for step in range(11))
 SIMILAR_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+EXTRA_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 MIN_GAIN = 1.01
-"""The factor that similar accounts have to gain: a smaller gain is not worth what they cost."""
+"""The factor that similar accounts, and extra scores, have to gain: a smaller gain is not worth what they cost."""
 NEVER = np.float32(-1e6)
 """Ranks below everything and, unlike minus infinity, may be multiplied by a weight of 0."""
 PLATEAU = 0.995
@@ -34,7 +35,7 @@ PLATEAU = 0.995
 class Pool:
     """The products that any ranker has near the top, for a sample of accounts.
 
-    scores:   float32 (4, n, size), each ranker's score over its peak; NEVER for a repetition or nothing.
+    scores:   float32 (R, n, size), each of four or five rankers score over its peak; NEVER for a repetition or nothing.
     is_hit:   bool (n, size), the product was bought.
     ideal:    float64 (n,), the gain of a perfect list.
     """
@@ -45,7 +46,7 @@ class Pool:
 
     def gain(self, weights: BlendWeights) -> float:
         """Return the mean NDCG@20 of the blend, over products in the pool."""
-        shares = np.array(weights.as_shares(), dtype=np.float32)
+        shares = np.array(weights.as_shares()[: len(self.scores)], dtype=np.float32)
         has_share = shares > 0
         blended = np.tensordot(shares[has_share], self.scores[has_share], axes=1)
         count = min(CUT, blended.shape[1])
@@ -55,8 +56,21 @@ class Pool:
         return float(np.mean(hits @ discounts(count) / self.ideal))
 
 
-def choose_blend(fitted: FittedRankers, learned: Interactions, validation: Interactions) -> BlendWeights:
-    """Return the weights with the best NDCG@20 on products that are new to the account.
+@dataclass(frozen=True)
+class ChosenBlend:
+    """Weights, and what they gain on the validation window.
+
+    without_extra: the weights that would be chosen without extra scores.
+    gains: NDCG@20 with the chosen weights and without extra scores; None where no account could be learned from.
+    """
+
+    weights: BlendWeights
+    without_extra: BlendWeights
+    gains: tuple[float, float] | None = None
+
+
+def choose_blend(fitted: FittedRankers, learned: Interactions, validation: Interactions) -> ChosenBlend:
+    """Choose the weights with the best NDCG@20 on products that are new to the account.
 
     learned, validation: the window that ``fitted`` saw, and the one after it.
     A coarse grid, searched over at most 2,500 accounts and over the products that some ranker has among its first
@@ -64,18 +78,29 @@ def choose_blend(fitted: FittedRankers, learned: Interactions, validation: Inter
     account to learn from the default weights stay.
     """
     pool = collect_pool(fitted, learned, validation)
-    return best_weights(pool) if pool is not None else BlendWeights()
+    if pool is None:
+        return ChosenBlend(BlendWeights(), BlendWeights())
+    without = best_weights(pool)
+    weights = without
+    if fitted.extra_scores is not None:
+        weights = _add_ranker(pool, without, BlendWeights.with_extra_scores, EXTRA_SHARES)
+    return ChosenBlend(weights, without, (pool.gain(weights), pool.gain(without)))
 
 
 def best_weights(pool: Pool) -> BlendWeights:
-    """Weigh three rankers by a grid, then give similar accounts the share that gains most, if it gains anything."""
-    without = _middle_of_plateau(pool)
-    candidates = [without.with_similar_accounts(share) for share in SIMILAR_SHARES]
-    gains = np.array([pool.gain(weights) for weights in candidates])
+    """Weigh three rankers by a grid, then similar accounts beside them."""
+    return _add_ranker(pool, _middle_of_plateau(pool), BlendWeights.with_similar_accounts, SIMILAR_SHARES)
+
+
+def _add_ranker(
+    pool: Pool, without: BlendWeights, add: Callable[[BlendWeights, float], BlendWeights], shares: Sequence[float]
+) -> BlendWeights:
+    """Give one more ranker the share that gains most, if it gains anything. add: gives it a share."""
+    gains = np.array([pool.gain(add(without, share)) for share in shares])
     if gains.max() <= MIN_GAIN * pool.gain(without):
         return without
-    near_best = np.array(SIMILAR_SHARES)[gains >= PLATEAU * gains.max()]
-    return without.with_similar_accounts(round(float(near_best.mean()), 4))
+    near_best = np.array(shares)[gains >= PLATEAU * gains.max()]
+    return add(without, round(float(near_best.mean()), 4))
 
 
 def _middle_of_plateau(pool: Pool) -> BlendWeights:

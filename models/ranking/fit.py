@@ -1,7 +1,7 @@
 """Fit the rankers on one window."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,6 +11,7 @@ from models.data.errors import HistoryInvalid
 from models.data.interactions import Interactions
 from models.ranking.affinity import fit_affinity
 from models.ranking.als import AlsScorer, fit_als
+from models.ranking.extra_scores import ExtraScorer
 from models.ranking.popularity import PopularityScorer, fit_popularity
 from models.ranking.scorer import AdditiveScorer, Scorer
 from models.ranking.settings import RankingParameters
@@ -20,13 +21,17 @@ from models.ranking.weights import strength_matrix
 
 @dataclass(frozen=True)
 class FittedRankers:
-    """The four rankers of one window, with the strengths (n_accounts, n_products) that they learnt from."""
+    """The four rankers of one window, with the strengths (n_accounts, n_products) that they learnt from.
+
+    extra_scores: a fifth ranker, where extra scores are given.
+    """
 
     als: AlsScorer
     affinity: AdditiveScorer
     popularity: PopularityScorer
     strength: csr_matrix
     parameters: RankingParameters
+    extra_scores: ExtraScorer | None = None
 
     @cached_property
     def similar_accounts(self) -> SimilarAccountsScorer:
@@ -34,9 +39,14 @@ class FittedRankers:
         return SimilarAccountsScorer(self.strength)
 
     @property
-    def scorers(self) -> tuple[Scorer, Scorer, Scorer, Scorer]:
-        """In the order of the blend's weights."""
-        return self.als, self.affinity, self.popularity, self.similar_accounts
+    def scorers(self) -> tuple[Scorer, ...]:
+        """In the order of the blend's weights; extra scores last, where they are given."""
+        rankers: tuple[Scorer, ...] = (self.als, self.affinity, self.popularity, self.similar_accounts)
+        return rankers if self.extra_scores is None else (*rankers, self.extra_scores)
+
+    def without_extra_scores(self) -> "FittedRankers":
+        """The same four rankers alone."""
+        return replace(self, extra_scores=None)
 
 
 def fit_rankers(
@@ -45,10 +55,12 @@ def fit_rankers(
     parameters: RankingParameters,
     progress: Callable[[str], None],
     warm: FittedRankers | None = None,
+    extra_scores: ExtraScorer | None = None,
 ) -> FittedRankers:
     """Fit ALS, affinity and popularity on the lines of ``train``, aged at ``as_of`` (local seconds).
 
     warm: rankers of an earlier window over the same account and product rows; ALS starts from their factors.
+    extra_scores: are no part of the fit, and join the rankers.
     Raises HistoryInvalid if no known account holds a product, FloatingPointError if a fit diverged.
     """
     strength = strength_matrix(train, as_of, parameters.half_life_days)
@@ -60,4 +72,4 @@ def fit_rankers(
         raise FloatingPointError("ALS diverged: its factors are not finite")
     progress("fitting affinity and popularity")
     affinity, popularity = fit_affinity(strength, parameters), fit_popularity(train, as_of, parameters)
-    return FittedRankers(als, affinity, popularity, strength, parameters)
+    return FittedRankers(als, affinity, popularity, strength, parameters, extra_scores)

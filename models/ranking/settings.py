@@ -2,6 +2,9 @@
 
 from dataclasses import asdict, dataclass
 
+ROUNDING = 1e-5
+"""By how much the weights may differ from 1 together: each is rounded to six decimals."""
+
 
 @dataclass(frozen=True)
 class BlendWeights:
@@ -11,20 +14,31 @@ class BlendWeights:
     affinity: float = 0.65
     popularity: float = 0.05
     similar_accounts: float = 0.0
+    extra_scores: float = 0.0
 
     def __post_init__(self) -> None:
         values = self.as_shares()
-        if min(values) < 0 or abs(sum(values) - 1) > 1e-6:
+        if min(values) < 0 or abs(sum(values) - 1) > ROUNDING:
             raise ValueError(f"blend weights are non-negative and together 1, not {values}")
 
-    def as_shares(self) -> tuple[float, float, float, float]:
-        """In the order of the rankers: ALS, affinity, popularity, similar accounts."""
-        return self.als, self.affinity, self.popularity, self.similar_accounts
+    def as_shares(self) -> tuple[float, float, float, float, float]:
+        """In the order of the rankers: ALS, affinity, popularity, similar accounts, extra scores."""
+        return self.als, self.affinity, self.popularity, self.similar_accounts, self.extra_scores
 
     def with_similar_accounts(self, share: float) -> "BlendWeights":
         """Give similar accounts a share, and the others the rest in their proportions."""
         als, affinity, popularity = (round(weight * (1 - share), 6) for weight in self.as_shares()[:3])
         return BlendWeights(als, affinity, popularity, share)
+
+    def with_extra_scores(self, share: float) -> "BlendWeights":
+        """Give extra scores a share, and the others the rest in their proportions."""
+        als, affinity, popularity, similar = (round(weight * (1 - share), 6) for weight in self.as_shares()[:4])
+        return BlendWeights(als, affinity, popularity, similar, share)
+
+    def to_json(self, *, has_extra_scores: bool) -> dict[str, float]:
+        """Return the weights by name, that of extra scores only where there are any."""
+        weights = asdict(self)
+        return weights if has_extra_scores else {name: weights[name] for name in weights if name != "extra_scores"}
 
 
 @dataclass(frozen=True)

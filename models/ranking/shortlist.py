@@ -1,5 +1,6 @@
 """The first stage: for each account, the products that some ranker puts near the top, with every ranker's score."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,13 +12,14 @@ from models.arrays import numbers_of_ranges
 from models.ranking.blend import BlendScorer
 from models.ranking.top import NO_PRODUCT, in_batches, top_products
 
-OF_BLEND, OF_SIMILAR_ACCOUNTS, OF_POPULARITY = 200, 150, 100
+OF_BLEND, OF_SIMILAR_ACCOUNTS, OF_POPULARITY, OF_EXTRA_SCORES = 200, 150, 100, 100
 """How many products each of them gives; popular ones that an account owns are not made up for."""
 MANY_ACCOUNTS = 10_000
 """Beyond so many accounts lists are shorter in proportion, down to a tenth, so that what they cost is bounded."""
 LEAST_OF_BLEND = 100
 RANKERS = 4
-BLEND, SIMILAR_ACCOUNTS = 0, 4
+"""Without extra scores, which are one more."""
+BLEND, SIMILAR_ACCOUNTS, EXTRA_SCORES = 0, 4, 5
 """Places of scores: the blend's and then each ranker's, in the order of the blend's weights."""
 
 
@@ -28,8 +30,10 @@ class Shortlist:
     rows:     int32 (n,), the accounts.
     products: int32 (n, k), NO_PRODUCT padded.
     scores:   float32 (n, k), the blend's; 0 where padded.
-    rankers:  float32 (n, k, 4), each ranker's score over its peak, in the order of the blend's weights; 0 where padded.
-    owned:    float32 (m, 5), the blend's and the rankers' scores of what the accounts own, one account after the other.
+    rankers:  float32 (n, k, R), each ranker's score over its peak, in the order of the blend's weights; 0 where padded.
+              R is RANKERS, or one more where extra scores are given.
+    owned:    float32 (m, 1 + R), the blend's and the rankers' scores of what the accounts own, one account after the
+              other.
     """
 
     rows: NDArray[np.int32]
@@ -42,6 +46,11 @@ class Shortlist:
     def is_pair(self) -> NDArray[np.bool_]:
         """Bool (n, k): False where padded."""
         return np.asarray(self.products != NO_PRODUCT)
+
+    @property
+    def has_extra_scores(self) -> bool:
+        """Whether extra scores are among the rankers."""
+        return bool(self.rankers.shape[2] > RANKERS)
 
     def part(self, which: slice) -> "Shortlist":
         """The candidates of some of the accounts, without the scores of what they own."""
@@ -64,7 +73,7 @@ class FirstStage:
     unlisted: csr_matrix | None = None
 
     def shortlist(self, rows: NDArray[np.int32]) -> Shortlist:
-        """Unite the blend's best, those of similar accounts, and what is popular."""
+        """Unite the blend's best, those of similar accounts and of extra scores, and what is popular."""
         # Without any account one empty batch still gives every array its shape.
         parts = list(in_batches(self._of_batch, rows, len(self.is_offerable))) or [self._of_batch(rows)]
         width = max(part.products.shape[1] for part in parts)
@@ -80,7 +89,7 @@ class FirstStage:
         owned = self.owned[rows]
         owner = numbers_of_ranges(owned.indptr)
         of_owned = np.stack([scores[owner, owned.indices] for scores in everything], axis=1)
-        products = self._unite(everything[BLEND], everything[SIMILAR_ACCOUNTS], rows)
+        products = self._unite(everything[BLEND], everything[SIMILAR_ACCOUNTS], everything[EXTRA_SCORES:], rows)
         line = np.arange(len(rows))[:, None]
         is_padding = products == NO_PRODUCT
         best_first = np.argsort(np.where(is_padding, np.inf, -everything[BLEND][line, products]), axis=1, kind="stable")
@@ -90,36 +99,41 @@ class FirstStage:
         return Shortlist(rows, products, columns[0], np.stack(columns[1:], axis=2), of_owned)
 
     def _unite(
-        self, blend: NDArray[np.float32], similar: NDArray[np.float32], rows: NDArray[np.int32]
+        self,
+        blend: NDArray[np.float32],
+        similar: NDArray[np.float32],
+        extra: Sequence[NDArray[np.float32]],
+        rows: NDArray[np.int32],
     ) -> NDArray[np.int32]:
-        """The best products of both scores and the most popular ones, once each, NO_PRODUCT between them.
+        """The best products of these scores and the most popular ones, once each, NO_PRODUCT between them.
 
+        extra: extra scores, where they are given. What they score 0 is none of their best.
         Scores of what may not be listed become minus infinity.
         """
-        for scores in (blend, similar):
+        for scores in (blend, similar, *extra):
             for taken in (self.owned, self.unlisted):
                 if taken is not None:
                     batch = taken[rows]
                     scores[numbers_of_ranges(batch.indptr), batch.indices] = -np.inf
             scores[:, ~self.is_offerable] = -np.inf
-        of_blend, of_similar, _ = self._lengths
+        of_blend, of_similar, _, of_extra = self._lengths
         listed = (
             top_products(blend, min(of_blend, blend.shape[1]))[0],
             top_products(similar, min(of_similar, similar.shape[1]))[0],
             np.where(np.isfinite(blend[:, self._popular]), self._popular, NO_PRODUCT),
+            *(_best_positive(scores, of_extra) for scores in extra),
         )
         ascending = np.sort(np.concatenate(listed, axis=1), axis=1)
         is_new = np.diff(ascending, axis=1, prepend=NO_PRODUCT) > 0
         return np.where(is_new, ascending, NO_PRODUCT).astype(np.int32)
 
     @cached_property
-    def _lengths(self) -> tuple[int, int, int]:
-        """How many products the blend, similar accounts and popularity give."""
+    def _lengths(self) -> tuple[int, int, int, int]:
+        """How many products the blend, similar accounts, popularity and extra scores give."""
         share = min(max(MANY_ACCOUNTS / max(self.owned.shape[0], 1), 0.1), 1.0)
-        of_blend, of_similar, of_popularity = (
-            max(round(length * share), 1) for length in (OF_BLEND, OF_SIMILAR_ACCOUNTS, OF_POPULARITY)
-        )
-        return max(of_blend, LEAST_OF_BLEND), of_similar, of_popularity
+        lengths = (OF_BLEND, OF_SIMILAR_ACCOUNTS, OF_POPULARITY, OF_EXTRA_SCORES)
+        of_blend, of_similar, of_popularity, of_extra = (max(round(length * share), 1) for length in lengths)
+        return max(of_blend, LEAST_OF_BLEND), of_similar, of_popularity, of_extra
 
     @cached_property
     def _popular(self) -> NDArray[np.intp]:
@@ -127,6 +141,11 @@ class FirstStage:
         popularity = self.blend.fitted.popularity.popularity
         offerable = np.flatnonzero(self.is_offerable)
         return offerable[np.argsort(-popularity[offerable], kind="stable")[: self._lengths[2]]]
+
+
+def _best_positive(scores: NDArray[np.float32], count: int) -> NDArray[np.int32]:
+    positive = np.where(scores > 0, scores, np.float32(-np.inf))
+    return top_products(positive, min(count, scores.shape[1]))[0]
 
 
 def _widen(part: Shortlist, width: int) -> Shortlist:

@@ -119,6 +119,7 @@ PROBLEMS: dict[str, ProblemType] = {
     "scope-missing": ProblemType(403, "The API key lacks a scope"),
     "scope-unknown": ProblemType(422, "No such scope"),
     "scopes-conflict": ProblemType(422, "Scopes exclude each other"),
+    "scores-invalid": ProblemType(422, "The extra scores are not valid"),
     "segment-exists": ProblemType(409, "There is such a segment already"),
     "sequence-not-reached": ProblemType(503, "The change is not applied here yet"),
     "too-large-for-spreadsheet": ProblemType(422, "The export is too large for a spreadsheet"),

@@ -24,6 +24,7 @@ from service.training.errors import OptionInvalid, TrainingNotInstalled
 from service.training.show_report import show_report
 
 if TYPE_CHECKING:
+    from models.data.extra_scores import ExtraScores
     from models.data.history import History
     from models.train import Trained, TrainingOptions
     from service.training.file_history import HistoryFiles
@@ -76,6 +77,17 @@ def train(
             "accounts get popular products.",
         ),
     ] = False,
+    extra_scores: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="Scores of another system: account_id, product_id, score (higher is better). They are blended with a "
+            "weight that is chosen on the validation window, and are taken as given for all windows: they must not be "
+            "made from the held-out period or the validation window before it, or their weight and the reported "
+            "quality are too high.",
+        ),
+    ] = None,
     export_factors: Annotated[
         Path | None,
         typer.Option(file_okay=False, help="Folder for accounts.parquet and products.parquet: the factors of ALS."),
@@ -97,7 +109,9 @@ def train(
     if force and not publish:
         raise OptionInvalid("--force publishes, and --no-publish does not: leave one of them out.")
     if basket_only:
-        refuse_account_options(_given(accounts=accounts, tune=tune, export_factors=export_factors))
+        refuse_account_options(
+            _given(accounts=accounts, tune=tune, extra_scores=extra_scores, export_factors=export_factors)
+        )
     if orders is None:
         refuse_file_options(
             [
@@ -135,9 +149,14 @@ def train(
             history = read_files(files, read_options, currency, step, settings.timezone, is_basket_only=basket_only)
         for line in currency_notes(history):
             print_note(line)
+        if extra_scores:
+            options = replace(options, extra_scores=read_scores(extra_scores, history, step))
         store = ArtifactStore(out or settings.artifacts_dir, smoke_test)
         trained = train_and_publish(history, options, store, step, publishes=publish)
     show_report(trained.report)
+    if described := trained.report.parameters.get("extra_scores"):
+        for line in offline_module("service.training.extra_scores").extra_score_notes(described):
+            print_note(line)
     show_outcome(trained, is_published=publish)
 
 
@@ -212,6 +231,17 @@ def read_files(
         files, options, show, print_note, reporting_currency, timezone=timezone, is_basket_only=is_basket_only
     )
     return history
+
+
+def read_scores(path: Path, history: "History", step: Steps) -> "ExtraScores":
+    """Read extra scores of the accounts and products of a history."""
+    offline = offline_module("service.training.extra_scores")
+
+    def show(progress: FileProgress) -> None:
+        step(f"read {progress.path.name}", progress.done / max(progress.total, 1))
+
+    scores: ExtraScores = offline.read_extra_scores(path, history, show)
+    return scores
 
 
 def train_and_publish(

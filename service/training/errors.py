@@ -20,6 +20,12 @@ class OptionInvalid(DomainError):
     code = "option-invalid"
 
 
+class ScoresInvalid(DomainError):
+    """A file of extra scores that can't be used."""
+
+    code = "scores-invalid"
+
+
 class AccountsMissing(DomainError):
     """Order lines without a column of accounts, where accounts are to be learned from."""
 

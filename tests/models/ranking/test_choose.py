@@ -81,7 +81,7 @@ def test_the_default_weights_stay_where_nothing_can_be_learnt() -> None:
     fitted = fit_rankers(LEARNED, CUT, PARAMETERS, lambda message: None)
     nothing = VALIDATION.select(np.zeros(VALIDATION.n_lines, dtype=np.bool_))
 
-    assert choose_blend(fitted, LEARNED, nothing) == BlendWeights()
+    assert choose_blend(fitted, LEARNED, nothing).weights == BlendWeights()
 
 
 def test_tuning_keeps_what_gains_and_says_what_it_tried(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,7 +85,7 @@ def test_the_blend_chosen_on_the_window_before_beats_the_best_reference_and_pass
 ) -> None:
     earlier, validation = between(history, BEGIN, VALIDATED), between(history, VALIDATED, HELD_OUT)
     first = fit_rankers(earlier, epoch(VALIDATED), PARAMETERS, lambda message: None)
-    weights = choose_blend(first, earlier, validation)
+    weights = choose_blend(first, earlier, validation).weights
 
     fitted = fit_rankers(learned, epoch(HELD_OUT), PARAMETERS, lambda message: None, warm=first)
 

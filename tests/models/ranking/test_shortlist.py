@@ -45,7 +45,7 @@ def dense_scores(row: int, weights: BlendWeights) -> NDArray[np.float64]:
     """The blend's and the four rankers' scores of all products, (5, P)."""
     parts = [ranker.score(np.array([row], dtype=np.int32))[0].astype(np.float64) for ranker in FITTED.scorers]
     parts = [part / part.max() if part.max() > 0 else part for part in parts]
-    blend = sum((w * part for w, part in zip(weights.as_shares(), parts, strict=True)), np.zeros(N_PRODUCTS))
+    blend = sum((w * part for w, part in zip(weights.as_shares()[:4], parts, strict=True)), np.zeros(N_PRODUCTS))
     return np.stack([blend, *parts])
 
 
