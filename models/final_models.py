@@ -49,7 +49,7 @@ def fit_finally(
     step("fit on everything")
     warm = inputs.rankers[1]
     fitted = fit_rankers(interactions, as_of, chosen.parameters, step, warm, warm.extra_scores)
-    neighbours = fit_neighbours(interactions, as_of, chosen.parameters)
+    neighbours = fit_neighbours(interactions, as_of, chosen.parameters, chosen.exponents)
     step("mine the relationships between products")
     counted = count_baskets(interactions)
     relationships = mine_relationships(interactions, products, counted=counted)

@@ -1,6 +1,7 @@
 """Learn from baskets alone: what goes together and what is popular, and nothing of accounts."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from models.data.interactions import owned_matrix
 from models.evaluate.artifact_in_use import NAME_IN_USE, is_measurable, neighbours_of, recorded_floor
 from models.evaluate.baskets import BasketScorer
 from models.evaluate.gate import BASKETS_BY_HITS, decide_publication
-from models.evaluate.holdout import held_out_days
+from models.evaluate.holdout import choose_exponents, held_out_days
 from models.final_models import FinalModels, named_pairs
 from models.products.completion import fit_pairs
 from models.products.evidence import count_evidence
@@ -22,7 +23,7 @@ from models.products.relationships import count_baskets, mine_relationships
 from models.propensity.train_propensity import no_propensity
 from models.ranking.baskets import fit_neighbours
 from models.ranking.popularity import fit_popularity
-from models.ranking.settings import RankingParameters
+from models.ranking.settings import PairExponents, RankingParameters
 from models.report import GATED_BASKET_CUT, NEIGHBOURS, Report, describe_baskets, rank_baskets
 from models.training_data import SOURCE, TrainingData, TrainingOptions
 
@@ -31,7 +32,7 @@ Step = Callable[[str], None]
 NOTICE = "trained on baskets alone: accounts get popular products"
 USED_PARAMETERS = (
     "seed", "popularity_half_life_days", "account_discount", "min_support", "basket_regularization",
-    "basket_half_life_days", "basket_discount", "basket_product_discount", "dense_products",
+    "basket_half_life_days", "basket_discount", "basket_pair_discount", "dense_products", "regressed_products",
 )  # fmt: skip
 """Of ``RankingParameters``: the others are about accounts."""
 
@@ -42,20 +43,23 @@ def learn_baskets(data: TrainingData, options: TrainingOptions, step: Step) -> t
     data: without accounts. Raises HistoryInvalid if there is too little to learn from.
     """
     parameters = RankingParameters(seed=options.seed)
+    step("learn what completes the validation window's baskets")
+    exponents = choose_exponents(data.goods, data.split, parameters)
     step("evaluate on the held-out period")
-    ranks = rank_held_out(data, parameters)
+    ranks = rank_held_out(data, parameters, exponents)
     verdict = judge_baskets(ranks, data, options.seed, is_forced=options.is_forced)
     currency = describe_currency(data.history, data.day)
     accounts = _no_accounts(data, currency["reporting"])
     step("fit on everything")
-    final = fit_baskets(data, parameters, step)
+    final = fit_baskets(data, parameters, exponents, step)
     propensity = no_propensity(final.lists, accounts.lines, accounts.categories, "no account was learned from")
     values = parameters.to_json()
     report = Report(
         metrics={"basket": describe_baskets(ranks, options.seed)},
         windows=data.split.describe(),
         notice="; ".join(filter(None, (NOTICE, data.split.notice))),
-        parameters={name: values[name] for name in USED_PARAMETERS} | {"is_basket_only": True},
+        parameters={name: values[name] for name in USED_PARAMETERS}
+        | {"is_basket_only": True, "basket_exponents": asdict(exponents)},
         verdict=verdict,
         timezone=data.split.zone.name,
         served=NEIGHBOURS,
@@ -66,7 +70,9 @@ def learn_baskets(data: TrainingData, options: TrainingOptions, step: Step) -> t
     return lay_out(data.interactions, products, final, accounts, propensity.propensities, report), report
 
 
-def rank_held_out(data: TrainingData, parameters: RankingParameters) -> dict[str, NDArray[np.float64]]:
+def rank_held_out(
+    data: TrainingData, parameters: RankingParameters, exponents: PairExponents
+) -> dict[str, NDArray[np.float64]]:
     """Rank the hidden product of each held-out basket, by the neighbours and by what they are compared with.
 
     Returns by model float64 (n_baskets,), how many products rank above the hidden one. The artifact in use is among
@@ -77,7 +83,7 @@ def rank_held_out(data: TrainingData, parameters: RankingParameters) -> dict[str
     if not (learned.quantity > 0).any():
         raise HistoryInvalid(SOURCE, ["nothing was bought before the held-out period"])
     scorers: dict[str, BasketScorer] = {
-        NEIGHBOURS: fit_neighbours(learned, split.holdout_start, parameters),
+        NEIGHBOURS: fit_neighbours(learned, split.holdout_start, parameters, exponents),
         "popularity": fit_popularity(learned, split.holdout_start, parameters),
         **fit_pairs(learned),
     }
@@ -103,10 +109,10 @@ def judge_baskets(
     )
 
 
-def fit_baskets(data: TrainingData, parameters: RankingParameters, step: Step) -> FinalModels:
+def fit_baskets(data: TrainingData, parameters: RankingParameters, exponents: PairExponents, step: Step) -> FinalModels:
     """Fit on everything; no account has a list."""
     goods, as_of = data.goods, data.split.as_of
-    neighbours = fit_neighbours(goods, as_of, parameters)
+    neighbours = fit_neighbours(goods, as_of, parameters, exponents)
     step("mine the relationships between products")
     counted = count_baskets(goods)
     valued = data.history.valued_products(data.day)

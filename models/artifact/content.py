@@ -51,7 +51,7 @@ class Content(Section):
     candidate_reasons:  for the first candidates, up to two owned products that contributed most to the score; or
                         BY_POPULARITY in the first place, where the product's popularity did.
     neighbour_products: the products that go with each product, best first, NO_ROW padded.
-    neighbour_scores:   a basket's score of a product is the sum over the basket's products.
+    neighbour_scores:   a basket's score of a product is the sum over the basket's products; the strongest pair has 1.
     lines, categories:  the groups that products are in, and which accounts own something of each.
     line_holdings, category_holdings: what each account bought of each, and when.
     line_cells, category_cells: every segment by every line, and by every category, as ``segments`` numbers them.

@@ -1,7 +1,7 @@
 """Choose the models on the validation window, judge them on the held-out period, and decide on publication."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from models.artifact import Artifact, Verdict
@@ -18,8 +18,10 @@ from models.ranking.blend import BlendScorer
 from models.ranking.choose import ChosenBlend, choose_blend
 from models.ranking.extra_scores import ExtraScorer
 from models.ranking.fit import FittedRankers, fit_rankers
+from models.ranking.pair_exponents import learn_exponents
+from models.ranking.product_pairs import collect_pairs
 from models.ranking.scorer import Scorer
-from models.ranking.settings import BlendWeights, RankingParameters
+from models.ranking.settings import BlendWeights, PairExponents, RankingParameters
 from models.ranking.tune import tune
 from models.report import (
     BLEND,
@@ -39,11 +41,12 @@ Step = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Chosen:
-    """The hyperparameters and weights chosen on the validation window, and the rankers fitted before it."""
+    """The hyperparameters, weights and exponents chosen on the validation window, and the rankers fitted before it."""
 
     parameters: RankingParameters
     blend: ChosenBlend
     fitted: FittedRankers
+    exponents: PairExponents
 
     @property
     def weights(self) -> BlendWeights:
@@ -60,7 +63,7 @@ def choose(
     is_tuned: bool,
     extra_scores: ExtraScorer | None = None,
 ) -> Chosen:
-    """Choose hyperparameters (if asked) and the blend's weights on the validation window alone.
+    """Choose hyperparameters (if asked), the blend's weights and pairs' exponents on the validation window alone.
 
     extra_scores: get the weight that gains most there, which may be none. Hyperparameters are tuned without them.
     """
@@ -71,7 +74,16 @@ def choose(
     step("fit on the earliest part")
     fitted = fit_rankers(learned, split.validation_start, parameters, step, extra_scores=extra_scores)
     step("choose the blend on the validation window")
-    return Chosen(parameters, choose_blend(fitted, learned, validation), fitted)
+    weights = choose_blend(fitted, learned, validation)
+    step("learn what completes the validation window's baskets")
+    return Chosen(parameters, weights, fitted, choose_exponents(interactions, split, parameters))
+
+
+def choose_exponents(interactions: Interactions, split: Split, parameters: RankingParameters) -> PairExponents:
+    """Learn on the validation window how much each figure of a pair of products counts in baskets."""
+    learned, validation = interactions.select(split.learn), interactions.select(split.validation)
+    pairs = collect_pairs(learned, split.validation_start, parameters)
+    return learn_exponents(pairs, learned, validation, parameters.seed)
 
 
 @dataclass(frozen=True)
@@ -98,7 +110,7 @@ def evaluate(
     step("fit on all but the held-out period")
     warm = chosen.fitted
     fitted = fit_rankers(learned, split.holdout_start, chosen.parameters, step, warm, warm.extra_scores)
-    neighbours = fit_neighbours(learned, split.holdout_start, chosen.parameters)
+    neighbours = fit_neighbours(learned, split.holdout_start, chosen.parameters, chosen.exponents)
     step("evaluate on the held-out period")
     targets = Targets.of_window(learned, holdout, seed)
     measured = measure_targets(_scorers(interactions, split, chosen, fitted, in_use), targets)
@@ -130,7 +142,10 @@ def conclude(
     verdict = decide(measured["new"], name, in_use, seed, held_out_days(split), is_forced=is_forced)
     metrics = describe_targets(measured, seed) | evaluated.metrics
     has_extra_scores = chosen.fitted.extra_scores is not None
-    parameters = chosen.parameters.to_json() | {"blend": chosen.weights.to_json(has_extra_scores=has_extra_scores)}
+    parameters = chosen.parameters.to_json() | {
+        "blend": chosen.weights.to_json(has_extra_scores=has_extra_scores),
+        "basket_exponents": asdict(chosen.exponents),
+    }
     return Report(metrics, split.describe(), split.notice, parameters, verdict, split.zone.name, served=name)
 
 

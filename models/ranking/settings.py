@@ -42,6 +42,25 @@ class BlendWeights:
 
 
 @dataclass(frozen=True)
+class PairExponents:
+    """How much each figure of a pair of products counts: a basket's strength for a target is ``prod_f figure_f^e_f``.
+
+    together, source, target: of the weights of the orders with both products, with the source, and with the target.
+    regression: of the target's regression weight on the source.
+    The defaults lie between those learned on the validation windows of two data sets.
+    """
+
+    together: float = 1.15
+    source: float = -0.85
+    target: float = -0.35
+    regression: float = 0.6
+
+    def as_tuple(self) -> tuple[float, float, float, float]:
+        """In the order of the figures in ``ProductPairs.features``."""
+        return self.together, self.source, self.target, self.regression
+
+
+@dataclass(frozen=True)
 class RankingParameters:
     """What the rankers learn with. The defaults were chosen on validation windows, never on a reported one.
 
@@ -53,9 +72,12 @@ class RankingParameters:
     account_discount:           in co-purchases a busy account counts as its strength to the power of minus this.
     product_discount:           and a popular product likewise, on either side of the pair.
     min_support:                no product or account is discounted as if it had less strength than this.
-    basket_regularization, basket_half_life_days, basket_discount: of the neighbours learned from orders.
-    basket_product_discount:    as product_discount, for neighbours of a catalogue beyond dense_products.
-    dense_products:             up to so many products in orders, neighbours come from a dense inverse.
+    basket_half_life_days:      an order's weight halves in this time where neighbours are learned from orders.
+    basket_regularization, basket_discount: of the regression between products; a large order counts as its size to
+                                the power of minus the discount.
+    basket_pair_discount:       the same for co-purchases.
+    dense_products:             up to so many products in orders, all are regressed on each other.
+    regressed_products:         beyond that, so many of the most frequent ones, since the cost grows with the cube.
     """
 
     embedding_size: int = 128
@@ -71,8 +93,9 @@ class RankingParameters:
     basket_regularization: float = 10.0
     basket_half_life_days: float = 180.0
     basket_discount: float = 0.25
-    basket_product_discount: float = 0.3
+    basket_pair_discount: float = 0.5
     dense_products: int = 6_000
+    regressed_products: int = 4_000
 
     def iterations_of_fit(self, *, is_warm: bool) -> int:
         """How many iterations one fit has."""
