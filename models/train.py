@@ -63,7 +63,7 @@ def learn_everything(data: TrainingData, options: TrainingOptions, step: Step) -
     history, goods, split, in_use, seed = data.history, data.goods, data.split, data.in_use, options.seed
     extra = options.extra_scores
     extra_scorer = ExtraScorer(extra.scores) if extra else None
-    chosen = choose(goods, split, seed, step, is_tuned=options.is_tuned, extra_scores=extra_scorer)
+    chosen = choose(goods, split, seed, step, extra_scorer)
     evaluated = evaluate(goods, split, chosen, in_use, step)
     valued = history.valued_products(data.day)
     rankers = (chosen.fitted, evaluated.fitted)

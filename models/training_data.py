@@ -32,7 +32,6 @@ class TrainingOptions:
     as_of: int | None = None
     horizon_days: int = 90
     seed: int = 0
-    is_tuned: bool = False
     is_forced: bool = False
     now: int | None = None
     label: str = ""

@@ -21,8 +21,8 @@ from models.ranking.fit import FittedRankers, fit_rankers
 from models.ranking.pair_exponents import learn_exponents
 from models.ranking.product_pairs import collect_pairs
 from models.ranking.scorer import Scorer
+from models.ranking.search import MIN_GAIN, search
 from models.ranking.settings import BlendWeights, PairExponents, RankingParameters
-from models.ranking.tune import tune
 from models.report import (
     BLEND,
     CUT,
@@ -59,24 +59,29 @@ def choose(
     split: Split,
     seed: int,
     step: Step,
-    *,
-    is_tuned: bool,
     extra_scores: ExtraScorer | None = None,
 ) -> Chosen:
-    """Choose hyperparameters (if asked), the blend's weights and pairs' exponents on the validation window alone.
+    """Choose hyperparameters, the blend's weights and pairs' exponents on the validation window alone.
 
-    extra_scores: get the weight that gains most there, which may be none. Hyperparameters are tuned without them.
+    extra_scores: get the weight that gains most there, which may be none.
+    Hyperparameters that are better for each ranker alone replace the default where the blend gains by them, too.
     """
     learned, validation = interactions.select(split.learn), interactions.select(split.validation)
-    parameters = RankingParameters(seed=seed)
-    if is_tuned:
-        parameters, _ = tune(learned, validation, split.validation_start, parameters, step)
-    step("fit on the earliest part")
-    fitted = fit_rankers(learned, split.validation_start, parameters, step, extra_scores=extra_scores)
+    step("search hyperparameters on the validation window")
+    start = split.validation_start
+    default = RankingParameters(seed=seed)
+    searched = search(learned, validation, start, default, step)
     step("choose the blend on the validation window")
-    weights = choose_blend(fitted, learned, validation)
+    fitted = fit_rankers(learned, start, default, step, extra_scores=extra_scores)
+    blend = choose_blend(fitted, learned, validation)
+    bar = MIN_GAIN
+    for parameters in searched.parameters:
+        others = fit_rankers(learned, start, parameters, step, extra_scores=extra_scores, als=searched.als)
+        tried = choose_blend(others, learned, validation)
+        if tried.gain > bar * blend.gain:
+            blend, fitted, bar = tried, others, 1.0
     step("learn what completes the validation window's baskets")
-    return Chosen(parameters, weights, fitted, choose_exponents(interactions, split, parameters))
+    return Chosen(fitted.parameters, blend, fitted, choose_exponents(interactions, split, fitted.parameters))
 
 
 def choose_exponents(interactions: Interactions, split: Split, parameters: RankingParameters) -> PairExponents:

@@ -41,10 +41,12 @@ def to_confidence(strength: csr_matrix, alpha: float) -> csr_matrix:
     return csr_matrix((1 + np.float32(alpha) * strength.data, strength.indices, strength.indptr), strength.shape)
 
 
-def fit_als(strength: csr_matrix, parameters: RankingParameters, warm: AlsScorer | None = None) -> AlsScorer:
+def fit_als(
+    strength: csr_matrix, parameters: RankingParameters, warm: AlsScorer | None = None, iterations: int | None = None
+) -> AlsScorer:
     """Factorise the strengths, shape (n_accounts, n_products).
 
-    warm: factors of an earlier window with the same rows, which saves iterations.
+    warm: factors of an earlier fit with the same rows, which saves iterations. iterations: in place of the parameters'.
     The same strengths, parameters and warm start give the same bytes on any number of threads: each row is solved by
     itself, and BLAS is held to one thread.
     """
@@ -55,7 +57,7 @@ def fit_als(strength: csr_matrix, parameters: RankingParameters, warm: AlsScorer
             factors=parameters.embedding_size,
             regularization=parameters.regularization,
             alpha=1.0,
-            iterations=parameters.iterations_of_fit(is_warm=warm is not None),
+            iterations=iterations or parameters.iterations_of_fit(is_warm=warm is not None),
             random_state=parameters.seed,
         )
         if warm is not None:

@@ -68,6 +68,11 @@ class ChosenBlend:
     without_extra: BlendWeights
     gains: tuple[float, float] | None = None
 
+    @property
+    def gain(self) -> float:
+        """NDCG@20 on the validation window, 0 where no account could be learned from."""
+        return self.gains[0] if self.gains else 0.0
+
 
 def choose_blend(fitted: FittedRankers, learned: Interactions, validation: Interactions) -> ChosenBlend:
     """Choose the weights with the best NDCG@20 on products that are new to the account.

@@ -56,18 +56,20 @@ def fit_rankers(
     progress: Callable[[str], None],
     warm: FittedRankers | None = None,
     extra_scores: ExtraScorer | None = None,
+    als: AlsScorer | None = None,
 ) -> FittedRankers:
     """Fit ALS, affinity and popularity on the lines of ``train``, aged at ``as_of`` (local seconds).
 
     warm: rankers of an earlier window over the same account and product rows; ALS starts from their factors.
-    extra_scores: are no part of the fit, and join the rankers.
+    extra_scores: are no part of the fit, and join the rankers. als: if it is already fitted.
     Raises HistoryInvalid if no known account holds a product, FloatingPointError if a fit diverged.
     """
     strength = strength_matrix(train, as_of, parameters.half_life_days)
     if strength.nnz == 0:
         raise HistoryInvalid("the sales history", ["in one of its windows no known account keeps what it bought"])
-    progress(f"fitting ALS on {strength.nnz:,} pairs of account and product")
-    als = fit_als(strength, parameters, warm.als if warm else None)
+    if als is None:
+        progress(f"fitting ALS on {strength.nnz:,} pairs of account and product")
+        als = fit_als(strength, parameters, warm.als if warm else None)
     if not (np.isfinite(als.account_factors).all() and np.isfinite(als.product_factors).all()):
         raise FloatingPointError("ALS diverged: its factors are not finite")
     progress("fitting affinity and popularity")

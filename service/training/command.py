@@ -60,7 +60,6 @@ def train(
         ),
     ] = None,
     horizon_days: Annotated[int, typer.Option(min=1, max=3650, help="Length of the held-out period.")] = 90,
-    tune: Annotated[bool, typer.Option("--tune", help="Search hyperparameters on the validation window.")] = False,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     out: Annotated[Path | None, typer.Option(file_okay=False, help="Folder of artifacts.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Publish whatever the gate says; this is recorded.")] = False,
@@ -109,9 +108,7 @@ def train(
     if force and not publish:
         raise OptionInvalid("--force publishes, and --no-publish does not: leave one of them out.")
     if basket_only:
-        refuse_account_options(
-            _given(accounts=accounts, tune=tune, extra_scores=extra_scores, export_factors=export_factors)
-        )
+        refuse_account_options(_given(accounts=accounts, extra_scores=extra_scores, export_factors=export_factors))
     if orders is None:
         refuse_file_options(
             [
@@ -129,7 +126,6 @@ def train(
     options = offline.TrainingOptions(
         as_of=_parse_as_of(as_of, settings.timezone),
         horizon_days=horizon_days,
-        is_tuned=tune,
         seed=seed,
         is_forced=force,
         label=label,

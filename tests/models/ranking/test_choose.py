@@ -1,17 +1,13 @@
 """The blend and the hyperparameters are chosen by what the validation window rewards."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from models.evaluate.ranking import measure_window
-from models.ranking import tune as tuning
 from models.ranking.blend import BlendScorer
 from models.ranking.choose import NEVER, POPULARITY_SHARES, Pool, best_weights, choose_blend, collect_pool
 from models.ranking.fit import fit_rankers
 from models.ranking.settings import BlendWeights, RankingParameters
-from models.ranking.tune import tune
 from tests.models.histories import DAY
 from tests.models.ranking.samples import AS_OF, random_interactions
 
@@ -82,20 +78,3 @@ def test_the_default_weights_stay_where_nothing_can_be_learnt() -> None:
     nothing = VALIDATION.select(np.zeros(VALIDATION.n_lines, dtype=np.bool_))
 
     assert choose_blend(fitted, LEARNED, nothing).weights == BlendWeights()
-
-
-def test_tuning_keeps_what_gains_and_says_what_it_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tuning, "LADDER", {"half_life_days": (10.0, 100.0), "alpha": (3.0,)})
-    messages: list[str] = []
-
-    best, weights = tune(LEARNED, VALIDATION, CUT, PARAMETERS, messages.append)
-
-    assert len(messages) == 4
-    assert "the parameters given" in messages[0]
-    assert "half_life_days 100" in messages[2]
-    start = collect_pool(fit_rankers(LEARNED, CUT, PARAMETERS, lambda message: None), LEARNED, VALIDATION)
-    end = collect_pool(fit_rankers(LEARNED, CUT, best, lambda message: None), LEARNED, VALIDATION)
-    assert start is not None
-    assert end is not None
-    assert end.gain(weights) >= start.gain(best_weights(start))
-    assert replace(best, half_life_days=45.0, alpha=10.0) == PARAMETERS

@@ -256,7 +256,7 @@ def test_returns_alone_are_refused(tmp_path: Path) -> None:
     assert "nothing was bought" in str(result.exception)
 
 
-@pytest.mark.parametrize("options", [("--tune",), ("--export-factors", "factors"), ("--accounts", "{orders}")])
+@pytest.mark.parametrize("options", [("--export-factors", "factors"), ("--accounts", "{orders}")])
 def test_options_about_accounts_are_refused_beside_it(options: Sequence[str], tmp_path: Path) -> None:
     orders = write_orders(tmp_path / "orders.csv")
 

@@ -1,0 +1,169 @@
+"""Search the hyperparameters of the rankers on the validation window."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.data.interactions import Interactions, owned_matrix
+from models.evaluate.ranking import accounts_to_rank, measure_ranking, relevant_products
+from models.ranking.affinity import fit_affinity
+from models.ranking.als import AlsScorer, fit_als
+from models.ranking.popularity import fit_popularity
+from models.ranking.scorer import Scorer
+from models.ranking.settings import RankingParameters
+from models.ranking.weights import strength_matrix
+
+CUT = 20
+ACCOUNTS = 1_000
+MIN_GAIN = 1.01
+"""The factor by which a change has to gain on the default: smaller gains are noise on a validation window."""
+ACCOUNT_DISCOUNTS = (0.5, 1.0)
+PRODUCT_DISCOUNTS = (0.3, 0.7)
+POPULARITY_HALF_LIVES = (7.0, 60.0)
+ALPHAS = (3.0, 10.0, 30.0)
+REGULARIZATIONS = (5.0, 20.0, 60.0)
+SMALL_SIZE = 64
+ITERATIONS = 4
+"""Of ALS in each of two rounds; more seldom change the order of the settings."""
+KEPT = 3
+"""Settings of ALS in the second round, with the default besides."""
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What the validation window rewards, ranker by ranker: together the best of each may be worse than the default.
+
+    parameters: distinct sets with the best of ALS, first with the default for affinity and popularity, then with the
+                best of each; empty where the default is best, or no account could be measured.
+    als:        fitted on what was learned from, with these parameters; None without any.
+    """
+
+    parameters: tuple[RankingParameters, ...]
+    als: AlsScorer | None
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """ALS with some parameters after some iterations, and its gain."""
+
+    parameters: RankingParameters
+    als: AlsScorer
+    gain: float
+
+
+class _Search:
+    """Tries parameters on one window. progress: called with a line on each."""
+
+    def __init__(
+        self,
+        learned: Interactions,
+        validation: Interactions,
+        as_of: int,
+        parameters: RankingParameters,
+        progress: Callable[[str], None],
+    ) -> None:
+        self._learned, self._as_of, self._progress = learned, as_of, progress
+        self._owned = owned_matrix(learned)
+        self._strength = strength_matrix(learned, as_of, parameters.half_life_days)
+        self._relevant = relevant_products(validation, learned, self._owned)
+        self.rows: NDArray[np.int32] = accounts_to_rank(self._owned, self._relevant, ACCOUNTS, parameters.seed)
+
+    def gain(self, scorer: Scorer) -> float:
+        """Return the mean NDCG@20 on products that are new to the account."""
+        return float(measure_ranking(scorer, self.rows, self._relevant, self._owned, CUT).ndcg.mean())
+
+    def improve(self, parameters: RankingParameters, name: str, values: Iterable[float]) -> RankingParameters:
+        """Try values of one hyperparameter of affinity or popularity in place of the current one."""
+        best, gain = parameters, self.gain(self._fit_plain(parameters, name))
+        bar = gain * MIN_GAIN
+        for value in values:
+            change: dict[str, Any] = {name: value}
+            changed = replace(parameters, **change)
+            tried = self.gain(self._fit_plain(changed, name))
+            if tried > max(gain, bar):
+                best, gain = changed, tried
+        self._report("popularity" if name == "popularity_half_life_days" else "affinity", parameters, best, gain)
+        return best
+
+    def _fit_plain(self, parameters: RankingParameters, name: str) -> Scorer:
+        if name == "popularity_half_life_days":
+            return fit_popularity(self._learned, self._as_of, parameters)
+        return fit_affinity(self._strength, parameters)
+
+    def halve(self, parameters: RankingParameters) -> _Tried:
+        """Fit ALS with each setting for a few iterations, go on with the best few, and return the best of them.
+
+        All have few factors; the best is then fitted with as many as ``parameters`` has, too. The default setting stays
+        to the end, and gives way to one that gains on it after as many iterations.
+        Source: successive halving, Jamieson and Talwalkar (AISTATS 2016).
+        """
+        small = replace(parameters, embedding_size=min(SMALL_SIZE, parameters.embedding_size))
+        default = self._go_on(small)
+        first: list[_Tried] = []
+        for alpha, regularization in product(ALPHAS, REGULARIZATIONS):
+            setting = replace(small, alpha=alpha, regularization=regularization)
+            if setting != small:
+                # Only the best are kept: with a million accounts, factors take hundreds of megabytes.
+                first = _best([*first, self._go_on(setting)], KEPT)
+        default, *others = (self._go_on(tried.parameters, tried.als) for tried in (default, *first))
+        best = max(others, key=lambda tried: tried.gain)
+        best = best if best.gain > MIN_GAIN * default.gain else default
+        if small.embedding_size < parameters.embedding_size:
+            large = replace(best.parameters, embedding_size=parameters.embedding_size)
+            tried = self._go_on(large, iterations=2 * ITERATIONS)
+            best = tried if tried.gain > MIN_GAIN * best.gain else best
+        self._report("ALS", parameters, best.parameters, best.gain)
+        rest = parameters.iterations_of_fit(is_warm=False) - 2 * ITERATIONS
+        return self._go_on(best.parameters, best.als, rest) if rest > 0 else best
+
+    def _go_on(
+        self, parameters: RankingParameters, warm: AlsScorer | None = None, iterations: int = ITERATIONS
+    ) -> _Tried:
+        als = fit_als(self._strength, parameters, warm, iterations)
+        return _Tried(parameters, als, self.gain(als))
+
+    def _report(self, ranker: str, before: RankingParameters, after: RankingParameters, gain: float) -> None:
+        self._progress(f"{ranker}: NDCG@20 {gain:.4f} with {describe_difference(before, after)}")
+
+
+def search(
+    learned: Interactions,
+    validation: Interactions,
+    as_of: int,
+    parameters: RankingParameters,
+    progress: Callable[[str], None],
+) -> Searched:
+    """Find the parameters with which each ranker does best on new products in the validation window.
+
+    as_of: local seconds, when the validation window begins.
+    What is tried does not depend on time: the same data give the same parameters. It costs about as much as one more
+    fit of ALS, of which the fit for the validation window is a part. The held-out window takes no part.
+    """
+    tries = _Search(learned, validation, as_of, parameters, progress)
+    if not len(tries.rows):
+        return Searched((), None)
+    best = tries.halve(parameters)
+    improved = best.parameters
+    for name, values in (
+        ("account_discount", ACCOUNT_DISCOUNTS),
+        ("product_discount", PRODUCT_DISCOUNTS),
+        ("popularity_half_life_days", POPULARITY_HALF_LIVES),
+    ):
+        improved = tries.improve(improved, name, values)
+    found = tuple(each for each in dict.fromkeys((best.parameters, improved)) if each != parameters)
+    return Searched(found, best.als if found else None)
+
+
+def describe_difference(before: RankingParameters, after: RankingParameters) -> str:
+    """Name the hyperparameters that changed, with their new values."""
+    earlier: dict[str, Any] = before.to_json()
+    changes = [f"{name} {value:g}" for name, value in after.to_json().items() if value != earlier[name]]
+    return ", ".join(changes) or "the parameters given"
+
+
+def _best(tried: list[_Tried], count: int) -> list[_Tried]:
+    return sorted(tried, key=lambda each: -each.gain)[:count]

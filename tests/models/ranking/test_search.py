@@ -1,0 +1,88 @@
+"""Hyperparameters are chosen by what the validation window rewards, and the default stays where nothing gains."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.ranking import search as searching
+from models.ranking.als import fit_als
+from models.ranking.fit import fit_rankers
+from models.ranking.search import describe_difference, search
+from models.ranking.settings import RankingParameters
+from models.ranking.weights import strength_matrix
+from tests.models.histories import DAY
+from tests.models.ranking.samples import AS_OF, random_interactions
+
+PARAMETERS = RankingParameters(embedding_size=8, iterations=20)
+HISTORY = random_interactions(seed=5, n_accounts=120, n_products=60, n_lines=2_400)
+CUT = AS_OF - 60 * DAY
+LEARNED, VALIDATION = HISTORY.select(HISTORY.time < CUT), HISTORY.select(HISTORY.time >= CUT)
+
+
+def ignore(message: str) -> None:
+    """Take no notice of progress."""
+
+
+def test_every_ranker_gains_by_what_is_chosen_or_keeps_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searching, "SMALL_SIZE", 4)
+    poor = replace(PARAMETERS, regularization=1e6, product_discount=2.0, account_discount=3.0)
+    messages: list[str] = []
+
+    found = search(LEARNED, VALIDATION, CUT, poor, messages.append)
+
+    tries = searching._Search(LEARNED, VALIDATION, CUT, poor, ignore)
+    first, second = found.parameters
+    before, after = (fit_rankers(LEARNED, CUT, each, ignore) for each in (poor, second))
+    assert found.als is not None
+    assert tries.gain(found.als) > tries.gain(before.als)
+    assert tries.gain(after.affinity) > tries.gain(before.affinity)
+    assert tries.gain(after.popularity) >= tries.gain(before.popularity)
+    assert first.regularization == second.regularization
+    assert first.regularization in searching.REGULARIZATIONS
+    assert (first.product_discount, first.account_discount) == (poor.product_discount, poor.account_discount)
+    assert [message.split(":")[0] for message in messages] == ["ALS", "affinity", "affinity", "popularity"]
+    assert "regularization" in messages[0]
+
+
+def test_the_default_stays_where_no_gain_is_large_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searching, "MIN_GAIN", 100.0)
+
+    found = search(LEARNED, VALIDATION, CUT, PARAMETERS, ignore)
+
+    assert found.parameters == ()
+    assert describe_difference(PARAMETERS, PARAMETERS) == "the parameters given"
+
+
+def test_als_of_the_search_is_that_of_one_fit() -> None:
+    """It went on from round to round, so that the fit for the validation window costs nothing more."""
+    poor = replace(PARAMETERS, regularization=1e6)
+
+    found = search(LEARNED, VALIDATION, CUT, poor, ignore)
+
+    chosen = found.parameters[0]
+    alone = fit_als(strength_matrix(LEARNED, CUT, chosen.half_life_days), chosen)
+    assert found.als is not None
+    assert np.array_equal(found.als.account_factors, alone.account_factors)
+    assert np.array_equal(found.als.product_factors, alone.product_factors)
+
+
+def test_the_same_window_gives_the_same_parameters_and_factors() -> None:
+    poor = replace(PARAMETERS, regularization=1e6)
+    first, second = (search(LEARNED, VALIDATION, CUT, poor, ignore) for _ in range(2))
+
+    assert first.parameters == second.parameters
+    assert first.als is not None
+    assert second.als is not None
+    assert first.als.product_factors.tobytes() == second.als.product_factors.tobytes()
+
+
+def test_nothing_is_tried_where_no_account_bought_anything_new() -> None:
+    nothing = VALIDATION.select(np.zeros(VALIDATION.n_lines, dtype=np.bool_))
+    messages: list[str] = []
+
+    found = search(LEARNED, nothing, CUT, PARAMETERS, messages.append)
+
+    assert found.parameters == ()
+    assert found.als is None
+    assert messages == []
