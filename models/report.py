@@ -140,9 +140,7 @@ def rank_baskets(
 
     Returns by scorer float64 (n_baskets,), see ``ranks_of_hidden``.
     """
-    is_known = np.zeros(learned.n_products, dtype=np.bool_)
-    is_known[learned.product[learned.quantity > 0]] = True
-    baskets = hide_products(window, is_known, MAX_BASKETS, seed)
+    baskets = hide_products(window, learned.is_sold, MAX_BASKETS, seed)
     return {name: ranks_of_hidden(scorer, baskets) for name, scorer in scorers.items()}
 
 

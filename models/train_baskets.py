@@ -31,7 +31,7 @@ Step = Callable[[str], None]
 
 NOTICE = "trained on baskets alone: accounts get popular products"
 USED_PARAMETERS = (
-    "seed", "popularity_half_life_days", "account_discount", "min_support", "basket_regularization",
+    "seed", "popularity_half_life_days", "basket_regularization",
     "basket_half_life_days", "basket_discount", "basket_pair_discount", "dense_products", "regressed_products",
 )  # fmt: skip
 """Of ``RankingParameters``: the others are about accounts."""

@@ -57,6 +57,13 @@ class Interactions:
         return known
 
     @cached_property
+    def is_sold(self) -> NDArray[np.bool_]:
+        """Bool (n_products,): what anybody bought, guests too."""
+        sold = np.zeros(self.n_products, dtype=np.bool_)
+        sold[self.product[self.quantity > 0]] = True
+        return sold
+
+    @cached_property
     def is_unconverted(self) -> NDArray[np.bool_]:
         """Bool (n_lines,): lines whose amount is not known in the reporting currency."""
         return np.zeros(self.n_lines, dtype=np.bool_) if self.unconverted is None else self.unconverted

@@ -63,13 +63,9 @@ def ranks_of_hidden(scorer: BasketScorer, baskets: HiddenProducts) -> NDArray[np
     return ranks
 
 
-def basket_completion(
-    scorer: BasketScorer, baskets: HiddenProducts, cuts: tuple[int, ...], seed: int
-) -> dict[int, Estimate]:
-    """Return for each cut k the share of baskets whose hidden product is among the first k, with its interval."""
-    return completion_at(ranks_of_hidden(scorer, baskets), cuts, seed)
-
-
 def completion_at(ranks: NDArray[np.float64], cuts: tuple[int, ...], seed: int) -> dict[int, Estimate]:
-    """The same from ranks, see ``ranks_of_hidden``."""
+    """Return for each cut k the share of baskets whose hidden product is among the first k, with its interval.
+
+    ranks: see ``ranks_of_hidden``.
+    """
     return {k: estimate_mean((ranks < k).astype(np.float64), seed) for k in cuts}

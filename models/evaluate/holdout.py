@@ -17,7 +17,7 @@ from models.ranking.baskets import fit_neighbours
 from models.ranking.blend import BlendScorer
 from models.ranking.choose import ChosenBlend, choose_blend
 from models.ranking.extra_scores import ExtraScorer
-from models.ranking.fit import FittedRankers, fit_rankers
+from models.ranking.fit import FittedRankers, fit_rankers, refit
 from models.ranking.pair_exponents import learn_exponents
 from models.ranking.product_pairs import collect_pairs
 from models.ranking.scorer import Scorer
@@ -72,11 +72,14 @@ def choose(
     default = RankingParameters(seed=seed)
     searched = search(learned, validation, start, default, step)
     step("choose the blend on the validation window")
-    fitted = fit_rankers(learned, start, default, step, extra_scores=extra_scores)
+    als = searched.als if searched.with_best_als == default else None
+    fitted = of_default = fit_rankers(learned, start, default, step, extra_scores=extra_scores, als=als)
     blend = choose_blend(fitted, learned, validation)
     bar = MIN_GAIN
-    for parameters in searched.parameters:
-        others = fit_rankers(learned, start, parameters, step, extra_scores=extra_scores, als=searched.als)
+    for parameters in dict.fromkeys((searched.with_best_als, searched.best_of_each)):
+        if searched.als is None or parameters == default:
+            continue
+        others = refit(of_default, learned, start, parameters, searched.als)
         tried = choose_blend(others, learned, validation)
         if tried.gain > bar * blend.gain:
             blend, fitted, bar = tried, others, 1.0

@@ -50,9 +50,7 @@ def relevant_products(window: Interactions, learned: Interactions, owned: csr_ma
     owned: products to leave out, for the target "new"; None for the target "all".
     """
     is_bought = window.is_known & (window.quantity > 0)
-    is_sold = np.zeros(window.n_products, dtype=np.bool_)
-    is_sold[learned.product[learned.quantity > 0]] = True
-    lines = np.flatnonzero(is_bought & is_sold[window.product])
+    lines = np.flatnonzero(is_bought & learned.is_sold[window.product])
     shape = (window.n_accounts, window.n_products)
     coordinates = (window.account[lines], window.product[lines])
     bought = csr_matrix((np.ones(len(lines), dtype=np.float32), coordinates), shape=shape)

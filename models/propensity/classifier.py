@@ -65,8 +65,8 @@ def _centre_and_scale(
 
 def by_score() -> Calibrated:
     """Return a model of one feature, a score, to be calibrated."""
-    one = np.ones(1)
-    return Calibrated(np.zeros(1), one, one, np.zeros(1), np.zeros(1), np.full(1, 0.5), one)
+    unit = np.ones(1)
+    return Calibrated(np.zeros(1), unit, unit, np.zeros(1), np.zeros(1), np.full(1, 0.5), unit)
 
 
 def calibrate(model: Calibrated, features: NDArray[np.float32], is_true: NDArray[np.bool_]) -> Calibrated:

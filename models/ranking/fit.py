@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -29,14 +28,10 @@ class FittedRankers:
     als: AlsScorer
     affinity: AdditiveScorer
     popularity: PopularityScorer
+    similar_accounts: SimilarAccountsScorer
     strength: csr_matrix
     parameters: RankingParameters
     extra_scores: ExtraScorer | None = None
-
-    @cached_property
-    def similar_accounts(self) -> SimilarAccountsScorer:
-        """Made when it is first asked for: a blend that gives it no weight does without."""
-        return SimilarAccountsScorer(self.strength)
 
     @property
     def scorers(self) -> tuple[Scorer, ...]:
@@ -74,4 +69,20 @@ def fit_rankers(
         raise FloatingPointError("ALS diverged: its factors are not finite")
     progress("fitting affinity and popularity")
     affinity, popularity = fit_affinity(strength, parameters), fit_popularity(train, as_of, parameters)
-    return FittedRankers(als, affinity, popularity, strength, parameters, extra_scores)
+    similar = SimilarAccountsScorer(strength)
+    return FittedRankers(als, affinity, popularity, similar, strength, parameters, extra_scores)
+
+
+def refit(
+    fitted: FittedRankers, train: Interactions, as_of: int, parameters: RankingParameters, als: AlsScorer
+) -> FittedRankers:
+    """Give rankers another ALS and other hyperparameters with the same half-life; what these leave as it is stays.
+
+    train, as_of: what ``fitted`` learned from.
+    """
+    of_als = {name: getattr(parameters, name) for name in ("alpha", "regularization", "embedding_size")}
+    changed = replace(fitted, als=als, parameters=parameters)
+    if replace(fitted.parameters, **of_als) == parameters:
+        return changed
+    affinity, popularity = fit_affinity(fitted.strength, parameters), fit_popularity(train, as_of, parameters)
+    return replace(changed, affinity=affinity, popularity=popularity)

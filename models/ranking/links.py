@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
 from models.arrays import numbers_of_ranges, slices_of_equal_work
+from models.ranking.top import kth_largest
 from models.ranking.weights import scale_columns, scale_rows
 
 PAIRS_PER_CHUNK = 20_000_000
@@ -68,14 +69,9 @@ def _chunks(graph: Graph) -> Iterator[slice]:
 
 def _cut_chunk(graph: Graph, rows: slice, k: int) -> csr_matrix:
     chunk = (graph.owners[rows] @ graph.reached).tocsr()
-    sizes = np.diff(chunk.indptr)
     row = numbers_of_ranges(chunk.indptr)
     chunk.data[chunk.indices == row + rows.start] = 0
-    bar = np.zeros(len(sizes), dtype=np.float32)
-    for long in np.flatnonzero(sizes > k):
-        values = chunk.data[chunk.indptr[long] : chunk.indptr[long + 1]]
-        bar[long] = np.partition(values, -k)[-k]
-    chunk.data[chunk.data < bar[row]] = 0
+    chunk.data[chunk.data < kth_largest(chunk.data, chunk.indptr, k)[row]] = 0
     chunk.eliminate_zeros()
     return chunk
 

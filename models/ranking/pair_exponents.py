@@ -29,12 +29,10 @@ def learn_exponents(pairs: ProductPairs, learned: Interactions, window: Interact
     probability ``s_j^t / sum_k s_k^t`` among all targets of the basket. The exponents and t maximise the likelihood,
     less a penalty for their distance from the defaults (of t, 1), which few baskets therefore hardly move.
     """
-    is_known = np.zeros(learned.n_products, dtype=np.bool_)
-    is_known[learned.product[learned.quantity > 0]] = True
-    baskets = hide_products(window, is_known, MAX_BASKETS, seed)
+    baskets = hide_products(window, learned.is_sold, MAX_BASKETS, seed)
     n_entries = int(np.diff(pairs.offsets)[baskets.rest].sum())
     if n_entries > MAX_ENTRIES:
-        baskets = hide_products(window, is_known, len(baskets.hidden) * MAX_ENTRIES // n_entries, seed)
+        baskets = hide_products(window, learned.is_sold, len(baskets.hidden) * MAX_ENTRIES // n_entries, seed)
     choices = collect_choices(pairs, baskets)
     if not choices.n_baskets:
         return PairExponents()

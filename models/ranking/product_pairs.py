@@ -20,7 +20,7 @@ from models.arrays import (
 )
 from models.data.interactions import Interactions
 from models.ranking.settings import PairExponents, RankingParameters
-from models.ranking.top import top_products
+from models.ranking.top import kth_largest, top_products
 from models.ranking.weights import decay, scale_rows
 
 POOL: Final = 64
@@ -159,11 +159,8 @@ def _strongest_regressed(regression: _Regression, n_products: int) -> NDArray[np
 
 def _strongest_of_ranges(values: NDArray[np.float32], offsets: NDArray[np.integer]) -> NDArray[np.intp]:
     """Return the positions of each range's 64 greatest values above 0, and of what equals the last of them."""
-    sizes = np.diff(offsets)
-    bar = np.zeros(len(sizes), dtype=values.dtype)
-    for long in np.flatnonzero(sizes > POOL):
-        bar[long] = np.partition(values[offsets[long] : offsets[long + 1]], -POOL)[-POOL]
-    return np.flatnonzero((values >= np.repeat(bar, sizes)) & (values > 0))
+    bar = kth_largest(values, offsets, POOL)
+    return np.flatnonzero((values >= np.repeat(bar, np.diff(offsets))) & (values > 0))
 
 
 def _look_up(regression: _Regression, source: NDArray[np.int64], target: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -1,7 +1,8 @@
 """Search the hyperparameters of the rankers on the validation window."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -37,12 +38,12 @@ KEPT = 3
 class Searched:
     """What the validation window rewards, ranker by ranker: together the best of each may be worse than the default.
 
-    parameters: distinct sets with the best of ALS, first with the default for affinity and popularity, then with the
-                best of each; empty where the default is best, or no account could be measured.
-    als:        fitted on what was learned from, with these parameters; None without any.
+    with_best_als: the default but for ALS. best_of_each: of every ranker.
+    als: fitted on what was learned from, with either; None where no account could be measured.
     """
 
-    parameters: tuple[RankingParameters, ...]
+    with_best_als: RankingParameters
+    best_of_each: RankingParameters
     als: AlsScorer | None
 
 
@@ -76,23 +77,36 @@ class _Search:
         """Return the mean NDCG@20 on products that are new to the account."""
         return float(measure_ranking(scorer, self.rows, self._relevant, self._owned, CUT).ndcg.mean())
 
-    def improve(self, parameters: RankingParameters, name: str, values: Iterable[float]) -> RankingParameters:
-        """Try values of one hyperparameter of affinity or popularity in place of the current one."""
-        best, gain = parameters, self.gain(self._fit_plain(parameters, name))
-        bar = gain * MIN_GAIN
-        for value in values:
-            change: dict[str, Any] = {name: value}
-            changed = replace(parameters, **change)
-            tried = self.gain(self._fit_plain(changed, name))
-            if tried > max(gain, bar):
-                best, gain = changed, tried
-        self._report("popularity" if name == "popularity_half_life_days" else "affinity", parameters, best, gain)
-        return best
+    def improve_affinity(self, parameters: RankingParameters) -> RankingParameters:
+        """Try other discounts."""
+        ladder = {"account_discount": ACCOUNT_DISCOUNTS, "product_discount": PRODUCT_DISCOUNTS}
+        return self._improve("affinity", parameters, lambda tried: fit_affinity(self._strength, tried), ladder)
 
-    def _fit_plain(self, parameters: RankingParameters, name: str) -> Scorer:
-        if name == "popularity_half_life_days":
-            return fit_popularity(self._learned, self._as_of, parameters)
-        return fit_affinity(self._strength, parameters)
+    def improve_popularity(self, parameters: RankingParameters) -> RankingParameters:
+        """Try other half-lives."""
+        ladder = {"popularity_half_life_days": POPULARITY_HALF_LIVES}
+        fit = partial(fit_popularity, self._learned, self._as_of)
+        return self._improve("popularity", parameters, fit, ladder)
+
+    def _improve(
+        self,
+        ranker: str,
+        parameters: RankingParameters,
+        fit: Callable[[RankingParameters], Scorer],
+        ladder: Mapping[str, Iterable[float]],
+    ) -> RankingParameters:
+        """Try values of one hyperparameter after the other in place of the current one."""
+        best, gain = parameters, self.gain(fit(parameters))
+        for name, values in ladder.items():
+            bar = gain * MIN_GAIN
+            for value in values:
+                change: dict[str, Any] = {name: value}
+                changed = replace(best, **change)
+                tried = self.gain(fit(changed))
+                if tried > max(gain, bar):
+                    best, gain = changed, tried
+        self._report(ranker, parameters, best, gain)
+        return best
 
     def halve(self, parameters: RankingParameters) -> _Tried:
         """Fit ALS with each setting for a few iterations, go on with the best few, and return the best of them.
@@ -145,17 +159,10 @@ def search(
     """
     tries = _Search(learned, validation, as_of, parameters, progress)
     if not len(tries.rows):
-        return Searched((), None)
+        return Searched(parameters, parameters, None)
     best = tries.halve(parameters)
-    improved = best.parameters
-    for name, values in (
-        ("account_discount", ACCOUNT_DISCOUNTS),
-        ("product_discount", PRODUCT_DISCOUNTS),
-        ("popularity_half_life_days", POPULARITY_HALF_LIVES),
-    ):
-        improved = tries.improve(improved, name, values)
-    found = tuple(each for each in dict.fromkeys((best.parameters, improved)) if each != parameters)
-    return Searched(found, best.als if found else None)
+    improved = tries.improve_popularity(tries.improve_affinity(best.parameters))
+    return Searched(best.parameters, improved, best.als)
 
 
 def describe_difference(before: RankingParameters, after: RankingParameters) -> str:

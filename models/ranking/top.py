@@ -4,7 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,17 @@ def _contenders(
     before = np.concatenate([[0], tied])[offsets_of_sorted(row, len(scores))[:-1]]
     needed = (value > bar[row]) | (tied - before[row] <= count)
     return row[needed], product[needed], value[needed]
+
+
+def kth_largest(values: NDArray[Any], offsets: NDArray[np.integer], k: int) -> NDArray[Any]:
+    """Return (n,): the k-th largest value of each range, 0 where a range holds no more than k.
+
+    values: (m,), one range after the other. offsets: (n + 1,), where they begin, and where the last ends.
+    """
+    least = np.zeros(len(offsets) - 1, dtype=values.dtype)
+    for place in np.flatnonzero(np.diff(offsets) > k):
+        least[place] = np.partition(values[offsets[place] : offsets[place + 1]], -k)[-k]
+    return least
 
 
 def in_batches(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.evaluate.baskets import HiddenProducts, basket_completion, hide_products, ranks_of_hidden
+from models.evaluate.baskets import HiddenProducts, completion_at, hide_products, ranks_of_hidden
 from models.ranking.baskets import Neighbours
 from tests.models.histories import make_history
 from tests.models.ranking.samples import random_interactions
@@ -47,7 +47,7 @@ def test_completion_is_the_share_of_ranks_below_the_cut() -> None:
     neighbours = Neighbours(products, np.array([[0.5, 0.2], [0.1, 0], [0.1, 0]], dtype=np.float32))
     baskets = HiddenProducts(np.zeros(4, np.int32), np.arange(1, 5), np.array([1, 1, 1, 2], dtype=np.int32))
 
-    completion = basket_completion(neighbours, baskets, cuts=(1, 2), seed=0)
+    completion = completion_at(ranks_of_hidden(neighbours, baskets), cuts=(1, 2), seed=0)
 
     assert completion[1].mean == pytest.approx(3 / 4)
     assert completion[2].mean == 1

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from models.data.interactions import Interactions, owned_matrix
-from models.evaluate.baskets import basket_completion, hide_products
+from models.evaluate.baskets import completion_at, hide_products, ranks_of_hidden
 from models.evaluate.gate import decide_publication
 from models.evaluate.ranking import RankingMetrics, measure_window
 from models.products.completion import fit_pairs
@@ -108,13 +108,13 @@ def test_neighbours_complete_baskets_better_than_the_best_reference(data_folder:
     exponents = learn_exponents(collect_pairs(earlier, epoch(VALIDATED), PARAMETERS), earlier, validation, seed=0)
     neighbours = fit_neighbours(learned, epoch(HELD_OUT), PARAMETERS, exponents)
 
-    completion = basket_completion(neighbours, baskets, cuts=(1, 3, 10), seed=0)
+    completion = completion_at(ranks_of_hidden(neighbours, baskets), cuts=(1, 3, 10), seed=0)
     assert completion[1].mean >= 0.1
     assert completion[3].mean >= 0.198
     assert completion[10].mean >= 0.332
     published = {"cosine": (0.134, 0.213), "llr": (0.161, 0.265)}
     for name, scorer in fit_pairs(learned).items():
-        floor = basket_completion(scorer, baskets, cuts=(3, 10), seed=0)
+        floor = completion_at(ranks_of_hidden(scorer, baskets), cuts=(3, 10), seed=0)
         for estimate, expected in zip(floor.values(), published[name], strict=True):
             assert estimate.low <= expected <= estimate.high
         assert floor[3].mean < completion[3].mean
