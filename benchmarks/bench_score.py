@@ -9,6 +9,7 @@ from benchmarks.data import SYNTHETIC_SIZES, demo_lines, synthetic_lines
 from benchmarks.measure import show, time_in_turn
 from models.artifact import open_artifact
 from models.train import TrainingOptions, train
+from service.offers.strategy import DEFAULT_OPTIONS
 from service.readmodel.live_state import LiveState
 from service.server.score_file import write_scores
 from service.training.file_history import HistoryFiles, history_from_files
@@ -50,7 +51,7 @@ def _measure(name: str, path: Path, root: Path) -> tuple[str, list[float], list[
             state,
             root / "scores.parquet",
             LIMIT,
-            is_up_sell_first=True,
+            DEFAULT_OPTIONS,
             includes_owned=False,
             progress=lambda _: None,
         ),

@@ -17,6 +17,7 @@ from models.artifact import (
     IdIndex,
     Manifest,
     Products,
+    Propensities,
     Relationships,
     TextColumn,
     Verdict,
@@ -25,6 +26,7 @@ from models.artifact import (
 )
 from models.artifact.dimensions import ACCOUNTS, CANDIDATES, PRODUCTS
 from models.artifact.relationships import ACCESSORY, RELATIONS
+from models.artifact.sections import Dimension
 
 IN_EUROS = {"reporting": "EUR", "lines": [], "minor_factors": {"": 1.0, "EUR": 1.0}}
 """The report's section on money where everything is in euros."""
@@ -46,12 +48,17 @@ class ProductSpec:
     is_merchandise: bool = True
     parent_product_id: str = ""
     replaces: str = ""
+    line: str = ""
+    category: str = ""
+    margin_minor: int | None = None
 
 
 @dataclass(frozen=True)
 class World:
     """A small world, in identifiers. Neighbours and popularity are given; an account's scores are sums over them.
 
+    rates: P(an account buys the product), by product; empty where no propensity was learned.
+    chances: the same of an account's own candidates, by account and product.
     relationships: source, relation, target, and the number of baskets of 100 in which they are together.
     """
 
@@ -62,6 +69,8 @@ class World:
     n_candidates: int = 8
     relationships: Sequence[tuple[str, str, str, int]] = ()
     metrics: Mapping[str, float] = field(default_factory=lambda: {"recall_at_10": 0.25})
+    rates: Mapping[str, float] = field(default_factory=dict)
+    chances: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def contributions(self, account_id: str, product_id: str) -> dict[str, float]:
         """What each owned product adds to the score of a product, strongest first, ties in hash order."""
@@ -141,6 +150,7 @@ def content_of(world: World) -> Content:
         neighbour_scores=_padded([[s for _, s in ranked] for ranked in neighbours], 0).astype(np.float32),
         relationships=world.relationships_of(row),
         evidence=_evidence(world, row),
+        propensities=_propensities(world, ids, [[i for i, _ in ranked] for ranked in candidates], accounts, sizes),
     )
 
 
@@ -190,6 +200,24 @@ def _evidence(world: World, row: Mapping[str, int]) -> Evidence:
     )
 
 
+def _propensities(
+    world: World,
+    ids: Sequence[str],
+    candidates: Sequence[Sequence[str]],
+    accounts: Sequence[str],
+    sizes: Mapping[Dimension, int],
+) -> Propensities:
+    """Rates are the same in every segment."""
+    empty = Propensities.empty(sizes)
+    if not world.rates:
+        return empty
+    for place, account_id in enumerate(accounts):
+        chances = world.chances.get(account_id, {})
+        empty.candidates[place, : len(candidates[place])] = [chances.get(i, world.rates[i]) for i in candidates[place]]
+    rates = np.array([world.rates[i] for i in ids], dtype=np.float32)
+    return replace(empty, rates=rates, factors=np.ones_like(empty.factors))
+
+
 def _ranked(scores: Mapping[str, float], row: Mapping[str, int]) -> list[tuple[int, float]]:
     return sorted(((row[i], s) for i, s in scores.items()), key=lambda pair: (-pair[1], pair[0]))
 
@@ -209,13 +237,13 @@ def _products(specs: Sequence[ProductSpec]) -> Products:
     return Products(
         ids=IdIndex.from_ids([p.product_id for p in specs]),
         names=TextColumn.from_texts(p.name or p.product_id.title() for p in specs),
-        lines=TextColumn.from_texts("" for _ in specs),
-        categories=TextColumn.from_texts("" for _ in specs),
+        lines=TextColumn.from_texts(p.line for p in specs),
+        categories=TextColumn.from_texts(p.category for p in specs),
         families=TextColumn.from_texts(p.family for p in specs),
         currencies=TextColumn.from_texts(p.currency for p in specs),
         tiers=numbers([p.tier for p in specs]),
         prices_minor=numbers([p.price_minor for p in specs]),
-        margins_minor=numbers([None for _ in specs]),
+        margins_minor=numbers([p.margin_minor for p in specs]),
         is_active=np.array([p.is_active for p in specs], dtype=np.bool_),
         is_merchandise=np.array([p.is_merchandise for p in specs], dtype=np.bool_),
         parents=TextColumn.from_texts(p.parent_product_id for p in specs),

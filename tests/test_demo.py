@@ -186,8 +186,8 @@ def test_a_batch_answers_every_account_as_a_single_call_does(demo: Demo) -> None
 
     for begin in range(0, len(requests), 100):
         batch = requests[begin : begin + 100]
-        together = decide_many(gather(state, batch, is_up_sell_first=True))
-        assert together == [decide(gather(state, [request], is_up_sell_first=True)) for request in batch]
+        together = decide_many(gather(state, batch))
+        assert together == [decide(gather(state, [request])) for request in batch]
 
 
 def demo_state(demo: Demo) -> LiveState:

@@ -1,6 +1,7 @@
 """Propensities: how likely each account is to buy, within a horizon, what it does not own."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated
 
 import numpy as np
@@ -45,6 +46,11 @@ class Propensities(Section):
     target_starts: Annotated[NDArray[np.int64], Shape(PRODUCTS + 1)]
     target_accounts: Annotated[NDArray[np.int32], Shape(ENTRIES)]
     target_places: Annotated[NDArray[np.uint8], Shape(ENTRIES)]
+
+    @cached_property
+    def has_any(self) -> bool:
+        """Whether anything was learned."""
+        return bool(len(self.rates)) and not bool(np.isnan(self.rates).any())
 
     def targets_of(self, product_row: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Return the accounts with a product among their candidates, most likely first, and their probabilities."""

@@ -80,6 +80,33 @@ class Settings(BaseSettings):
     up_sell_first: bool = Field(
         default=True, description="Whether every upgrade that may be offered comes before everything else."
     )
+    strategy: Literal["expected_value", "propensity", "relevance"] = Field(
+        default="expected_value",
+        description="What the order of offers follows: expected_value (propensity * value * context * lever), "
+        "propensity (whatever an offer is worth), or relevance (the model's score, source by source).",
+    )
+    default_margin_rate: float = Field(
+        default=0.3,
+        gt=0,
+        le=1,
+        description="Margin as a share of the price, for products of which neither the margin is known nor that of at "
+        "least three products of their category or line.",
+    )
+    max_value_ratio: float = Field(
+        default=20.0,
+        ge=1,
+        description="The value of an offer counts for at most this multiple of the median product's, so that one wrong "
+        "price does not come first everywhere.",
+    )
+    min_propensity: float = Field(
+        default=0.0, ge=0, le=1, description="Nothing is offered that is less likely to be bought; 0 for no floor."
+    )
+    min_expected_value_minor: float = Field(
+        default=0.0,
+        ge=0,
+        description="Nothing is offered whose propensity times value is below this, in minor units of the reporting "
+        "currency; 0 for no floor.",
+    )
     returned_days: float = Field(
         default=DEFAULT_WINDOWS.returned_days,
         ge=0,

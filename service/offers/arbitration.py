@@ -1,20 +1,27 @@
-"""Which of the allowed candidates each account is offered."""
+"""Which of the allowed candidates each account is offered, in which order."""
 
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.offers.candidates import CandidatePool
+from service.offers.diversity import ProductGroups, groups_of, select_diverse
 from service.offers.facts import Facts
-from service.offers.rules import ALLOWED, N_REASONS
+from service.offers.priorities import Priorities, prioritise
+from service.offers.rules import ALLOWED, BELOW_FLOOR, N_REASONS, SIMILAR
+from service.offers.sources.blocks import CandidateSource
+from service.offers.sources.relationships import Promoted, Upgrades
+
+MIX: Final = np.uint64(0x9E3779B97F4A7C15)
+"""Odd multiplier that spreads product rows (Knuth, volume 3, 6.4): equal priorities have no fixed order."""
 
 
 class Selection(NamedTuple):
     """What one account is offered out of a pool.
 
     positions: int64 (k,), of the chosen candidates in the pool, best first.
-    withheld:  int64 (N_REASONS,), how many candidates each rule withheld until the list was full; see ``apply_rules``.
+    withheld:  int64 (N_REASONS,), how many candidates were withheld until the list was full; see ``apply_rules``.
     is_full:   whether as many are chosen as were asked for.
     """
 
@@ -23,32 +30,84 @@ class Selection(NamedTuple):
     is_full: bool
 
 
-def priority_order(pool: CandidatePool, facts: Facts) -> NDArray[np.int64]:
-    """Return the positions of all candidates, those of each account together, in the order in which they are offered.
+class Arbitration(NamedTuple):
+    """How the candidates of a pool compete.
 
-    An account's candidates come in the order of their sources, best first within each.
+    order:   int64 (m,), the candidates of each account together, in the order in which they are offered.
+    reasons: int8 (m,), as ``apply_rules`` gives them, with those that are below the floor.
+    factors: None where the artifact has no propensities.
     """
-    if facts.n_accounts == 1:
-        return np.arange(len(pool.product))
-    return pool.account.argsort(kind="stable")
+
+    order: NDArray[np.int64]
+    reasons: NDArray[np.int8]
+    factors: Priorities | None
 
 
-def arbitrate(pool: CandidatePool, reasons: NDArray[np.int8], facts: Facts) -> list[Selection]:
-    """Choose up to ``facts.limits`` allowed candidates for each account. reasons: see ``apply_rules``."""
-    order = priority_order(pool, facts)
-    reasons = reasons[order]
+def compete(pool: CandidatePool, reasons: NDArray[np.int8], facts: Facts) -> Arbitration:
+    """Order the candidates, and withhold those that are below the floor. reasons: see ``apply_rules``."""
+    factors = prioritise(pool, facts)
+    is_prioritised = facts.is_prioritised[pool.account]
+    if factors is None or not is_prioritised.any():
+        return Arbitration(_by_source(pool, facts), reasons, factors)
+    options = facts.options
+    if options.min_propensity or options.min_expected_value_minor:
+        expected_value = factors.propensity * factors.value
+        is_below = (factors.propensity < options.min_propensity) | (expected_value < options.min_expected_value_minor)
+        is_below &= is_prioritised & (reasons == ALLOWED)
+        reasons = np.where(is_below, BELOW_FLOOR, reasons).astype(np.int8)
+    return Arbitration(_by_priority(pool, factors, is_prioritised, facts), reasons, factors)
+
+
+def arbitrate(pool: CandidatePool, arbitration: Arbitration, facts: Facts) -> list[Selection]:
+    """Choose up to ``facts.limits`` allowed candidates for each account."""
+    order = arbitration.order
+    reasons, groups = arbitration.reasons[order], groups_of(pool.product[order], facts.products)
     n_each = np.bincount(pool.account, minlength=facts.n_accounts).tolist()
     selections: list[Selection] = []
     begin = 0
     for n_candidates, limit in zip(n_each, facts.limits.tolist(), strict=True):
         end = begin + n_candidates
-        selections.append(_select(order[begin:end], reasons[begin:end], limit))
+        selections.append(_select(order[begin:end], reasons[begin:end], groups.part(begin, end), limit))
         begin = end
     return selections
 
 
-def _select(order: NDArray[np.int64], reasons: NDArray[np.int8], limit: int) -> Selection:
-    chosen = (reasons == ALLOWED).nonzero()[0][:limit]
+def _by_source(pool: CandidatePool, facts: Facts) -> NDArray[np.int64]:
+    """Order the candidates of each account by their sources, best first within each."""
+    if facts.n_accounts == 1:
+        return np.arange(len(pool.product))
+    return pool.account.argsort(kind="stable")
+
+
+def _by_priority(
+    pool: CandidatePool, factors: Priorities, is_prioritised: NDArray[np.bool_], facts: Facts
+) -> NDArray[np.int64]:
+    """Order the candidates of each account: upgrades where they go first, what is promoted, then by priority.
+
+    is_prioritised: bool (m,); the others are ordered by their sources.
+    """
+    rank = -factors.ranks_by(facts.options.strategy)
+    ties = (pool.product.astype(np.uint64) + facts.tie_seeds[pool.account]) * MIX
+    tier = np.array([_tier(source, facts) for source in pool.sources], dtype=np.int8)[pool.source]
+    if not is_prioritised.all():
+        rank = np.where(is_prioritised, rank, np.arange(len(rank)))
+        tier = np.where(is_prioritised, tier, 0).astype(np.int8)
+    keys: tuple[NDArray[Any], ...] = (ties, rank, tier)
+    return np.lexsort(keys if facts.n_accounts == 1 else (*keys, pool.account))
+
+
+def _tier(source: CandidateSource, facts: Facts) -> int:
+    """Return which candidates a source's go before, whatever their priority: lower first."""
+    if isinstance(source, Upgrades) and facts.options.is_up_sell_first:
+        return 0
+    return 1 if isinstance(source, Promoted) else 2
+
+
+def _select(order: NDArray[np.int64], reasons: NDArray[np.int8], groups: ProductGroups, limit: int) -> Selection:
+    allowed = (reasons == ALLOWED).nonzero()[0]
+    chosen, n_similar = select_diverse(allowed, groups, limit)
     is_full = len(chosen) == limit
-    examined = reasons[: chosen[-1]] if is_full else reasons
-    return Selection(order[chosen], np.bincount(examined, minlength=N_REASONS), is_full)
+    examined = reasons[: chosen.max()] if is_full else reasons
+    withheld = np.bincount(examined, minlength=N_REASONS)
+    withheld[SIMILAR] += n_similar
+    return Selection(order[chosen], withheld, is_full)

@@ -78,7 +78,7 @@ def _sources(facts: Facts, n_popular: int) -> Iterator[CandidateSource]:  # noqa
     seeds = [(Source.BASKET, basket), (Source.PERSONALIZED, owned)]
     seeds = [(name, products) for name, products in seeds if not products.is_empty]
     upgrades = [Upgrades(name, facts, products) for name, products in seeds]
-    if facts.is_up_sell_first:
+    if facts.options.is_up_sell_first:
         yield from upgrades
     if len(index.promoted):
         yield from (Promoted(name, facts, products) for name, products in seeds)
@@ -88,7 +88,7 @@ def _sources(facts: Facts, n_popular: int) -> Iterator[CandidateSource]:  # noqa
         yield Neighbours(Source.PERSONALIZED, facts, recent)
     if not facts.owned.is_empty:
         yield OwnedAndModelList(facts) if facts.includes_owned else ModelList(facts)
-    if not facts.is_up_sell_first:
+    if not facts.options.is_up_sell_first:
         yield from upgrades
     if not basket.is_empty:
         yield BasketCompanions(Source.BASKET, facts, basket)

@@ -6,12 +6,14 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from service.offers.arbitration import Selection, arbitrate
+from service.offers.arbitration import Selection, arbitrate, compete
 from service.offers.candidates import CandidatePool, collect_candidates
-from service.offers.explanation import Offer, add_attributes, explain
+from service.offers.explanation import Offer, add_arbitration, add_attributes, explain
 from service.offers.facts import Facts
+from service.offers.priorities import Priorities
 from service.offers.reasons import Source, WithheldCode
-from service.offers.rules import RULES, apply_rules
+from service.offers.rules import WITHHELD_CODES, apply_rules
+from service.offers.strategy import Strategy
 
 NO_UNKNOWN_FILTERS: Final[Mapping[str, Sequence[str]]] = {}
 MIN_POPULAR: Final = 32
@@ -26,7 +28,7 @@ MAX_DEEPENED: Final = 200_000
 class Decision:
     """What one account is offered, and how many candidates were withheld for which reason until the list was full.
 
-    is_known: whether the account has a history.
+    is_known: whether the account has a history. strategy: what the order of the offers follows.
     unknown_products, unknown_filters: see ``Facts`` and ``AccountFilters``.
     """
 
@@ -34,6 +36,7 @@ class Decision:
     offers: list[Offer]
     withheld: dict[WithheldCode, int]
     is_known: bool = False
+    strategy: Strategy = Strategy.RELEVANCE
     unknown_products: Sequence[str] = ()
     unknown_filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -52,7 +55,7 @@ def decide_many(facts: Facts) -> list[Decision]:
     decisions: dict[int, Decision] = {}
     for part in rank_offers(facts):
         for account, selection in zip(part.accounts, part.selections, strict=True):
-            decisions[account] = _describe(facts, account, part.pool, selection, part.facts)
+            decisions[account] = _describe(facts, account, selection, part)
     return [decisions[account] for account in range(facts.n_accounts)]
 
 
@@ -65,6 +68,7 @@ class Ranked(NamedTuple):
     accounts: list[int]
     selections: list[Selection]
     pool: CandidatePool
+    factors: Priorities | None
     facts: Facts
 
 
@@ -88,16 +92,17 @@ def _popular_there_are(facts: Facts) -> int:
 
 def _rank(facts: Facts, n_popular: int) -> Iterator[Ranked]:
     pool = collect_candidates(facts, n_popular)
-    selections = arbitrate(pool, apply_rules(pool, facts), facts)
+    arbitration = compete(pool, apply_rules(pool, facts), facts)
+    selections, factors = arbitrate(pool, arbitration, facts), arbitration.factors
     accounts = list(range(facts.n_accounts))
     is_deepest = n_popular >= _popular_there_are(facts)
     short = [a for a in accounts if not (selections[a].is_full or is_deepest or facts.is_objecting[a])]
     if not short:
-        yield Ranked(accounts, selections, pool, facts)
+        yield Ranked(accounts, selections, pool, factors, facts)
         return
     done = [account for account in accounts if account not in set(short)]
     if done:
-        yield Ranked(done, [selections[account] for account in done], pool, facts)
+        yield Ranked(done, [selections[account] for account in done], pool, factors, facts)
     deeper = n_popular * DEEPENING or _popular_needed(facts)
     n_together = max(1, MAX_DEEPENED // deeper)
     for begin in range(0, len(short), n_together):
@@ -106,18 +111,21 @@ def _rank(facts: Facts, n_popular: int) -> Iterator[Ranked]:
             yield part._replace(accounts=[part_of_short[account] for account in part.accounts])
 
 
-def _describe(facts: Facts, account: int, pool: CandidatePool, selection: Selection, part: Facts) -> Decision:
+def _describe(facts: Facts, account: int, selection: Selection, part: Ranked) -> Decision:
     asked = (
         facts.is_known[account],
+        facts.options.strategy if facts.is_prioritised[account] else Strategy.RELEVANCE,
         facts.unknown_products[account],
         NO_UNKNOWN_FILTERS if facts.filters is None else facts.filters.unknown[account],
     )
     if facts.is_objecting[account]:
         return Decision(Source.NONE, [], {WithheldCode.OBJECTED: int(facts.limits[account])}, *asked)
-    positions = selection.positions
+    positions, pool = selection.positions, part.pool
     source = pool.sources[pool.source[positions[0]]].name if len(positions) else Source.POPULAR
-    offers = explain(pool, positions, part)
+    offers = explain(pool, positions, part.facts)
+    if part.factors is not None:
+        add_arbitration(offers, positions, part.factors)
     if fields := facts.fields[account]:
         add_attributes(offers, fields, facts)
-    counts = zip(RULES, selection.withheld.tolist(), strict=False)
-    return Decision(source, offers, {code: count for (code, _), count in counts if count}, *asked)
+    counts = zip(WITHHELD_CODES, selection.withheld.tolist(), strict=False)
+    return Decision(source, offers, {code: count for code, count in counts if count}, *asked)

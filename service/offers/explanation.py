@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from service.offers.candidates import CandidatePool
 from service.offers.facts import Facts
+from service.offers.priorities import Priorities
 from service.offers.reasons import ReasonCode, Source
 from service.readmodel.product_index import ProductInfo, ProductRow
+from service.readmodel.product_values import BASIS_NAMES
 from service.readmodel.relation import Relation
 from service.readmodel.relationships import Link
 
@@ -25,6 +27,18 @@ class Reason(TypedDict):
     product_ids: list[str]
 
 
+class ArbitrationFigures(TypedDict):
+    """The factors of an offer's priority, as they go into the answer."""
+
+    propensity: float
+    value_minor: int
+    value_basis: str
+    currency: str | None
+    context: float
+    lever: float
+    priority: float
+
+
 class Offer(TypedDict):
     """One offered product, as it goes into the answer."""
 
@@ -38,6 +52,7 @@ class Offer(TypedDict):
     currency: str | None
     reasons: list[Reason]
     attributes: dict[str, Any]
+    arbitration: ArbitrationFigures | None
 
 
 def explain(pool: CandidatePool, positions: NDArray[np.int64], facts: Facts) -> list[Offer]:
@@ -85,9 +100,27 @@ def explain(pool: CandidatePool, positions: NDArray[np.int64], facts: Facts) -> 
                 "currency": offered.currency,
                 "reasons": [{"code": code, "text": text, "product_ids": product_ids}],
                 "attributes": {},
+                "arbitration": None,
             }
         )
     return offers
+
+
+def add_arbitration(offers: Sequence[Offer], positions: NDArray[np.int64], factors: Priorities) -> None:
+    """Have each offer show the factors of its priority. positions: int64 (k,), of the offers in the pool."""
+    values = factors.values
+    columns = (factors.propensity, factors.value, factors.context, factors.lever, factors.priority, factors.basis)
+    rows = zip(*(column[positions].tolist() for column in columns), strict=True)
+    for offer, (propensity, value, context, lever, priority, basis) in zip(offers, rows, strict=True):
+        offer["arbitration"] = {
+            "propensity": propensity,
+            "value_minor": int(value),
+            "value_basis": BASIS_NAMES[basis],
+            "currency": values.currency,
+            "context": context,
+            "lever": lever,
+            "priority": priority,
+        }
 
 
 OWN_FIELDS: Final = ("name", "line", "category", "family", "tier", "price_minor", "currency")

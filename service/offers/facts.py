@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from models.artifact import NO_ROW, Content
 from service.offers.account_products import NO_PAIRS, AccountProducts, join
 from service.offers.filters import AccountFilters, RelatedProducts, gather_filters
 from service.offers.request import OfferRequest
+from service.offers.strategy import DEFAULT_OPTIONS, ArbitrationOptions, Strategy
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.deals import DealProducts, ProductsInDeals
 from service.readmodel.live_state import LiveState
@@ -18,6 +20,7 @@ from service.readmodel.ownership import NO_PRODUCTS, Ownership
 from service.readmodel.pair_evidence import EvidenceIndex
 from service.readmodel.product_attributes import ProductAttributes
 from service.readmodel.product_index import ProductIndex
+from service.readmodel.product_values import ProductValues
 from service.readmodel.relationships import RelationshipIndex
 from service.readmodel.returned_products import ReturnedProducts
 
@@ -43,9 +46,11 @@ class Facts(NamedTuple):
     had:              what each account owns or has in the basket; what is both comes twice.
     variants_elsewhere: int64 (k,), an account's place times the number of groups of variants, plus the group of a
                       product that the artifact does not know and that the account has: see ``ProductIndex.variants``.
+    tie_seeds: uint64 (n,), a number for each account, by which equal candidates are put in an order of its own.
     is_changed:       whether what each account owns may differ from what the artifact says.
     limits:           int64 (n,), how many offers are asked for.
-    is_up_sell_first: whether every upgrade that may be offered comes before everything else.
+    options:          how candidates compete.
+    values:           what each product is worth.
     includes_owned:   whether what accounts own is ranked among the rest, rather than withheld.
     """
 
@@ -66,8 +71,10 @@ class Facts(NamedTuple):
     lost: AccountProducts
     had: AccountProducts
     variants_elsewhere: NDArray[np.int64]
+    tie_seeds: NDArray[np.uint64]
     limits: NDArray[np.int64]
-    is_up_sell_first: bool
+    options: ArbitrationOptions
+    values: ProductValues
     filters: AccountFilters | None
     fields: Sequence[Sequence[str]]
     unknown_products: Sequence[Sequence[str]]
@@ -78,6 +85,17 @@ class Facts(NamedTuple):
     def n_accounts(self) -> int:
         """How many accounts are decided for."""
         return len(self.account_rows)
+
+    @property
+    def is_prioritised(self) -> NDArray[np.bool_]:
+        """Bool (n,), for which accounts all candidates have a propensity, so that they can be ranked by it.
+
+        Of what completes a basket the artifact has no propensity.
+        """
+        is_known = self.content.propensities.has_any and not self.includes_owned
+        is_prioritised = np.full(self.n_accounts, is_known and self.options.strategy is not Strategy.RELEVANCE)
+        is_prioritised[self.basket.account] = False
+        return is_prioritised
 
     @property
     def n_products(self) -> int:
@@ -129,6 +147,7 @@ class Facts(NamedTuple):
             lost=kept(self.lost),
             had=kept(self.had),
             limits=self.limits[accounts],
+            tie_seeds=self.tie_seeds[accounts],
             filters=None if self.filters is None else self.filters.only(accounts, kept_related(self.filters.related)),
             fields=[self.fields[place] for place in accounts.tolist()],
             unknown_products=[self.unknown_products[place] for place in accounts.tolist()],
@@ -136,7 +155,11 @@ class Facts(NamedTuple):
 
 
 def gather(
-    state: LiveState, requests: Sequence[OfferRequest], *, is_up_sell_first: bool, includes_owned: bool = False
+    state: LiveState,
+    requests: Sequence[OfferRequest],
+    options: ArbitrationOptions = DEFAULT_OPTIONS,
+    *,
+    includes_owned: bool = False,
 ) -> Facts:
     """Look up everything that some requests name, each for one account or for nobody in particular.
 
@@ -193,8 +216,10 @@ def gather(
         unknown_products=_unknown_products(products, requests),
         attributes=catalogue.attributes,
         variants_elsewhere=_variants_elsewhere(products, elsewhere) if elsewhere else NO_KEYS,
+        tie_seeds=np.array([crc32((request.account_id or "").encode()) for request in requests], dtype=np.uint64),
         limits=np.array([request.limit for request in requests], dtype=np.int64),
-        is_up_sell_first=is_up_sell_first,
+        options=options,
+        values=catalogue.values(options.margin_rate, options.max_value_ratio),
         includes_owned=includes_owned,
     )
 

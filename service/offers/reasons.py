@@ -49,6 +49,8 @@ class WithheldCode(StrEnum):
     LOWER_TIER = "lower-tier"
     WITHOUT_MAIN = "accessory-without-main"
     OBJECTED = "objected-to-marketing"
+    BELOW_FLOOR = "below-floor"
+    SIMILAR = "similar-offered"
 
 
 WITHHELD_MEANINGS = {
@@ -67,6 +69,10 @@ WITHHELD_MEANINGS = {
     WithheldCode.SUBSTITUTE: "it stands in for a product that is owned or in the basket",
     WithheldCode.LOWER_TIER: "a higher tier of its family is owned or in the basket",
     WithheldCode.WITHOUT_MAIN: "it belongs to products of which none is owned or in the basket",
+    WithheldCode.BELOW_FLOOR: "its propensity or its expected value is below the floor (`NEXTOFFER_MIN_PROPENSITY`, "
+    "`NEXTOFFER_MIN_EXPECTED_VALUE_MINOR`)",
+    WithheldCode.SIMILAR: "a variant of it or a product of its family is offered, or as many of its category as one "
+    "list may hold: two, or a third of a longer one. It comes back at the end where few others are left",
     WithheldCode.OBJECTED: "the account objects to marketing, so that nothing is offered (counts what was asked for)",
 }
 

@@ -14,6 +14,7 @@ from service.offers.errors import NothingToOffer
 from service.offers.facts import gather
 from service.offers.request import OfferRequest
 from service.offers.shadow import Shadow
+from service.offers.strategy import ArbitrationOptions
 from service.sync.artifact_holder import ArtifactHolder
 from service.sync.loaded_artifact import LoadedArtifact
 
@@ -75,8 +76,7 @@ class Recommender:
         telemetry: Telemetry,
         now: Callable[[], datetime],
         is_database_up: Callable[[], bool],
-        *,
-        is_up_sell_first: bool,
+        options: ArbitrationOptions,
     ) -> None:
         self._holder = holder
         self._recorder = recorder
@@ -84,7 +84,7 @@ class Recommender:
         self._telemetry = telemetry
         self._now = now
         self._is_database_up = is_database_up
-        self._is_up_sell_first = is_up_sell_first
+        self._options = options
 
     @property
     def is_behind(self) -> bool:
@@ -100,7 +100,7 @@ class Recommender:
         if loaded is None:
             raise NothingToOffer
         context = ResponseContext(loaded, loaded.state.sequence, self._now(), self._is_database_up())
-        facts = gather(loaded.state, [call.wanted for call in calls], is_up_sell_first=self._is_up_sell_first)
+        facts = gather(loaded.state, [call.wanted for call in calls], self._options)
         decided = zip(calls, decide_many(facts), strict=True)
         return [self._try_to_send(context, call, decision) for call, decision in decided]
 
@@ -145,8 +145,9 @@ def encode(
             "artifact_version": context.loaded.version,
             "sequence": 0 if is_public else context.sequence,
             "source": decision.source,
+            "strategy": decision.strategy,
             "degraded": context.is_degraded(wanted),
-            "offers": decision.offers,
+            "offers": [{**offer, "arbitration": None} for offer in decision.offers] if is_public else decision.offers,
             "withheld": {} if is_public else {str(reason): n for reason, n in decision.withheld.items()},
             "unknown_products": decision.unknown_products,
             "unknown_filters": decision.unknown_filters,

@@ -162,13 +162,20 @@ RULES: Final[tuple[tuple[WithheldCode, Rule], ...]] = (
     (WithheldCode.LOWER_TIER, is_lower_tier),
 )
 """In the order in which a candidate's reason is looked for: the first rule that withholds it gives it."""
+STAGES_AFTER_RULES: Final = (WithheldCode.BELOW_FLOOR, WithheldCode.SIMILAR)
+WITHHELD_CODES: Final = (*(code for code, _ in RULES), *STAGES_AFTER_RULES)
+"""Every reason for which a candidate is withheld, by its number."""
 FIRST_BETWEEN_PRODUCTS: Final = [rule for _, rule in RULES].index(is_variant_owned)
 """From here on, rules compare a candidate with what is owned: what is owned itself is then ranked for what it is."""
-N_REASONS: Final = len(RULES) + 2
-ALLOWED: Final = len(RULES)
-"""No rule withholds the candidate."""
-REPEATED: Final = len(RULES) + 1
+BELOW_FLOOR: Final = WITHHELD_CODES.index(WithheldCode.BELOW_FLOOR)
+SIMILAR: Final = WITHHELD_CODES.index(WithheldCode.SIMILAR)
+ALLOWED: Final = len(WITHHELD_CODES)
+"""Nothing withholds the candidate."""
+REPEATED: Final = len(WITHHELD_CODES) + 1
 """An earlier source has the product already: no candidate of its own."""
+
+
+N_REASONS: Final = len(WITHHELD_CODES) + 2
 
 
 def apply_rules(pool: CandidatePool, facts: Facts) -> NDArray[np.int8]:

@@ -14,6 +14,8 @@ from service.offers.request_fields import (
     FilterParameters,
     to_whole_number,
 )
+from service.offers.strategy import STRATEGY_MEANINGS, Strategy
+from service.readmodel.product_values import BASES
 from service.readmodel.relation import RELATION_MEANINGS, Relation
 
 MAX_LIMIT = 50
@@ -124,6 +126,22 @@ class ReasonOut(BaseModel):
     product_ids: list[str] = Field(description="The owned or basket products behind the reason, the strongest first.")
 
 
+class ArbitrationOut(BaseModel):
+    """Why an offer ranks where it does: `priority` is `propensity` * `value_minor` * `context` * `lever`."""
+
+    propensity: float = Field(description="P(the account buys it within the artifact's horizon), calibrated.")
+    value_minor: int = Field(description="What one unit is worth: its expected margin, minor units of `currency`.")
+    value_basis: str = Field(
+        description="What `value_minor` rests on: "
+        + "; ".join(f"`{name}`: {meaning}" for name, meaning in BASES.items())
+        + "."
+    )
+    currency: str | None = Field(description="The reporting currency, ISO 4217; null where none is known.")
+    context: float = Field(description="1: reserved for need signals, sales stage and timing.")
+    lever: float = Field(description="What goals and weights multiply it by; 1 without any.")
+    priority: float
+
+
 class OfferOut(BaseModel):
     """One offered product."""
 
@@ -143,6 +161,9 @@ class OfferOut(BaseModel):
     attributes: dict[str, Any] = Field(
         description="What `fields` of the request names, null where the product has no such value; empty without it.",
         examples=[{"image_url": "https://shop.example/grinder.jpg"}],
+    )
+    arbitration: ArbitrationOut | None = Field(
+        description="The factors of its priority; null where the artifact has no propensities, and for storefront keys."
     )
 
 
@@ -169,13 +190,18 @@ class RecommendationAnswer(BaseModel):
         + "; ".join(f"`{source}`: {text}" for source, text in SOURCE_MEANINGS.items())
         + ". When a source runs dry the list is filled from the next one; each offer's reasons tell its own."
     )
+    strategy: Strategy = Field(
+        description="What the order of offers follows: "
+        + "; ".join(f"`{strategy}`: {text}" for strategy, text in STRATEGY_MEANINGS.items())
+        + "."
+    )
     degraded: bool = Field(
         description="True if something was missing: there is no good artifact, or the database does not answer."
     )
     offers: list[OfferOut] = Field(
-        description="Best first; upgrades before all else, unless configured otherwise. What may not be offered was "
-        "withheld before the list was cut, so it is shorter than `limit` only when products run out, or if the "
-        "account objects to marketing."
+        description="Best first; upgrades before all else, unless configured otherwise, then what is curated to be "
+        "promoted. What may not be offered was withheld before the list was cut, so it is shorter than `limit` only "
+        "when products run out, when the rest is below the floor, or if the account objects to marketing."
     )
     withheld: dict[WithheldCode, int] = Field(
         description="How many candidates were withheld until the list was full, by reason: "

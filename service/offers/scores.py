@@ -11,6 +11,7 @@ from service.offers.facts import gather
 from service.offers.propensity import propensities
 from service.offers.reasons import Source
 from service.offers.request import OfferRequest
+from service.offers.strategy import DEFAULT_OPTIONS, ArbitrationOptions
 from service.readmodel.live_state import LiveState
 from service.readmodel.ownership import Ownership
 
@@ -43,7 +44,12 @@ def known_accounts(state: LiveState) -> list[str]:
 
 
 def score_accounts(
-    state: LiveState, account_ids: Sequence[str], limit: int, *, is_up_sell_first: bool, includes_owned: bool = False
+    state: LiveState,
+    account_ids: Sequence[str],
+    limit: int,
+    options: ArbitrationOptions = DEFAULT_OPTIONS,
+    *,
+    includes_owned: bool = False,
 ) -> Iterator[tuple[int, ScoredLists]]:
     """Yield the lists of accounts, a thousand at a time, with the place of the first of them.
 
@@ -51,7 +57,7 @@ def score_accounts(
     """
     for begin in range(0, len(account_ids), ACCOUNTS_AT_ONCE):
         requests = [OfferRequest(account_id, limit) for account_id in account_ids[begin : begin + ACCOUNTS_AT_ONCE]]
-        facts = gather(state, requests, is_up_sell_first=is_up_sell_first, includes_owned=includes_owned)
+        facts = gather(state, requests, options, includes_owned=includes_owned)
         parts = [_lists_of(part) for part in rank_offers(facts)]
         columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
         order = columns[0].argsort(kind="stable")

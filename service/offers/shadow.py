@@ -11,6 +11,7 @@ from service.base.telemetry import Telemetry
 from service.offers.decide import decide
 from service.offers.facts import gather
 from service.offers.request import OfferRequest
+from service.offers.strategy import DEFAULT_OPTIONS, ArbitrationOptions
 from service.sync.loaded_artifact import LoadedArtifact
 
 MAX_QUEUE: Final = 1000
@@ -25,12 +26,12 @@ class Shadow:
     """
 
     def __init__(
-        self, live: LoadedArtifact, share: float, telemetry: Telemetry, *, is_up_sell_first: bool = True
+        self, live: LoadedArtifact, share: float, telemetry: Telemetry, options: ArbitrationOptions = DEFAULT_OPTIONS
     ) -> None:
         self.live = live
         self._share = share
         self._telemetry = telemetry
-        self._is_up_sell_first = is_up_sell_first
+        self._options = options
         self._random = Random()  # noqa: S311  Which requests are drawn is no secret.
         self._queue: deque[tuple[OfferRequest, list[str]]] = deque()
         self._stopping = threading.Event()
@@ -58,7 +59,7 @@ class Shadow:
         begun = time.perf_counter()
         try:
             live = self.live
-            facts = gather(live.state, [request], is_up_sell_first=self._is_up_sell_first)
+            facts = gather(live.state, [request], self._options)
             proposed = [offer["product_id"] for offer in decide(facts).offers]
         except Exception:  # A candidate that fails is what a shadow is there to find.
             self._telemetry.shadow_answers.labels("failed").inc()

@@ -48,6 +48,6 @@ def _check_rows(content: Content, n_products: int) -> None:
 
 
 def _check_answer(state: LiveState, account_id: str | None, basket: list[str]) -> None:
-    decision = decide(gather(state, [OfferRequest(account_id, LIMIT, basket)], is_up_sell_first=True))
+    decision = decide(gather(state, [OfferRequest(account_id, LIMIT, basket)]))
     if not all(np.isfinite(offer["score"]) for offer in decision.offers):
         raise SmokeTestFailure("it scores with numbers that are not finite")

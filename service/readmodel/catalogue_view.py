@@ -8,6 +8,7 @@ from service.readmodel.live_state import LiveState
 from service.readmodel.pair_evidence import EvidenceIndex
 from service.readmodel.product_attributes import ProductAttributes
 from service.readmodel.product_index import ProductIndex, ProductInfo
+from service.readmodel.product_values import ProductValues, measure_values
 from service.readmodel.relationship_overlay import CuratedRelationship
 from service.readmodel.relationships import RelationshipIndex
 
@@ -26,6 +27,9 @@ class CatalogueView:
     attributes: ProductAttributes
     evidence: EvidenceIndex
     cache: dict[Any, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
+    _values: dict[tuple[float, float], ProductValues] = field(
+        init=False, default_factory=dict, compare=False, repr=False
+    )
 
     @classmethod
     def empty(cls, state: LiveState) -> Self:
@@ -35,9 +39,16 @@ class CatalogueView:
         no_attributes = ProductAttributes(len(products.is_active), {})
         return cls(products, RelationshipIndex.from_content(content), no_attributes, EvidenceIndex(content))
 
+    def values(self, margin_rate: float, max_ratio: float) -> ProductValues:
+        """Return what each product is worth; see ``measure_values``. Worked out once for each view."""
+        known = self._values.get((margin_rate, max_ratio))
+        if known is None:
+            known = self._values[margin_rate, max_ratio] = measure_values(self.products, margin_rate, max_ratio)
+        return known
+
     def prepare(self) -> None:
         """Work out what requests need, so that none of them has to."""
-        _ = (self.products.lines, self.products.categories)
+        _ = (self.products.lines, self.products.categories, self.products.currencies)
         self.relationships.prepare()
 
     def with_products(self, infos: Mapping[str, ProductInfo]) -> "CatalogueView":

@@ -56,6 +56,7 @@ class ProductIndex:
     family:    int32 (P,), a code for the family of each product that has a tier in one, NO_FAMILY for the others.
     tier:      int64 (P,), the place within the family.
     price:     int64 (P,), in minor units of each product's own currency, NO_NUMBER where it is not known.
+    margin:    int64 (P,), the same of what a sale of it earns.
     """
 
     def __init__(self, content: Content) -> None:
@@ -72,6 +73,7 @@ class ProductIndex:
         self._group_variants()
         self.tier: NDArray[np.int64] = content.products.tiers
         self.price: NDArray[np.int64] = content.products.prices_minor
+        self.margin: NDArray[np.int64] = content.products.margins_minor
         self.family: NDArray[np.int32] = np.full(len(self.tier), NO_FAMILY, dtype=np.int32)
         for row in np.flatnonzero(self.tier != NO_NUMBER).tolist():
             self.family[row] = self._family_code(content.products.families[row])
@@ -90,6 +92,11 @@ class ProductIndex:
     def categories(self) -> TextCodes:
         """The category of each product, as it is now."""
         return TextCodes(self.content.products.categories)
+
+    @cached_property
+    def currencies(self) -> TextCodes:
+        """The currency of each product's price and margin, as it is now."""
+        return TextCodes(self.content.products.currencies)
 
     @property
     def n_variant_groups(self) -> int:
@@ -132,17 +139,19 @@ class ProductIndex:
         """Return an index in which some products are as given. others: those that the artifact does not know."""
         lines = self.lines.with_texts({row: info.line for row, info in infos.items()})
         categories = self.categories.with_texts({row: info.category for row, info in infos.items()})
+        currencies = self.currencies.with_texts({row: info.currency or "" for row, info in infos.items()})
         changed = object.__new__(ProductIndex)
         changed.__dict__.update(self.__dict__)
         changed._changed = {**self._changed, **infos}
-        changed.__dict__.update(lines=lines, categories=categories)
+        changed.__dict__.update(lines=lines, categories=categories, currencies=currencies)
         changed.is_active, changed.family, changed.tier = self.is_active.copy(), self.family.copy(), self.tier.copy()
-        changed.price = self.price.copy()
+        changed.price, changed.margin = self.price.copy(), self.margin.copy()
         changed.is_merchandise = self.is_merchandise.copy()
         for row, info in infos.items():
             changed.is_active[row], changed.is_merchandise[row] = info.is_active, info.is_merchandise
             changed.tier[row] = NO_NUMBER if info.tier is None else info.tier
             changed.price[row] = NO_NUMBER if info.price_minor is None else info.price_minor
+            changed.margin[row] = NO_NUMBER if info.margin_minor is None else info.margin_minor
             changed.family[row] = NO_FAMILY if info.tier is None else self._family_code(info.family)
         changed._is_all_merchandise = bool(changed.is_merchandise.all())
         changed.is_offerable = changed.is_active & changed.is_merchandise

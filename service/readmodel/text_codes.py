@@ -30,5 +30,10 @@ class TextCodes:
         """Return bool (P,): which products have a text, which is not empty."""
         return np.asarray(self.codes == self._numbers.get(text, -1)) if text else np.zeros(len(self.codes), np.bool_)
 
+    def mapped(self, numbers: Mapping[str, float]) -> NDArray[np.float64]:
+        """Return float64 (P,): the number of each product's text; NaN where it has none."""
+        by_code = np.array([numbers.get(text, np.nan) for text in self._numbers], dtype=np.float64)
+        return by_code[self.codes]
+
     def _number(self, text: str) -> int:
         return self._numbers.setdefault(text, len(self._numbers))

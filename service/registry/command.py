@@ -8,6 +8,7 @@ import typer
 from models.artifact import Content
 from service.base.listing import AsJson, print_json, print_list
 from service.base.settings import Settings
+from service.offers.strategy import ArbitrationOptions
 from service.sync.artifact_store import ArtifactStore, Listed
 from service.sync.errors import RegistryUnreadable
 
@@ -89,8 +90,8 @@ def compare(
     # It loads all that answers are made by.
     from service.registry.comparison import compare_artifacts
 
-    store, settings = _store(), Settings()
-    compared = compare_artifacts(store.open(a), store.open(b), accounts, is_up_sell_first=settings.up_sell_first)
+    store, options = _store(), ArbitrationOptions.from_settings(Settings())
+    compared = compare_artifacts(store.open(a), store.open(b), accounts, options)
     if is_json:
         print_json(compared)
     else:

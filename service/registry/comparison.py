@@ -8,6 +8,7 @@ from typing import Any, Final
 from models.artifact import Artifact
 from models.artifact.manifest import MANIFEST_NAME
 from service.offers.scores import score_accounts
+from service.offers.strategy import DEFAULT_OPTIONS, ArbitrationOptions
 from service.readmodel.live_state import LiveState
 
 N_COMPARED: Final = 10
@@ -19,7 +20,10 @@ Numbers = dict[str, float]
 
 
 def compare_artifacts(
-    first: Artifact, second: Artifact, sample_size: int = DEFAULT_SAMPLE, *, is_up_sell_first: bool = True
+    first: Artifact,
+    second: Artifact,
+    sample_size: int = DEFAULT_SAMPLE,
+    options: ArbitrationOptions = DEFAULT_OPTIONS,
 ) -> dict[str, Any]:
     """Put two artifacts side by side; a difference is the second less the first."""
     both = (first, second)
@@ -30,7 +34,7 @@ def compare_artifacts(
         "metrics": side_by_side(*metrics),
         "counts": side_by_side(*counts),
         "parameters": changed(first.manifest.parameters, second.manifest.parameters),
-        "agreement": agreement_of(first, second, sample_size, is_up_sell_first=is_up_sell_first),
+        "agreement": agreement_of(first, second, sample_size, options),
     }
 
 
@@ -74,7 +78,10 @@ def changed(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[dict[st
 
 
 def agreement_of(
-    first: Artifact, second: Artifact, sample_size: int = DEFAULT_SAMPLE, *, is_up_sell_first: bool = True
+    first: Artifact,
+    second: Artifact,
+    sample_size: int = DEFAULT_SAMPLE,
+    options: ArbitrationOptions = DEFAULT_OPTIONS,
 ) -> dict[str, Any]:
     """Return how far the offers agree for a sample of the accounts that both know.
 
@@ -84,7 +91,7 @@ def agreement_of(
     """
     known = sorted({*first.content.account_ids.texts} & {*second.content.account_ids.texts})
     sampled = known if len(known) <= sample_size else sorted(Random(0).sample(known, sample_size))  # noqa: S311
-    lists = [_lists_of(artifact, sampled, is_up_sell_first) for artifact in (first, second)]
+    lists = [_lists_of(artifact, sampled, options) for artifact in (first, second)]
     listed = [account_id for account_id in sampled if any(account_id in offers for offers in lists)]
     pairs = [(lists[0].get(account_id, []), lists[1].get(account_id, [])) for account_id in listed]
     n_same = sum(one[:1] == other[:1] for one, other in pairs)
@@ -97,11 +104,11 @@ def agreement_of(
     }
 
 
-def _lists_of(artifact: Artifact, account_ids: list[str], is_up_sell_first: bool) -> dict[str, list[str]]:
+def _lists_of(artifact: Artifact, account_ids: list[str], options: ArbitrationOptions) -> dict[str, list[str]]:
     state = LiveState(artifact.content, artifact.manifest.sequence or 0)
     products = artifact.content.products.ids.texts
     lists: dict[str, list[str]] = {}
-    for begin, scored in score_accounts(state, account_ids, N_COMPARED, is_up_sell_first=is_up_sell_first):
+    for begin, scored in score_accounts(state, account_ids, N_COMPARED, options):
         for account, product in zip(scored.account.tolist(), scored.product.tolist(), strict=True):
             lists.setdefault(account_ids[begin + account], []).append(products[product])
     return lists

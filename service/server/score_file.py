@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from models.artifact import NO_NUMBER
 from service.offers.scores import ACCOUNTS_AT_ONCE, SOURCES, ScoredLists, known_accounts, score_accounts
+from service.offers.strategy import ArbitrationOptions
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.live_state import LiveState
 from service.readmodel.product_index import ProductRow
@@ -35,8 +36,8 @@ def write_scores(
     state: LiveState,
     target: Path,
     limit: int,
+    options: ArbitrationOptions,
     *,
-    is_up_sell_first: bool,
     includes_owned: bool,
     progress: Callable[[int], None],
 ) -> tuple[int, int]:
@@ -54,9 +55,7 @@ def write_scores(
     n_rows = n_listed = 0
     try:
         with WRITERS[ending_of(target)](partial, SCHEMA, target.name) as writer:
-            scored = score_accounts(
-                state, account_ids, limit, is_up_sell_first=is_up_sell_first, includes_owned=includes_owned
-            )
+            scored = score_accounts(state, account_ids, limit, options, includes_owned=includes_owned)
             for begin, lists in scored:
                 table = _to_table(lists, accounts.slice(begin), catalogue)
                 writer.write_table(table)

@@ -37,12 +37,12 @@ def offer_of(decision: Decision, product_id: str) -> Offer:
 def decide_for(limit: int = 3, **parameters: object) -> Decision:
     """Decide in the coffee shop."""
     request = OfferRequest(**{"account_id": None, "limit": limit} | parameters)  # type: ignore[arg-type]
-    return decide(gather(STATE, [request], is_up_sell_first=True))
+    return decide(gather(STATE, [request]))
 
 
 def basket_scores(basket: list[str]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Score what goes with a basket in the coffee shop."""
-    facts = gather(STATE, [OfferRequest(None, 3, basket)], is_up_sell_first=True)
+    facts = gather(STATE, [OfferRequest(None, 3, basket)])
     block = Neighbours(Source.BASKET, facts, facts.basket).block()
     return block.product, block.score
 
@@ -194,7 +194,7 @@ def test_unknown_prices_and_currencies_are_null() -> None:
 
 
 def test_deciding_changes_nothing_and_repeats_itself() -> None:
-    facts = gather(STATE, [OfferRequest("dee", 5, ["grinder"], ["milk"])], is_up_sell_first=True)
+    facts = gather(STATE, [OfferRequest("dee", 5, ["grinder"], ["milk"])])
     before = deepcopy(STATE.content.to_arrays())
 
     first, second = decide(facts), decide(facts)
@@ -215,6 +215,6 @@ def test_a_candidate_without_a_contributor_is_explained_by_the_whole_history() -
     content = content_of(world)
     content.candidate_reasons[:] = -1
 
-    decision = decide(gather(LiveState(content, 0), [OfferRequest("x", 1)], is_up_sell_first=True))
+    decision = decide(gather(LiveState(content, 0), [OfferRequest("x", 1)]))
 
     assert decision.offers[0]["reasons"][0]["code"] is ReasonCode.FITS_HISTORY

@@ -81,7 +81,7 @@ def requests(draw: st.DrawFn) -> OfferRequest:
 
 
 def decide_one(shop: Shop, request: OfferRequest) -> Decision:
-    return decide(gather(shop.state, [request], is_up_sell_first=True))
+    return decide(gather(shop.state, [request]))
 
 
 def offered(decision: Decision) -> set[str]:
@@ -151,7 +151,7 @@ def test_each_offer_shows_one_of_the_relations_that_are_asked_for(shop: Shop, re
 
 @given(shops(), st.lists(requests(), min_size=1, max_size=6))
 def test_requests_with_different_filters_are_decided_as_each_alone(shop: Shop, wanted: list[OfferRequest]) -> None:
-    together = decide_many(gather(shop.state, wanted, is_up_sell_first=True))
+    together = decide_many(gather(shop.state, wanted))
 
     alone = [decide_one(shop, request) for request in wanted]
     assert [decision.offers for decision in together] == [decision.offers for decision in alone]
@@ -165,7 +165,7 @@ def test_a_filter_that_only_rare_products_pass_is_filled_from_the_whole_catalogu
     state = LiveState(content_of(world), 0)
     request = OfferRequest("a", 5, filter=OfferFilter(price_max_minor=20))
 
-    decision = decide(gather(state, [request], is_up_sell_first=True))
+    decision = decide(gather(state, [request]))
 
     # The twenty cheapest are the least popular ones.
     assert [offer["product_id"] for offer in decision.offers] == ids[n - 20 : n - 15]

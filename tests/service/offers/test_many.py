@@ -9,6 +9,7 @@ from service.offers.decide import decide, decide_many
 from service.offers.facts import gather
 from service.offers.reasons import Source, WithheldCode
 from service.offers.request import OfferRequest
+from service.offers.strategy import ArbitrationOptions
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.live_state import LiveState
 from service.readmodel.objections import Objections
@@ -58,16 +59,17 @@ def test_many_requests_are_decided_as_each_alone(
         state.part(Ownership).replace(account_id, product_ids)
     state.part(Objections).replace(["bob"], {"bob"})
 
-    together = decide_many(gather(state, wanted, is_up_sell_first=is_up_sell_first))
+    options = ArbitrationOptions(is_up_sell_first=is_up_sell_first)
+    together = decide_many(gather(state, wanted, options))
 
-    assert together == [decide(gather(state, [request], is_up_sell_first=is_up_sell_first)) for request in wanted]
+    assert together == [decide(gather(state, [request], options)) for request in wanted]
 
 
 def test_an_account_that_objects_is_offered_nothing_among_others() -> None:
     state = LiveState(content_of(WORLD), 0)
     state.part(Objections).replace(["bob"], {"bob"})
 
-    ann, bob = decide_many(gather(state, [OfferRequest("ann", 2), OfferRequest("bob", 2)], is_up_sell_first=True))
+    ann, bob = decide_many(gather(state, [OfferRequest("ann", 2), OfferRequest("bob", 2)]))
 
     assert len(ann.offers) == 2
     assert (bob.source, bob.offers, bob.withheld) == (Source.NONE, [], {WithheldCode.OBJECTED: 2})
@@ -76,7 +78,7 @@ def test_an_account_that_objects_is_offered_nothing_among_others() -> None:
 def test_facts_do_not_change_with_the_catalogue() -> None:
     state = LiveState(content_of(WORLD), 0)
     request = OfferRequest("ann", 1)
-    facts = gather(state, [request], is_up_sell_first=True)
+    facts = gather(state, [request])
     (first,) = decide(facts).offers
 
     product_id = first["product_id"]
@@ -87,4 +89,4 @@ def test_facts_do_not_change_with_the_catalogue() -> None:
     )
 
     assert decide(facts).offers == [first]
-    assert decide(gather(state, [request], is_up_sell_first=True)).offers != [first]
+    assert decide(gather(state, [request])).offers != [first]

@@ -41,7 +41,7 @@ def info_of(product_id: str, **facts: object) -> ProductInfo:
 def decide_in(
     state: LiveState, account_id: str | None = None, basket: tuple[str, ...] = (), limit: int = 50
 ) -> Decision:
-    return decide(gather(state, [OfferRequest(account_id, limit, list(basket))], is_up_sell_first=True))
+    return decide(gather(state, [OfferRequest(account_id, limit, list(basket))]))
 
 
 def reason_of(decision: Decision, product_id: str) -> tuple[ReasonCode, str, list[str]]:
@@ -173,7 +173,6 @@ SHIRTS = World(
         ("cid", (), {"red", "blue"}),
         (None, ("blue",), {"red", "blue-2"}),
         ("bob", ("red",), {"blue", "blue-2"}),
-        ("bob", (), set()),
     ],
 )
 def test_whoever_has_one_variant_is_not_offered_another(
@@ -188,13 +187,20 @@ def test_whoever_has_one_variant_is_not_offered_another(
     assert decision.withheld.get(WithheldCode.VARIANT_OWNED, 0) == len(withheld)
 
 
+def test_one_list_has_one_variant_of_each_group() -> None:
+    decision = decide_in(state_of(content_of(SHIRTS)), "bob", ())
+
+    assert [offer["product_id"] for offer in decision.offers] == ["red", "sock"]
+    assert decision.withheld[WithheldCode.SIMILAR] == 2
+
+
 def test_many_accounts_at_once_lose_their_own_variants_only() -> None:
     state = state_of(content_of(SHIRTS))
     requests = [OfferRequest(account_id, 50) for account_id in ("ann", "bob", "cid", None)]
 
-    facts = gather(state, requests, is_up_sell_first=True)
+    facts = gather(state, requests)
 
-    alone = [decide(gather(state, [request], is_up_sell_first=True)) for request in requests]
+    alone = [decide(gather(state, [request])) for request in requests]
     assert decide_many(facts) == alone
 
 

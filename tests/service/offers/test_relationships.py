@@ -14,6 +14,7 @@ from service.offers.explanation import Offer
 from service.offers.facts import gather
 from service.offers.reasons import ReasonCode, Source, WithheldCode
 from service.offers.request import OfferRequest
+from service.offers.strategy import ArbitrationOptions
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.live_state import LiveState
 from service.readmodel.ownership import Ownership
@@ -47,7 +48,7 @@ def decide_in(
     state = state_of(world, curated or {})
     policy = bool(parameters.pop("is_up_sell_first", True))
     wanted = OfferRequest(**{"account_id": None, "limit": 3} | parameters)  # type: ignore[arg-type]
-    return decide(gather(state, [wanted], is_up_sell_first=policy))
+    return decide(gather(state, [wanted], ArbitrationOptions(is_up_sell_first=policy)))
 
 
 def offered(decision: Decision) -> list[str]:
@@ -171,12 +172,12 @@ def test_the_latest_curated_relationships_of_a_product_replace_earlier_ones() ->
             {"beans": {"filter": CuratedRelationship(Relation.CROSS_SELL, is_banned=True)}}
         )
     )
-    assert offered(decide(gather(state, [request], is_up_sell_first=True))) == ["grinder"]
+    assert offered(decide(gather(state, [request]))) == ["grinder"]
 
     nothing = {"beans": {}, "unheard-of": {"beans": CuratedRelationship(Relation.CROSS_SELL, is_banned=True)}}
     state.replace_part(state.part(CatalogueView).with_curated(nothing))
 
-    assert offered(decide(gather(state, [request], is_up_sell_first=True))) == ["filter"]
+    assert offered(decide(gather(state, [request]))) == ["filter"]
 
 
 def test_a_learned_upgrade_gives_way_to_a_curated_one_in_the_other_direction() -> None:
@@ -248,9 +249,7 @@ def test_nothing_is_offered_that_a_relationship_forbids(case: Case) -> None:
     had, effective = _had(case), _effective(case)
     specs = {product.product_id: product for product in case.world.products}
 
-    decision = decide_in(
-        case.world, case.curated, account_id=case.account_id, basket=case.basket, limit=50, is_up_sell_first=True
-    )
+    decision = decide_in(case.world, case.curated, account_id=case.account_id, basket=case.basket, limit=50)
 
     for product_id in offered(decision):
         assert not any(w[product_id].is_banned for s, w in case.curated.items() if s in had and product_id in w)
@@ -289,9 +288,10 @@ def test_many_at_once_are_decided_as_one_by_one(case: Case, is_up_sell_first: bo
         OfferRequest("stranger", 2),
     ]
 
-    together = decide_many(gather(state, requests, is_up_sell_first=is_up_sell_first))
+    options = ArbitrationOptions(is_up_sell_first=is_up_sell_first)
+    together = decide_many(gather(state, requests, options))
 
-    alone = [decide(gather(state, [request], is_up_sell_first=is_up_sell_first)) for request in requests]
+    alone = [decide(gather(state, [request], options)) for request in requests]
     assert together == alone
 
 
@@ -345,12 +345,12 @@ def test_a_banned_accessory_is_not_offered_without_its_main_product() -> None:
 def test_a_reason_names_nothing_that_was_returned() -> None:
     state = state_of(COFFEE, {})
     ann = OfferRequest("ann", 50)
-    before = decide(gather(state, [ann], is_up_sell_first=True))
+    before = decide(gather(state, [ann]))
     named = {i for offer in before.offers for reason in offer["reasons"] for i in reason["product_ids"]}
     returned = sorted(named)[0]
 
     state.part(Ownership).replace("ann", [i for i in COFFEE.owned["ann"] if i != returned])
-    after = decide(gather(state, [ann], is_up_sell_first=True))
+    after = decide(gather(state, [ann]))
 
     assert returned in COFFEE.owned["ann"]
     named_after = {i for offer in after.offers for reason in offer["reasons"] for i in reason["product_ids"]}
@@ -362,7 +362,7 @@ def test_a_pool_stays_small_where_most_products_are_switched_off() -> None:
     ids = [product.product_id for product in products]
     world = replace(COFFEE, products=products, owned={"ann": ids[:1]}, neighbours={}, popular=ids, relationships=[])
     state = state_of(world, {})
-    facts = gather(state, [OfferRequest("ann", 50)], is_up_sell_first=True)
+    facts = gather(state, [OfferRequest("ann", 50)])
 
     decision = decide(facts)
 

@@ -155,7 +155,8 @@ def test_all_three_hold_for_variants_and_successors(client: TestClient, link: st
 
     assert not {"filter", "milk"} & {*negotiating[0], *lost[0], *returned[0]}
     assert (negotiating[1]["deal-open"], lost[1]["deal-lost"], returned[1]["returned"]) == (2, 2, 2)
-    assert {"filter", "milk"} <= set(offers_for(client, "bob")[0])
+    # Another account is offered one of the two: they are the same thing in another form.
+    assert len({"filter", "milk"} & set(offers_for(client, "bob")[0])) == 1
 
 
 @pytest.fixture

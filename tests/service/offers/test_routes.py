@@ -52,6 +52,7 @@ def test_an_account_gets_a_complete_answer(client: TestClient, version: str) -> 
         "artifact_version": version,
         "sequence": 0,
         "source": "personalized",
+        "strategy": "relevance",
         "degraded": False,
         "withheld": {},
         "unknown_products": [],
@@ -74,6 +75,7 @@ def test_an_account_gets_a_complete_answer(client: TestClient, version: str) -> 
             }
         ],
         "attributes": {},
+        "arbitration": None,
     }
     RecommendationAnswer.model_validate_json(answer.content, strict=True)
 

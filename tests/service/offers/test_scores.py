@@ -21,6 +21,7 @@ from service.offers.decide import decide_many
 from service.offers.facts import gather
 from service.offers.request import OfferRequest
 from service.offers.scores import known_accounts, score_accounts
+from service.offers.strategy import DEFAULT_OPTIONS
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.live_state import LiveState
 from service.readmodel.objections import Objections
@@ -38,9 +39,7 @@ def lists_of(state: LiveState, limit: int, *, includes_owned: bool = False) -> L
     """Return each account's products and scores in order."""
     account_ids, products = known_accounts(state), state.content.products.ids.texts
     lists: Lists = {}
-    for begin, scored in score_accounts(
-        state, account_ids, limit, is_up_sell_first=True, includes_owned=includes_owned
-    ):
+    for begin, scored in score_accounts(state, account_ids, limit, includes_owned=includes_owned):
         for account, product, score in zip(scored.account, scored.product, scored.score, strict=True):
             lists.setdefault(account_ids[begin + account], []).append((products[product], float(score)))
     return lists
@@ -54,7 +53,7 @@ def rows_of(lists: Mapping[str, list[tuple[str, float]]], content: Content) -> l
 
 def written(state: LiveState, target: Path, limit: int) -> list[dict[str, Any]]:
     """Write the file and read it back."""
-    write_scores(state, target, limit, is_up_sell_first=True, includes_owned=False, progress=lambda _: None)
+    write_scores(state, target, limit, DEFAULT_OPTIONS, includes_owned=False, progress=lambda _: None)
     rows: list[dict[str, Any]] = pq.read_table(target).to_pylist()
     return rows
 
@@ -68,7 +67,7 @@ def test_lists_are_the_offers_that_the_service_answers(case: Case, limit: int) -
 
     lists = lists_of(state, limit)
 
-    decisions = decide_many(gather(state, requests, is_up_sell_first=True))
+    decisions = decide_many(gather(state, requests))
     assert "new" in known_accounts(state)
     assert "bob" not in lists
     for request, decision in zip(requests, decisions, strict=True):
@@ -159,7 +158,7 @@ def test_propensity_and_worth_stand_beside_the_score(tmp_path: Path) -> None:
     table = written(with_propensities(content, products), tmp_path / "scores.parquet", 2)
 
     assert [row["propensity"] for row in table] == pytest.approx([0.5, 0.25, 0.1, 0.1])
-    assert [row["expected_revenue_minor"] for row in table] == [150, None, 10, 20]
+    assert [row["expected_revenue_minor"] for row in table] == [150, None, 50, 30]
     assert {row["expected_margin_minor"] for row in table} == {None}
 
 
@@ -167,7 +166,7 @@ def test_what_is_owned_has_no_propensity_and_what_fills_a_list_has_the_rate_of_i
     content = make_content(owned=[[0, 4]], candidates=[[2, 1]], scores=[[0.5, 0.2]], owned_scores=[0.3, 0.9])
     state = with_propensities(content)
 
-    ((_, lists),) = score_accounts(state, known_accounts(state), 5, is_up_sell_first=True, includes_owned=True)
+    ((_, lists),) = score_accounts(state, known_accounts(state), 5, includes_owned=True)
 
     assert lists.product.tolist() == [4, 2, 0, 1, 3]
     expected = np.array([np.nan, 0.5, np.nan, 0.25, 0.1], dtype=np.float32)
@@ -195,7 +194,7 @@ def test_a_file_that_can_not_be_written_leaves_nothing_behind(tmp_path: Path) ->
 
     with pytest.raises(OSError, match="full"):
         write_scores(
-            LiveState(content, 0), tmp_path / "s.parquet", 2, is_up_sell_first=True, includes_owned=False, progress=fail
+            LiveState(content, 0), tmp_path / "s.parquet", 2, DEFAULT_OPTIONS, includes_owned=False, progress=fail
         )
 
     assert list(tmp_path.iterdir()) == []
@@ -223,7 +222,7 @@ def test_every_format_holds_the_rows_of_the_parquet_file(ending: str, tmp_path: 
     expected = written(state, tmp_path / "scores.parquet", 2)
 
     target = tmp_path / f"scores{ending}"
-    write_scores(state, target, 2, is_up_sell_first=True, includes_owned=False, progress=lambda _: None)
+    write_scores(state, target, 2, DEFAULT_OPTIONS, includes_owned=False, progress=lambda _: None)
 
     assert len(expected) == 4
     for row, its in zip(read_any(tmp_path / f"scores{ending}"), expected, strict=True):
@@ -241,7 +240,7 @@ def test_more_rows_than_a_sheet_holds_are_refused_and_leave_nothing_behind(
             LiveState(content, 0),
             tmp_path / "scores.xlsx",
             2,
-            is_up_sell_first=True,
+            DEFAULT_OPTIONS,
             includes_owned=False,
             progress=lambda _: None,
         )

@@ -1,0 +1,56 @@
+"""How offers are ranked: what an operator sets."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from service.base.settings import Settings
+
+
+class Strategy(StrEnum):
+    """What the order of offers follows."""
+
+    EXPECTED_VALUE = "expected_value"
+    PROPENSITY = "propensity"
+    RELEVANCE = "relevance"
+
+
+STRATEGY_MEANINGS: Final = {
+    Strategy.EXPECTED_VALUE: "by `priority`: propensity * value * context * lever",
+    Strategy.PROPENSITY: "by propensity * context * lever, whatever an offer is worth",
+    Strategy.RELEVANCE: "by the model's score, source by source; also used where the artifact has no propensities",
+}
+
+
+@dataclass(frozen=True)
+class ArbitrationOptions:
+    """How candidates compete.
+
+    is_up_sell_first: whether every upgrade that may be offered comes before everything else.
+    margin_rate:      the margin of products of which neither a margin is known nor that of similar ones, as a share of
+                      the price.
+    max_value_ratio:  values above this multiple of the median are lowered to it.
+    min_propensity, min_expected_value_minor: below either, nothing is offered; 0 for no such floor.
+    """
+
+    strategy: Strategy = Strategy.EXPECTED_VALUE
+    is_up_sell_first: bool = True
+    margin_rate: float = 0.3
+    max_value_ratio: float = 20.0
+    min_propensity: float = 0.0
+    min_expected_value_minor: float = 0.0
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "ArbitrationOptions":
+        """Read them from the environment's settings."""
+        return cls(
+            Strategy(settings.strategy),
+            settings.up_sell_first,
+            settings.default_margin_rate,
+            settings.max_value_ratio,
+            settings.min_propensity,
+            settings.min_expected_value_minor,
+        )
+
+
+DEFAULT_OPTIONS: Final = ArbitrationOptions()

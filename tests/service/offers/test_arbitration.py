@@ -1,0 +1,242 @@
+"""How candidates compete: by what they are worth and how likely they are bought, and not all of one kind."""
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.artifact import NO_VARIANTS
+from service.base.settings import Settings
+from service.offers.decide import Decision, decide, decide_many
+from service.offers.diversity import ProductGroups, select_diverse
+from service.offers.facts import gather
+from service.offers.reasons import WithheldCode
+from service.offers.request import OfferRequest
+from service.offers.strategy import ArbitrationOptions, Strategy
+from service.readmodel.catalogue_view import CatalogueView
+from service.readmodel.live_state import LiveState
+from service.readmodel.product_index import NO_FAMILY
+from service.readmodel.relation import Relation
+from service.readmodel.relationship_overlay import CuratedRelationship
+from service.readmodel.text_codes import NO_TEXT
+from tests.artifacts import ProductSpec, World, coffee_world, content_of
+from tests.service.conftest import SHOP_ORIGIN, make_key, running
+
+RATES = {
+    "beans": 0.3, "grinder": 0.05, "grinder-pro": 0.01, "filter": 0.2, "kettle": 0.04,
+    "scale": 0.06, "mug": 0.1, "milk": 0.25, "retired": 0.5, "syrup": 0.02,
+}  # fmt: skip
+WORLD = replace(coffee_world(), rates=RATES, chances={"ann": {"filter": 0.4, "grinder-pro": 0.02, "scale": 0.12}})
+MARGIN_RATE = 0.5
+
+
+def decide_in(world: World, account_id: str | None = "ann", limit: int = 10, **options: Any) -> Decision:
+    """Decide for an account; half of each price is margin."""
+    given = ArbitrationOptions(margin_rate=MARGIN_RATE, max_value_ratio=1e9, **options)
+    return decide(gather(LiveState(content_of(world), 0), [OfferRequest(account_id, limit)], given))
+
+
+def offered(decision: Decision) -> list[str]:
+    """The offered products in order."""
+    return [offer["product_id"] for offer in decision.offers]
+
+
+def test_offers_are_ordered_by_propensity_times_value() -> None:
+    decision = decide_in(WORLD)
+
+    figures = [offer["arbitration"] for offer in decision.offers]
+    priorities = [figure["priority"] for figure in figures if figure is not None]
+    assert decision.strategy is Strategy.EXPECTED_VALUE
+    # P times half the price: 199.00 * .02, 29.00 * .12, 3.50 * .4, 1.99 * .25, in cents.
+    by_id = {offer["product_id"]: offer["arbitration"] for offer in decision.offers}
+    assert by_id["grinder-pro"] is not None
+    assert by_id["grinder-pro"] == {
+        "propensity": pytest.approx(0.02),
+        "value_minor": 9950,
+        "value_basis": "default-margin-rate",
+        "currency": "EUR",
+        "context": 1.0,
+        "lever": 1.0,
+        "priority": pytest.approx(0.02 * 9950),
+    }
+    assert offered(decision)[:2] == ["grinder-pro", "scale"]
+    assert priorities == sorted(priorities, reverse=True)
+
+
+def test_the_four_factors_multiply_exactly_to_the_priority() -> None:
+    for offer in decide_in(WORLD).offers:
+        figures = offer["arbitration"]
+        assert figures is not None
+        product = figures["propensity"] * figures["value_minor"] * figures["context"] * figures["lever"]
+        assert product == figures["priority"]
+
+
+def test_by_propensity_the_most_likely_comes_first() -> None:
+    decision = decide_in(WORLD, strategy=Strategy.PROPENSITY)
+
+    assert offered(decision)[:2] == ["filter", "milk"]
+    figures = [offer["arbitration"] for offer in decision.offers]
+    chances = [figure["propensity"] for figure in figures if figure is not None]
+    assert chances == sorted(chances, reverse=True)
+
+
+def test_by_relevance_the_order_is_the_model_s() -> None:
+    decision = decide_in(WORLD, strategy=Strategy.RELEVANCE)
+
+    assert offered(decision) == offered(decide_in(replace(WORLD, rates={}, chances={})))
+    assert decision.offers[0]["arbitration"] is not None
+
+
+def test_without_propensities_the_order_is_the_model_s_and_the_answer_says_so() -> None:
+    decision = decide_in(replace(WORLD, rates={}, chances={}))
+
+    assert decision.strategy is Strategy.RELEVANCE
+    assert [offer["arbitration"] for offer in decision.offers] == [None] * len(decision.offers)
+
+
+def test_an_upgrade_goes_first_and_then_what_is_promoted_whatever_they_are_worth() -> None:
+    state = LiveState(content_of(replace(WORLD, relationships=[("beans", "up_sell", "syrup", 6)])), 0)
+    promoted = {"beans": {"milk": CuratedRelationship(Relation.CROSS_SELL, is_banned=False)}}
+    state.replace_part(state.part(CatalogueView).with_curated(promoted))
+    request = OfferRequest("ann", 3)
+
+    with_upgrades_first = offered(decide(gather(state, [request])))
+    by_value = offered(decide(gather(state, [request], ArbitrationOptions(is_up_sell_first=False))))
+
+    assert with_upgrades_first == ["syrup", "milk", "grinder-pro"]
+    assert by_value == ["milk", "grinder-pro", "scale"]
+
+
+def test_what_is_below_the_floor_is_withheld_and_nothing_else_takes_its_place() -> None:
+    everything = decide_in(WORLD)
+
+    likely = decide_in(WORLD, min_propensity=0.1)
+    valuable = decide_in(WORLD, min_expected_value_minor=100)
+    nothing = decide_in(WORLD, min_propensity=0.9)
+
+    def passing(least: float, figure: str) -> list[str]:
+        return [
+            offer["product_id"]
+            for offer in everything.offers
+            if (figures := offer["arbitration"]) is not None and figures[figure] >= least  # type: ignore[literal-required]
+        ]
+
+    assert offered(likely) == passing(0.1, "propensity")
+    assert offered(valuable) == passing(100, "priority")
+    assert likely.withheld[WithheldCode.BELOW_FLOOR] > 0
+    assert nothing.offers == []
+
+
+EQUAL = World(
+    products=[ProductSpec(f"p{number:02}") for number in range(40)],
+    owned={f"a{number}": [] for number in range(20)},
+    neighbours={},
+    popular=[],
+    rates={f"p{number:02}": 0.1 for number in range(40)},
+)
+
+
+def test_equal_priorities_come_in_an_order_of_the_account_s_own_that_stays() -> None:
+    state = LiveState(content_of(EQUAL), 0)
+    requests = [OfferRequest(account_id, 5) for account_id in EQUAL.owned]
+
+    lists = [offered(decision) for decision in decide_many(gather(state, requests))]
+    again = [offered(decide(gather(LiveState(content_of(EQUAL), 0), [request]))) for request in requests]
+
+    assert lists == again
+    assert len({tuple(products) for products in lists}) > len(lists) / 2
+
+
+@given(st.data())
+def test_many_at_once_are_decided_as_one_by_one(data: st.DataObject) -> None:
+    chance = st.floats(0.001, 0.5)
+    rates = {product.product_id: data.draw(chance) for product in WORLD.products}
+    state = LiveState(content_of(replace(WORLD, rates=rates)), 0)
+    accounts = st.sampled_from(["ann", "bob", "cid", "dee", "new", None])
+    baskets = st.lists(st.sampled_from(list(rates)), max_size=2)
+    requests = [
+        OfferRequest(data.draw(accounts), data.draw(st.integers(1, 6)), data.draw(baskets))
+        for _ in range(data.draw(st.integers(1, 5)))
+    ]
+
+    together = decide_many(gather(state, requests))
+
+    assert together == [decide(gather(state, [request])) for request in requests]
+
+
+def plain_selection(groups: list[tuple[int, int, int]], limit: int) -> tuple[list[int], int]:
+    """The rule of diversity, place by place."""
+    most = max(2, -(-limit // 3))
+    chosen: list[int] = []
+    similar: list[int] = []
+    for place, (variants, family, category) in enumerate(groups):
+        if len(chosen) == limit:
+            break
+        before = [groups[other] for other in chosen]
+        n_category = Counter(other[2] for other in before)[category]
+        is_similar = (
+            (variants != NO_VARIANTS and variants in {other[0] for other in before})
+            or (family != NO_FAMILY and family in {other[1] for other in before})
+            or (category != NO_TEXT and n_category >= most)
+        )
+        (similar if is_similar else chosen).append(place)
+    added: list[int] = []
+    for place in similar:
+        taken = {groups[other][0] for other in chosen + added} - {NO_VARIANTS}
+        if len(chosen) + len(added) < limit and groups[place][0] not in taken:
+            added.append(place)
+    return chosen + added, len(similar) - len(added)
+
+
+@given(
+    st.lists(st.tuples(st.integers(-1, 3), st.integers(-1, 4), st.integers(0, 2)), max_size=25),
+    st.integers(1, 10),
+)
+def test_a_list_is_as_diverse_as_the_rule_says(groups: list[tuple[int, int, int]], limit: int) -> None:
+    columns = np.array(groups, dtype=np.int32).reshape(-1, 3).T
+
+    chosen, n_similar = select_diverse(np.arange(len(groups)), ProductGroups(*columns), limit)
+
+    expected, n_expected = plain_selection(groups, limit)
+    assert chosen.tolist() == expected
+    if expected != list(range(len(expected))):
+        assert n_similar == n_expected
+
+
+def test_three_offers_have_at_most_two_of_a_category_unless_there_are_no_others() -> None:
+    products = [ProductSpec(f"tea{number}", category="tea") for number in range(4)]
+    rates = {product.product_id: 0.4 - number / 100 for number, product in enumerate(products)}
+    mug = ProductSpec("mug", category="cups")
+
+    alone = decide_in(World(products, {}, {}, [], rates=rates), None, 3)
+    mixed = decide_in(World([*products, mug], {}, {}, [], rates=rates | {"mug": 0.001}), None, 3)
+
+    assert offered(alone) == ["tea0", "tea1", "tea2"]
+    assert offered(mixed) == ["tea0", "tea1", "mug"]
+    assert mixed.withheld == {WithheldCode.SIMILAR: 2}
+
+
+@pytest.fixture
+def world() -> World:
+    """What is installed for tests over HTTP."""
+    return WORLD
+
+
+def test_a_key_that_anybody_can_read_sees_no_margins(settings: Settings, version: str) -> None:
+    assert version
+
+    def ask(scope: str) -> list[dict[str, Any]]:
+        with running(settings, make_key(settings.database_url, scope)) as client:
+            answer = client.post("/v1/recommendations", json={"limit": 5}, headers={"Origin": SHOP_ORIGIN})
+        offers: list[dict[str, Any]] = answer.json()["offers"]
+        return offers
+
+    private, public = ask("recommend"), ask("storefront")
+
+    assert [offer["product_id"] for offer in public] == [offer["product_id"] for offer in private]
+    assert all(offer["arbitration"] for offer in private)
+    assert not any(offer["arbitration"] for offer in public)
