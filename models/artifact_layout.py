@@ -93,6 +93,7 @@ def lay_out(
         candidate_reasons=lists.reasons,
         neighbour_products=final.neighbours.products,
         neighbour_scores=final.neighbours.scores,
+        basket_chances=final.basket_chances,
         relationships=final.relationships,
         evidence=final.evidence,
         propensities=propensities,

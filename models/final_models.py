@@ -1,13 +1,13 @@
 """Fit on the whole history, mine relationships, and list and explain every account's candidates: what is served."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from models.artifact import NO_VARIANTS, Evidence, Products, Relationships, variant_groups
+from models.artifact import NO_VARIANTS, BasketChances, Evidence, Products, Relationships, variant_groups
 from models.candidates import CandidateLists, list_candidates
 from models.data.interactions import owned_matrix
 from models.evaluate.holdout import Chosen
@@ -17,6 +17,7 @@ from models.propensity.rank_candidates import Ranking, list_ranked
 from models.propensity.snapshot import Snapshot
 from models.propensity.windows import PropensityInputs, SnapshotModels
 from models.ranking.als import AlsScorer
+from models.ranking.basket_chances import order_rates
 from models.ranking.baskets import Neighbours, fit_neighbours
 from models.ranking.blend import BlendScorer
 from models.ranking.fit import fit_rankers
@@ -35,6 +36,7 @@ class FinalModels:
     owned: csr_matrix
     popularity: NDArray[np.float32]
     neighbours: Neighbours
+    basket_chances: BasketChances
     relationships: Relationships
     evidence: Evidence
     lists: CandidateLists
@@ -42,9 +44,16 @@ class FinalModels:
 
 
 def fit_finally(
-    inputs: PropensityInputs, chosen: Chosen, second_stage: tuple[Ranking, Snapshot] | None, step: Step
+    inputs: PropensityInputs,
+    chosen: Chosen,
+    chances: BasketChances,
+    second_stage: tuple[Ranking, Snapshot] | None,
+    step: Step,
 ) -> FinalModels:
-    """Fit on everything. second_stage: with the snapshot of the whole history; None for lists by the blend."""
+    """Fit on everything. chances: learned on the newest window.
+
+    second_stage: with the snapshot of the whole history; None for lists by the blend.
+    """
     interactions, products, as_of = inputs.interactions, inputs.products, inputs.split.as_of
     step("fit on everything")
     warm = inputs.rankers[1]
@@ -67,7 +76,8 @@ def fit_finally(
     step("count the customers behind each reason")
     evidence = count_evidence(*named_pairs(neighbours, lists), *counted, owned)
     popularity = fitted.popularity.popularity
-    return FinalModels(fitted.als, owned, popularity, neighbours, relationships, evidence, lists, p)
+    chances = replace(chances, rates=order_rates(interactions, as_of))
+    return FinalModels(fitted.als, owned, popularity, neighbours, chances, relationships, evidence, lists, p)
 
 
 def has_evidence(strength: csr_matrix) -> NDArray[np.bool_]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from models.artifact import Content, FileEntry, Manifest, open_artifact, write_artifact
+from models.artifact import BasketChances, Content, FileEntry, Manifest, open_artifact, write_artifact
 from models.artifact_layout import describe_artifact, describe_currency, lay_out
 from models.customers.accounts import LearnedAccounts, learn_accounts
 from models.data.extra_scores import ExtraScores
@@ -76,7 +76,7 @@ def learn_everything(data: TrainingData, options: TrainingOptions, step: Step) -
     accounts, described = learn_accounts(
         data.interactions, valued, history.accounts, split.as_of, in_use, currency["reporting"], split.zone.name
     )
-    final, propensity = fit_and_predict(inputs, chosen, ranking, accounts, seed, step)
+    final, propensity = fit_and_predict(inputs, chosen, evaluated.basket_chances, ranking, accounts, seed, step)
     report = replace(
         report,
         parameters=report.parameters | ({"extra_scores": describe_extra_scores(extra, chosen.blend)} if extra else {}),
@@ -120,6 +120,7 @@ def describe_extra_scores(extra: ExtraScores, blend: ChosenBlend) -> dict[str, A
 def fit_and_predict(
     inputs: PropensityInputs,
     chosen: Chosen,
+    chances: BasketChances,
     ranking: Ranking | str,
     accounts: LearnedAccounts,
     seed: int,
@@ -128,8 +129,8 @@ def fit_and_predict(
     """Fit on everything, and predict. ranking: a text says why there is no second stage."""
     lines, categories = accounts.lines, accounts.categories
     if isinstance(ranking, str):
-        final = fit_finally(inputs, chosen, None, step)
+        final = fit_finally(inputs, chosen, chances, None, step)
         return final, no_propensity(final.lists, lines, categories, ranking)
     now = inputs.snapshot(inputs.split.as_of, ranking.horizon_days)
-    final = fit_finally(inputs, chosen, (ranking, now), step)
+    final = fit_finally(inputs, chosen, chances, (ranking, now), step)
     return final, learn_propensity(inputs, ranking, final.lists, final.p, now, (lines, categories), seed, step)

@@ -1,12 +1,13 @@
 """Learn from baskets alone: what goes together and what is popular, and nothing of accounts."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.artifact import Content, Verdict
+from models.artifact import BasketChances, Content, Verdict
 from models.artifact_layout import describe_currency, lay_out
 from models.candidates import CANDIDATES, EXPLAINED, CandidateLists
 from models.customers.accounts import LearnedAccounts, learn_accounts
@@ -15,13 +16,14 @@ from models.data.interactions import owned_matrix
 from models.evaluate.artifact_in_use import NAME_IN_USE, is_measurable, neighbours_of, recorded_floor
 from models.evaluate.baskets import BasketScorer
 from models.evaluate.gate import BASKETS_BY_HITS, decide_publication
-from models.evaluate.holdout import choose_exponents, held_out_days
+from models.evaluate.holdout import held_out_days, learn_from_baskets, measure_and_refit
 from models.final_models import FinalModels, named_pairs
 from models.products.completion import fit_pairs
 from models.products.evidence import count_evidence
 from models.products.relationships import count_baskets, mine_relationships
 from models.propensity.train_propensity import no_propensity
-from models.ranking.baskets import fit_neighbours
+from models.ranking.basket_chances import order_rates
+from models.ranking.baskets import Neighbours, fit_neighbours
 from models.ranking.popularity import fit_popularity
 from models.ranking.settings import PairExponents, RankingParameters
 from models.report import GATED_BASKET_CUT, NEIGHBOURS, Report, describe_baskets, rank_baskets
@@ -44,18 +46,19 @@ def learn_baskets(data: TrainingData, options: TrainingOptions, step: Step) -> t
     """
     parameters = RankingParameters(seed=options.seed)
     step("learn what completes the validation window's baskets")
-    exponents = choose_exponents(data.goods, data.split, parameters)
+    exponents, chances = learn_from_baskets(data.goods, data.split, parameters)
     step("evaluate on the held-out period")
-    ranks = rank_held_out(data, parameters, exponents)
+    ranks, neighbours = rank_held_out(data, parameters, exponents)
+    chances, of_chances = refit_chances(data, chances, neighbours, options.seed)
     verdict = judge_baskets(ranks, data, options.seed, is_forced=options.is_forced)
     currency = describe_currency(data.history, data.day)
     accounts = _no_accounts(data, currency["reporting"])
     step("fit on everything")
-    final = fit_baskets(data, parameters, exponents, step)
+    final = fit_baskets(data, parameters, exponents, chances, step)
     propensity = no_propensity(final.lists, accounts.lines, accounts.categories, "no account was learned from")
     values = parameters.to_json()
     report = Report(
-        metrics={"basket": describe_baskets(ranks, options.seed)},
+        metrics={"basket": describe_baskets(ranks, options.seed)} | of_chances,
         windows=data.split.describe(),
         notice="; ".join(filter(None, (NOTICE, data.split.notice))),
         parameters={name: values[name] for name in USED_PARAMETERS}
@@ -72,24 +75,37 @@ def learn_baskets(data: TrainingData, options: TrainingOptions, step: Step) -> t
 
 def rank_held_out(
     data: TrainingData, parameters: RankingParameters, exponents: PairExponents
-) -> dict[str, NDArray[np.float64]]:
+) -> tuple[dict[str, NDArray[np.float64]], Neighbours]:
     """Rank the hidden product of each held-out basket, by the neighbours and by what they are compared with.
 
     Returns by model float64 (n_baskets,), how many products rank above the hidden one. The artifact in use is among
-    the models where it has not seen the held-out period.
+    the models where it has not seen the held-out period. The neighbours come second.
     """
     split, goods = data.split, data.goods
     learned, holdout = goods.select(~split.holdout), goods.select(split.holdout)
     if not (learned.quantity > 0).any():
         raise HistoryInvalid(SOURCE, ["nothing was bought before the held-out period"])
+    neighbours = fit_neighbours(learned, split.holdout_start, parameters, exponents)
     scorers: dict[str, BasketScorer] = {
-        NEIGHBOURS: fit_neighbours(learned, split.holdout_start, parameters, exponents),
+        NEIGHBOURS: neighbours,
         "popularity": fit_popularity(learned, split.holdout_start, parameters),
         **fit_pairs(learned),
     }
     if data.in_use and is_measurable(data.in_use, split):
         scorers[NAME_IN_USE] = neighbours_of(data.in_use, goods)
-    return rank_baskets(scorers, learned, holdout, parameters.seed)
+    return rank_baskets(scorers, learned, holdout, parameters.seed), neighbours
+
+
+def refit_chances(
+    data: TrainingData, chances: BasketChances, neighbours: Neighbours, seed: int
+) -> tuple[BasketChances, dict[str, Any]]:
+    """Measure the chances of the validation window on the held-out period; learn from that, see ``measure_and_refit``.
+
+    neighbours: learned from all but that period.
+    """
+    goods, split = data.goods, data.split
+    learned, holdout = goods.select(~split.holdout), goods.select(split.holdout)
+    return measure_and_refit(chances, neighbours, learned, holdout, split.holdout_start, seed)
 
 
 def judge_baskets(
@@ -109,8 +125,10 @@ def judge_baskets(
     )
 
 
-def fit_baskets(data: TrainingData, parameters: RankingParameters, exponents: PairExponents, step: Step) -> FinalModels:
-    """Fit on everything; no account has a list."""
+def fit_baskets(
+    data: TrainingData, parameters: RankingParameters, exponents: PairExponents, chances: BasketChances, step: Step
+) -> FinalModels:
+    """Fit on everything; no account has a list. chances: learned on the newest window."""
     goods, as_of = data.goods, data.split.as_of
     neighbours = fit_neighbours(goods, as_of, parameters, exponents)
     step("mine the relationships between products")
@@ -125,6 +143,7 @@ def fit_baskets(data: TrainingData, parameters: RankingParameters, exponents: Pa
         owned=owned,
         popularity=fit_popularity(goods, as_of, parameters).popularity,
         neighbours=neighbours,
+        basket_chances=replace(chances, rates=order_rates(goods, as_of)),
         relationships=relationships,
         evidence=evidence,
         lists=lists,

@@ -4,6 +4,7 @@ Needs numpy alone.
 """
 
 from models.artifact.activity import Activity
+from models.artifact.basket_chances import BasketChances
 from models.artifact.content import Content
 from models.artifact.customers import Customers
 from models.artifact.errors import ArtifactInvalid
@@ -28,6 +29,7 @@ __all__ = [
     "Activity",
     "Artifact",
     "ArtifactInvalid",
+    "BasketChances",
     "CellTotals",
     "Content",
     "Customers",

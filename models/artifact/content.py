@@ -1,5 +1,6 @@
 """What an artifact holds: every array that a decision needs as of its date."""
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact.activity import Activity
+from models.artifact.basket_chances import BasketChances
 from models.artifact.customers import Customers
 from models.artifact.dimensions import (
     ACCOUNTS,
@@ -70,6 +72,7 @@ class Content(Section):
     candidate_reasons: Annotated[NDArray[np.int32], Shape(ACCOUNTS, EXPLAINED, 2, empty=NO_ROW)]
     neighbour_products: Annotated[NDArray[np.int32], Shape(PRODUCTS, NEIGHBOURS, empty=NO_ROW)]
     neighbour_scores: Annotated[NDArray[np.float32], Shape(PRODUCTS, NEIGHBOURS)]
+    basket_chances: BasketChances
     relationships: Relationships
     evidence: Evidence
     customers: Customers
@@ -88,6 +91,11 @@ class Content(Section):
     def currency(self) -> ReportingCurrency:
         """What all money figures are in; products have their own prices in their own currencies."""
         return ReportingCurrency.from_report(self.report)
+
+    @cached_property
+    def horizon_days(self) -> float:
+        """The horizon of propensities in days, 0 where none were learned."""
+        return float(json.loads(self.report or b"{}").get("propensity", {}).get("horizon_days", 0.0))
 
     @cached_property
     def has_margins(self) -> bool:

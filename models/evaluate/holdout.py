@@ -1,10 +1,10 @@
 """Choose the models on the validation window, judge them on the held-out period, and decide on publication."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from models.artifact import Artifact, Verdict
+from models.artifact import Artifact, BasketChances, Verdict
 from models.customers.measure import measure_customers
 from models.data.interactions import Interactions
 from models.data.split import Split, format_time
@@ -13,7 +13,8 @@ from models.evaluate.baskets import BasketScorer
 from models.evaluate.gate import decide_publication
 from models.evaluate.ranking import RankingMetrics
 from models.products.completion import fit_pairs
-from models.ranking.baskets import fit_neighbours
+from models.ranking.basket_chances import basket_pairs, learn_basket_chances, measure_basket_chances
+from models.ranking.baskets import Neighbours, fit_neighbours, strongest_neighbours
 from models.ranking.blend import BlendScorer
 from models.ranking.choose import ChosenBlend, choose_blend
 from models.ranking.extra_scores import ExtraScorer
@@ -30,6 +31,7 @@ from models.report import (
     WITHOUT_EXTRA_SCORES,
     Report,
     Targets,
+    describe,
     describe_baskets,
     describe_targets,
     measure_targets,
@@ -47,6 +49,7 @@ class Chosen:
     blend: ChosenBlend
     fitted: FittedRankers
     exponents: PairExponents
+    basket_chances: BasketChances
 
     @property
     def weights(self) -> BlendWeights:
@@ -84,14 +87,32 @@ def choose(
         if tried.gain > bar * blend.gain:
             blend, fitted, bar = tried, others, 1.0
     step("learn what completes the validation window's baskets")
-    return Chosen(fitted.parameters, blend, fitted, choose_exponents(interactions, split, fitted.parameters))
+    return Chosen(fitted.parameters, blend, fitted, *learn_from_baskets(interactions, split, fitted.parameters))
 
 
-def choose_exponents(interactions: Interactions, split: Split, parameters: RankingParameters) -> PairExponents:
-    """Learn on the validation window how much each figure of a pair of products counts in baskets."""
+def learn_from_baskets(
+    interactions: Interactions, split: Split, parameters: RankingParameters
+) -> tuple[PairExponents, BasketChances]:
+    """Learn on the validation window how much each figure of a pair counts in baskets, and how likely each is then."""
     learned, validation = interactions.select(split.learn), interactions.select(split.validation)
     pairs = collect_pairs(learned, split.validation_start, parameters)
-    return learn_exponents(pairs, learned, validation, parameters.seed)
+    exponents = learn_exponents(pairs, learned, validation, parameters.seed)
+    neighbours = strongest_neighbours(pairs, exponents)
+    described = basket_pairs(neighbours, learned, validation, split.validation_start, parameters.seed)
+    return exponents, learn_basket_chances(described)
+
+
+def measure_and_refit(
+    chances: BasketChances, neighbours: Neighbours, learned: Interactions, holdout: Interactions, start: int, seed: int
+) -> tuple[BasketChances, dict[str, Any]]:
+    """Measure what the validation window's baskets taught on the held-out period's, then learn from those.
+
+    neighbours, learned: as of the held-out period, which begins at ``start``. Returns metrics for the report, too.
+    """
+    pairs = basket_pairs(neighbours, learned, holdout, start, seed)
+    measured = measure_basket_chances(replace(chances, rates=pairs.rates), pairs, seed)
+    described = {name: describe(estimate) for name, estimate in measured.items()}
+    return learn_basket_chances(pairs), {"basket_propensity": {"model": described}} if described else {}
 
 
 @dataclass(frozen=True)
@@ -99,6 +120,7 @@ class Evaluated:
     """The first stage on the held-out period.
 
     fitted:   the rankers, fitted on all but that period. targets: what they were measured on.
+    basket_chances: learned on that period's baskets.
     metrics:  of baskets and customers, described for the report.
     measured: target -> model -> metrics.
     """
@@ -106,6 +128,7 @@ class Evaluated:
     fitted: FittedRankers
     targets: Targets
     measured: Mapping[str, Mapping[str, RankingMetrics]]
+    basket_chances: BasketChances
     metrics: dict[str, dict[str, Any]]
 
 
@@ -124,8 +147,10 @@ def evaluate(
     measured = measure_targets(_scorers(interactions, split, chosen, fitted, in_use), targets)
     baskets: dict[str, BasketScorer] = {"neighbours": neighbours, "popularity": fitted.popularity, **fit_pairs(learned)}
     ranks = rank_baskets(baskets, learned, holdout, seed)
-    metrics = {"basket": describe_baskets(ranks, seed)} | measure_customers(interactions, split, seed)
-    return Evaluated(fitted, targets, measured, metrics)
+    before, start = chosen.basket_chances, split.holdout_start
+    chances, of_chances = measure_and_refit(before, neighbours, learned, holdout, start, seed)
+    metrics = {"basket": describe_baskets(ranks, seed)} | of_chances | measure_customers(interactions, split, seed)
+    return Evaluated(fitted, targets, measured, chances, metrics)
 
 
 def conclude(

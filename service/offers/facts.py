@@ -90,11 +90,12 @@ class Facts(NamedTuple):
     def is_prioritised(self) -> NDArray[np.bool_]:
         """Bool (n,), for which accounts all candidates have a propensity, so that they can be ranked by it.
 
-        Of what completes a basket the artifact has no propensity.
+        What completes a basket has one of its own, where enough orders taught it.
         """
         is_known = self.content.propensities.has_any and not self.includes_owned
         is_prioritised = np.full(self.n_accounts, is_known and self.options.strategy is not Strategy.RELEVANCE)
-        is_prioritised[self.basket.account] = False
+        if not self.content.basket_chances.has_any:
+            is_prioritised[self.basket.account] = False
         return is_prioritised
 
     @property

@@ -1,12 +1,14 @@
-"""How likely each candidate of a pool is to be bought within the artifact's horizon."""
+"""How likely each candidate of a pool is to be bought: within the artifact's horizon, or next in the basket."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import NO_ROW
+from models.artifact.basket_chances import features_of
 from service.offers.candidates import CandidatePool
 from service.offers.facts import Facts
-from service.offers.sources.model import ModelList
+from service.offers.reasons import Source
+from service.offers.sources.model import ModelList, Neighbours
 
 
 def propensities(pool: CandidatePool, facts: Facts) -> NDArray[np.float32]:
@@ -27,7 +29,50 @@ def propensities(pool: CandidatePool, facts: Facts) -> NDArray[np.float32]:
         probabilities[listed[is_learned]] = chance[is_learned]
     if not facts.owned.is_empty:
         probabilities[facts.owned.has(pool.keys)] = np.nan
+    if facts.content.basket_chances.has_any and not facts.basket.is_empty:
+        return _with_baskets(probabilities, pool, facts)
     return probabilities
+
+
+def _with_baskets(of_accounts: NDArray[np.float32], pool: CandidatePool, facts: Facts) -> NDArray[np.float32]:
+    """Return float32 (m,), in which candidates of requests with a basket have P(it is put into the basket next).
+
+    What the basket's neighbours do not name has the account's probability, spread over the orders that are expected
+    within the horizon; without an account, the rate of its product in orders.
+    """
+    sizes = np.bincount(facts.basket.account, minlength=facts.n_accounts)
+    places = (sizes[pool.account] > 0).nonzero()[0]
+    account, product = pool.account[places], pool.product[places]
+    chances = facts.content.basket_chances
+    is_known = (facts.account_rows != NO_ROW)[account]
+    by_account = of_accounts[places] / _expected_orders(facts)[account]
+    probabilities = np.where(is_known, by_account, chances.of_others(product))
+    for source in pool.sources:
+        if not (isinstance(source, Neighbours) and source.name is Source.BASKET):
+            continue
+        scores = source.scores
+        named = facts.keys(scores.account, scores.product)
+        place = named.searchsorted(pool.keys[places]).clip(max=len(named) - 1)
+        is_named = named[place] == pool.keys[places]
+        features = features_of(
+            scores.score[place[is_named]], chances.rates[product[is_named]], sizes[account[is_named]]
+        )
+        probabilities[is_named] = chances.of_neighbours(features)
+    completed = of_accounts.copy()
+    completed[places] = probabilities
+    return completed
+
+
+def _expected_orders(facts: Facts) -> NDArray[np.float64]:
+    """Return float64 (n,): on how many days each account is expected to buy within the horizon, at least 1."""
+    customers, rows = facts.content.customers, facts.account_rows
+    expected = np.ones(len(rows))
+    known = (rows != NO_ROW).nonzero()[0]
+    if len(known):
+        rows, horizon = rows[known], facts.content.horizon_days
+        days = np.maximum(customers.last_day[rows] - customers.first_day[rows], max(horizon, 1))
+        expected[known] = np.maximum(customers.n_purchases[rows] * horizon / days, 1)
+    return expected
 
 
 def _factors(facts: Facts) -> NDArray[np.float32]:

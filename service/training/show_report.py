@@ -14,6 +14,7 @@ TITLES = {
     "new": "Products new to the account, held-out period (n = {n} accounts)",
     "all": "All products, held-out period (n = {n} accounts)",
     "basket": "One hidden product of a basket, held-out period (n = {n} baskets)",
+    "basket_propensity": "Probability that a product is the next in a basket, held-out period (n = {n} pairs)",
     "purchases": "Days on which accounts bought, held-out period (n = {n} accounts)",
     "spend_minor": "What accounts spent in minor units, held-out period (n = {n} accounts)",
     "propensity": "Probability that an account buys a candidate, held-out period (n = {n} pairs)",

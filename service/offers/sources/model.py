@@ -25,16 +25,16 @@ class Neighbours:
     def __init__(self, name: Source, facts: Facts, seeds: AccountProducts) -> None:
         self.name = name
         self._facts = facts
-        self._scores = NeighbourScores(facts.content, seeds, facts.n_accounts)
+        self.scores = NeighbourScores(facts.content, seeds, facts.n_accounts)
 
     def block(self) -> Block:
-        scores = self._scores
+        scores = self.scores
         rank = passing_first(self._facts, scores.account, scores.product, scores.score)
         chosen = best_first(scores.account, scores.product, rank, self._facts.n_accounts, MAX_PER_SOURCE)
         return Block(scores.account[chosen], scores.product[chosen], scores.score[chosen], chosen)
 
     def contributors(self, origin: int) -> list[ProductRow]:
-        return self._scores.contributors(origin)
+        return self.scores.contributors(origin)
 
 
 class ModelList:

@@ -255,10 +255,10 @@ def test_the_targets_of_a_product_are_all_that_have_it_among_their_candidates_th
 
 def learn_again(world: World) -> LearnedPropensity:
     """Repeat the learning on what the training gave it: rankers, accounts and options."""
-    inputs, chosen, _, accounts, seed, step = world.given
+    inputs, chosen, chances, _, accounts, seed, step = world.given
     learned, held_out = (inputs.interactions.select(mask) for mask in (~inputs.split.holdout, inputs.split.holdout))
     ranking = learn_ranking(inputs, Targets.of_window(learned, held_out, seed), seed, step)
-    return training.fit_and_predict(inputs, chosen, ranking, accounts, seed, step)[1]
+    return training.fit_and_predict(inputs, chosen, chances, ranking, accounts, seed, step)[1]
 
 
 def test_the_same_history_and_seed_give_the_same_bytes(world: World) -> None:

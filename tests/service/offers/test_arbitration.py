@@ -1,5 +1,6 @@
 """How candidates compete: by what they are worth and how likely they are bought, and not all of one kind."""
 
+import json
 from collections import Counter
 from dataclasses import replace
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.artifact import NO_VARIANTS
+from models.artifact import NO_VARIANTS, BasketChances
 from service.base.settings import Settings
 from service.offers.decide import Decision, decide, decide_many
 from service.offers.diversity import ProductGroups, select_diverse
@@ -131,6 +132,67 @@ def test_what_is_below_the_floor_is_withheld_and_nothing_else_takes_its_place() 
     assert nothing.offers == []
 
 
+def with_basket_chances(world: World, horizon_days: float = 90) -> LiveState:
+    """P of a neighbour with score s is s / (s + e); of any other product twice its rate in orders, 1 in 50."""
+    content = content_of(world)
+    weights = np.array([1, 0, 0, 0, -1, 2], dtype=np.float32)
+    rates = np.full(len(content.products.ids), 0.02, dtype=np.float32)
+    report = json.loads(content.report) | {"propensity": {"horizon_days": horizon_days}}
+    customers = replace(
+        content.customers,
+        n_purchases=np.full(len(content.account_ids), 9, dtype=np.int32),
+        first_day=np.zeros(len(content.account_ids), dtype=np.int32),
+        last_day=np.full(len(content.account_ids), 180, dtype=np.int32),
+    )
+    chances = BasketChances(weights, rates)
+    return LiveState(
+        replace(content, basket_chances=chances, report=json.dumps(report).encode(), customers=customers), 0
+    )
+
+
+def propensities_of(decision: Decision) -> dict[str, float]:
+    """The probability that each offer shows."""
+    return {
+        offer["product_id"]: offer["arbitration"]["propensity"] for offer in decision.offers if offer["arbitration"]
+    }
+
+
+def test_add_ons_are_ranked_by_how_likely_each_is_to_be_the_next_in_the_basket() -> None:
+    state = with_basket_chances(WORLD)
+    options = ArbitrationOptions(strategy=Strategy.PROPENSITY)
+
+    decision = decide(gather(state, [OfferRequest(None, 10, ["beans"])], options))
+
+    chances = propensities_of(decision)
+    for product_id in ("filter", "grinder", "milk", "mug"):
+        score = WORLD.neighbours["beans"][product_id]
+        assert chances[product_id] == pytest.approx(score / (score + np.e), rel=1e-5)
+    assert offered(decision)[:4] == ["filter", "grinder", "milk", "mug"]
+    # Of no neighbour, and nobody is asked for: twice the rate.
+    others = [chance for product_id, chance in chances.items() if product_id not in WORLD.neighbours["beans"]]
+    assert others == pytest.approx([0.04] * len(others))
+    assert others
+
+
+def test_with_a_basket_what_fits_the_account_alone_counts_by_order() -> None:
+    decision = decide(gather(with_basket_chances(WORLD), [OfferRequest("ann", 10, ["kettle"])]))
+
+    chances = propensities_of(decision)
+    # Nine purchases in 180 days are 4.5 in 90.
+    assert chances["grinder-pro"] == pytest.approx(0.02 / 4.5, rel=1e-5)
+    assert chances["scale"] == pytest.approx(0.375 / (0.375 + np.e), rel=1e-5)
+    assert decision.strategy is Strategy.EXPECTED_VALUE
+
+
+def test_without_learned_chances_a_basket_keeps_the_order_of_the_model() -> None:
+    state = LiveState(content_of(WORLD), 0)
+
+    decision, of_account = decide_many(gather(state, [OfferRequest(None, 4, ["beans"]), OfferRequest("ann", 4)]))
+
+    assert (decision.strategy, of_account.strategy) == (Strategy.RELEVANCE, Strategy.EXPECTED_VALUE)
+    assert offered(decision) == ["filter", "grinder", "milk", "mug"]
+
+
 EQUAL = World(
     products=[ProductSpec(f"p{number:02}") for number in range(40)],
     owned={f"a{number}": [] for number in range(20)},
@@ -155,7 +217,7 @@ def test_equal_priorities_come_in_an_order_of_the_account_s_own_that_stays() -> 
 def test_many_at_once_are_decided_as_one_by_one(data: st.DataObject) -> None:
     chance = st.floats(0.001, 0.5)
     rates = {product.product_id: data.draw(chance) for product in WORLD.products}
-    state = LiveState(content_of(replace(WORLD, rates=rates)), 0)
+    state = with_basket_chances(replace(WORLD, rates=rates))
     accounts = st.sampled_from(["ann", "bob", "cid", "dee", "new", None])
     baskets = st.lists(st.sampled_from(list(rates)), max_size=2)
     requests = [
