@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from models.arrays import offsets_of
+from models.arrays import numbers_of_ranges, offsets_of, places_in_ranges
 from models.ranking.explain import histories_of
 from models.ranking.top import NO_PRODUCT, SCORES_PER_BATCH, top_products
 from models.ranking.weights import rows_of, scale_rows
@@ -78,7 +78,7 @@ class SimilarAccountsScorer:
         if len(rows) * across.nnz > SPARSE_COST * sparse_work:
             cosines: NDArray[np.float32] = (own @ self._across).toarray()
             return cosines
-        return np.ascontiguousarray((across @ np.ascontiguousarray(own.toarray().T)).T)
+        return np.ascontiguousarray((across @ own.T.tocsr().toarray()).T)
 
     def score(self, rows: NDArray[np.int32]) -> NDArray[np.float32]:
         """Return float32 (len(rows), n_products)."""
@@ -89,25 +89,45 @@ class SimilarAccountsScorer:
         """See AdditiveScorer. Exact: a cosine is a sum over the products that both own."""
         owned, similar = histories_of(self._owned, rows), self.similar(rows)
         share = np.zeros((*candidates.shape, owned.products.shape[1]), dtype=np.float32)
-        for place, row in enumerate(rows):
-            products = owned.products[place][owned.is_owned[place]]
-            others = similar.indices[similar.indptr[place] : similar.indptr[place + 1]]
-            share[place, :, : len(products)] = self._contribute(row, others, products, np.maximum(candidates[place], 0))
+        step = max(SCORES_PER_BATCH // self._owned.shape[1], 1)
+        for begin in range(0, len(rows), step):
+            part = slice(begin, begin + step)
+            wanted = np.concatenate((owned.products[part], np.maximum(candidates[part], 0)), axis=1)
+            share[part] = self._contribute(rows[part], similar[part], wanted, candidates.shape[1])
+        share *= owned.is_owned[:, None, :]
         return share
 
     def _contribute(
-        self, row: np.int32, others: NDArray[np.int32], products: NDArray[np.int32], candidates: NDArray[np.int32]
+        self, rows: NDArray[np.int32], similar: csr_matrix, wanted: NDArray[np.int32], n_candidates: int
     ) -> NDArray[np.float32]:
-        """Return float32 (K, n) for one account."""
-        wanted, place = np.unique(np.concatenate((products, candidates)), return_inverse=True)
-        held, _, sizes = rows_of(self._owned, others)
-        column = np.minimum(np.searchsorted(wanted, held), max(len(wanted) - 1, 0))
-        is_wanted = wanted[column] == held
-        has = np.zeros((len(others), len(wanted)), dtype=np.float32)
-        has[np.repeat(np.arange(len(others)), sizes)[is_wanted], column[is_wanted]] = 1
-        weighted = has[:, place[len(products) :]] * (self._inverse_norm[others] * self._inverse_norm[row])[:, None]
-        contributed: NDArray[np.float32] = weighted.T @ has[:, place[: len(products)]]
-        return contributed
+        """Return float32 (m, K, n). wanted: (m, n + K), what each account owns, and its K candidates at the end."""
+        has, place = self._holdings(similar, wanted)
+        place_of_owned, place_of_candidate = np.split(place[:, None, :], [wanted.shape[1] - n_candidates], axis=2)
+        weights = np.zeros(has.shape[:2], dtype=np.float32)
+        account, other = numbers_of_ranges(similar.indptr), places_in_ranges(np.diff(similar.indptr))
+        weights[account, other] = self._inverse_norm[similar.indices] * self._inverse_norm[rows[account]]
+        weighted = np.take_along_axis(has, place_of_candidate, axis=2) * weights[..., None]
+        contributed = weighted.transpose(0, 2, 1) @ np.take_along_axis(has, place_of_owned, axis=2)
+        return contributed.astype(np.float32, copy=False)
+
+    def _holdings(
+        self, similar: csr_matrix, wanted: NDArray[np.int32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """Return float32 (m, SIMILAR, w), 1 where a similar account owns a wanted product, and the places of these.
+
+        wanted: (m, w). A product that is wanted twice has one place, so that one owner is entered once.
+        """
+        line = np.arange(len(wanted))[:, None]
+        place_of = np.full((len(wanted), self._owned.shape[1]), -1, dtype=np.int32)
+        place_of[line, wanted] = np.arange(wanted.shape[1], dtype=np.int32)
+        held, _, sizes = rows_of(self._owned, similar.indices)
+        account, other = numbers_of_ranges(similar.indptr), places_in_ranges(np.diff(similar.indptr))
+        account, other = account.repeat(sizes), other.repeat(sizes)
+        place = place_of[account, held]
+        is_wanted = place >= 0
+        has = np.zeros((len(wanted), SIMILAR, wanted.shape[1]), dtype=np.float32)
+        has[account[is_wanted], other[is_wanted], place[is_wanted]] = 1
+        return has, place_of[line, wanted]
 
 
 def _accounts_to_compare(strength: csr_matrix) -> NDArray[np.int64]:

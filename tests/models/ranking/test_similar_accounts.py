@@ -56,6 +56,17 @@ def test_contributions_of_what_is_owned_add_up_to_the_score() -> None:
     assert share.sum(axis=2) == pytest.approx(scorer.score(rows), abs=1e-5)
 
 
+def test_contributions_are_the_same_in_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    strength, rows = random_strengths(7), np.arange(N_ACCOUNTS, dtype=np.int32)
+    candidates = np.random.default_rng(1).integers(-1, N_PRODUCTS, (N_ACCOUNTS, 4)).astype(np.int32)
+    at_once = SimilarAccountsScorer(strength).contributions(rows, candidates)
+
+    monkeypatch.setattr(similar_accounts, "SCORES_PER_BATCH", 3 * N_PRODUCTS)
+    in_batches = SimilarAccountsScorer(strength).contributions(rows, candidates)
+
+    assert in_batches == pytest.approx(at_once, abs=1e-6)
+
+
 def test_everybody_is_compared_with_the_strongest_accounts_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(similar_accounts, "MAX_COMPARED", 6)
     strength = random_strengths(1)
