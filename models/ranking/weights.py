@@ -73,18 +73,10 @@ def rows_of(
 def look_up(matrix: csr_matrix, rows: NDArray[np.int32], columns: NDArray[np.int32]) -> NDArray[np.float32]:
     """Return the entries at rows (n, 1) and columns (n, k), float32 (n, k); 0 where none is stored.
 
-    A binary search in every row at once. The matrix's indices are sorted; a column of -1 is stored nowhere.
+    The matrix's indices are sorted, without duplicates; a column of -1 is stored nowhere.
     """
     if matrix.nnz == 0:
         return np.zeros(columns.shape, dtype=np.float32)
-    last = matrix.nnz - 1
-    end = np.broadcast_to(matrix.indptr[rows + 1], columns.shape)
-    low, high = np.broadcast_to(matrix.indptr[rows], columns.shape), end
-    for _ in range(int((high - low).max(initial=0)).bit_length()):
-        middle = (low + high) >> 1
-        is_before = (middle < high) & (matrix.indices[np.minimum(middle, last)] < columns)
-        low, high = np.where(is_before, middle + 1, low), np.where(is_before, high, middle)
-    places = np.minimum(low, last)
-    is_stored = (low < end) & (matrix.indices[places] == columns)
-    values: NDArray[np.float32] = np.where(is_stored, matrix.data[places], np.float32(0))
-    return values
+    row = np.broadcast_to(rows, columns.shape).ravel()
+    values = np.asarray(matrix[row, np.maximum(columns, 0).ravel()], dtype=np.float32).reshape(columns.shape)
+    return np.where(columns < 0, np.float32(0), values)
