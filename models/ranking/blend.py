@@ -69,11 +69,11 @@ class BlendScorer:
         scored = [ranker.score(rows) for ranker in self.fitted.scorers]
         best = np.stack([peaks(scores) for scores in scored], axis=1)
         self._peaks[rows] = best[:, [0, 1, 3][: len(self._rankers)]]
-        blend = np.zeros_like(scored[0])
+        blend, weighted = np.zeros_like(scored[0]), np.empty_like(scored[0])
         for place, weight in enumerate(self.weights.as_shares()[: len(scored)]):
             scored[place] /= best[:, place, None]
             if weight:
-                blend += np.float32(weight) * scored[place]
+                blend += np.multiply(scored[place], np.float32(weight), out=weighted)
         return [blend, *scored]
 
     @cached_property
