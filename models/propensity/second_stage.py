@@ -15,6 +15,8 @@ from models.propensity.classifier import at_level, by_score, calibrate, fit_clas
 ACCOUNT_FOLDS, PRODUCT_FOLDS = 3, 2
 MAX_FALSE = 75_000
 """So many pairs that were not bought teach; each stands for several where there are more."""
+MAX_SCALED = 100_000
+"""The mean and the spread of scores are taken of so many pairs: trees need as long to score as to learn."""
 TREES = 60
 TREE_PARAMETERS = {
     "objective": "binary",
@@ -57,7 +59,7 @@ class SecondStage:
     def adapted(self, features: NDArray[np.float32], novelty: NoveltyRate) -> "SecondStage":
         """Adapt to a later snapshot. features: (n, F), of candidates that represent it."""
         base = replace(self.base, logistic=relative_to(self.base.logistic, features))
-        stack = relative_to(self.stack, base.scores(features))
+        stack = relative_to(self.stack, base.scores(_sample(features)))
         return SecondStage(base, at_level(stack, novelty.ratio_to(self.novelty)), novelty)
 
     def calibrated_on(
@@ -98,7 +100,7 @@ def learn_second_stage(
     stack = calibrate(fit_classifier(held_out, examples.is_true), held_out, examples.is_true)
     base = _fit(examples, np.arange(len(product)), seed)
     # The models that saw everything are surer of themselves than those whose scores the stack learned from.
-    stage = SecondStage(base, relative_to(stack, base.scores(examples.features)), examples.novelty)
+    stage = SecondStage(base, relative_to(stack, base.scores(_sample(examples.features))), examples.novelty)
     return stage, stack.score(held_out)
 
 
@@ -149,3 +151,10 @@ def _scaled(model: Calibrated, features: NDArray[np.float32]) -> NDArray[np.floa
     scaled = features - centre
     scaled /= scale
     return np.asarray(scaled)
+
+
+def _sample(features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """At most MAX_SCALED of the pairs, always the same of as many."""
+    if len(features) <= MAX_SCALED:
+        return features
+    return features[np.sort(np.random.default_rng(0).choice(len(features), MAX_SCALED, replace=False))]

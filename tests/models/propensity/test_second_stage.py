@@ -211,3 +211,15 @@ def test_the_published_calibration_lies_between_held_out_scores_and_what_the_win
 
     p = pooled.probabilities(held_out), pooled.probabilities(of_earlier)
     assert (p[0].mean() + p[1].mean()) / 2 == pytest.approx(examples.is_true.mean(), rel=0.01)
+
+
+def test_a_sample_of_the_pairs_tells_how_scores_are_spread(monkeypatch: pytest.MonkeyPatch) -> None:
+    later = features_of(5) * 2 + 1
+    of_all = STAGE.adapted(later, STILL)
+
+    monkeypatch.setattr(second_stage, "MAX_SCALED", N // 3)
+    of_sample, again = STAGE.adapted(later, STILL), STAGE.adapted(later, STILL)
+
+    assert of_sample.stack.centre == pytest.approx(of_all.stack.centre, abs=0.05)
+    assert of_sample.stack.scale == pytest.approx(of_all.stack.scale, rel=0.05)
+    assert of_sample.stack.centre.tobytes() == again.stack.centre.tobytes()
