@@ -72,10 +72,10 @@ def choose(
     learned, validation = interactions.select(split.learn), interactions.select(split.validation)
     step("search hyperparameters on the validation window")
     start = split.validation_start
-    default = RankingParameters(seed=seed)
-    searched = search(learned, validation, start, default, step)
+    searched = search(learned, validation, start, RankingParameters(seed=seed), step)
+    default = searched.default
     step("choose the blend on the validation window")
-    als = searched.als if searched.with_best_als == default else None
+    als = searched.default_als
     fitted = of_default = fit_rankers(learned, start, default, step, extra_scores=extra_scores, als=als)
     blend = choose_blend(fitted, learned, validation)
     bar = MIN_GAIN

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from models.data.interactions import Interactions, owned_matrix
 from models.evaluate.ranking import accounts_to_rank, measure_ranking, relevant_products
@@ -16,10 +17,12 @@ from models.ranking.als import AlsScorer, fit_als
 from models.ranking.popularity import fit_popularity
 from models.ranking.scorer import Scorer
 from models.ranking.settings import RankingParameters
-from models.ranking.weights import strength_matrix
+from models.ranking.weights import scale_rows, strength_matrix
 
 CUT = 20
 ACCOUNTS = 1_000
+FITTED_ACCOUNTS = 10_000
+"""Settings of ALS are compared on the histories of so many accounts; what is chosen is fitted on all."""
 MIN_GAIN = 1.01
 """The factor by which a change has to gain on the default: smaller gains are noise on a validation window."""
 ACCOUNT_DISCOUNTS = (0.5, 1.0)
@@ -38,12 +41,15 @@ KEPT = 3
 class Searched:
     """What the validation window rewards, ranker by ranker: together the best of each may be worse than the default.
 
-    with_best_als: the default but for ALS. best_of_each: of every ranker.
-    als: fitted on what was learned from, with either; None where no account could be measured.
+    default: with few factors. with_best_als: the default but for ALS. best_of_each: of every ranker.
+    default_als, als: fitted on what was learned from, with the default and with either of the others; None where no
+    account could be measured.
     """
 
+    default: RankingParameters
     with_best_als: RankingParameters
     best_of_each: RankingParameters
+    default_als: AlsScorer | None
     als: AlsScorer | None
 
 
@@ -72,6 +78,7 @@ class _Search:
         self._strength = strength_matrix(learned, as_of, parameters.half_life_days)
         self._relevant = relevant_products(validation, learned, self._owned)
         self.rows: NDArray[np.int32] = accounts_to_rank(self._owned, self._relevant, ACCOUNTS, parameters.seed)
+        self._compared = sample_accounts(self._strength, self.rows, FITTED_ACCOUNTS, parameters.seed)
 
     def gain(self, scorer: Scorer) -> float:
         """Return the mean NDCG@20 on products that are new to the account."""
@@ -108,11 +115,11 @@ class _Search:
         self._report(ranker, parameters, best, gain)
         return best
 
-    def halve(self, parameters: RankingParameters) -> _Tried:
-        """Fit ALS with each setting for a few iterations, go on with the best few, and return the best of them.
+    def halve(self, parameters: RankingParameters) -> tuple[_Tried, _Tried]:
+        """Fit ALS with each setting for a few iterations, go on with the best few; return the default and the best.
 
         All have few factors; the best is then fitted with as many as ``parameters`` has, too. The default setting stays
-        to the end, and gives way to one that gains on it after as many iterations.
+        to the end, and gives way to one that gains on it after as many iterations. Both are fitted to the end.
         Source: successive halving, Jamieson and Talwalkar (AISTATS 2016).
         """
         small = replace(parameters, embedding_size=min(SMALL_SIZE, parameters.embedding_size))
@@ -131,13 +138,22 @@ class _Search:
             tried = self._go_on(large, iterations=2 * ITERATIONS)
             best = tried if tried.gain > MIN_GAIN * best.gain else best
         self._report("ALS", parameters, best.parameters, best.gain)
-        rest = parameters.iterations_of_fit(is_warm=False) - 2 * ITERATIONS
-        return self._go_on(best.parameters, best.als, rest) if rest > 0 else best
+        finished = self._finish(default)
+        return finished, finished if best is default else self._finish(best)
+
+    def _finish(self, tried: _Tried) -> _Tried:
+        """Fit on all accounts; where they all took part so far, the fit goes on where it is."""
+        iterations, warm = tried.parameters.iterations_of_fit(is_warm=False), None
+        if self._compared is self._strength:
+            iterations, warm = iterations - 2 * ITERATIONS, tried.als
+        if iterations <= 0:
+            return tried
+        return replace(tried, als=fit_als(self._strength, tried.parameters, warm, iterations))
 
     def _go_on(
         self, parameters: RankingParameters, warm: AlsScorer | None = None, iterations: int = ITERATIONS
     ) -> _Tried:
-        als = fit_als(self._strength, parameters, warm, iterations)
+        als = fit_als(self._compared, parameters, warm, iterations)
         return _Tried(parameters, als, self.gain(als))
 
     def _report(self, ranker: str, before: RankingParameters, after: RankingParameters, gain: float) -> None:
@@ -154,15 +170,32 @@ def search(
     """Find the parameters with which each ranker does best on new products in the validation window.
 
     as_of: local seconds, when the validation window begins.
-    What is tried does not depend on time: the same data give the same parameters. It costs about as much as one more
-    fit of ALS, of which the fit for the validation window is a part. The held-out window takes no part.
+    What is tried does not depend on time: the same data give the same parameters. It costs less than one more fit
+    of ALS, of which the fit for the validation window is a part. The held-out window takes no part.
     """
     tries = _Search(learned, validation, as_of, parameters, progress)
     if not len(tries.rows):
-        return Searched(parameters, parameters, None)
-    best = tries.halve(parameters)
+        return Searched(parameters, parameters, parameters, None, None)
+    default, best = tries.halve(parameters)
     improved = tries.improve_popularity(tries.improve_affinity(best.parameters))
-    return Searched(best.parameters, improved, best.als)
+    return Searched(default.parameters, best.parameters, improved, default.als, best.als)
+
+
+def sample_accounts(strength: csr_matrix, measured: NDArray[np.int32], limit: int, seed: int) -> csr_matrix:
+    """Empty the rows of all but ``limit`` accounts, the measured ones among them.
+
+    strength: float32 (n_accounts, n_products).
+    """
+    known = np.flatnonzero(np.diff(strength.indptr))
+    if len(known) <= limit:
+        return strength
+    others = np.setdiff1d(known, measured)
+    chosen = np.random.default_rng(seed).choice(others, max(limit - len(measured), 0), replace=False)
+    is_kept = np.zeros(strength.shape[0], dtype=np.float32)
+    is_kept[measured] = is_kept[chosen] = 1
+    sampled: csr_matrix = scale_rows(strength, is_kept).copy()
+    sampled.eliminate_zeros()
+    return sampled
 
 
 def describe_difference(before: RankingParameters, after: RankingParameters) -> str:

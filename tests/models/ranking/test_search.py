@@ -8,7 +8,7 @@ import pytest
 from models.ranking import search as searching
 from models.ranking.als import fit_als
 from models.ranking.fit import fit_rankers
-from models.ranking.search import describe_difference, search
+from models.ranking.search import describe_difference, sample_accounts, search
 from models.ranking.settings import RankingParameters
 from models.ranking.weights import strength_matrix
 from tests.models.histories import DAY
@@ -65,6 +65,47 @@ def test_als_of_the_search_is_that_of_one_fit() -> None:
     assert searched.als is not None
     assert np.array_equal(searched.als.account_factors, alone.account_factors)
     assert np.array_equal(searched.als.product_factors, alone.product_factors)
+
+
+def test_the_default_is_fitted_with_few_factors_to_compare_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searching, "SMALL_SIZE", 4)
+
+    searched = search(LEARNED, VALIDATION, CUT, PARAMETERS, ignore)
+
+    assert searched.default == replace(PARAMETERS, embedding_size=4)
+    alone = fit_als(strength_matrix(LEARNED, CUT, PARAMETERS.half_life_days), searched.default)
+    assert searched.default_als is not None
+    assert np.array_equal(searched.default_als.product_factors, alone.product_factors)
+
+
+def test_what_is_chosen_on_a_sample_of_the_accounts_is_fitted_on_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searching, "ACCOUNTS", 30)
+    monkeypatch.setattr(searching, "FITTED_ACCOUNTS", 60)
+    poor = replace(PARAMETERS, regularization=1e6)
+
+    searched = search(LEARNED, VALIDATION, CUT, poor, ignore)
+
+    chosen = searched.with_best_als
+    alone = fit_als(strength_matrix(LEARNED, CUT, chosen.half_life_days), chosen)
+    assert chosen.regularization in searching.REGULARIZATIONS
+    assert searched.als is not None
+    assert searched.als.account_factors.any(axis=1).sum() > 60
+    assert np.array_equal(searched.als.account_factors, alone.account_factors)
+
+
+def test_a_sample_keeps_the_histories_of_the_measured_accounts() -> None:
+    strength = strength_matrix(LEARNED, CUT, PARAMETERS.half_life_days)
+    before = strength.copy()
+    measured = np.flatnonzero(np.diff(strength.indptr))[[3, 7, 40]].astype(np.int32)
+
+    sampled = sample_accounts(strength, measured, 20, seed=0)
+
+    kept = np.flatnonzero(np.diff(sampled.indptr))
+    assert len(kept) == 20
+    assert set(measured) <= set(kept)
+    assert (sampled[kept] != strength[kept]).nnz == 0
+    assert (strength != before).nnz == 0
+    assert sample_accounts(strength, measured, 1_000, seed=0) is strength
 
 
 def test_the_same_window_gives_the_same_parameters_and_factors() -> None:
