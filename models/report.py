@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from models.artifact import Verdict
+from models.candidates import CANDIDATES
 from models.data.interactions import Interactions, owned_matrix
 from models.evaluate.baskets import BasketScorer, completion_at, hide_products, ranks_of_hidden
 from models.evaluate.intervals import Estimate, estimate_mean
@@ -17,7 +18,9 @@ from models.evaluate.ranking import (
     RankingMetrics,
     accounts_to_rank,
     compare_lists,
+    keep_products,
     rank_products,
+    recent_products,
     relevant_products,
 )
 from models.ranking.scorer import Scorer
@@ -26,6 +29,8 @@ BLEND, SECOND_STAGE, NEIGHBOURS = "blend", "second_stage", "neighbours"
 WITHOUT_EXTRA_SCORES = "-without-extra-scores"
 """Added to the name of a model that was given extra scores: the same model without them."""
 CUT = 20
+RECENT_DAYS = 60
+"""A product that was first sold within so many days before a window is recent."""
 MAX_ACCOUNTS = 5_000
 MAX_BASKETS = 4_000
 BASKET_CUTS = (1, 3, 10)
@@ -37,8 +42,8 @@ GATED_BASKET_CUT = 10
 class Report:
     """The results on the held-out period.
 
-    metrics:    target ("new", "all", "basket", "purchases", "spend_minor", "propensity", "line_propensity",
-                "category_propensity") -> model -> metric -> {value, low, high, n}.
+    metrics:    target ("new", "all", "recent", "recent_candidates", "basket", "purchases", "spend_minor", "propensity",
+                "line_propensity", "category_propensity") -> model -> metric -> {value, low, high, n}.
     windows:    when each window begins and ends.
     notice:     a remark on the split, or empty.
     parameters: hyperparameters of the models, including the blend's weights; and the file of extra scores, if one was
@@ -76,40 +81,53 @@ class Report:
 
 @dataclass(frozen=True)
 class Targets:
-    """What a window is measured on: all products, and those that are new to the account.
+    """What a window is measured on: all products, those that are new to the account, and of these the recent ones.
 
     rows: int32 (n,), at most 5,000 accounts, a seeded sample. owned: (A, P), before the window.
-    bought, new: bool (A, P).
+    bought, new, recent: bool (A, P). recent: new ones that were first sold to anybody within RECENT_DAYS before the
+            window; None where the history does not tell which those are.
     """
 
     rows: NDArray[np.int32]
     owned: csr_matrix
     bought: csr_matrix
     new: csr_matrix
+    recent: csr_matrix | None = None
 
     @classmethod
-    def of_window(cls, learned: Interactions, window: Interactions, seed: int) -> "Targets":
-        """Find what was bought in a window after the learned one."""
+    def of_window(cls, learned: Interactions, window: Interactions, seed: int, start: int | None = None) -> "Targets":
+        """Find what was bought in a window after the learned one.
+
+        start: of the window, local seconds; None where it does not follow the learned one in time.
+        """
         owned = owned_matrix(learned)
         bought, new = relevant_products(window, learned, None), relevant_products(window, learned, owned)
-        return cls(accounts_to_rank(owned, bought, MAX_ACCOUNTS, seed), owned, bought, new)
+        is_recent = None if start is None else recent_products(learned, start, RECENT_DAYS)
+        recent = None if is_recent is None else keep_products(new, is_recent)
+        return cls(accounts_to_rank(owned, bought, MAX_ACCOUNTS, seed), owned, bought, new, recent)
 
     def compare(self, lists: NDArray[np.int32], new_lists: NDArray[np.int32]) -> dict[str, RankingMetrics]:
-        """Measure the lists of ``rows``, int32 (n, k): of all products, and of new ones alone."""
-        finds_new = np.diff(self.new[self.rows].indptr) > 0
-        return {
-            "all": compare_lists(lists, self.rows, self.bought),
-            "new": compare_lists(new_lists[finds_new], self.rows[finds_new], self.new),
-        }
+        """Measure the lists of ``rows``: int32 (n, CUT) of all products, and (n, CANDIDATES) of new ones alone."""
+        compared = {"all": compare_lists(lists, self.rows, self.bought)}
+        compared["new"] = self._find(self.new, new_lists[:, :CUT])
+        if self.recent is not None:
+            compared["recent"] = self._find(self.recent, new_lists[:, :CUT])
+            compared["recent_candidates"] = self._find(self.recent, new_lists)
+        return compared
+
+    def _find(self, relevant: csr_matrix, lists: NDArray[np.int32]) -> RankingMetrics:
+        """Measure the lists of the accounts that have something to find."""
+        has_any = np.diff(relevant[self.rows].indptr) > 0
+        return compare_lists(lists[has_any], self.rows[has_any], relevant)
 
 
 def measure_targets(scorers: Sequence[Scorer], targets: Targets) -> dict[str, dict[str, RankingMetrics]]:
     """Measure every scorer on the same accounts, by target and name."""
     measured: dict[str, dict[str, RankingMetrics]] = {"new": {}, "all": {}}
     for scorer in scorers:
-        lists = rank_products(scorer, targets.rows, (None, targets.owned), targets.owned.shape[1], CUT)
-        for target, metrics in targets.compare(*lists).items():
-            measured[target][scorer.name] = metrics
+        lists, new = rank_products(scorer, targets.rows, (None, targets.owned), targets.owned.shape[1], CANDIDATES)
+        for target, metrics in targets.compare(lists[:, :CUT], new).items():
+            measured.setdefault(target, {})[scorer.name] = metrics
     return measured
 
 

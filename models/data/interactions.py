@@ -9,6 +9,8 @@ from scipy.sparse import csr_matrix
 
 GUEST = -1
 """The account row of a line that no account is known for."""
+NEVER = int(np.iinfo(np.int64).max)
+"""The time of what did not happen."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,14 @@ class Interactions:
         sold = np.zeros(self.n_products, dtype=np.bool_)
         sold[self.product[self.quantity > 0]] = True
         return sold
+
+    @cached_property
+    def first_sold(self) -> NDArray[np.int64]:
+        """Int64 (n_products,): when anybody first bought it, guests too; NEVER where nobody did."""
+        first = np.full(self.n_products, NEVER, dtype=np.int64)
+        is_sale = self.quantity > 0
+        np.minimum.at(first, self.product[is_sale], self.time[is_sale])
+        return first
 
     @cached_property
     def is_unconverted(self) -> NDArray[np.bool_]:

@@ -143,7 +143,7 @@ def evaluate(
     fitted = fit_rankers(learned, split.holdout_start, chosen.parameters, step, warm, warm.extra_scores)
     neighbours = fit_neighbours(learned, split.holdout_start, chosen.parameters, chosen.exponents)
     step("evaluate on the held-out period")
-    targets = Targets.of_window(learned, holdout, seed)
+    targets = Targets.of_window(learned, holdout, seed, split.holdout_start if split.is_by_time else None)
     measured = measure_targets(_scorers(interactions, split, chosen, fitted, in_use), targets)
     baskets: dict[str, BasketScorer] = {"neighbours": neighbours, "popularity": fitted.popularity, **fit_pairs(learned)}
     ranks = rank_baskets(baskets, learned, holdout, seed)

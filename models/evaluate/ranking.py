@@ -9,6 +9,7 @@ from scipy.sparse import csr_matrix
 
 from models.arrays import numbers_of_ranges
 from models.data.interactions import Interactions, owned_matrix
+from models.data.split import DAY_SECONDS
 from models.ranking.scorer import Scorer
 from models.ranking.top import in_batches, top_products
 
@@ -62,6 +63,25 @@ def relevant_products(window: Interactions, learned: Interactions, owned: csr_ma
     relevant: csr_matrix = bought.tocsr().astype(np.bool_)
     relevant.sort_indices()
     return relevant
+
+
+def recent_products(learned: Interactions, start: int, days: int) -> NDArray[np.bool_] | None:
+    """Return bool (n_products,): what was first sold within so many days before a window that begins at ``start``.
+
+    None where the learned history does not reach back further: anything could have been sold before it.
+    """
+    begin = start - days * DAY_SECONDS
+    if learned.time.min(initial=start) >= begin:
+        return None
+    return (learned.first_sold >= begin) & learned.is_sold
+
+
+def keep_products(relevant: csr_matrix, is_kept: NDArray[np.bool_]) -> csr_matrix:
+    """Return the entries, bool (n_accounts, n_products), of the products that are kept."""
+    kept = relevant.copy()
+    kept.data &= is_kept[kept.indices]
+    kept.eliminate_zeros()
+    return kept
 
 
 def accounts_to_rank(owned: csr_matrix, relevant: csr_matrix, limit: int, seed: int) -> NDArray[np.int32]:

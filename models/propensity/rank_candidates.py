@@ -162,7 +162,8 @@ def _measure_lists(
     """Compare the first of each list with what was bought: of new products alone, and with what is bought again."""
     listed, owned = window.listed, window.models.first_stage.owned
     place = np.searchsorted(listed.rows, targets.rows)
-    best, places = best_of(listed, scores, CUT)
+    candidates, places = best_of(listed, scores, CANDIDATES)
+    best, places = candidates[:, :CUT], places[:, :CUT]
     again = owned[listed.rows]
     again = csr_matrix((repeats.probabilities(window.repeats), again.indices, again.indptr), again.shape)
     merged = [
@@ -174,7 +175,7 @@ def _measure_lists(
         )
         for row, begin, end in zip(place, again.indptr[place], again.indptr[place + 1], strict=True)
     ]
-    return targets.compare(np.stack(merged), best[place])
+    return targets.compare(np.stack(merged), candidates[place])
 
 
 def _merge(

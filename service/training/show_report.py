@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 TITLES = {
     "new": "Products new to the account, held-out period (n = {n} accounts)",
     "all": "All products, held-out period (n = {n} accounts)",
+    "recent": "New to the account, and first sold within 60 days before the held-out period (n = {n} accounts)",
+    "recent_candidates": "The same among the 100 candidates (n = {n} accounts)",
     "basket": "One hidden product of a basket, held-out period (n = {n} baskets)",
     "basket_propensity": "Probability that a product is the next in a basket, held-out period (n = {n} pairs)",
     "purchases": "Days on which accounts bought, held-out period (n = {n} accounts)",

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from models.data.interactions import owned_matrix
-from models.evaluate.ranking import accounts_to_rank, measure_ranking, measure_window, relevant_products
+from models.evaluate.ranking import (
+    accounts_to_rank,
+    keep_products,
+    measure_ranking,
+    measure_window,
+    recent_products,
+    relevant_products,
+)
 from tests.models.histories import make_history
 
 
@@ -104,3 +111,30 @@ def test_a_window_without_purchases_measures_nobody() -> None:
 
     assert len(measured.rows) == len(measured.ndcg) == 0
     assert measured.coverage == 0
+
+
+def test_recent_products_are_those_first_sold_shortly_before_the_window() -> None:
+    lines = [
+        ("a", "1", "old", 0, 1),
+        ("b", "2", "old", 95, 1),
+        (None, "3", "recent", 40, 1),
+        ("a", "4", "given", 50, -1),
+    ]
+    history = make_history([*lines, ("b", "5", "later", 100, 1)])
+    start = int(history.interactions.time.min()) + 100 * 86_400
+    learned = history.interactions.select(history.interactions.time < start)
+
+    is_recent = recent_products(learned, start, days=60)
+
+    assert is_recent is not None
+    assert learned.product_ids[is_recent].tolist() == ["recent"]
+    assert recent_products(learned, start, days=100) is None
+
+
+def test_only_kept_products_stay_relevant() -> None:
+    relevant = csr_matrix(np.array([[True, True, False], [False, True, True]]))
+
+    kept = keep_products(relevant, np.array([True, False, True]))
+
+    assert kept.toarray().tolist() == [[True, False, False], [False, False, True]]
+    assert relevant.nnz == 4
