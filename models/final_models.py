@@ -67,7 +67,7 @@ def fit_finally(
     unlisted, is_listed = variants_of_owned(owned, products), has_evidence(fitted.strength)
     if second_stage:
         ranking, now = second_stage
-        models = SnapshotModels.from_snapshot(now, fitted, chosen.weights, unlisted)
+        models = SnapshotModels.from_snapshot(now, fitted, chosen.weights, inputs.content, unlisted)
         lists, p = list_ranked(ranking, models, is_listed, chosen.parameters.seed)
     else:
         scorer = BlendScorer(fitted, chosen.weights)

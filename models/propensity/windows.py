@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from models.propensity.pair_tables import PairTables, learn_tables
 from models.propensity.repeats import RepeatTables
 from models.propensity.snapshot import Snapshot
 from models.ranking.blend import BlendScorer
+from models.ranking.cold_products import ColdProducts
+from models.ranking.content import content_vectors
 from models.ranking.fit import FittedRankers
 from models.ranking.settings import BlendWeights
 from models.ranking.shortlist import FirstStage, Shortlist
@@ -41,6 +44,11 @@ class PropensityInputs:
     split: Split
     rankers: tuple[FittedRankers, FittedRankers]
     weights: BlendWeights
+
+    @cached_property
+    def content(self) -> NDArray[np.float32]:
+        """Float32 (P, d), see ``content_vectors``."""
+        return content_vectors(self.products, self.rankers[0].parameters.seed)
 
     def without_extra_scores(self, weights: BlendWeights) -> "PropensityInputs":
         """The same without extra scores. weights: of the other rankers."""
@@ -84,11 +92,18 @@ class SnapshotModels:
 
     @classmethod
     def from_snapshot(
-        cls, snapshot: Snapshot, fitted: FittedRankers, weights: BlendWeights, unlisted: csr_matrix | None = None
+        cls,
+        snapshot: Snapshot,
+        fitted: FittedRankers,
+        weights: BlendWeights,
+        content: NDArray[np.float32],
+        unlisted: csr_matrix | None = None,
     ) -> "SnapshotModels":
-        """Compute the tables. unlisted: see ``FirstStage``."""
+        """Compute the tables. content: (P, d), see ``content_vectors``. unlisted: see ``FirstStage``."""
         owned = owned_matrix(snapshot.past)
-        first_stage = FirstStage(BlendScorer(fitted, weights), owned, snapshot.products.is_offerable, unlisted)
+        is_offerable = snapshot.products.is_offerable
+        cold = ColdProducts.at(snapshot.as_of, snapshot.past, is_offerable, fitted.strength, content)
+        first_stage = FirstStage(BlendScorer(fitted, weights), owned, is_offerable, unlisted, cold)
         tables = learn_tables(snapshot, fitted.similar_accounts.similar)
         return cls(snapshot, first_stage, tables, RepeatTables.from_snapshot(snapshot, owned))
 
@@ -120,7 +135,8 @@ def learn_window(inputs: PropensityInputs, place: int, horizon: float, rows: NDA
     place: 0 for the validation window, 1 for the held-out one. rows: accounts that are listed beside a sample.
     """
     start = (inputs.split.validation_start, inputs.split.holdout_start)[place]
-    models = SnapshotModels.from_snapshot(inputs.snapshot(start, horizon), inputs.rankers[place], inputs.weights)
+    snapshot, rankers = inputs.snapshot(start, horizon), inputs.rankers[place]
+    models = SnapshotModels.from_snapshot(snapshot, rankers, inputs.weights, inputs.content)
     owned = models.first_stage.owned
     listed = models.first_stage.shortlist(np.union1d(sample_of_known(owned, seed), rows).astype(np.int32))
     bought = bought_between(inputs.interactions, start, horizon)

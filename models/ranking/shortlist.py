@@ -10,9 +10,10 @@ from scipy.sparse import csr_matrix
 
 from models.arrays import numbers_of_ranges
 from models.ranking.blend import BlendScorer
+from models.ranking.cold_products import ColdProducts
 from models.ranking.top import NO_PRODUCT, in_batches, top_products
 
-OF_BLEND, OF_SIMILAR_ACCOUNTS, OF_POPULARITY, OF_EXTRA_SCORES = 200, 150, 100, 100
+OF_BLEND, OF_SIMILAR_ACCOUNTS, OF_POPULARITY, OF_EXTRA_SCORES, OF_COLD = 200, 150, 100, 100, 30
 """How many products each of them gives; popular ones that an account owns are not made up for."""
 MANY_ACCOUNTS = 10_000
 """Beyond so many accounts lists are shorter in proportion, down to a tenth, so that what they cost is bounded."""
@@ -65,15 +66,17 @@ class FirstStage:
     owned:        (n_accounts, n_products), never listed.
     is_offerable: bool (n_products,).
     unlisted:     (n_accounts, n_products), what else is never listed, such as variants of what is owned.
+    cold:         what was first sold lately, if it gets places of its own.
     """
 
     blend: BlendScorer
     owned: csr_matrix
     is_offerable: NDArray[np.bool_]
     unlisted: csr_matrix | None = None
+    cold: ColdProducts | None = None
 
     def shortlist(self, rows: NDArray[np.int32]) -> Shortlist:
-        """Unite the blend's best, those of similar accounts and of extra scores, and what is popular."""
+        """Unite the best of the blend, similar accounts and extra scores with what is popular, and what is cold."""
         # Without any account one empty batch still gives every array its shape.
         parts = list(in_batches(self._of_batch, rows, len(self.is_offerable))) or [self._of_batch(rows)]
         width = max(part.products.shape[1] for part in parts)
@@ -105,7 +108,7 @@ class FirstStage:
         extra: Sequence[NDArray[np.float32]],
         rows: NDArray[np.int32],
     ) -> NDArray[np.int32]:
-        """The best products of these scores and the most popular ones, once each, NO_PRODUCT between them.
+        """The best of these scores, the most popular and the best cold products, once each, NO_PRODUCT between them.
 
         extra: extra scores, where they are given. What they score 0 is none of their best.
         Scores of what may not be listed become minus infinity.
@@ -116,24 +119,33 @@ class FirstStage:
                     batch = taken[rows]
                     scores[numbers_of_ranges(batch.indptr), batch.indices] = -np.inf
             scores[:, ~self.is_offerable] = -np.inf
-        of_blend, of_similar, _, of_extra = self._lengths
+        of_blend, of_similar, _, of_extra, of_cold = self._lengths
         listed = (
             top_products(blend, min(of_blend, blend.shape[1]))[0],
             top_products(similar, min(of_similar, similar.shape[1]))[0],
             np.where(np.isfinite(blend[:, self._popular]), self._popular, NO_PRODUCT),
             *(_best_positive(scores, of_extra) for scores in extra),
+            *self._best_cold(blend, rows, of_cold),
         )
         ascending = np.sort(np.concatenate(listed, axis=1), axis=1)
         is_new = np.diff(ascending, axis=1, prepend=NO_PRODUCT) > 0
         return np.where(is_new, ascending, NO_PRODUCT).astype(np.int32)
 
+    def _best_cold(self, blend: NDArray[np.float32], rows: NDArray[np.int32], count: int) -> list[NDArray[np.int32]]:
+        """The best cold products, (n, count), if there are any. blend: minus infinity for what may not be listed."""
+        if self.cold is None or not len(self.cold.products):
+            return []
+        cold = self.cold.products
+        places = _best_positive(np.where(np.isfinite(blend[:, cold]), self.cold.score(rows), 0), count)
+        return [np.where(places == NO_PRODUCT, NO_PRODUCT, cold[places])]
+
     @cached_property
-    def _lengths(self) -> tuple[int, int, int, int]:
-        """How many products the blend, similar accounts, popularity and extra scores give."""
+    def _lengths(self) -> tuple[int, ...]:
+        """How many products the blend, similar accounts, popularity, extra scores and cold products give."""
         share = min(max(MANY_ACCOUNTS / max(self.owned.shape[0], 1), 0.1), 1.0)
-        lengths = (OF_BLEND, OF_SIMILAR_ACCOUNTS, OF_POPULARITY, OF_EXTRA_SCORES)
-        of_blend, of_similar, of_popularity, of_extra = (max(round(length * share), 1) for length in lengths)
-        return max(of_blend, LEAST_OF_BLEND), of_similar, of_popularity, of_extra
+        lengths = (OF_BLEND, OF_SIMILAR_ACCOUNTS, OF_POPULARITY, OF_EXTRA_SCORES, OF_COLD)
+        of_blend, *others = (max(round(length * share), 1) for length in lengths)
+        return max(of_blend, LEAST_OF_BLEND), *others
 
     @cached_property
     def _popular(self) -> NDArray[np.intp]:
