@@ -22,11 +22,13 @@ class Selection(NamedTuple):
 
     positions: int64 (k,), of the chosen candidates in the pool, best first.
     withheld:  int64 (N_REASONS,), how many candidates were withheld until the list was full; see ``apply_rules``.
+    similar:   int64 (s,), positions of candidates that were passed over for diversity.
     is_full:   whether as many are chosen as were asked for.
     """
 
     positions: NDArray[np.int64]
     withheld: NDArray[np.int64]
+    similar: NDArray[np.int64]
     is_full: bool
 
 
@@ -65,9 +67,10 @@ def arbitrate(pool: CandidatePool, arbitration: Arbitration, facts: Facts) -> li
     n_each = np.bincount(pool.account, minlength=facts.n_accounts).tolist()
     selections: list[Selection] = []
     begin = 0
-    for n_candidates, limit in zip(n_each, facts.limits.tolist(), strict=True):
+    for n_candidates, limit, has_among in zip(n_each, facts.limits.tolist(), facts.has_among.tolist(), strict=True):
         end = begin + n_candidates
-        selections.append(_select(order[begin:end], reasons[begin:end], groups.part(begin, end), limit))
+        part = order[begin:end], reasons[begin:end]
+        selections.append(_select_all(*part) if has_among else _select(*part, groups.part(begin, end), limit))
         begin = end
     return selections
 
@@ -104,10 +107,15 @@ def _tier(source: CandidateSource, facts: Facts) -> int:
 
 
 def _select(order: NDArray[np.int64], reasons: NDArray[np.int8], groups: ProductGroups, limit: int) -> Selection:
-    allowed = (reasons == ALLOWED).nonzero()[0]
-    chosen, n_similar = select_diverse(allowed, groups, limit)
+    chosen, similar = select_diverse((reasons == ALLOWED).nonzero()[0], groups, limit)
     is_full = len(chosen) == limit
     examined = reasons[: chosen.max()] if is_full else reasons
     withheld = np.bincount(examined, minlength=N_REASONS)
-    withheld[SIMILAR] += n_similar
-    return Selection(order[chosen], withheld, is_full)
+    withheld[SIMILAR] += len(similar)
+    return Selection(order[chosen], withheld, order[np.array(similar, dtype=np.int64)], is_full)
+
+
+def _select_all(order: NDArray[np.int64], reasons: NDArray[np.int8]) -> Selection:
+    """Choose everything that is allowed, where the request names the candidates."""
+    nothing = np.empty(0, dtype=np.int64)
+    return Selection(order[reasons == ALLOWED], np.bincount(reasons, minlength=N_REASONS), nothing, is_full=True)

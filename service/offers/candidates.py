@@ -13,7 +13,7 @@ from service.offers.filters import RelatedProducts
 from service.offers.neighbours import sort_with_places
 from service.offers.reasons import Source
 from service.offers.sources.blocks import NO_CANDIDATES, Block, CandidateSource
-from service.offers.sources.model import ModelList, Neighbours, OwnedAndModelList, Popular
+from service.offers.sources.model import ModelList, Named, Neighbours, OwnedAndModelList, Popular
 from service.offers.sources.relationships import BasketCompanions, OwnedCompanions, Promoted, Related, Upgrades
 
 
@@ -52,16 +52,20 @@ def collect_candidates(facts: Facts, n_popular: int = 0) -> CandidatePool:
     accounts, products, scores, origins = zip(*blocks or [NO_CANDIDATES], strict=True)
     account, product = np.concatenate(accounts), np.concatenate(products)
     keys = facts.keys(account, product)
-    return CandidatePool(
-        sources,
+    columns = (
         account,
         product,
         np.arange(len(products), dtype=np.int8).repeat([len(block) for block in products]),
         np.concatenate(scores, dtype=np.float64),
         np.concatenate(origins),
         keys,
-        _find_repeated(keys, facts.n_accounts * facts.n_products),
     )
+    if not facts.among.is_empty or facts.has_among.any():
+        is_kept = ~facts.has_among[account]
+        if not facts.among.is_empty:
+            is_kept |= facts.among.has(keys)
+        columns = tuple(column[is_kept] for column in columns)
+    return CandidatePool(sources, *columns, _find_repeated(columns[-1], facts.n_accounts * facts.n_products))
 
 
 def _find_repeated(keys: NDArray[Any], n_keys: int) -> NDArray[np.bool_]:
@@ -96,6 +100,8 @@ def _sources(facts: Facts, n_popular: int) -> Iterator[CandidateSource]:  # noqa
         yield from _filtered_sources(facts, facts.filters.related, owned, n_popular)
     if n_popular and not owned.is_empty and index.companions[0].shape[1]:
         yield OwnedCompanions(Source.PERSONALIZED, facts, owned)
+    if not facts.among.is_empty:
+        yield Named(facts)
     if n_popular:
         yield Popular(facts, n_popular)
 

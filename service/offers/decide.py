@@ -6,11 +6,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from service.offers.arbitration import Selection, arbitrate, compete
+from service.offers.arbitration import Arbitration, Selection, arbitrate, compete
 from service.offers.candidates import CandidatePool, collect_candidates
-from service.offers.explanation import Offer, add_arbitration, add_attributes, explain
+from service.offers.considered import Considered, describe_candidates
+from service.offers.explanation import Offer, add_attributes, explain, figures_of
 from service.offers.facts import Facts
-from service.offers.priorities import Priorities
 from service.offers.reasons import Source, WithheldCode
 from service.offers.rules import WITHHELD_CODES, apply_rules
 from service.offers.strategy import Strategy
@@ -30,6 +30,7 @@ class Decision:
 
     is_known: whether the account has a history. strategy: what the order of the offers follows.
     unknown_products, unknown_filters: see ``Facts`` and ``AccountFilters``.
+    considered: what became of every candidate, where the request asks for that.
     """
 
     source: Source
@@ -39,6 +40,7 @@ class Decision:
     strategy: Strategy = Strategy.RELEVANCE
     unknown_products: Sequence[str] = ()
     unknown_filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    considered: list[Considered] | None = None
 
 
 def decide(facts: Facts) -> Decision:
@@ -68,7 +70,7 @@ class Ranked(NamedTuple):
     accounts: list[int]
     selections: list[Selection]
     pool: CandidatePool
-    factors: Priorities | None
+    arbitration: Arbitration
     facts: Facts
 
 
@@ -93,16 +95,16 @@ def _popular_there_are(facts: Facts) -> int:
 def _rank(facts: Facts, n_popular: int) -> Iterator[Ranked]:
     pool = collect_candidates(facts, n_popular)
     arbitration = compete(pool, apply_rules(pool, facts), facts)
-    selections, factors = arbitrate(pool, arbitration, facts), arbitration.factors
+    selections = arbitrate(pool, arbitration, facts)
     accounts = list(range(facts.n_accounts))
     is_deepest = n_popular >= _popular_there_are(facts)
     short = [a for a in accounts if not (selections[a].is_full or is_deepest or facts.is_objecting[a])]
     if not short:
-        yield Ranked(accounts, selections, pool, factors, facts)
+        yield Ranked(accounts, selections, pool, arbitration, facts)
         return
     done = [account for account in accounts if account not in set(short)]
     if done:
-        yield Ranked(done, [selections[account] for account in done], pool, factors, facts)
+        yield Ranked(done, [selections[account] for account in done], pool, arbitration, facts)
     deeper = n_popular * DEEPENING or _popular_needed(facts)
     n_together = max(1, MAX_DEEPENED // deeper)
     for begin in range(0, len(short), n_together):
@@ -123,9 +125,15 @@ def _describe(facts: Facts, account: int, selection: Selection, part: Ranked) ->
     positions, pool = selection.positions, part.pool
     source = pool.sources[pool.source[positions[0]]].name if len(positions) else Source.POPULAR
     offers = explain(pool, positions, part.facts)
-    if part.factors is not None:
-        add_arbitration(offers, positions, part.factors)
+    factors = part.arbitration.factors
+    if factors is not None:
+        for offer, figures in zip(offers, figures_of(positions, factors), strict=True):
+            offer["arbitration"] = figures
     if fields := facts.fields[account]:
         add_attributes(offers, fields, facts)
     counts = zip(WITHHELD_CODES, selection.withheld.tolist(), strict=False)
-    return Decision(source, offers, {code: count for code, count in counts if count}, *asked)
+    considered = None
+    if facts.explains_all[account] or facts.has_among[account]:
+        place = part.accounts.index(account)
+        considered = describe_candidates(place, selection, pool, part.arbitration, part.facts)
+    return Decision(source, offers, {code: count for code, count in counts if count}, *asked, considered)

@@ -39,15 +39,17 @@ def groups_of(product: NDArray[np.int32], products: ProductIndex) -> ProductGrou
     )
 
 
-def select_diverse(allowed: NDArray[np.int64], groups: ProductGroups, limit: int) -> tuple[NDArray[np.int64], int]:
-    """Choose up to ``limit`` of the allowed places, best first; return how many similar ones were passed over, too.
+def select_diverse(
+    allowed: NDArray[np.int64], groups: ProductGroups, limit: int
+) -> tuple[NDArray[np.int64], list[int]]:
+    """Choose up to ``limit`` of the allowed places, best first; return the similar ones that were passed over, too.
 
     No two are variants of each other. No two are of one family, and at most two, or a third of the list, of one
     category, unless too few others are left: then the best of these follow at the end. allowed: int64 (k,), ascending.
     """
     first = allowed[:limit]
     if len(first) < 2 or not _has_similar(first, groups, limit):
-        return first, 0
+        return first, []
     chosen: list[int] = []
     similar: list[tuple[int, int]] = []
     picked = _Picked(limit)
@@ -59,10 +61,11 @@ def select_diverse(allowed: NDArray[np.int64], groups: ProductGroups, limit: int
         else:
             similar.append((place, variants))
     added: list[int] = []
+    passed_over: list[int] = []
     for place, variants in similar:
-        if len(chosen) + len(added) < limit and picked.is_other_variant(variants):
-            added.append(place)
-    return np.array(chosen + added, dtype=np.int64), len(similar) - len(added)
+        is_added = len(chosen) + len(added) < limit and picked.is_other_variant(variants)
+        (added if is_added else passed_over).append(place)
+    return np.array(chosen + added, dtype=np.int64), passed_over
 
 
 class _Picked:

@@ -106,21 +106,22 @@ def explain(pool: CandidatePool, positions: NDArray[np.int64], facts: Facts) -> 
     return offers
 
 
-def add_arbitration(offers: Sequence[Offer], positions: NDArray[np.int64], factors: Priorities) -> None:
-    """Have each offer show the factors of its priority. positions: int64 (k,), of the offers in the pool."""
-    values = factors.values
+def figures_of(positions: NDArray[np.int64], factors: Priorities) -> list[ArbitrationFigures]:
+    """Return the factors of some candidates. positions: int64 (k,), in the pool."""
     columns = (factors.propensity, factors.value, factors.context, factors.lever, factors.priority, factors.basis)
     rows = zip(*(column[positions].tolist() for column in columns), strict=True)
-    for offer, (propensity, value, context, lever, priority, basis) in zip(offers, rows, strict=True):
-        offer["arbitration"] = {
+    return [
+        {
             "propensity": propensity,
             "value_minor": int(value),
             "value_basis": BASIS_NAMES[basis],
-            "currency": values.currency,
+            "currency": factors.values.currency,
             "context": context,
             "lever": lever,
             "priority": priority,
         }
+        for propensity, value, context, lever, priority, basis in rows
+    ]
 
 
 OWN_FIELDS: Final = ("name", "line", "category", "family", "tier", "price_minor", "currency")

@@ -42,6 +42,8 @@ class Facts(NamedTuple):
     negotiated, lost: the products that each account has an open deal for, and those whose deal was lost recently.
     filters:          what the requests restrict offers to; None where none does.
     fields:           the attributes that the offers of each account show.
+    among:            the only candidates of those accounts whose request names any. has_among: bool (n,), whose does.
+    explains_all:     whether what became of every candidate is asked for, for each account.
     unknown_products: what each request names and the artifact does not know.
     had:              what each account owns or has in the basket; what is both comes twice.
     variants_elsewhere: int64 (k,), an account's place times the number of groups of variants, plus the group of a
@@ -66,6 +68,9 @@ class Facts(NamedTuple):
     recent: AccountProducts
     basket: AccountProducts
     excluded: AccountProducts
+    among: AccountProducts
+    has_among: NDArray[np.bool_]
+    explains_all: Sequence[bool]
     returned: AccountProducts
     negotiated: AccountProducts
     lost: AccountProducts
@@ -143,6 +148,9 @@ class Facts(NamedTuple):
             recent=kept(self.recent),
             basket=kept(self.basket),
             excluded=kept(self.excluded),
+            among=kept(self.among),
+            has_among=self.has_among[accounts],
+            explains_all=[self.explains_all[place] for place in accounts.tolist()],
             returned=kept(self.returned),
             negotiated=kept(self.negotiated),
             lost=kept(self.lost),
@@ -208,6 +216,9 @@ def gather(
         recent=AccountProducts.from_rows(recent, n_products),
         basket=in_basket,
         excluded=_named(products, [request.exclude for request in requests]),
+        among=_named(products, [request.among for request in requests]),
+        has_among=np.array([bool(request.among) for request in requests], dtype=np.bool_),
+        explains_all=[request.explains_all for request in requests],
         returned=_returned(state, requests, n_products),
         negotiated=negotiated,
         lost=lost,
@@ -250,13 +261,13 @@ def _named(products: ProductIndex, named: Sequence[Sequence[str]]) -> AccountPro
 
 def _unknown_products(products: ProductIndex, requests: Sequence[OfferRequest]) -> list[Sequence[str]]:
     """Return the products that each request names and the artifact does not know, each once."""
-    unknown: dict[tuple[int, int], Sequence[str]] = {}
+    unknown: dict[tuple[int, int, int], Sequence[str]] = {}
     for request in requests:
-        named = id(request.basket), id(request.exclude)
+        named = id(request.basket), id(request.exclude), id(request.among)
         if named not in unknown:
-            product_ids = dict.fromkeys((*request.basket, *request.exclude))
+            product_ids = dict.fromkeys((*request.basket, *request.exclude, *request.among))
             unknown[named] = [product_id for product_id in product_ids if products.row_of(product_id) is None]
-    return [unknown[id(request.basket), id(request.exclude)] for request in requests]
+    return [unknown[id(request.basket), id(request.exclude), id(request.among)] for request in requests]
 
 
 def _returned(state: LiveState, requests: Sequence[OfferRequest], n_products: int) -> AccountProducts:

@@ -28,6 +28,8 @@ class OfferRequest(NamedTuple):
     """One request for offers. A batch asks the same for many accounts: see ``facts.gather``.
 
     fields: names of product attributes that each offer shows.
+    among: the only candidates; all of them are ranked or withheld, whatever the limit.
+    explains_all: what became of every candidate is part of the answer.
     """
 
     account_id: str | None
@@ -38,3 +40,5 @@ class OfferRequest(NamedTuple):
     placement: str | None = None
     filter: OfferFilter | None = None
     fields: tuple[str, ...] = ()
+    among: Sequence[str] = ()
+    explains_all: bool = False

@@ -149,6 +149,7 @@ def encode(
             "degraded": context.is_degraded(wanted),
             "offers": [{**offer, "arbitration": None} for offer in decision.offers] if is_public else decision.offers,
             "withheld": {} if is_public else {str(reason): n for reason, n in decision.withheld.items()},
+            "considered": None if is_public else decision.considered,
             "unknown_products": decision.unknown_products,
             "unknown_filters": decision.unknown_filters,
         },

@@ -37,8 +37,8 @@ ACCOUNTS_AT_ONCE = 50
 """A batch lets other requests in after so many accounts: some milliseconds."""
 
 REPEATED_PARAMETERS = ("lines", "categories", "relations", "attributes", "fields")
-PLAIN_PARAMETERS = {"account_id", "limit", "dry_run"}
-LOGGED_PARAMETERS = {"limit", "price_max_minor", *REPEATED_PARAMETERS}
+PLAIN_PARAMETERS = {"account_id", "limit", "dry_run", "explain"}
+LOGGED_PARAMETERS = {"limit", "explain", "price_max_minor", *REPEATED_PARAMETERS}
 
 ANY_PROBLEMS = (
     "key-missing",
@@ -89,6 +89,9 @@ async def create_recommendations(request: Request) -> Response:
 
     Where an upgrade of something owned or in the basket qualifies, it comes before all else.
 
+    `among` ranks what the caller names, by the same rules and figures: each product is offered, or `considered` says
+    why not. `explain` tells the same of every candidate.
+
     A basket alone needs no account. An empty basket, or one that holds only unknown products, is no error: the answer
     falls back on the account, or on popular products, and `source` says so.
 
@@ -114,6 +117,8 @@ async def create_recommendations(request: Request) -> Response:
         given.placement,
         given.offer_filter(),
         tuple(dict.fromkeys(given.fields or ())),
+        given.among or (),
+        given.explain is not None,
     )
     if principal.is_public:
         refuse_private_fields(wanted, components_of(request.app).get(Settings).storefront_fields)
@@ -149,7 +154,14 @@ async def respond_in_parts(request: Request, principal: Principal, given: BatchR
     recommender = components_of(request.app).get(Recommender)
     fields = tuple(dict.fromkeys(given.fields or ()))
     wanted = OfferRequest(
-        None, given.limit, (), given.exclude, given.dry_run, given.placement, given.offer_filter(), fields
+        None,
+        given.limit,
+        exclude=given.exclude,
+        is_dry_run=given.dry_run,
+        placement=given.placement,
+        filter=given.offer_filter(),
+        fields=fields,
+        among=given.among or (),
     )
     logged = orjson.dumps(given.model_dump(exclude={"account_ids"}, exclude_unset=True))
     answers: list[bytes] = []
@@ -175,8 +187,10 @@ def read_account_request(account_id: str, query: bytes) -> tuple[OfferRequest, b
     if not query and 0 < len(account_id) <= MAX_IDENTIFIER:
         return OfferRequest(account_id, DEFAULT_LIMIT), b'{"limit":%d}' % DEFAULT_LIMIT
     given = decode_parameters({"account_id": account_id}, query, AccountQuery, REPEATED_PARAMETERS)
-    wanted = OfferRequest(given.account_id, given.limit, is_dry_run=given.dry_run)
-    if given.model_fields_set <= PLAIN_PARAMETERS:
+    wanted = OfferRequest(
+        given.account_id, given.limit, is_dry_run=given.dry_run, explains_all=given.explain is not None
+    )
+    if given.model_fields_set <= PLAIN_PARAMETERS and not wanted.explains_all:
         return wanted, b'{"limit":%d}' % given.limit
     wanted = wanted._replace(filter=given.offer_filter(), fields=tuple(dict.fromkeys(given.fields)))
     asked = given.model_dump(include=LOGGED_PARAMETERS, exclude_unset=True) | {"limit": given.limit}

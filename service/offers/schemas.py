@@ -1,11 +1,12 @@
 """What goes in and out of recommendations, as the OpenAPI document shows it."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
 from service.base.examples import ACCOUNT_ID, ARTIFACT_VERSION, OTHER_PRODUCT_ID, PRODUCT_ID
+from service.offers.considered import OUTCOME_MEANINGS, Outcome
 from service.offers.reasons import REASON_MEANINGS, SOURCE_MEANINGS, WITHHELD_MEANINGS, ReasonCode, Source, WithheldCode
 from service.offers.request_fields import (
     MAX_IDENTIFIER,
@@ -21,6 +22,13 @@ from service.readmodel.relation import RELATION_MEANINGS, Relation
 MAX_LIMIT = 50
 DEFAULT_LIMIT = 3
 MAX_ACCOUNTS = 1000
+MAX_AMONG = 500
+AMONG = (
+    "The only candidates, such as a campaign's list or a category page. Each comes back once: among the offers, "
+    "ranked, or in `considered` with the reason why it is withheld. `limit` and the limits on similar products do not "
+    "apply; what the model does not know is in `unknown_products`."
+)
+EXPLAIN = "`full`: `considered` tells what became of every candidate, with the factors of its priority."
 DRY_RUN = "Only look: the decision is not recorded, and has no identifier."
 
 Identifier = Annotated[str, Field(min_length=1, max_length=MAX_IDENTIFIER)]
@@ -34,6 +42,9 @@ ContextNumber = Annotated[StrictFloat, Field(allow_inf_nan=False)]
 ContextValue = ContextText | StrictBool | ContextInteger | ContextNumber | None
 
 
+Among = Annotated[list[Identifier], Field(min_length=1, max_length=MAX_AMONG)]
+
+
 class AccountQuery(FilterParameters):
     """The parameters of a request for one account."""
 
@@ -42,6 +53,7 @@ class AccountQuery(FilterParameters):
     account_id: Identifier = Field(description="Your identifier of the account.", examples=[ACCOUNT_ID])
     limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="How many offers to return.")
     dry_run: bool = Field(default=False, description=DRY_RUN)
+    explain: Literal["full"] | None = Field(default=None, description=EXPLAIN)
 
 
 class RecommendationRequest(FilterFields):
@@ -76,6 +88,8 @@ class RecommendationRequest(FilterFields):
     exclude: list[Identifier] = Field(
         default_factory=list, max_length=1000, description="Products that must not be offered."
     )
+    among: Among | None = Field(default=None, description=AMONG)
+    explain: Literal["full"] | None = Field(default=None, description=EXPLAIN)
     placement: Placement | None = Field(
         default=None,
         description="Where the offers will be shown, in your own words. At the `checkout` an answer needs memory "
@@ -107,6 +121,7 @@ class BatchRequest(FilterFields):
     exclude: list[Identifier] = Field(
         default_factory=list, max_length=1000, description="Products that must not be offered to any of them."
     )
+    among: Among | None = Field(default=None, description=AMONG)
     placement: Placement | None = Field(
         default=None, description="Where the offers will be shown, in your own words, such as `newsletter`."
     )
@@ -167,6 +182,19 @@ class OfferOut(BaseModel):
     )
 
 
+class ConsideredOut(BaseModel):
+    """What became of one candidate."""
+
+    product_id: str = Field(examples=[OTHER_PRODUCT_ID])
+    source: Source = Field(description="What speaks for it.")
+    outcome: Outcome = Field(
+        description="; ".join(f"`{outcome}`: {meaning}" for outcome, meaning in OUTCOME_MEANINGS.items()) + "."
+    )
+    rank: int | None = Field(description="Its place among the offers; null if it is not offered.")
+    reason: WithheldCode | None = Field(description="Why it is withheld, as in `withheld`; null otherwise.")
+    arbitration: ArbitrationOut | None = Field(description="As in the offers.")
+
+
 class RecommendationAnswer(BaseModel):
     """Offers, and where they come from."""
 
@@ -208,8 +236,13 @@ class RecommendationAnswer(BaseModel):
         + "; ".join(f"`{code}`: {text}" for code, text in WITHHELD_MEANINGS.items())
         + "."
     )
+    considered: list[ConsideredOut] | None = Field(
+        description="Every candidate once, in the order in which they compete: with `explain` or `among`, else null. "
+        "Null for storefront keys."
+    )
     unknown_products: list[str] = Field(
-        description="Products of `basket` and `exclude` that the model does not know: misspelt, or new since training."
+        description="Products of `basket`, `exclude` and `among` that the model does not know: misspelt, or new since "
+        "training."
     )
     unknown_filters: dict[str, list[str]] = Field(
         description="By field, the `lines` and `categories` that no product has now, and the names of `attributes` "

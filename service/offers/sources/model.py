@@ -115,6 +115,24 @@ class OwnedAndModelList(ModelList):
         return [] if origin == NO_ROW else super().contributors(origin)
 
 
+class Named:
+    """What requests name as their only candidates: those that nothing else speaks for."""
+
+    name = Source.POPULAR
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+
+    def block(self) -> Block:
+        named, content = self._facts.among, self._facts.content
+        score = np.empty(self._facts.n_products)
+        score[content.popular_products] = content.popular_scores
+        return Block(named.account, named.product, score[named.product], named.account)
+
+    def contributors(self, origin: int) -> list[ProductRow] | None:
+        return None
+
+
 class Popular:
     """What most customers buy."""
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from models.artifact import NO_VARIANTS, BasketChances
 from service.base.settings import Settings
+from service.offers.considered import Outcome
 from service.offers.decide import Decision, decide, decide_many
 from service.offers.diversity import ProductGroups, select_diverse
 from service.offers.facts import gather
@@ -261,12 +262,12 @@ def plain_selection(groups: list[tuple[int, int, int]], limit: int) -> tuple[lis
 def test_a_list_is_as_diverse_as_the_rule_says(groups: list[tuple[int, int, int]], limit: int) -> None:
     columns = np.array(groups, dtype=np.int32).reshape(-1, 3).T
 
-    chosen, n_similar = select_diverse(np.arange(len(groups)), ProductGroups(*columns), limit)
+    chosen, similar = select_diverse(np.arange(len(groups)), ProductGroups(*columns), limit)
 
     expected, n_expected = plain_selection(groups, limit)
     assert chosen.tolist() == expected
     if expected != list(range(len(expected))):
-        assert n_similar == n_expected
+        assert len(similar) == n_expected
 
 
 def test_three_offers_have_at_most_two_of_a_category_unless_there_are_no_others() -> None:
@@ -302,3 +303,81 @@ def test_a_key_that_anybody_can_read_sees_no_margins(settings: Settings, version
     assert [offer["product_id"] for offer in public] == [offer["product_id"] for offer in private]
     assert all(offer["arbitration"] for offer in private)
     assert not any(offer["arbitration"] for offer in public)
+
+
+def test_every_candidate_is_explained_once_and_the_outcomes_add_up() -> None:
+    request = OfferRequest("dee", 2, ["grinder"], ["milk"], explains_all=True)
+
+    decision = decide(gather(LiveState(content_of(WORLD), 0), [request]))
+
+    considered = decision.considered
+    assert considered is not None
+    assert len({candidate["product_id"] for candidate in considered}) == len(considered)
+    in_order = [candidate["product_id"] for candidate in considered if candidate["outcome"] is Outcome.OFFERED]
+    assert in_order == offered(decision)
+    reasons = {candidate["product_id"]: candidate["reason"] for candidate in considered}
+    assert reasons["milk"] is WithheldCode.EXCLUDED
+    assert all(
+        (candidate["reason"] is not None) == (candidate["outcome"] is Outcome.WITHHELD) for candidate in considered
+    )
+
+
+@pytest.mark.parametrize("account_id", ["ann", "dee", "new", None])
+@pytest.mark.parametrize("basket", [[], ["kettle"]])
+def test_each_product_that_is_named_comes_back_once(account_id: str | None, basket: list[str]) -> None:
+    named = ["syrup", "beans", "retired", "milk", "scale", "nonsense", "kettle"]
+
+    decision = decide(gather(with_basket_chances(WORLD), [OfferRequest(account_id, 1, basket, among=named)]))
+
+    considered = {candidate["product_id"]: candidate for candidate in decision.considered or ()}
+    assert set(considered) == set(named) - {"nonsense"}
+    assert decision.unknown_products == ["nonsense"]
+    assert considered["retired"]["reason"] in (WithheldCode.INACTIVE, WithheldCode.OWNED)
+    assert Outcome.OUTRANKED not in {candidate["outcome"] for candidate in considered.values()}
+    assert set(offered(decision)) == {i for i, candidate in considered.items() if candidate["reason"] is None}
+
+
+def test_what_is_named_has_the_figures_of_a_plain_answer() -> None:
+    plain = decide_in(WORLD)
+
+    named = decide(
+        gather(
+            LiveState(content_of(WORLD), 0),
+            [OfferRequest("ann", 1, among=offered(plain))],
+            ArbitrationOptions(margin_rate=MARGIN_RATE, max_value_ratio=1e9),
+        )
+    )
+
+    assert named.offers == plain.offers
+
+
+def test_only_the_requests_that_name_candidates_are_restricted_to_them() -> None:
+    state = LiveState(content_of(WORLD), 0)
+    requests = [OfferRequest("ann", 3), OfferRequest("ann", 3, among=["milk", "syrup"]), OfferRequest(None, 3)]
+
+    together = decide_many(gather(state, requests))
+
+    assert together == [decide(gather(state, [request])) for request in requests]
+    assert set(offered(together[1])) == {"milk", "syrup"}
+
+
+def test_candidates_are_explained_over_http_and_kept_in_the_decision_log(settings: Settings, version: str) -> None:
+    assert version
+    with running(settings, make_key(settings.database_url, "admin")) as client:
+        answers = [
+            client.get("/v1/recommendations/ann?explain=full").json(),
+            client.post("/v1/recommendations", json={"account_id": "ann", "explain": "full"}).json(),
+            client.post("/v1/recommendations", json={"account_id": "ann", "among": ["milk", "beans"]}).json(),
+            client.post("/v1/recommendations/batch", json={"account_ids": ["ann"], "among": ["milk"]}).json()["items"][
+                0
+            ],
+        ]
+        plain = client.get("/v1/recommendations/ann").json()
+        too_many = client.post("/v1/recommendations", json={"among": ["x"] * 501})
+        none = client.post("/v1/recommendations", json={"among": []})
+
+    assert answers[0]["considered"] == answers[1]["considered"]
+    outcomes = [{c["product_id"]: c["outcome"] for c in answer["considered"]} for answer in answers[2:]]
+    assert outcomes == [{"milk": "offered", "beans": "withheld"}, {"milk": "offered"}]
+    assert plain["considered"] is None
+    assert (too_many.status_code, none.status_code) == (422, 422)

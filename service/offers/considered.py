@@ -1,0 +1,76 @@
+"""What became of every candidate of an account: offered, withheld and why, or outranked."""
+
+from enum import StrEnum
+from typing import Final, TypedDict
+
+import numpy as np
+
+from service.offers.arbitration import Arbitration, Selection
+from service.offers.candidates import CandidatePool
+from service.offers.explanation import ArbitrationFigures, figures_of
+from service.offers.facts import Facts
+from service.offers.reasons import Source, WithheldCode
+from service.offers.rules import ALLOWED, REPEATED, WITHHELD_CODES
+from service.readmodel.product_index import ProductRow
+
+
+class Outcome(StrEnum):
+    """What became of a candidate."""
+
+    OFFERED = "offered"
+    WITHHELD = "withheld"
+    OUTRANKED = "outranked"
+
+
+OUTCOME_MEANINGS: Final = {
+    Outcome.OFFERED: "it is among the offers",
+    Outcome.WITHHELD: "`reason` says why it may not be offered, or not beside what is",
+    Outcome.OUTRANKED: "it may be offered, and the list was full before its turn",
+}
+
+
+class Considered(TypedDict):
+    """One candidate, as it goes into the answer."""
+
+    product_id: str
+    source: Source
+    outcome: Outcome
+    rank: int | None
+    reason: WithheldCode | None
+    arbitration: ArbitrationFigures | None
+
+
+def describe_candidates(
+    place: int, selection: Selection, pool: CandidatePool, arbitration: Arbitration, facts: Facts
+) -> list[Considered]:
+    """Describe every candidate of an account once, in the order in which they compete.
+
+    place: the account's among those of the pool. Offers and withheld candidates add up to all that are not outranked.
+    """
+    order = arbitration.order
+    positions = order[(pool.account[order] == place) & (arbitration.reasons[order] != REPEATED)]
+    factors = arbitration.factors
+    figures = [None] * len(positions) if factors is None else figures_of(positions, factors)
+    ranks = {position: rank for rank, position in enumerate(selection.positions.tolist(), 1)}
+    similar = set(selection.similar.tolist())
+    reasons = arbitration.reasons[positions].astype(np.int64).tolist()
+    considered: list[Considered] = []
+    for position, reason, figure in zip(positions.tolist(), reasons, figures, strict=True):
+        outcome, code = Outcome.OUTRANKED, None
+        if position in ranks:
+            outcome = Outcome.OFFERED
+        elif position in similar:
+            outcome, code = Outcome.WITHHELD, WithheldCode.SIMILAR
+        elif reason != ALLOWED:
+            outcome, code = Outcome.WITHHELD, WITHHELD_CODES[reason]
+        considered.append(
+            {
+                "product_id": facts.products.info(ProductRow(int(pool.product[position]))).product_id,
+                "source": pool.sources[pool.source[position]].name,
+                "outcome": outcome,
+                "rank": ranks.get(position),
+                "reason": code,
+                "arbitration": figure,
+            }
+        )
+    return considered
