@@ -76,8 +76,8 @@ PRODUCT_RECORDS: Final = RecordImport(
 PRODUCT_IMPORT: Final = ImportKind(
     name="products",
     help="""Import products: product_id, name, line, category, family, tier, price, currency, margin, active,
-    is_merchandise (no: a fee, shipping, a gift card), parent_product_id (of variants), replaces (of successors) and
-    attributes.
+    is_merchandise (no: a fee, shipping, a gift card), parent_product_id (of variants), replaces (of successors),
+    available_from, available_until, stock (0: sold out) and attributes.
 
     Money is in major units, or in minor ones as price_minor and margin_minor.
 
@@ -90,7 +90,10 @@ PRODUCT_IMPORT: Final = ImportKind(
     import_rows=PRODUCT_RECORDS.import_rows,
     # As the training view names it: what is exported from there can be imported.
     aliases={"is_active": "active"},
-    kinds=dict.fromkeys(("tier", "price", "price_minor", "margin", "margin_minor"), "number"),
+    kinds={
+        **dict.fromkeys(("tier", "price", "price_minor", "margin", "margin_minor", "stock"), "number"),
+        **dict.fromkeys(("available_from", "available_until"), "date"),
+    },
     takes_default_currency=True,
     takes_complete=True,
     finish=_finish_products,

@@ -1,17 +1,18 @@
 """What is kept in memory of the catalogue: products that changed since the artifact, and curated relationships."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Connection, Text, cast, select
+from sqlalchemy import Connection, Text, cast, or_, select
 
 from models.artifact.variants import ProductLinks
 from service.catalogue.curated import curated_from
 from service.catalogue.tables import Product
+from service.readmodel.availability import ALWAYS, Availability, ProductAvailability
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.live_state import LiveState
-from service.readmodel.product_index import ProductInfo
+from service.readmodel.product_index import ProductInfo, ProductRow
 from service.storage.bulk import in_chunks
 from service.storage.changes import ChangeKind
 from service.sync.sections import ChangeSet, LiveSection
@@ -35,6 +36,7 @@ def load(state: LiveState, connection: Connection, changes: ChangeSet) -> None:
     view = view.with_all_attributes(product_attributes(connection, some_ids)).with_curated(curated_from(connection))
     view.prepare()
     state.replace_part(view)
+    state.replace_part(state.part(Availability).with_changes(_by_row(view, bounded_products(connection))))
 
 
 def refresh(state: LiveState, connection: Connection, changes: ChangeSet) -> None:
@@ -43,6 +45,8 @@ def refresh(state: LiveState, connection: Connection, changes: ChangeSet) -> Non
     if product_ids := changes.ids(PRODUCTS_CHANGED):
         view = view.with_products(product_infos(connection, product_ids))
         view = view.with_attributes(dict.fromkeys(product_ids, b"") | product_attributes(connection, product_ids))
+        bounded = dict.fromkeys(product_ids, ALWAYS) | bounded_products(connection, product_ids)
+        state.replace_part(state.part(Availability).with_changes(_by_row(view, bounded)))
     if source_ids := changes.ids(RELATIONSHIPS_CHANGED):
         view = view.with_curated(curated_from(connection, source_ids))
     view.prepare()
@@ -74,6 +78,29 @@ def product_infos(connection: Connection, product_ids: Sequence[str]) -> dict[st
         for chunk in in_chunks(product_ids)
         for row in connection.execute(select(*columns).where(Product.product_id.in_(chunk)))
     }
+
+
+def bounded_products(
+    connection: Connection, product_ids: Sequence[str] | None = None
+) -> dict[str, ProductAvailability]:
+    """Read the availability of some products, or of all; those that can always be had are left out."""
+    columns = (Product.available_from, Product.available_until, Product.stock)
+    query = select(Product.product_id, *columns).where(or_(*(column.is_not(None) for column in columns)))
+    queries = (
+        [query]
+        if product_ids is None
+        else [query.where(Product.product_id.in_(chunk)) for chunk in in_chunks(product_ids)]
+    )
+    return {
+        product_id: ProductAvailability(begins, ends, stock)
+        for query in queries
+        for product_id, begins, ends, stock in connection.execute(query)
+    }
+
+
+def _by_row(view: CatalogueView, by_id: Mapping[str, ProductAvailability]) -> dict[ProductRow, ProductAvailability]:
+    row_of = view.products.row_of
+    return {row: bounds for product_id, bounds in by_id.items() if (row := row_of(product_id)) is not None}
 
 
 def product_attributes(connection: Connection, product_ids: Sequence[str] | None) -> dict[str, bytes]:

@@ -69,7 +69,7 @@ def _set_active(connection: Connection, product_ids: Sequence[str], now: datetim
 
 def _blank_product(product_id: str) -> dict[str, Any]:
     unset = dict.fromkeys(("line", "category", "family", "tier", "price_minor", "currency", "margin_minor"))
-    unset |= dict.fromkeys(("parent_product_id", "replaces"))
+    unset |= dict.fromkeys(("parent_product_id", "replaces", "available_from", "available_until", "stock"))
     flags = {"is_active": True, "is_merchandise": True}
     return {"product_id": product_id, "name": product_id, **unset, **flags, "attributes": {}}
 

@@ -11,7 +11,7 @@ from service.catalogue.links_to_products import LinkCheck, stored_links
 from service.catalogue.queries import ProductFilter, find_product, page_of_products, upsert_products
 from service.catalogue.schemas import ProductIn, ProductOut
 from service.web.bulk import BulkRows, bulk_response, bulk_route, validate_body
-from service.web.columns import CURRENCY, TEXT_WIDTH, WIDE, flag, money, text, time, whole
+from service.web.columns import CURRENCY, TEXT_WIDTH, WIDE, flag, money, number, text, time, whole
 from service.web.dependencies import ReadSession, open_read_session
 from service.web.list_files import FormatOfList, ListFile, ListFormat, list_file
 from service.web.parameters import DEFAULT_PAGE_ITEMS, Cursor, Limit, ProductInPath, text_filter
@@ -36,6 +36,9 @@ PRODUCT_COLUMNS: Final = (
     flag("is_merchandise"),
     text("parent_product_id"),
     text("replaces"),
+    time("available_from"),
+    time("available_until"),
+    number("stock"),
     text("attributes", width=TEXT_WIDTH),
     time("updated_at"),
 )

@@ -17,8 +17,10 @@ from service.rows.field_types import (
     OptionalIdentifier,
     OptionalMinor,
     OptionalMoney,
+    OptionalStock,
     OptionalText,
     OptionalTier,
+    OptionalTimestamp,
 )
 from service.rows.text_fields import is_blank
 
@@ -69,9 +71,23 @@ class ProductIn(PartialUpdate):
         description="The product that it succeeds, such as its identifier before it was renamed. Whoever has the one "
         "is not offered the other.",
     )
+    available_from: OptionalTimestamp = Field(
+        default=None, description="It is not offered before. ISO 8601 time, UTC unless it names an offset."
+    )
+    available_until: OptionalTimestamp = Field(default=None, description="It is not offered from this time on.")
+    stock: OptionalStock = Field(
+        default=None,
+        description="How many are left: with 0 or less it is sold out, and not offered. Null where that is not known.",
+    )
     attributes: Attributes = Field(
         default_factory=dict, description="Whatever else is known. Replaced as a whole. At most 16 KB and 5 levels."
     )
+
+    @model_validator(mode="after")
+    def _begins_before_it_ends(self) -> "ProductIn":
+        if self.available_from and self.available_until and self.available_from >= self.available_until:
+            raise ValueError("available_until is not after available_from")
+        return self
 
     @model_validator(mode="after")
     def _one_amount_each(self) -> "ProductIn":
@@ -122,6 +138,9 @@ class ProductOut(BaseModel):
     is_merchandise: bool = Field(description="False for fees, deposits, shipping, gift cards and the like.")
     parent_product_id: str | None = Field(description="What it is a variant of.")
     replaces: str | None = Field(description="The product that it succeeds.")
+    available_from: datetime | None = Field(description="It is not offered before.")
+    available_until: datetime | None = Field(description="It is not offered from this time on.")
+    stock: float | None = Field(description="How many are left; null where that is not known.")
     attributes: dict[str, Any]
     is_stub: bool = Field(description="Only orders or deals have named this product so far: nobody has described it.")
     updated_at: datetime

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Text, true
+from sqlalchemy import JSON, BigInteger, Double, ForeignKey, Text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.storage.database import Base, UtcDateTime
@@ -30,6 +30,9 @@ class Product(Base):
     is_merchandise: Mapped[bool] = mapped_column(server_default=true())
     parent_product_id: Mapped[str | None] = mapped_column(Text)
     replaces: Mapped[str | None] = mapped_column(Text)
+    available_from: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    available_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    stock: Mapped[float | None] = mapped_column(Double)
     attributes: Mapped[dict[str, Any]] = mapped_column(JSON)
     is_stub: Mapped[bool]
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)

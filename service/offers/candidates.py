@@ -14,7 +14,14 @@ from service.offers.neighbours import sort_with_places
 from service.offers.reasons import Source
 from service.offers.sources.blocks import NO_CANDIDATES, Block, CandidateSource
 from service.offers.sources.model import ModelList, Named, Neighbours, OwnedAndModelList, Popular
-from service.offers.sources.relationships import BasketCompanions, OwnedCompanions, Promoted, Related, Upgrades
+from service.offers.sources.relationships import (
+    BasketCompanions,
+    OwnedCompanions,
+    Promoted,
+    Related,
+    Substitutes,
+    Upgrades,
+)
 
 
 class CandidatePool(NamedTuple):
@@ -49,6 +56,8 @@ def collect_candidates(facts: Facts, n_popular: int = 0) -> CandidatePool:
         if len(block.product):
             sources.append(source)
             blocks.append(block)
+    if facts.unavailable is not None:
+        _add_substitutes(sources, blocks, facts)
     accounts, products, scores, origins = zip(*blocks or [NO_CANDIDATES], strict=True)
     account, product = np.concatenate(accounts), np.concatenate(products)
     keys = facts.keys(account, product)
@@ -66,6 +75,19 @@ def collect_candidates(facts: Facts, n_popular: int = 0) -> CandidatePool:
             is_kept |= facts.among.has(keys)
         columns = tuple(column[is_kept] for column in columns)
     return CandidatePool(sources, *columns, _find_repeated(columns[-1], facts.n_accounts * facts.n_products))
+
+
+def _add_substitutes(sources: list[CandidateSource], blocks: list[Block], facts: Facts) -> None:
+    """Add what stands in for candidates that are sold out."""
+    account, product = (np.concatenate([block[column] for block in blocks or [NO_CANDIDATES]]) for column in (0, 1))
+    assert facts.unavailable is not None  # noqa: S101  The caller asks only then.
+    is_sold_out = facts.unavailable.is_sold_out[product]
+    if is_sold_out.any():
+        source = Substitutes(facts, account[is_sold_out], product[is_sold_out])
+        block = source.block()
+        if len(block.product):
+            sources.append(source)
+            blocks.append(block)
 
 
 def _find_repeated(keys: NDArray[Any], n_keys: int) -> NDArray[np.bool_]:

@@ -1,6 +1,7 @@
 """What decisions rest on: gathered once, from memory, then never changed."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
@@ -12,6 +13,7 @@ from service.offers.account_products import NO_PAIRS, AccountProducts, join
 from service.offers.filters import AccountFilters, RelatedProducts, gather_filters
 from service.offers.request import OfferRequest
 from service.offers.strategy import DEFAULT_OPTIONS, ArbitrationOptions, Strategy
+from service.readmodel.availability import Availability, Unavailable
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.deals import DealProducts, ProductsInDeals
 from service.readmodel.live_state import LiveState
@@ -53,6 +55,7 @@ class Facts(NamedTuple):
     limits:           int64 (n,), how many offers are asked for.
     options:          how candidates compete.
     values:           what each product is worth.
+    unavailable:      what can't be had now; None where everything can.
     includes_owned:   whether what accounts own is ranked among the rest, rather than withheld.
     """
 
@@ -80,6 +83,7 @@ class Facts(NamedTuple):
     limits: NDArray[np.int64]
     options: ArbitrationOptions
     values: ProductValues
+    unavailable: Unavailable | None
     filters: AccountFilters | None
     fields: Sequence[Sequence[str]]
     unknown_products: Sequence[Sequence[str]]
@@ -168,11 +172,13 @@ def gather(
     requests: Sequence[OfferRequest],
     options: ArbitrationOptions = DEFAULT_OPTIONS,
     *,
+    now: datetime | None = None,
     includes_owned: bool = False,
 ) -> Facts:
     """Look up everything that some requests name, each for one account or for nobody in particular.
 
     What happened since the artifact stands in place of what the artifact says.
+    now: the only clock of a decision; None where nothing may depend on the time, so that everything can be had.
     """
     content, catalogue = state.content, state.part(CatalogueView)
     products, by_account, objections = catalogue.products, state.part(Ownership).by_account, state.part(Objections)
@@ -231,6 +237,7 @@ def gather(
         tie_seeds=np.array([crc32((request.account_id or "").encode()) for request in requests], dtype=np.uint64),
         limits=np.array([request.limit for request in requests], dtype=np.int64),
         options=options,
+        unavailable=None if now is None else state.part(Availability).unavailable_at(now),
         values=catalogue.values(options.margin_rate, options.max_value_ratio),
         includes_owned=includes_owned,
     )

@@ -39,6 +39,8 @@ class WithheldCode(StrEnum):
     IN_BASKET = "in-basket"
     OWNED = "owned"
     INACTIVE = "inactive"
+    NOT_AVAILABLE_NOW = "not-available-now"
+    SOLD_OUT = "sold-out"
     RETURNED = "returned"
     DEAL_OPEN = "deal-open"
     DEAL_LOST = "deal-lost"
@@ -59,6 +61,8 @@ WITHHELD_MEANINGS = {
     WithheldCode.IN_BASKET: "it is in the basket already",
     WithheldCode.OWNED: "the account owns it",
     WithheldCode.INACTIVE: "it is no longer sold",
+    WithheldCode.NOT_AVAILABLE_NOW: "it is before its `available_from`, or not before its `available_until`",
+    WithheldCode.SOLD_OUT: "its `stock` is 0 or less; where substitutes of it are known, they are candidates",
     WithheldCode.RETURNED: "the account returned it, or a variant of it, recently (`NEXTOFFER_RETURNED_DAYS`, 180)",
     WithheldCode.DEAL_OPEN: "the account has an open deal for it or a variant of it",
     WithheldCode.DEAL_LOST: "the account let a deal for it, or a variant of it, be lost recently "

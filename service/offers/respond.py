@@ -100,7 +100,7 @@ class Recommender:
         if loaded is None:
             raise NothingToOffer
         context = ResponseContext(loaded, loaded.state.sequence, self._now(), self._is_database_up())
-        facts = gather(loaded.state, [call.wanted for call in calls], self._options)
+        facts = gather(loaded.state, [call.wanted for call in calls], self._options, now=context.now)
         decided = zip(calls, decide_many(facts), strict=True)
         return [self._try_to_send(context, call, decision) for call, decision in decided]
 
@@ -121,7 +121,7 @@ class Recommender:
         if decision.unknown_products:
             self._telemetry.unknown_products.inc(len(decision.unknown_products))
         if self._shadow is not None:
-            self._shadow.consider(wanted, [offer["product_id"] for offer in decision.offers])
+            self._shadow.consider(wanted, [offer["product_id"] for offer in decision.offers], context.now)
         if decision_id is not None:
             self._recorder.record(decision_id, wanted.account_id, context.now, key_id, call.body, body)
         return body

@@ -73,6 +73,18 @@ def is_inactive(candidates: Candidates) -> NDArray[np.bool_] | None:
     return ~candidates.facts.products.is_active[candidates.pool.product]
 
 
+def is_sold_out(candidates: Candidates) -> NDArray[np.bool_] | None:
+    """Withhold what is sold out."""
+    unavailable = candidates.facts.unavailable
+    return None if unavailable is None else unavailable.is_sold_out[candidates.pool.product]
+
+
+def is_out_of_time(candidates: Candidates) -> NDArray[np.bool_] | None:
+    """Withhold what can't be had yet, or not any more."""
+    unavailable = candidates.facts.unavailable
+    return None if unavailable is None else unavailable.is_out_of_time[candidates.pool.product]
+
+
 def is_returned(candidates: Candidates) -> NDArray[np.bool_] | None:
     """Withhold what the account returned recently, and its variants: a renamed product is the same one."""
     return _is_among_or_variant(candidates.facts.returned, candidates)
@@ -151,6 +163,8 @@ RULES: Final[tuple[tuple[WithheldCode, Rule], ...]] = (
     (WithheldCode.IN_BASKET, is_in_basket),
     (WithheldCode.OWNED, is_owned),
     (WithheldCode.INACTIVE, is_inactive),
+    (WithheldCode.NOT_AVAILABLE_NOW, is_out_of_time),
+    (WithheldCode.SOLD_OUT, is_sold_out),
     (WithheldCode.RETURNED, is_returned),
     (WithheldCode.DEAL_OPEN, is_negotiated),
     (WithheldCode.DEAL_LOST, is_lost),

@@ -1,6 +1,7 @@
 """Every account's list, by the functions that answer requests: what a CRM loads overnight."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -49,15 +50,17 @@ def score_accounts(
     limit: int,
     options: ArbitrationOptions = DEFAULT_OPTIONS,
     *,
+    now: datetime | None = None,
     includes_owned: bool = False,
 ) -> Iterator[tuple[int, ScoredLists]]:
     """Yield the lists of accounts, a thousand at a time, with the place of the first of them.
 
-    An account that objects to marketing has no list. includes_owned: rank what accounts own among the rest.
+    An account that objects to marketing has no list. now: see ``gather``. includes_owned: rank what accounts own among
+    the rest.
     """
     for begin in range(0, len(account_ids), ACCOUNTS_AT_ONCE):
         requests = [OfferRequest(account_id, limit) for account_id in account_ids[begin : begin + ACCOUNTS_AT_ONCE]]
-        facts = gather(state, requests, options, includes_owned=includes_owned)
+        facts = gather(state, requests, options, now=now, includes_owned=includes_owned)
         parts = [_lists_of(part) for part in rank_offers(facts)]
         columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
         order = columns[0].argsort(kind="stable")

@@ -4,6 +4,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from datetime import datetime
 from random import Random
 from typing import Final
 
@@ -33,17 +34,17 @@ class Shadow:
         self._telemetry = telemetry
         self._options = options
         self._random = Random()  # noqa: S311  Which requests are drawn is no secret.
-        self._queue: deque[tuple[OfferRequest, list[str]]] = deque()
+        self._queue: deque[tuple[OfferRequest, list[str], datetime]] = deque()
         self._stopping = threading.Event()
 
-    def consider(self, request: OfferRequest, offered: list[str]) -> None:
-        """Draw an answer that was just given, or pass it over. offered: product identifiers, in order."""
+    def consider(self, request: OfferRequest, offered: list[str], now: datetime) -> None:
+        """Draw an answer that was given now, or pass it over. offered: product identifiers, in order."""
         if self._random.random() >= self._share:
             return
         if len(self._queue) >= MAX_QUEUE:
             self._telemetry.shadow_answers.labels("skipped").inc()
             return
-        self._queue.append((request, offered))
+        self._queue.append((request, offered, now))
 
     def run(self) -> None:
         """Answer what was drawn until ``stop``."""
@@ -55,11 +56,11 @@ class Shadow:
         """End the thread soon."""
         self._stopping.set()
 
-    def _compare(self, request: OfferRequest, offered: Sequence[str]) -> None:
+    def _compare(self, request: OfferRequest, offered: Sequence[str], now: datetime) -> None:
         begun = time.perf_counter()
         try:
             live = self.live
-            facts = gather(live.state, [request], self._options)
+            facts = gather(live.state, [request], self._options, now=now)
             proposed = [offer["product_id"] for offer in decide(facts).offers]
         except Exception:  # A candidate that fails is what a shadow is there to find.
             self._telemetry.shadow_answers.labels("failed").inc()

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from service.rows.attribute_fields import read_attributes
-from service.rows.number_fields import read_minor, read_money, read_quantity, read_tier
+from service.rows.number_fields import read_minor, read_money, read_quantity, read_stock, read_tier
 from service.rows.text_fields import (
     MAX_IDENTIFIER,
     MAX_TEXT,
@@ -39,6 +39,7 @@ __all__ = [
     "OptionalIdentifier",
     "OptionalMinor",
     "OptionalMoney",
+    "OptionalStock",
     "OptionalText",
     "OptionalTier",
     "OptionalTimestamp",
@@ -88,6 +89,7 @@ Quantity = Annotated[float, written(read_quantity)]
 _NUMBER_SCHEMA = WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}, {"type": "null"}]})
 OptionalMoney = Annotated[Decimal | None, optional_number(read_money), _NUMBER_SCHEMA]
 OptionalMinor = Annotated[int | None, optional_number(read_minor)]
+OptionalStock = Annotated[float | None, optional_number(read_stock), _NUMBER_SCHEMA]
 OptionalTier = Annotated[int | None, optional_written(read_tier)]
 OptionalCurrency = Annotated[str | None, optional(read_currency)]
 Status = Annotated[Literal["placed", "cancelled"], BeforeValidator(read_status)]

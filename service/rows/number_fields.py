@@ -55,6 +55,14 @@ def read_minor(value: object, written: FieldFormat = REQUEST_FORMAT) -> int:
     return number
 
 
+def read_stock(value: object, written: FieldFormat = REQUEST_FORMAT) -> float:
+    """How many are left: what is owed to others is less than none."""
+    number = read_decimal(value, written)
+    if abs(number) > MAX_QUANTITY:
+        raise ValueError(f"is more than {MAX_QUANTITY}")
+    return float(number)
+
+
 def read_quantity(value: object, written: FieldFormat = REQUEST_FORMAT) -> float:
     """How many: negative for a return; 1 where it is not given."""
     if is_blank(value):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -62,6 +63,7 @@ def score(
             out,
             limit,
             ArbitrationOptions.from_settings(settings),
+            now=datetime.now(UTC),
             includes_owned=include_owned,
             progress=lambda done: progress.update(task, completed=done),
         )

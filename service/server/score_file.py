@@ -1,6 +1,7 @@
 """Writes the lists of all accounts to a file. Needs pyarrow, which the running service does not."""
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +39,7 @@ def write_scores(
     limit: int,
     options: ArbitrationOptions,
     *,
+    now: datetime | None = None,
     includes_owned: bool,
     progress: Callable[[int], None],
 ) -> tuple[int, int]:
@@ -46,7 +48,7 @@ def write_scores(
     Columns: account_id, rank (from 1), product_id, score, source, propensity, and what that is worth: times the price,
     and times the margin, null where these are not known in the reporting currency, which is
     named beside. The file appears complete or not at all.
-    progress: called with the number of accounts done.
+    now: see ``gather``. progress: called with the number of accounts done.
     """
     account_ids = known_accounts(state)
     accounts = pa.array(account_ids, type=pa.string())
@@ -55,7 +57,7 @@ def write_scores(
     n_rows = n_listed = 0
     try:
         with WRITERS[ending_of(target)](partial, SCHEMA, target.name) as writer:
-            scored = score_accounts(state, account_ids, limit, options, includes_owned=includes_owned)
+            scored = score_accounts(state, account_ids, limit, options, now=now, includes_owned=includes_owned)
             for begin, lists in scored:
                 table = _to_table(lists, accounts.slice(begin), catalogue)
                 writer.write_table(table)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from models.arrays import concatenate_ranges
 from models.artifact import NO_ROW
-from models.artifact.relationships import ACCESSORY, CROSS_SELL, UP_SELL
+from models.artifact.relationships import ACCESSORY, CROSS_SELL, SUBSTITUTE, UP_SELL
 from service.offers.account_products import AccountProducts
 from service.offers.facts import Facts
 from service.offers.filters import RelatedProducts
@@ -86,6 +86,29 @@ class OwnedCompanions(_Related):
         rank = passing_first(self.facts, account, target, strength)
         best = best_first(account, target, rank, n_accounts, MAX_PER_SOURCE)
         return Block(account[best], target[best], strength[best], seed[there[best] // targets.shape[1]])
+
+
+class Substitutes:
+    """What stands in for candidates that are sold out."""
+
+    name = Source.PERSONALIZED
+
+    def __init__(self, facts: Facts, account: NDArray[np.int64], product: NDArray[np.int32]) -> None:
+        self._facts = facts
+        # A product may be the candidate of several sources.
+        keys = np.unique(account * facts.n_products + product)
+        self._account, self._product = keys // facts.n_products, keys % facts.n_products
+
+    def block(self) -> Block:
+        index, facts = self._facts.relationships, self._facts
+        begins, ends = (bounds[self._product] for bounds in index.runs(SUBSTITUTE))
+        places, positions = concatenate_ranges(begins, ends - begins)
+        account, target, strength = self._account[places], index.target[positions], index.strength[positions]
+        best = best_first(account, target, strength, facts.n_accounts, MAX_PER_SOURCE)
+        return Block(account[best], target[best], strength[best], self._product[places[best]])
+
+    def contributors(self, origin: int) -> list[ProductRow]:
+        return []
 
 
 class Related:
