@@ -4,8 +4,8 @@ import importlib
 import sys
 
 NAMES = (
-    "import", "train", "relationships", "customers", "propensity", "propensity_growth", "score", "live", "serving",
-    "dashboard",
+    "import", "train", "relationships", "customers", "propensity", "propensity_growth", "strategies", "score", "live",
+    "serving", "dashboard",
 )  # fmt: skip
 
 

@@ -71,7 +71,7 @@ def describe_baskets(neighbours: Neighbours, rates: NDArray[np.float32], baskets
     is_listed = neighbours.products != NO_PRODUCT
     entries = neighbours.scores[is_listed], (np.nonzero(is_listed)[0], neighbours.products[is_listed])
     scores = (inside @ csr_matrix(entries, (n_products, n_products))).tocoo()
-    is_new = np.asarray(inside[scores.row, scores.col]).ravel() == 0
+    is_new = ~np.isin(scores.row.astype(np.int64) * n_products + scores.col, basket * n_products + baskets.rest)
     order = np.lexsort((scores.col[is_new], scores.row[is_new]))
     owner, product = scores.row[is_new][order].astype(np.int64), scores.col[is_new][order]
     size = np.diff(baskets.ends, prepend=0)

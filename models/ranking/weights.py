@@ -75,7 +75,7 @@ def look_up(matrix: csr_matrix, rows: NDArray[np.int32], columns: NDArray[np.int
 
     The matrix's indices are sorted, without duplicates; a column of -1 is stored nowhere.
     """
-    if matrix.nnz == 0:
+    if matrix.nnz == 0 or not columns.size:
         return np.zeros(columns.shape, dtype=np.float32)
     row = np.broadcast_to(rows, columns.shape).ravel()
     values = np.asarray(matrix[row, np.maximum(columns, 0).ravel()], dtype=np.float32).reshape(columns.shape)

@@ -56,18 +56,20 @@ def decide_many(facts: Facts) -> list[Decision]:
     """
     decisions: dict[int, Decision] = {}
     for part in rank_offers(facts):
-        for account, selection in zip(part.accounts, part.selections, strict=True):
-            decisions[account] = _describe(facts, account, selection, part)
+        for account, place, selection in zip(part.accounts, part.places, part.selections, strict=True):
+            decisions[account] = _describe(facts, account, place, selection, part)
     return [decisions[account] for account in range(facts.n_accounts)]
 
 
 class Ranked(NamedTuple):
     """What some of the accounts are offered out of one pool.
 
-    accounts: their places among all that are decided for. selections: one for each.
+    accounts: their places among all that are decided for. places: those among the accounts of ``facts``, to which the
+    pool refers. selections: one for each.
     """
 
     accounts: list[int]
+    places: list[int]
     selections: list[Selection]
     pool: CandidatePool
     arbitration: Arbitration
@@ -100,11 +102,11 @@ def _rank(facts: Facts, n_popular: int) -> Iterator[Ranked]:
     is_deepest = n_popular >= _popular_there_are(facts)
     short = [a for a in accounts if not (selections[a].is_full or is_deepest or facts.is_objecting[a])]
     if not short:
-        yield Ranked(accounts, selections, pool, arbitration, facts)
+        yield Ranked(accounts, accounts, selections, pool, arbitration, facts)
         return
     done = [account for account in accounts if account not in set(short)]
     if done:
-        yield Ranked(done, [selections[account] for account in done], pool, arbitration, facts)
+        yield Ranked(done, done, [selections[account] for account in done], pool, arbitration, facts)
     deeper = n_popular * DEEPENING or _popular_needed(facts)
     n_together = max(1, MAX_DEEPENED // deeper)
     for begin in range(0, len(short), n_together):
@@ -113,7 +115,7 @@ def _rank(facts: Facts, n_popular: int) -> Iterator[Ranked]:
             yield part._replace(accounts=[part_of_short[account] for account in part.accounts])
 
 
-def _describe(facts: Facts, account: int, selection: Selection, part: Ranked) -> Decision:
+def _describe(facts: Facts, account: int, place: int, selection: Selection, part: Ranked) -> Decision:
     asked = (
         facts.is_known[account],
         facts.options.strategy if facts.is_prioritised[account] else Strategy.RELEVANCE,
@@ -134,6 +136,5 @@ def _describe(facts: Facts, account: int, selection: Selection, part: Ranked) ->
     counts = zip(WITHHELD_CODES, selection.withheld.tolist(), strict=False)
     considered = None
     if facts.explains_all[account] or facts.has_among[account]:
-        place = part.accounts.index(account)
         considered = describe_candidates(place, selection, pool, part.arbitration, part.facts)
     return Decision(source, offers, {code: count for code, count in counts if count}, *asked, considered)

@@ -208,6 +208,17 @@ def apply_rules(pool: CandidatePool, facts: Facts) -> NDArray[np.int8]:
     return reasons
 
 
+def withheld_by_each_rule(pool: CandidatePool, facts: Facts) -> NDArray[np.bool_]:
+    """Return bool (number of rules, m): which candidates each rule withholds, whatever the others say."""
+    candidates = Candidates(pool, facts, _find_guards(pool, facts))
+    masks = np.zeros((len(RULES), len(pool.product)), dtype=np.bool_)
+    for mask, (_, rule) in zip(masks, RULES, strict=True):
+        withheld = rule(candidates)
+        if withheld is not None:
+            mask |= withheld
+    return masks
+
+
 def _is_among(pairs: AccountProducts, pool: CandidatePool) -> NDArray[np.bool_] | None:
     return None if pairs.is_empty else pairs.has(pool.keys)
 

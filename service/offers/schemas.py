@@ -192,7 +192,7 @@ class ConsideredOut(BaseModel):
     )
     rank: int | None = Field(description="Its place among the offers; null if it is not offered.")
     reason: WithheldCode | None = Field(description="Why it is withheld, as in `withheld`; null otherwise.")
-    arbitration: ArbitrationOut | None = Field(description="As in the offers.")
+    arbitration: ArbitrationOut | None = Field(description="As in the offers; null for what the account owns, too.")
 
 
 class RecommendationAnswer(BaseModel):

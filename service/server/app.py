@@ -20,6 +20,7 @@ from service.deals import routes as deals
 from service.decisions import routes as decisions
 from service.erasure import routes as erasure
 from service.exchange_rates import routes as exchange_rates
+from service.offers import coverage_routes as coverage
 from service.offers import routes as offers
 from service.orders import routes as orders
 from service.registry import routes as registry
@@ -38,6 +39,7 @@ from service.whitespace import routes as whitespace
 
 ROUTERS = (
     offers.router,
+    coverage.router,
     decisions.router,
     whitespace.router,
     targets.router,

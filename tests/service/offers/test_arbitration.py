@@ -222,7 +222,12 @@ def test_many_at_once_are_decided_as_one_by_one(data: st.DataObject) -> None:
     accounts = st.sampled_from(["ann", "bob", "cid", "dee", "new", None])
     baskets = st.lists(st.sampled_from(list(rates)), max_size=2)
     requests = [
-        OfferRequest(data.draw(accounts), data.draw(st.integers(1, 6)), data.draw(baskets))
+        OfferRequest(
+            data.draw(accounts),
+            data.draw(st.integers(1, 10)),
+            data.draw(baskets),
+            explains_all=data.draw(st.booleans()),
+        )
         for _ in range(data.draw(st.integers(1, 5)))
     ]
 
