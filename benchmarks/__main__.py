@@ -5,7 +5,7 @@ import sys
 
 NAMES = (
     "import", "train", "relationships", "customers", "propensity", "propensity_growth", "strategies", "score", "live",
-    "serving", "dashboard",
+    "serving", "policies", "dashboard",
 )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from service.imports.importer import import_file
 from service.imports.mapping_file import MappingFile, write_mapping_file
 from service.imports.registry import IMPORT_KINDS
 from service.imports.report import share_line, summary_lines
+from service.policies import command as policies
 from service.rows.chunks import Progress
 from service.rows.complete_files import TooManyRemovals
 from service.rows.errors import TooManyRejects, UnreadableFile
@@ -34,7 +35,7 @@ _SECONDS_BETWEEN_LINES: Final = 5.0
 
 app = typer.Typer(
     help="Import accounts, products, orders, relationships, deals, exchange rates from CSV, NDJSON (gzipped or not), "
-    "Parquet, XLSX.",
+    "Parquet, XLSX; and policies from JSON.",
     no_args_is_help=True,
 )
 
@@ -122,6 +123,8 @@ def make_command(kind: ImportKind) -> Callable[..., None]:
 
 for _kind in IMPORT_KINDS.values():
     app.command(_kind.name, help=inspect.cleandoc(_kind.help))(make_command(_kind))
+
+app.command("policies", help=inspect.cleandoc(policies.HELP))(policies.import_policies_command)
 
 
 def run_import(kind_name: str, files: list[Path], options: ImportOptions) -> ImportSummary:

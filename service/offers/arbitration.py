@@ -21,7 +21,8 @@ class Selection(NamedTuple):
     """What one account is offered out of a pool.
 
     positions: int64 (k,), of the chosen candidates in the pool, best first.
-    withheld:  int64 (N_REASONS,), how many candidates were withheld until the list was full; see ``apply_rules``.
+    withheld:  int64, N_REASONS or more, how many candidates each rule, and then each policy, withheld until the list
+               was full; see ``apply_rules``.
     similar:   int64 (s,), positions of candidates that were passed over for diversity.
     is_full:   whether as many are chosen as were asked for.
     """
@@ -36,16 +37,16 @@ class Arbitration(NamedTuple):
     """How the candidates of a pool compete.
 
     order:   int64 (m,), the candidates of each account together, in the order in which they are offered.
-    reasons: int8 (m,), as ``apply_rules`` gives them, with those that are below the floor.
+    reasons: int16 (m,), as ``apply_rules`` gives them, with those that are below the floor.
     factors: None where the artifact has no propensities.
     """
 
     order: NDArray[np.int64]
-    reasons: NDArray[np.int8]
+    reasons: NDArray[np.int16]
     factors: Priorities | None
 
 
-def compete(pool: CandidatePool, reasons: NDArray[np.int8], facts: Facts) -> Arbitration:
+def compete(pool: CandidatePool, reasons: NDArray[np.int16], facts: Facts) -> Arbitration:
     """Order the candidates, and withhold those that are below the floor. reasons: see ``apply_rules``."""
     factors = prioritise(pool, facts)
     is_prioritised = facts.is_prioritised[pool.account]
@@ -56,7 +57,7 @@ def compete(pool: CandidatePool, reasons: NDArray[np.int8], facts: Facts) -> Arb
         expected_value = factors.propensity * factors.value
         is_below = (factors.propensity < options.min_propensity) | (expected_value < options.min_expected_value_minor)
         is_below &= is_prioritised & (reasons == ALLOWED)
-        reasons = np.where(is_below, BELOW_FLOOR, reasons).astype(np.int8)
+        reasons = np.where(is_below, BELOW_FLOOR, reasons).astype(np.int16)
     return Arbitration(_by_priority(pool, factors, is_prioritised, facts), reasons, factors)
 
 
@@ -106,7 +107,7 @@ def _tier(source: CandidateSource, facts: Facts) -> int:
     return 1 if isinstance(source, Promoted) else 2
 
 
-def _select(order: NDArray[np.int64], reasons: NDArray[np.int8], groups: ProductGroups, limit: int) -> Selection:
+def _select(order: NDArray[np.int64], reasons: NDArray[np.int16], groups: ProductGroups, limit: int) -> Selection:
     chosen, similar = select_diverse((reasons == ALLOWED).nonzero()[0], groups, limit)
     is_full = len(chosen) == limit
     examined = reasons[: chosen.max()] if is_full else reasons
@@ -115,7 +116,7 @@ def _select(order: NDArray[np.int64], reasons: NDArray[np.int8], groups: Product
     return Selection(order[chosen], withheld, order[np.array(similar, dtype=np.int64)], is_full)
 
 
-def _select_all(order: NDArray[np.int64], reasons: NDArray[np.int8]) -> Selection:
+def _select_all(order: NDArray[np.int64], reasons: NDArray[np.int16]) -> Selection:
     """Choose everything that is allowed, where the request names the candidates."""
     nothing = np.empty(0, dtype=np.int64)
     return Selection(order[reasons == ALLOWED], np.bincount(reasons, minlength=N_REASONS), nothing, is_full=True)

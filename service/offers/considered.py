@@ -9,8 +9,8 @@ from service.offers.arbitration import Arbitration, Selection
 from service.offers.candidates import CandidatePool
 from service.offers.explanation import ArbitrationFigures, figures_of
 from service.offers.facts import Facts
-from service.offers.reasons import Source, WithheldCode
-from service.offers.rules import ALLOWED, REPEATED, WITHHELD_CODES
+from service.offers.reasons import POLICY_CODES, Source, WithheldCode
+from service.offers.rules import ALLOWED, FIRST_POLICY, REPEATED, WITHHELD_CODES
 from service.readmodel.product_index import ProductRow
 
 
@@ -37,6 +37,7 @@ class Considered(TypedDict):
     outcome: Outcome
     rank: int | None
     reason: WithheldCode | None
+    policy_id: str | None
     arbitration: ArbitrationFigures | None
 
 
@@ -55,12 +56,16 @@ def describe_candidates(
     similar = set(selection.similar.tolist())
     reasons = arbitration.reasons[positions].astype(np.int64).tolist()
     considered: list[Considered] = []
+    policies = facts.policies
     for position, reason, figure in zip(positions.tolist(), reasons, figures, strict=True):
-        outcome, code = Outcome.OUTRANKED, None
+        outcome, code, policy_id = Outcome.OUTRANKED, None, None
         if position in ranks:
             outcome = Outcome.OFFERED
         elif position in similar:
             outcome, code = Outcome.WITHHELD, WithheldCode.SIMILAR
+        elif reason >= FIRST_POLICY and policies is not None:
+            outcome, policy_id = Outcome.WITHHELD, policies.policy_ids[reason - FIRST_POLICY]
+            code = POLICY_CODES[policies.policy_types[reason - FIRST_POLICY]]
         elif reason != ALLOWED:
             outcome, code = Outcome.WITHHELD, WITHHELD_CODES[reason]
         considered.append(
@@ -70,6 +75,7 @@ def describe_candidates(
                 "outcome": outcome,
                 "rank": ranks.get(position),
                 "reason": code,
+                "policy_id": policy_id,
                 "arbitration": figure,
             }
         )

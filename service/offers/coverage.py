@@ -13,7 +13,7 @@ from service.offers.decide import Ranked, rank_offers
 from service.offers.facts import gather
 from service.offers.reasons import WithheldCode
 from service.offers.request import OfferRequest
-from service.offers.rules import ALLOWED, RULES, withheld_by_each_rule
+from service.offers.rules import ALLOWED, withheld_by_each_rule
 from service.offers.strategy import ArbitrationOptions
 from service.readmodel.live_state import LiveState
 
@@ -75,9 +75,9 @@ def _count_rules(
 ) -> None:
     pool = part.pool
     is_counted = np.isin(pool.account, places) & ~pool.is_repeated
-    masks = withheld_by_each_rule(pool, part.facts) & is_counted
-    is_alone = masks.sum(axis=0) == 1
-    for (code, _), mask in zip(RULES, masks, strict=True):
+    masks = {code: mask & is_counted for code, mask in withheld_by_each_rule(pool, part.facts).items()}
+    is_alone = np.sum(list(masks.values()), axis=0) == 1
+    for code, mask in masks.items():
         coverage.withheld_candidates[code] += int(mask.sum())
         coverage.withheld_in[code] += len(np.unique(pool.account[mask]))
         opened = np.unique(pool.account[mask & is_alone])

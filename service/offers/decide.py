@@ -11,10 +11,12 @@ from service.offers.candidates import CandidatePool, collect_candidates
 from service.offers.considered import Considered, describe_candidates
 from service.offers.explanation import Offer, add_attributes, explain, figures_of
 from service.offers.facts import Facts
-from service.offers.reasons import Source, WithheldCode
-from service.offers.rules import WITHHELD_CODES, apply_rules
+from service.offers.reasons import POLICY_CODES, Source, WithheldCode
+from service.offers.rules import FIRST_POLICY, WITHHELD_CODES, apply_rules
 from service.offers.strategy import Strategy
+from service.readmodel.active_policies import AccountPolicies
 
+NO_POLICIES: Final[Mapping[str, int]] = {}
 NO_UNKNOWN_FILTERS: Final[Mapping[str, Sequence[str]]] = {}
 MIN_POPULAR: Final = 32
 """Popular products in the first pool with fallbacks."""
@@ -31,6 +33,7 @@ class Decision:
     is_known: whether the account has a history. strategy: what the order of the offers follows.
     unknown_products, unknown_filters: see ``Facts`` and ``AccountFilters``.
     considered: what became of every candidate, where the request asks for that.
+    withheld_by_policy: how many of the withheld candidates each policy withheld, by its identifier.
     """
 
     source: Source
@@ -41,6 +44,7 @@ class Decision:
     unknown_products: Sequence[str] = ()
     unknown_filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
     considered: list[Considered] | None = None
+    withheld_by_policy: Mapping[str, int] = field(default_factory=dict)
 
 
 def decide(facts: Facts) -> Decision:
@@ -134,7 +138,23 @@ def _describe(facts: Facts, account: int, place: int, selection: Selection, part
     if fields := facts.fields[account]:
         add_attributes(offers, fields, facts)
     counts = zip(WITHHELD_CODES, selection.withheld.tolist(), strict=False)
-    considered = None
+    withheld = {code: count for code, count in counts if count}
+    considered, by_policy = None, NO_POLICIES
     if facts.explains_all[account] or facts.has_among[account]:
         considered = describe_candidates(place, selection, pool, part.arbitration, part.facts)
-    return Decision(source, offers, {code: count for code, count in counts if count}, *asked, considered)
+    if facts.policies is not None and len(selection.withheld) > FIRST_POLICY:
+        by_policy = _count_policies(withheld, selection, facts.policies)
+    return Decision(source, offers, withheld, *asked, considered, by_policy)
+
+
+def _count_policies(
+    withheld: dict[WithheldCode, int], selection: Selection, policies: AccountPolicies
+) -> Mapping[str, int]:
+    """Count what policies withheld by their types, too, and return the number of each that withheld anything."""
+    counts = selection.withheld[FIRST_POLICY:]
+    by_policy: dict[str, int] = {}
+    for number in counts.nonzero()[0].tolist():
+        count = by_policy[policies.policy_ids[number]] = int(counts[number])
+        code = POLICY_CODES[policies.policy_types[number]]
+        withheld[code] = withheld.get(code, 0) + count
+    return by_policy

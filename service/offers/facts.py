@@ -13,6 +13,7 @@ from service.offers.account_products import NO_PAIRS, AccountProducts, join
 from service.offers.filters import AccountFilters, RelatedProducts, gather_filters
 from service.offers.request import OfferRequest
 from service.offers.strategy import DEFAULT_OPTIONS, ArbitrationOptions, Strategy
+from service.readmodel.active_policies import NO_SWITCHES, AccountPolicies, ActivePolicies
 from service.readmodel.availability import Availability, Unavailable
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.deals import DealProducts, ProductsInDeals
@@ -57,6 +58,8 @@ class Facts(NamedTuple):
     values:           what each product is worth.
     unavailable:      what can't be had now; None where everything can.
     includes_owned:   whether what accounts own is ranked among the rest, rather than withheld.
+    policies:         what policies withhold from each account; None where there are none.
+    switched_off:     reason codes of the built-in rules that are switched off.
     """
 
     content: Content
@@ -89,6 +92,8 @@ class Facts(NamedTuple):
     unknown_products: Sequence[Sequence[str]]
     attributes: ProductAttributes
     includes_owned: bool = False
+    policies: AccountPolicies | None = None
+    switched_off: frozenset[str] = NO_SWITCHES
 
     @property
     def n_accounts(self) -> int:
@@ -162,6 +167,7 @@ class Facts(NamedTuple):
             limits=self.limits[accounts],
             tie_seeds=self.tie_seeds[accounts],
             filters=None if self.filters is None else self.filters.only(accounts, kept_related(self.filters.related)),
+            policies=None if self.policies is None else self.policies.only(accounts),
             fields=[self.fields[place] for place in accounts.tolist()],
             unknown_products=[self.unknown_products[place] for place in accounts.tolist()],
         )
@@ -173,13 +179,16 @@ def gather(
     options: ArbitrationOptions = DEFAULT_OPTIONS,
     *,
     now: datetime | None = None,
+    policies: ActivePolicies | None = None,
     includes_owned: bool = False,
 ) -> Facts:
     """Look up everything that some requests name, each for one account or for nobody in particular.
 
     What happened since the artifact stands in place of what the artifact says.
-    now: the only clock of a decision; None where nothing may depend on the time, so that everything can be had.
+    now: the only clock of a decision; without it, everything can be had, and policies of all times apply.
+    policies: in place of those of the state.
     """
+    active = policies or state.part(ActivePolicies)
     content, catalogue = state.content, state.part(CatalogueView)
     products, by_account, objections = catalogue.products, state.part(Ownership).by_account, state.part(Objections)
     n_products = len(products.is_active)
@@ -240,6 +249,8 @@ def gather(
         unavailable=None if now is None else state.part(Availability).unavailable_at(now),
         values=catalogue.values(options.margin_rate, options.max_value_ratio),
         includes_owned=includes_owned,
+        policies=active.withheld_from(requests, rows, now),
+        switched_off=active.switched_off,
     )
 
 

@@ -1,6 +1,7 @@
 """Every reason code in one place: why a product is offered, and why one is withheld. Public API: stable."""
 
 from enum import StrEnum
+from typing import Final
 
 
 class ReasonCode(StrEnum):
@@ -53,6 +54,9 @@ class WithheldCode(StrEnum):
     OBJECTED = "objected-to-marketing"
     BELOW_FLOOR = "below-floor"
     SIMILAR = "similar-offered"
+    POLICY_ELIGIBILITY = "policy-eligibility"
+    POLICY_APPLICABILITY = "policy-applicability"
+    POLICY_SUITABILITY = "policy-suitability"
 
 
 WITHHELD_MEANINGS = {
@@ -78,7 +82,18 @@ WITHHELD_MEANINGS = {
     WithheldCode.SIMILAR: "a variant of it or a product of its family is offered, or as many of its category as one "
     "list may hold: two, or a third of a longer one. It comes back at the end where few others are left",
     WithheldCode.OBJECTED: "the account objects to marketing, so that nothing is offered (counts what was asked for)",
+    WithheldCode.POLICY_ELIGIBILITY: "a policy says who may have it, which the account may not, or is not known to; "
+    "`withheld_by_policy` names the policy",
+    WithheldCode.POLICY_APPLICABILITY: "a policy says when it is relevant, which it is not now, or is not known to be",
+    WithheldCode.POLICY_SUITABILITY: "a policy says for whom it is good, which the account is not, or is not known "
+    "to be",
 }
+POLICY_CODES: Final = {
+    "eligibility": WithheldCode.POLICY_ELIGIBILITY,
+    "applicability": WithheldCode.POLICY_APPLICABILITY,
+    "suitability": WithheldCode.POLICY_SUITABILITY,
+}
+"""By the type of the policy that withholds a candidate."""
 
 
 class Source(StrEnum):

@@ -1,7 +1,10 @@
 """What a caller asks for."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+NO_CONTEXT: Final[Mapping[str, str | bool | int | float | None]] = MappingProxyType({})
 
 
 class OfferFilter(NamedTuple):
@@ -30,6 +33,7 @@ class OfferRequest(NamedTuple):
     fields: names of product attributes that each offer shows.
     among: the only candidates; all of them are ranked or withheld, whatever the limit.
     explains_all: what became of every candidate is part of the answer.
+    context: what else is known of the request; policies read it.
     """
 
     account_id: str | None
@@ -40,5 +44,6 @@ class OfferRequest(NamedTuple):
     placement: str | None = None
     filter: OfferFilter | None = None
     fields: tuple[str, ...] = ()
+    context: Mapping[str, str | bool | int | float | None] = NO_CONTEXT
     among: Sequence[str] = ()
     explains_all: bool = False

@@ -150,6 +150,7 @@ def encode(
             "offers": [{**offer, "arbitration": None} for offer in decision.offers] if is_public else decision.offers,
             "withheld": {} if is_public else {str(reason): n for reason, n in decision.withheld.items()},
             "considered": None if is_public else decision.considered,
+            "withheld_by_policy": {} if is_public else decision.withheld_by_policy,
             "unknown_products": decision.unknown_products,
             "unknown_filters": decision.unknown_filters,
         },

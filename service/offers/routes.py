@@ -96,9 +96,9 @@ async def create_recommendations(request: Request) -> Response:
     falls back on the account, or on popular products, and `source` says so.
 
     A key with the scope `storefront` may be used in web pages: from its origins only, and without an account. Its
-    answers leave out what tells of the business: `withheld` is empty, and `sequence` is 0. Its `fields` and
-    `attributes` may name only what the setting `NEXTOFFER_STOREFRONT_FIELDS` lists: by default `name`, `line`,
-    `category`, `price_minor`, `currency`, `url` and `image_url`.
+    answers leave out what tells of the business: `withheld` and `withheld_by_policy` are empty, and `sequence` is 0.
+    Its `fields` and `attributes` may name only what the setting `NEXTOFFER_STOREFRONT_FIELDS` lists: by default `name`,
+    `line`, `category`, `price_minor`, `currency`, `url` and `image_url`.
     """
     principal = await admit(request, Scope.RECOMMEND, Scope.STOREFRONT)
     refuse_parameters(request)
@@ -117,6 +117,7 @@ async def create_recommendations(request: Request) -> Response:
         given.placement,
         given.offer_filter(),
         tuple(dict.fromkeys(given.fields or ())),
+        given.context,
         given.among or (),
         given.explain is not None,
     )
@@ -161,6 +162,7 @@ async def respond_in_parts(request: Request, principal: Principal, given: BatchR
         placement=given.placement,
         filter=given.offer_filter(),
         fields=fields,
+        context=given.context,
         among=given.among or (),
     )
     logged = orjson.dumps(given.model_dump(exclude={"account_ids"}, exclude_unset=True))

@@ -11,7 +11,8 @@ from models.artifact import NO_VARIANTS
 from service.offers.account_products import AccountProducts
 from service.offers.candidates import CandidatePool
 from service.offers.facts import Facts
-from service.offers.reasons import WithheldCode
+from service.offers.reasons import POLICY_CODES, WithheldCode
+from service.readmodel.active_policies import AccountPolicies
 from service.readmodel.product_index import NO_FAMILY
 from service.readmodel.relationships import ACCESSORY_OF, BANNED_FROM, SUBSTITUTE_OF
 
@@ -190,33 +191,57 @@ REPEATED: Final = len(WITHHELD_CODES) + 1
 
 
 N_REASONS: Final = len(WITHHELD_CODES) + 2
+FIRST_POLICY: Final = N_REASONS
+"""From here on: the place of the policy that withholds the candidate."""
 
 
-def apply_rules(pool: CandidatePool, facts: Facts) -> NDArray[np.int8]:
-    """Return int8 (m,): the position of the first rule that withholds each candidate; or ALLOWED, or REPEATED."""
+def apply_rules(pool: CandidatePool, facts: Facts) -> NDArray[np.int16]:
+    """Return int16 (m,): the position of the first rule that withholds each candidate; or ALLOWED, or REPEATED.
+
+    What no rule withholds, a policy may: FIRST_POLICY and its place.
+    """
     candidates = Candidates(pool, facts, _find_guards(pool, facts))
-    reasons = np.full(len(pool.product), ALLOWED, dtype=np.int8)
+    reasons = _apply_policies(pool, facts.policies)
+    by_policies = reasons.copy() if facts.includes_owned else reasons
     # The last rule first: a rule before it then overwrites its reason.
     for position in range(len(RULES) - 1, -1, -1):
+        if facts.switched_off and RULES[position][0] in facts.switched_off:
+            continue
         withheld = RULES[position][1](candidates)
         if withheld is not None:
             reasons[withheld] = position
     if facts.includes_owned and not facts.owned.is_empty:
-        is_between_products = (reasons >= FIRST_BETWEEN_PRODUCTS) & (reasons != ALLOWED)
-        reasons[is_between_products & facts.owned.has(pool.keys)] = ALLOWED
+        is_between_products = (reasons >= FIRST_BETWEEN_PRODUCTS) & (reasons < ALLOWED)
+        reasons = np.where(is_between_products & facts.owned.has(pool.keys), by_policies, reasons)
     reasons[pool.is_repeated] = REPEATED
     return reasons
 
 
-def withheld_by_each_rule(pool: CandidatePool, facts: Facts) -> NDArray[np.bool_]:
-    """Return bool (number of rules, m): which candidates each rule withholds, whatever the others say."""
+def withheld_by_each_rule(pool: CandidatePool, facts: Facts) -> dict[WithheldCode, NDArray[np.bool_]]:
+    """Return bool (m,) for each code: which candidates a rule withholds, whatever the others say.
+
+    Of the stored policies each candidate's first counts.
+    """
     candidates = Candidates(pool, facts, _find_guards(pool, facts))
-    masks = np.zeros((len(RULES), len(pool.product)), dtype=np.bool_)
-    for mask, (_, rule) in zip(masks, RULES, strict=True):
-        withheld = rule(candidates)
+    masks: dict[WithheldCode, NDArray[np.bool_]] = {}
+    for code, rule in RULES:
+        withheld = None if code in facts.switched_off else rule(candidates)
         if withheld is not None:
-            mask |= withheld
+            masks[code] = withheld
+    if facts.policies is not None:
+        policy = _apply_policies(pool, facts.policies) - FIRST_POLICY
+        types = np.array([*facts.policies.policy_types, ""], dtype=object)[np.where(policy >= 0, policy, -1)]
+        masks |= {code: types == policy_type for policy_type, code in POLICY_CODES.items()}
     return masks
+
+
+def _apply_policies(pool: CandidatePool, policies: AccountPolicies | None) -> NDArray[np.int16]:
+    """Return int16 (m,): ALLOWED, or FIRST_POLICY and the place of the first policy that withholds the candidate."""
+    reasons = np.full(len(pool.product), ALLOWED, dtype=np.int16)
+    if policies is not None:
+        withheld, policy = policies.withholding(pool.account, pool.product)
+        reasons[withheld] = FIRST_POLICY + policy
+    return reasons
 
 
 def _is_among(pairs: AccountProducts, pool: CandidatePool) -> NDArray[np.bool_] | None:

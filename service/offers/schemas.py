@@ -39,7 +39,9 @@ ContextKey = Annotated[str, Field(min_length=1, max_length=64)]
 ContextText = Annotated[str, Field(max_length=200)]
 ContextInteger = Annotated[StrictInt, Field(ge=-(2**53), le=2**53)]
 ContextNumber = Annotated[StrictFloat, Field(allow_inf_nan=False)]
+CONTEXT = "What else is known of the request: a flat object. Policies may ask for its values."
 ContextValue = ContextText | StrictBool | ContextInteger | ContextNumber | None
+Context = dict[ContextKey, ContextValue]
 
 
 Among = Annotated[list[Identifier], Field(min_length=1, max_length=MAX_AMONG)]
@@ -98,11 +100,7 @@ class RecommendationRequest(FilterFields):
     limit: Annotated[int, BeforeValidator(to_whole_number)] = Field(
         default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="How many offers to return."
     )
-    context: dict[ContextKey, ContextValue] = Field(
-        default_factory=dict,
-        max_length=32,
-        description="What else is known of the moment: a flat object. It is checked, and changes no answer yet.",
-    )
+    context: Context = Field(default_factory=dict, max_length=32, description=CONTEXT)
     dry_run: StrictBool = Field(default=False, description=DRY_RUN)
 
 
@@ -128,6 +126,7 @@ class BatchRequest(FilterFields):
     limit: Annotated[int, BeforeValidator(to_whole_number)] = Field(
         default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="How many offers to return for each account."
     )
+    context: Context = Field(default_factory=dict, max_length=32, description=CONTEXT)
     dry_run: StrictBool = Field(default=False, description=DRY_RUN)
 
 
@@ -192,6 +191,7 @@ class ConsideredOut(BaseModel):
     )
     rank: int | None = Field(description="Its place among the offers; null if it is not offered.")
     reason: WithheldCode | None = Field(description="Why it is withheld, as in `withheld`; null otherwise.")
+    policy_id: str | None = Field(description="The stored policy that withholds it; null otherwise.")
     arbitration: ArbitrationOut | None = Field(description="As in the offers; null for what the account owns, too.")
 
 
@@ -239,6 +239,12 @@ class RecommendationAnswer(BaseModel):
     considered: list[ConsideredOut] | None = Field(
         description="Every candidate once, in the order in which they compete: with `explain` or `among`, else null. "
         "Null for storefront keys."
+    )
+    withheld_by_policy: dict[str, int] = Field(
+        default_factory=dict,
+        description="How many of the `withheld` each policy withheld, by `policy_id`. A candidate counts for the first "
+        "reason against it: reasons of the service first, then eligibility, applicability and suitability.",
+        examples=[{"no-alcohol-for-schools": 3}],
     )
     unknown_products: list[str] = Field(
         description="Products of `basket`, `exclude` and `among` that the model does not know: misspelt, or new since "

@@ -83,6 +83,11 @@ class ProductIndex:
         """How many families there are: their codes are below it."""
         return len(self._family_codes)
 
+    @property
+    def changed_infos(self) -> Mapping[ProductRow, ProductInfo]:
+        """The products that changed since the artifact."""
+        return self._changed
+
     @cached_property
     def lines(self) -> TextCodes:
         """The line of each product, as it is now."""

@@ -69,7 +69,7 @@ class Strict(RequestBody):
     model_config = ConfigDict(strict=True, frozen=True)
 
 
-class _Condition(Strict):
+class Condition(Strict):
     """An operator, and what it compares with: ``value`` with one, ``values`` with many, nothing for ``is_known``."""
 
     op: Operator
@@ -92,7 +92,7 @@ class _Condition(Strict):
         return self.values or ([] if self.value is None else [self.value])
 
 
-class FieldRule(_Condition):
+class FieldRule(Condition):
     """Compare a figure of the profile."""
 
     field: str = Field(description=f"One of {', '.join(FIELDS)}.", examples=["spend_minor"])
@@ -113,7 +113,7 @@ class FieldRule(_Condition):
         return self
 
 
-class AttributeRule(_Condition):
+class AttributeRule(Condition):
     """Compare something that your company stored of the account."""
 
     attribute: str = Field(min_length=1, max_length=MAX_TEXT, examples=["sector"])

@@ -18,6 +18,11 @@ class TextCodes:
         self._numbers = {"": NO_TEXT}
         self.codes: NDArray[np.int32] = np.array([self._number(text) for text in texts], dtype=np.int32)
 
+    @property
+    def texts(self) -> list[str]:
+        """The texts by their codes. There may be some that no product has any more."""
+        return list(self._numbers)
+
     def with_texts(self, texts: Mapping[int, str]) -> "TextCodes":
         """Return codes in which some products have other texts."""
         changed = object.__new__(TextCodes)

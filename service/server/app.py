@@ -23,6 +23,7 @@ from service.exchange_rates import routes as exchange_rates
 from service.offers import coverage_routes as coverage
 from service.offers import routes as offers
 from service.orders import routes as orders
+from service.policies import routes as policies
 from service.registry import routes as registry
 from service.segments import routes as segments
 from service.server import health
@@ -51,6 +52,7 @@ ROUTERS = (
     deals.router,
     exchange_rates.router,
     segments.router,
+    policies.router,
     registry.router,
     health.router,
 )

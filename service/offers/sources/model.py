@@ -16,7 +16,7 @@ from service.offers.sources.blocks import MAX_PER_SOURCE, Block, best_first, pas
 from service.readmodel.product_index import ProductRow
 
 MIN_UNFILTERED: Final = 32
-"""The most popular products are candidates even if a filter withholds them, so that an empty list says why."""
+"""The most popular products are candidates even if filters or policies withhold them: an empty list says why."""
 
 
 class Neighbours:
@@ -145,10 +145,13 @@ class Popular:
     def block(self) -> Block:
         content, n_accounts = self._facts.content, self._facts.n_accounts
         # Most of a catalogue may be switched off: deeper down, what is no longer sold is passed over.
-        chosen, filters = self._facts.products.is_offerable[content.popular_products], self._facts.filters
+        filters, policies = self._facts.filters, self._facts.policies
+        chosen = self._facts.products.is_offerable[content.popular_products]
         if filters is not None:
             chosen &= filters.popular[content.popular_products]
-        chosen[: self._depth if filters is None else MIN_UNFILTERED] = True
+        if policies is not None:
+            chosen &= policies.pass_any(content.popular_products)
+        chosen[: self._depth if filters is None and policies is None else MIN_UNFILTERED] = True
         positions = chosen.nonzero()[0][: 2 * self._depth]
         product, score = content.popular_products[positions], content.popular_scores[positions]
         account = np.arange(n_accounts).repeat(len(product))

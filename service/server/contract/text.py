@@ -23,6 +23,7 @@ TAGS: Final = [
     {"name": "deals", "description": "What may be bought, and what became of it: the pipeline of a CRM."},
     {"name": "exchange rates", "description": "What amounts in other currencies are converted with."},
     {"name": "segments", "description": "Who the accounts are: from memory, and made for being polled."},
+    {"name": "policies", "description": "What may be offered to whom, and when: rules that people store."},
     {"name": "targets", "description": "Whom to sell a product to, and whom not to ask at all."},
     {"name": "white space", "description": "Where there is room, for how much, and who is behind it."},
     {"name": "artifacts", "description": "Trained models and how well they did."},

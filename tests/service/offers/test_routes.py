@@ -55,6 +55,7 @@ def test_an_account_gets_a_complete_answer(client: TestClient, version: str) -> 
         "strategy": "relevance",
         "degraded": False,
         "withheld": {},
+        "withheld_by_policy": {},
         "unknown_products": [],
         "unknown_filters": {},
     }

@@ -22,7 +22,11 @@ WRITES = [
 ]
 SCHEMAS = DOCUMENT["components"]["schemas"]
 NAMED = {"account_id": "a-1", "product_id": "p-1", "segment_id": "all", "row": "line-1", "decision_id": "x"}
-NAMED |= {"order_id": "o-1", "exchange_rate_id": "EUR-USD-2024-01-31"}
+NAMED |= {"policy_id": "p", "order_id": "o-1", "exchange_rate_id": "EUR-USD-2024-01-31"}
+
+
+NEEDED_OF_SEVERAL = {"/v1/policies": ["withhold_if"], "/v1/policies/preview": ["policy"]}
+"""Fields of bodies of which exactly one of several must be given."""
 
 
 def parts_of(node: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -193,15 +197,17 @@ def test_a_body_with_every_optional_field_null_is_read_like_one_without(
     reference = content["schema"].get("$ref", "").rpartition("/")[2]
     example = content["example"] if "example" in content else SCHEMAS[reference]["examples"][0]
     bodies = [reduced(example, content["schema"], has_nulls=has_nulls) for has_nulls in (False, True)]
-    # The examples of segments ask for attributes, which some account must have.
-    stored = [{"account_id": "ann", "attributes": {"sector": "public", "employees": 5}}]
+    for name in NEEDED_OF_SEVERAL.get(path, ()):
+        bodies = [{**body, name: example[name]} for body in bodies]
+    # The examples of segments and policies ask for attributes, which some account must have.
+    stored = [{"account_id": "ann", "attributes": {"sector": "public", "employees": 5, "country": "DE"}}]
     assert client.post("/v1/accounts", json=stored).status_code == 200
 
     without, given = (client.request(method, url_of(path), json=body) for body in bodies)
 
     assert without.status_code < 422 or without.status_code == 503, without.text
-    # The first of the two may have made the segment, or erased an account that another test named.
-    done = {"segment-exists", "unknown-account"}
+    # The first of the two may have made the segment or the policy, or erased an account that another test named.
+    done = {"segment-exists", "policy-exists", "unknown-account"}
     assert given.status_code == without.status_code or given.json()["code"] in done, given.text
     assert verdicts(given.json()) == verdicts(without.json())
 

@@ -1,0 +1,179 @@
+"""What is kept in memory of policies: the enabled ones, and what of accounts and products they ask for."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, select
+
+from service.accounts.live import ACCOUNTS_CHANGED
+from service.accounts.tables import Account
+from service.catalogue.live import CATALOGUE, PRODUCTS_CHANGED
+from service.orders.live import ORDERS_CHANGED, OWNERSHIP
+from service.policies.built_in import BUILT_IN
+from service.policies.queries import Stored, all_policies
+from service.policies.schemas import PolicyIn
+from service.readmodel.active_policies import ActivePolicies
+from service.readmodel.catalogue_view import CatalogueView
+from service.readmodel.factors import FactorColumn
+from service.readmodel.live_state import LiveState
+from service.readmodel.policies import PolicySet, leaves_of
+from service.readmodel.policy_accounts import AccountColumns, AccountTerms, attribute_columns, attribute_names
+from service.readmodel.policy_grammar import InSegmentRule
+from service.readmodel.policy_products import ProductColumns, ProductPolicies
+from service.readmodel.segment_membership import SegmentMembership
+from service.segments.live import SEGMENTS, SEGMENTS_CHANGED
+from service.segments.queries import read_attributes
+from service.storage.changes import ChangeKind
+from service.sync.sections import ChangeSet, LiveSection
+
+POLICIES_CHANGED: Final = ChangeKind("policies")
+"""Identifiers of policies."""
+MAX_STRANGERS: Final = 100_000
+"""Accounts with attributes that the artifact does not know, and nobody has ordered for or changed since: of more than
+these nothing is known, so that policies withhold from them."""
+
+
+def load(state: LiveState, connection: Connection, changes: ChangeSet) -> None:
+    """Read all policies, and work out what they ask of every account."""
+    policies, switched_off = read_policies(connection)
+    terms = policies.terms["account"]
+    names = attribute_names(terms)
+    columns, others = _stored_attributes(state, connection, names)
+    accounts = AccountTerms(state, terms, _artifact_values(state, terms, columns))
+    membership = state.part(SegmentMembership)
+    known = [*changes.ids(ACCOUNTS_CHANGED, ORDERS_CHANGED), *membership.newcomers, *membership.strategic]
+    strangers = {account_id for account_id in known if state.content.account_ids.row_of(account_id) is None}
+    account_ids = sorted(strangers | others.keys())
+    accounts.place(state, account_ids, attribute_columns(names, account_ids, others))
+    state.replace_part(ActivePolicies(policies, accounts, _product_policies(state, policies), switched_off))
+
+
+def refresh(state: LiveState, connection: Connection, changes: ChangeSet) -> None:
+    """Work out what changed: policies, the catalogue, segments, or single accounts."""
+    active = state.part(ActivePolicies)
+    if changes.ids(POLICIES_CHANGED):
+        active = _with_policies(state, connection, active)
+    elif changes.ids(PRODUCTS_CHANGED) and active.policy_ids:
+        products = _product_policies(state, active.policies)
+        active = ActivePolicies(active.policies, active.accounts, products, active.switched_off)
+    if segment_ids := changes.ids(SEGMENTS_CHANGED):
+        active = _with_segments(state, connection, active, segment_ids)
+    if account_ids := changes.ids(ACCOUNTS_CHANGED, ORDERS_CHANGED):
+        place_accounts(state, connection, active.accounts, account_ids)
+    if active is not state.part(ActivePolicies):
+        state.replace_part(active)
+
+
+def read_policies(connection: Connection) -> tuple[PolicySet, frozenset[str]]:
+    """Return the enabled policies, and the reason codes of the built-in rules that are switched off."""
+    stored = all_policies(connection)
+    switched_off = {str(BUILT_IN[each.policy_id][0]) for each in stored if each.is_built_in and not each.is_enabled}
+    return policy_set(stored), frozenset(switched_off)
+
+
+def policy_set(stored: Iterable[Stored]) -> PolicySet:
+    """Return those of some policies that are enabled."""
+    enabled = (each for each in stored if each.is_enabled and not each.is_built_in)
+    return PolicySet([PolicyIn.model_validate(each.definition).policy(each.policy_id) for each in enabled])
+
+
+def place_accounts(
+    state: LiveState, connection: Connection, accounts: AccountTerms, account_ids: Sequence[str]
+) -> None:
+    """Work out anew what policies ask of some accounts."""
+    names = attribute_names(accounts.terms)
+    stored = read_attributes(connection, account_ids) if names else {}
+    accounts.place(state, account_ids, attribute_columns(names, account_ids, stored))
+
+
+def _product_policies(state: LiveState, policies: PolicySet) -> ProductPolicies:
+    return ProductPolicies(policies, ProductColumns(state.part(CatalogueView)))
+
+
+def _with_policies(state: LiveState, connection: Connection, active: ActivePolicies) -> ActivePolicies:
+    """Read all policies. Of accounts only terms that are new are worked out for all."""
+    policies, switched_off = read_policies(connection)
+    terms = policies.terms["account"]
+    known = {key: place for place, key in enumerate(active.policies.account_keys)}
+    places = [known.get(key) for key in policies.account_keys]
+    new = [number for number, place in enumerate(places) if place is None]
+    accounts = active.accounts
+    if new or len(places) != len(known) or places != list(range(len(places))):
+        matrix = np.empty((len(state.content.account_ids), len(terms)), dtype=np.int8)
+        for number, place in enumerate(places):
+            if place is not None:
+                matrix[:, number] = active.accounts.matrix[:, place]
+        accounts = _recomputed(state, connection, active.accounts, terms, matrix, new)
+    return ActivePolicies(policies, accounts, _product_policies(state, policies), switched_off)
+
+
+def _with_segments(
+    state: LiveState, connection: Connection, active: ActivePolicies, segment_ids: Sequence[str]
+) -> ActivePolicies:
+    """Work out anew, for all accounts, the terms that ask for some segments."""
+    terms = active.accounts.terms
+    touched = [number for number, term in enumerate(terms) if not _segments_of(term).isdisjoint(segment_ids)]
+    if not touched:
+        return active
+    accounts = _recomputed(state, connection, active.accounts, terms, active.accounts.matrix.copy(), touched)
+    return ActivePolicies(active.policies, accounts, active.products, active.switched_off)
+
+
+def _recomputed(
+    state: LiveState,
+    connection: Connection,
+    before: AccountTerms,
+    terms: Sequence[Any],
+    matrix: NDArray[np.int8],
+    numbers: Sequence[int],
+) -> AccountTerms:
+    """Return the terms of all accounts. numbers: the columns of the matrix that are to be worked out anew."""
+    some = [terms[number] for number in numbers]
+    columns, others = _stored_attributes(state, connection, attribute_names(some))
+    if some:
+        matrix[:, numbers] = _artifact_values(state, some, columns)
+    accounts = AccountTerms(state, terms, matrix)
+    place_accounts(state, connection, accounts, sorted({*before.by_account, *others}))
+    return accounts
+
+
+def _artifact_values(state: LiveState, terms: Sequence[Any], columns: Mapping[str, FactorColumn]) -> NDArray[np.int8]:
+    if not terms:
+        return np.zeros((len(state.content.account_ids), 0), dtype=np.int8)
+    return AccountColumns.of_artifact(state, columns).values_of(terms)
+
+
+def _segments_of(term: Any) -> set[str]:
+    conditions = (condition for condition in leaves_of(term) if isinstance(condition, InSegmentRule))
+    return {segment_id for condition in conditions for segment_id in condition.in_segment}
+
+
+def _stored_attributes(
+    state: LiveState, connection: Connection, names: Sequence[str]
+) -> tuple[dict[str, FactorColumn], dict[str, Mapping[str, Any]]]:
+    """Read some attributes of all accounts: columns of the artifact's, and those of others by account."""
+    n, row_of = len(state.content.account_ids), state.content.account_ids.row_of
+    values: dict[str, list[tuple[int, Any]]] = {name: [] for name in names}
+    others: dict[str, Mapping[str, Any]] = {}
+    if not names:
+        return {}, others
+    for account_id, stored in connection.execute(select(Account.account_id, Account.attributes)):
+        row = row_of(account_id)
+        if row is None and len(others) < MAX_STRANGERS:
+            others[account_id] = {name: stored.get(name) for name in names}
+        elif row is not None:
+            for name in names:
+                if stored.get(name) is not None:
+                    values[name].append((row, stored[name]))
+    return {name: FactorColumn.from_values(n, items) for name, items in values.items()}, others
+
+
+POLICIES: Final = LiveSection(
+    "policies",
+    frozenset({ACCOUNTS_CHANGED, ORDERS_CHANGED, SEGMENTS_CHANGED, PRODUCTS_CHANGED, POLICIES_CHANGED}),
+    load,
+    refresh,
+    reads=frozenset({CATALOGUE.name, OWNERSHIP.name, SEGMENTS.name}),
+)

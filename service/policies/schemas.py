@@ -1,0 +1,207 @@
+"""Policies as callers write and read them."""
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema, model_validator
+
+from service.base.request_body import PartialUpdate, RequestBody
+from service.readmodel.policies import MAX_MIXED_TERMS, Policy, PolicyScope, PolicySet, PolicyType
+from service.readmodel.policy_grammar import BoundedPolicyRule
+from service.rows.field_types import NO_NUL
+from service.rows.time_fields import read_timestamp
+
+POLICY_EXAMPLE: Final[dict[str, Any]] = {
+    "policy_id": "no-alcohol-abroad",
+    "name": "No alcohol abroad",
+    "type": "eligibility",
+    "scope": {"categories": ["Beer", "Wine"]},
+    "withhold_if": {"attribute": "country", "op": "not_in", "values": ["US", "CA"]},
+}
+PREVIEW_EXAMPLE: Final[dict[str, Any]] = {
+    "name": "Strategic accounts only",
+    "type": "suitability",
+    "offer_only_if": {"field": "is_strategic", "op": "eq", "value": True},
+}
+MAX_NAME: Final = 200
+MAX_SAMPLE: Final = 2_000
+RULE_FIELDS: Final = ("offer_only_if", "withhold_if")
+Time = Annotated[datetime, BeforeValidator(read_timestamp), WithJsonSchema({"type": "string", "format": "date-time"})]
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME, pattern=NO_NUL)]
+Description = Annotated[str, Field(max_length=2000, pattern=NO_NUL)]
+PolicyId = Annotated[str, Field(pattern=r"^[a-z0-9]+([-_][a-z0-9]+)*$", max_length=80)]
+
+TYPE = (
+    "`eligibility`: may the account have it; `applicability`: is it relevant now; `suitability`: is it good for the "
+    "account. Policies apply in this order, and in the order of their ids within a type."
+)
+SCOPE = "The products that it is about; all products without it."
+FROM = "When it begins to be in force."
+UNTIL = "When it ceases to be in force: the first moment at which it is not."
+OFFER_ONLY_IF = "Offer the products only where this rule is true; where it is false or not known they are withheld."
+WITHHOLD_IF = "Withhold the products where this rule is true, or not known to be false."
+
+
+class PolicyIn(RequestBody):
+    """A policy to store, with exactly one of `offer_only_if` and `withhold_if`."""
+
+    model_config = ConfigDict(json_schema_extra={"example": POLICY_EXAMPLE})
+
+    policy_id: PolicyId | None = Field(default=None, description="Made of the name if left out.")
+    name: Name
+    description: Description | None = None
+    type: PolicyType = Field(description=TYPE)
+    is_enabled: StrictBool = Field(default=True, description="False keeps it without applying it.")
+    valid_from: Time | None = Field(default=None, description=FROM)
+    valid_until: Time | None = Field(default=None, description=UNTIL)
+    scope: PolicyScope | None = Field(default=None, description=SCOPE)
+    offer_only_if: BoundedPolicyRule | None = Field(default=None, description=OFFER_ONLY_IF)
+    withhold_if: BoundedPolicyRule | None = Field(default=None, description=WITHHOLD_IF)
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if (self.offer_only_if is None) == (self.withhold_if is None):
+            raise ValueError("give offer_only_if or withhold_if: exactly one of them")
+        if self.valid_from and self.valid_until and self.valid_until <= self.valid_from:
+            raise ValueError("valid_until must be after valid_from: the policy would never be in force")
+        (compiled,) = PolicySet([self.policy("")]).policies
+        if (n_terms := len(compiled.terms("account", "request"))) > MAX_MIXED_TERMS:
+            raise ValueError(
+                f"the rule mixes {n_terms} separate conditions on account and request with others; at most "
+                f"{MAX_MIXED_TERMS} are possible: make several policies of it"
+            )
+        return self
+
+    @property
+    def rule(self) -> Any:
+        """The rule, whichever it is."""
+        return self.withhold_if if self.offer_only_if is None else self.offer_only_if
+
+    def policy(self, policy_id: str) -> Policy:
+        """Return it as decisions apply it."""
+        is_requirement = self.offer_only_if is not None
+        times = (self.valid_from, self.valid_until)
+        return Policy(policy_id, self.type, self.rule, is_requirement, self.scope, *times)
+
+    def definition(self) -> dict[str, Any]:
+        """Return what is stored of it beside its identifier."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"policy_id"})
+
+
+class PolicyPatch(PartialUpdate):
+    """Fields to change. A new rule replaces the one that there is, whichever it is."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"is_enabled": False}})
+
+    name: Name | None = None
+    description: Description | None = None
+    type: PolicyType | None = Field(default=None, description=TYPE)
+    is_enabled: StrictBool = Field(default=True, description="False keeps it without applying it.")
+    valid_from: Time | None = Field(default=None, description=FROM)
+    valid_until: Time | None = Field(default=None, description=UNTIL)
+    scope: PolicyScope | None = Field(default=None, description=SCOPE)
+    offer_only_if: BoundedPolicyRule | None = Field(default=None, description=OFFER_ONLY_IF)
+    withhold_if: BoundedPolicyRule | None = Field(default=None, description=WITHHOLD_IF)
+
+    def apply(self, before: dict[str, Any]) -> dict[str, Any]:
+        """Return a stored definition with the changes. before: see ``PolicyIn.definition``."""
+        given = self.model_dump(mode="json", by_alias=True, include=self.model_fields_set)
+        if any(given.get(name) is not None for name in RULE_FIELDS):
+            given = dict.fromkeys(RULE_FIELDS) | given
+        rules = {name: _without_nulls(given[name]) for name in RULE_FIELDS if given.get(name) is not None}
+        return {**before, **given, **rules}
+
+
+def _without_nulls(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_without_nulls(item) for item in part]
+    if isinstance(part, dict):
+        return {key: _without_nulls(value) for key, value in part.items() if value is not None}
+    return part
+
+
+class PolicyOut(BaseModel):
+    """A policy. It can be imported again as it is."""
+
+    policy_id: str = Field(examples=["no-alcohol-abroad"])
+    name: str
+    description: str | None
+    type: PolicyType = Field(description=TYPE)
+    is_enabled: bool
+    is_built_in: bool = Field(description="A rule of the service itself: it has no rule to read or change.")
+    can_be_switched_off: bool
+    valid_from: datetime | None = Field(description=FROM)
+    valid_until: datetime | None = Field(description=UNTIL)
+    scope: PolicyScope | None = Field(description=SCOPE)
+    offer_only_if: BoundedPolicyRule | None = Field(description=OFFER_ONLY_IF)
+    withhold_if: BoundedPolicyRule | None = Field(description=WITHHOLD_IF)
+    version: int = Field(description="One more at each change.")
+    created_at: datetime | None = Field(description="Null of a built-in policy that was never changed.")
+    created_by: str | None = Field(description="The identifier of the API key; `import` for a file.")
+    updated_at: datetime | None
+    updated_by: str | None
+
+
+class PolicyVersionOut(BaseModel):
+    """One change of a policy."""
+
+    version: int
+    change: str = Field(description="`created`, `updated` or `deleted`.", examples=["updated"])
+    changed_at: datetime
+    changed_by: str = Field(description="The identifier of the API key; `import` for a file.")
+    before: dict[str, Any] | None = Field(description="The policy before; null where it was created.")
+    after: dict[str, Any] | None = Field(description="The policy since; null where it was deleted.")
+
+
+class PolicyPreviewIn(RequestBody):
+    """What to try out: a new policy; or a change of a stored one; or what happens without it."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"policy": PREVIEW_EXAMPLE, "sample": 500}})
+
+    policy: PolicyIn | None = Field(default=None, description="A policy as it would be stored.")
+    policy_id: Annotated[str, Field(min_length=1, max_length=MAX_NAME, pattern=NO_NUL)] | None = Field(
+        default=None, description="The stored policy to try without, or with `change`."
+    )
+    change: PolicyPatch | None = Field(default=None, description="What would be changed of the stored policy.")
+    sample: int = Field(default=500, ge=1, le=MAX_SAMPLE, description="Accounts to decide for, the same every time.")
+
+    @model_validator(mode="after")
+    def _names_one_policy(self) -> Self:
+        if (self.policy is None) == (self.policy_id is None):
+            raise ValueError("give policy, or policy_id of a stored one: exactly one of them")
+        if self.change is not None and self.policy_id is None:
+            raise ValueError("change needs policy_id: the stored policy that it changes")
+        return self
+
+
+class PreviewExample(BaseModel):
+    """One account whose offers would change."""
+
+    account_id: str
+    before: list[str] = Field(description="Products that it is offered now, best first.")
+    after: list[str] = Field(description="Products that it would be offered.")
+
+
+class PolicyPreviewOut(BaseModel):
+    """What would change for a sample of accounts, each with three offers, without placement, basket or context."""
+
+    accounts: int = Field(description="Accounts in the sample.")
+    changed: int = Field(description="Accounts whose offers would change.")
+    examples: list[PreviewExample] = Field(description="Up to ten of them.")
+    without_offers_before: int = Field(description="Accounts that get no offer now.")
+    without_offers: int = Field(description="Accounts that would get no offer.")
+    withheld: int = Field(
+        description="Candidates that the policy would withhold until lists are full; of one to be removed, that it "
+        "withholds now."
+    )
+    never_fired: list[str] = Field(
+        description="Policies that withheld nothing in the sample: nothing meets them, or other reasons come first."
+    )
+    unknown: dict[str, int] = Field(
+        description="Accounts of which what the policy asks for is not known, by field, attribute or segment.",
+        examples=[{"country": 12}],
+    )
+    unknown_products: dict[str, int] = Field(
+        description="Products in its scope of which what it asks for is not known, by field or attribute.",
+        examples=[{"margin_rate": 310}],
+    )
