@@ -59,11 +59,11 @@ class AccountPolicies(NamedTuple):
 
     def withholding(
         self, account: NDArray[np.int64], product: NDArray[np.int32]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    ) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
         """Return which pairs of account and product are withheld, and by which policy.
 
-        Both int64 (k,): positions among the pairs, and places in ``policy_ids``. A pair may come several times: the
-        last time with the policy that applies first.
+        int64 (k,), positions among the pairs, and int16 (k,), places in ``policy_ids``. A pair may come several times:
+        the last time with the policy that applies first.
         """
         states = self.states[0] if len(self.states) == 1 else self.states[account]
         return self.products.policies_of(self.products.words.take(product, axis=0) & states)

@@ -143,7 +143,7 @@ class ProductPolicies:
     States are numbered in the order of their policies, so that the first one that a product is in gives the reason.
 
     words:  uint64 (P, W), the states that each product is in.
-    policy: int64 (n_states,), the place of each state's policy in the set.
+    policy: int16 (n_states,), the place of each state's policy in the set.
     """
 
     def __init__(self, policies: PolicySet, columns: ProductColumns) -> None:
@@ -172,7 +172,7 @@ class ProductPolicies:
                     masks.append(mask)
                     policy_of_state.append(number)
                 states.append(state)
-        self.policy = np.array(policy_of_state, dtype=np.int64)
+        self.policy = np.array(policy_of_state, dtype=np.int16)
         n_words = len(masks) // WORD_BITS + 1  # Without a remainder, too: the last bit is that of no state.
         self._n_bits = n_words * WORD_BITS
         self._states = np.array(states, dtype=np.int64)
@@ -194,10 +194,10 @@ class ProductPolicies:
         flags[: len(self.policy)] = [is_wanted(number) for number in self.policy.tolist()]
         return np.packbits(flags, bitorder="little").view(np.uint64)
 
-    def policies_of(self, hits: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def policies_of(self, hits: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
         """Find the first policy in each word of states of some products. hits: uint64 (m, W).
 
-        Return int64 (k,), rows that have any state, and int64 (k,), a policy of each. A row may come several times, the
+        Return int64 (k,), rows that have any state, and int16 (k,), a policy of each. A row may come several times, the
         last time with its first policy.
         """
         flat = hits.ravel()
