@@ -14,10 +14,10 @@ from models.artifact import NO_NUMBER, IdIndex, Products, TextColumn, in_hash_or
 from models.data.accounts import AccountFacts, account_facts
 from models.data.day_zone import UTC_DAYS, DayZone
 from models.data.errors import HistoryInvalid
-from models.data.exchange import UNNAMED, CurrencyLines, Exchange, ExchangeOptions, choose_exchange
 from models.data.fingerprint import fingerprint_of
 from models.data.interactions import GUEST, Interactions
 from models.data.split import DAY_SECONDS
+from models.exchange import UNNAMED, CurrencyLines, Exchange, ExchangeOptions, choose_exchange
 
 PRODUCT_TEXTS = ("name", "line", "category", "family", "currency", "parent_product_id", "replaces")
 PRODUCT_NUMBERS = ("tier", "price_minor", "margin_minor")

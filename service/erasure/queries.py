@@ -14,6 +14,7 @@ from service.accounts.live import ACCOUNTS_CHANGED
 from service.accounts.tables import Account, Consent
 from service.deals.tables import Deal
 from service.decisions.queries import erase_decisions
+from service.orders.live import SALES_CHANGED, sales_hours
 from service.orders.tables import Order, OrderLine
 from service.storage.bulk import upsert_rows
 from service.storage.changes import ChangeLog
@@ -58,6 +59,7 @@ def erase_account(connection: Connection, account_id: str, now: datetime, *, del
         .values(parent_account_id=None, updated_at=now)
         .returning(Account.account_id)
     ).all()
+    order_times = connection.scalars(select(Order.ordered_at).where(Order.account_id == account_id)).all()
     orders = _release_orders(connection, account_id, deletes_orders=deletes_orders)
     deals = connection.execute(delete(Deal).where(Deal.account_id == account_id)).rowcount
     connection.execute(delete(Consent).where(Consent.account_id == account_id))
@@ -68,6 +70,7 @@ def erase_account(connection: Connection, account_id: str, now: datetime, *, del
     changes = ChangeLog()
     changes.touch(ACCOUNTS_ERASED, [digest])
     changes.touch(ACCOUNTS_CHANGED, children)
+    changes.touch(SALES_CHANGED, sales_hours(order_times))
     sequence = changes.write(connection, now)
     tombstone = {
         "digest": digest, "sequence": sequence, "erased_at": now, "is_objecting": is_objecting, "is_swept": False,

@@ -12,6 +12,7 @@ from service.rows.errors import UnreadableFile
 from service.rows.import_kind import ImportKind
 from service.rows.import_run import ImportRun, import_transaction
 from service.rows.validation import validate_rows
+from service.storage.changes import ChangeLog
 
 _RATES: Final = TypeAdapter(list[ExchangeRateIn])
 
@@ -35,7 +36,9 @@ def import_rates(engine: Engine, import_run: ImportRun, now: datetime) -> None:
     except UnreadableFile as error:
         broken = error
     with import_transaction(engine, import_run.options) as connection:
-        statuses = put_rates(connection, list(rates.items()), now)
+        changes = ChangeLog()
+        statuses = put_rates(connection, list(rates.items()), now, changes)
+        changes.write(connection, now)
     import_run.summary.rows.add(statuses.count("created"), statuses.count("updated"), len(statuses))
     if broken:
         raise broken

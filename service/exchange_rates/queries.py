@@ -8,9 +8,11 @@ from typing import Any, Final, cast
 from sqlalchemy import Connection, Table, delete, func, select, tuple_
 from sqlalchemy.orm import Session
 
+from service.exchange_rates.live import RATES_CHANGED
 from service.exchange_rates.schemas import RateKey
 from service.exchange_rates.tables import ExchangeRate
 from service.storage.bulk import RowStatus, upsert_rows
+from service.storage.changes import ChangeLog
 
 _RATES: Final = cast(Table, ExchangeRate.__table__)
 _KEY: Final = tuple_(ExchangeRate.base_currency, ExchangeRate.quote_currency, ExchangeRate.valid_from)
@@ -25,7 +27,9 @@ class RateFilter:
     quote_currency: str | None = None
 
 
-def put_rates(connection: Connection, rates: Sequence[tuple[RateKey, float]], now: datetime) -> list[RowStatus]:
+def put_rates(
+    connection: Connection, rates: Sequence[tuple[RateKey, float]], now: datetime, changes: ChangeLog
+) -> list[RowStatus]:
     """Store rates, each in place of that of the same currencies and day; return the status of each, in order."""
     current = stored_rates(connection, {(key.base_currency, key.quote_currency) for key, _ in rates})
     statuses: list[RowStatus] = []
@@ -36,6 +40,7 @@ def put_rates(connection: Connection, rates: Sequence[tuple[RateKey, float]], no
         if before != rate:
             current[key] = changed[key] = rate
     _write(connection, changed, now)
+    changes.touch(RATES_CHANGED, (f"{key.base_currency}-{key.quote_currency}" for key in changed))
     return statuses
 
 
@@ -57,14 +62,23 @@ def stored_rates(connection: Connection, pairs: Iterable[tuple[str, str]]) -> di
     return rates
 
 
-def delete_rate(connection: Connection, key: RateKey) -> bool:
+def all_rates(connection: Connection) -> list[tuple[str, str, date, float]]:
+    """Return every rate: base currency, quote currency, first day, rate."""
+    query = select(ExchangeRate.base_currency, ExchangeRate.quote_currency, ExchangeRate.valid_from, ExchangeRate.rate)
+    return [(base, quote, valid_from, rate) for base, quote, valid_from, rate in connection.execute(query)]
+
+
+def delete_rate(connection: Connection, key: RateKey, changes: ChangeLog) -> bool:
     """Delete one rate; return whether it was stored."""
     statement = delete(ExchangeRate).where(
         ExchangeRate.base_currency == key.base_currency,
         ExchangeRate.quote_currency == key.quote_currency,
         ExchangeRate.valid_from == key.valid_from,
     )
-    return connection.execute(statement).rowcount > 0
+    is_deleted = connection.execute(statement).rowcount > 0
+    if is_deleted:
+        changes.touch(RATES_CHANGED, [f"{key.base_currency}-{key.quote_currency}"])
+    return is_deleted
 
 
 def page_of_rates(session: Session, wanted: RateFilter, after: RateKey | None, limit: int) -> Sequence[ExchangeRate]:

@@ -38,7 +38,9 @@ def import_exchange_rates(rows: BulkRows, writing: UnitOfWorkDep) -> Response:
     valid, faults = validate_body(_RATES, rows)
 
     def work(write: UnitOfWork) -> Response:
-        statuses = put_rates(write.connection, [(row.key, row.rate) for row in valid.values()], write.now)
+        statuses = put_rates(
+            write.connection, [(row.key, row.rate) for row in valid.values()], write.now, write.changes
+        )
         return bulk_response("exchange_rate_id", rows, valid, statuses, faults)
 
     return writing.answer(work)
@@ -79,7 +81,7 @@ def delete_exchange_rate(exchange_rate_id: ExchangeRateInPath, writing: UnitOfWo
     key = key_of(exchange_rate_id)
 
     def work(write: UnitOfWork) -> Response:
-        if key is None or not delete_rate(write.connection, key):
+        if key is None or not delete_rate(write.connection, key, write.changes):
             raise UnknownExchangeRate(exchange_rate_id)
         return Response()
 

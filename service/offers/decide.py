@@ -9,7 +9,7 @@ import numpy as np
 from service.offers.arbitration import Arbitration, Selection, arbitrate, compete
 from service.offers.candidates import CandidatePool, collect_candidates
 from service.offers.considered import Considered, describe_candidates
-from service.offers.explanation import Offer, add_attributes, explain, figures_of
+from service.offers.explanation import Offer, add_attributes, add_lever_parts, explain, figures_of
 from service.offers.facts import Facts
 from service.offers.reasons import POLICY_CODES, Source, WithheldCode
 from service.offers.rules import FIRST_POLICY, WITHHELD_CODES, apply_rules
@@ -135,6 +135,7 @@ def _describe(facts: Facts, account: int, place: int, selection: Selection, part
     if factors is not None:
         for offer, figures in zip(offers, figures_of(positions, factors), strict=True):
             offer["arbitration"] = figures
+        add_lever_parts(offers, pool.product[positions], place, part.facts)
     if fields := facts.fields[account]:
         add_attributes(offers, fields, facts)
     counts = zip(WITHHELD_CODES, selection.withheld.tolist(), strict=False)

@@ -28,6 +28,15 @@ class Reason(TypedDict):
     product_ids: list[str]
 
 
+class LeverFigures(TypedDict):
+    """One goal or weight behind a lever."""
+
+    kind: str
+    key: str
+    name: str
+    percent: float
+
+
 class ArbitrationFigures(TypedDict):
     """The factors of an offer's priority, as they go into the answer."""
 
@@ -37,6 +46,7 @@ class ArbitrationFigures(TypedDict):
     currency: str | None
     context: float
     lever: float
+    lever_parts: list[LeverFigures]
     priority: float
 
 
@@ -124,10 +134,25 @@ def figures_of(positions: NDArray[np.int64], factors: Priorities) -> list[Arbitr
             "currency": factors.values.currency,
             "context": context,
             "lever": lever,
+            "lever_parts": [],
             "priority": priority,
         }
         for propensity, value, context, lever, priority, basis in rows
     ]
+
+
+def add_lever_parts(offers: Sequence[Offer], products: NDArray[np.int32], place: int, facts: Facts) -> None:
+    """Name the goals and weights behind each lever. products: of the offers. place: of the account."""
+    if facts.now is None:
+        return
+    account_row, account_id = int(facts.account_rows[place]), facts.account_ids[place]
+    for offer, product in zip(offers, products.tolist(), strict=True):
+        figures = offer["arbitration"]
+        if figures is not None and figures["lever"] != 1:
+            parts = facts.levers.parts_for(account_row, account_id, product, facts.now)
+            figures["lever_parts"] = [
+                {"kind": part.kind, "key": part.key, "name": part.name, "percent": part.percent} for part in parts
+            ]
 
 
 OWN_FIELDS: Final = ("name", "line", "category", "family", "tier", "price_minor", "currency")

@@ -17,6 +17,7 @@ from service.readmodel.active_policies import NO_SWITCHES, AccountPolicies, Acti
 from service.readmodel.availability import Availability, Unavailable
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.deals import DealProducts, ProductsInDeals
+from service.readmodel.levers import Levers
 from service.readmodel.live_state import LiveState
 from service.readmodel.objections import Objections
 from service.readmodel.ownership import NO_PRODUCTS, Ownership
@@ -35,6 +36,7 @@ class Facts(NamedTuple):
     """What is known of n accounts and of what is asked for each, in the artifact's rows. Unknown identifiers are gone.
 
     products, relationships, attributes, evidence: the catalogue as it was when the facts were gathered: immutable.
+    account_ids:      of each account; None for nobody in particular.
     account_rows:     int64 (n,), the artifact's row of each account; NO_ROW for one that it does not know, or nobody.
     is_known:         whether the artifact or the live state knows each account.
     is_objecting:     bool (n,), whether each account objects to marketing.
@@ -57,6 +59,7 @@ class Facts(NamedTuple):
     options:          how candidates compete.
     values:           what each product is worth.
     unavailable:      what can't be had now; None where everything can.
+    levers:           what goals and weights multiply priorities by. now: when it is decided; None where no time counts.
     includes_owned:   whether what accounts own is ranked among the rest, rather than withheld.
     policies:         what policies withhold from each account; None where there are none.
     switched_off:     reason codes of the built-in rules that are switched off.
@@ -66,6 +69,7 @@ class Facts(NamedTuple):
     products: ProductIndex
     relationships: RelationshipIndex
     evidence: EvidenceIndex
+    account_ids: Sequence[str | None]
     account_rows: NDArray[np.int64]
     is_known: Sequence[bool]
     is_changed: Sequence[bool]
@@ -87,6 +91,8 @@ class Facts(NamedTuple):
     options: ArbitrationOptions
     values: ProductValues
     unavailable: Unavailable | None
+    levers: Levers
+    now: datetime | None
     filters: AccountFilters | None
     fields: Sequence[Sequence[str]]
     unknown_products: Sequence[Sequence[str]]
@@ -149,6 +155,7 @@ class Facts(NamedTuple):
         elsewhere = number[place] * n_groups + group
         return self._replace(
             variants_elsewhere=elsewhere[number[place] != NO_ROW],
+            account_ids=[self.account_ids[place] for place in accounts.tolist()],
             account_rows=self.account_rows[accounts],
             is_known=[self.is_known[place] for place in accounts.tolist()],
             is_changed=[self.is_changed[place] for place in accounts.tolist()],
@@ -223,6 +230,7 @@ def gather(
         products=products,
         relationships=catalogue.relationships,
         evidence=catalogue.evidence,
+        account_ids=[request.account_id for request in requests],
         account_rows=np.array(rows, dtype=np.int64),
         is_known=is_known,
         is_changed=is_changed,
@@ -246,6 +254,8 @@ def gather(
         tie_seeds=np.array([crc32((request.account_id or "").encode()) for request in requests], dtype=np.uint64),
         limits=np.array([request.limit for request in requests], dtype=np.int64),
         options=options,
+        levers=state.part(Levers),
+        now=now,
         unavailable=None if now is None else state.part(Availability).unavailable_at(now),
         values=catalogue.values(options.margin_rate, options.max_value_ratio),
         includes_owned=includes_owned,

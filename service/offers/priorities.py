@@ -1,5 +1,6 @@
 """What each candidate is worth offering: propensity * value * context * lever."""
 
+from datetime import datetime
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -43,6 +44,13 @@ def prioritise(pool: CandidatePool, facts: Facts) -> Priorities | None:
     values = facts.values
     propensity = propensities(pool, facts).astype(np.float64).round(DECIMALS)
     value = values.value[pool.product]
-    context = lever = np.ones(len(propensity))
+    context = np.ones(len(propensity))
+    lever = context if facts.now is None else _levers(pool, facts, facts.now)
     priority = propensity * value * context * lever
     return Priorities(propensity, value, context, lever, priority, values.basis[pool.product], values)
+
+
+def _levers(pool: CandidatePool, facts: Facts, now: datetime) -> NDArray[np.float64]:
+    """Return float64 (m,): what goals and weights multiply by; rounded, so that an answer shows the whole number."""
+    levers = facts.levers.for_pairs(facts.account_rows, facts.account_ids, pool.account, pool.product, now)
+    return levers.round(DECIMALS)

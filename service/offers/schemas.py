@@ -140,6 +140,15 @@ class ReasonOut(BaseModel):
     product_ids: list[str] = Field(description="The owned or basket products behind the reason, the strongest first.")
 
 
+class LeverPartOut(BaseModel):
+    """A goal or a weight that raises or lowers an offer."""
+
+    kind: str = Field(description="`goal` or `weight`.")
+    key: str = Field(description="The goal's id; or the product, line or category that is weighted.")
+    name: str
+    percent: float
+
+
 class ArbitrationOut(BaseModel):
     """Why an offer ranks where it does: `priority` is `propensity` * `value_minor` * `context` * `lever`."""
 
@@ -153,6 +162,9 @@ class ArbitrationOut(BaseModel):
     currency: str | None = Field(description="The reporting currency, ISO 4217; null where none is known.")
     context: float = Field(description="1: reserved for need signals, sales stage and timing.")
     lever: float = Field(description="What goals and weights multiply it by; 1 without any.")
+    lever_parts: list[LeverPartOut] = Field(
+        description="The goals and weights behind the lever of an offer, whose percentages add up, within its bound."
+    )
     priority: float
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, column, select, table, text
 
-from service.orders.live import ORDERS_CHANGED
+from service.orders.live import ORDERS_CHANGED, SALES_CHANGED, sales_hours
 from service.orders.tables import Order
 from service.storage.bulk import BulkTarget, in_chunks, insert_new, sqlite_time, upsert_changed
 from service.storage.changes import ChangeLog
@@ -114,7 +114,17 @@ def write_orders(connection: Connection, batch: OrderBatch, now: datetime, chang
     if any(written.orders) or any(written.lines):
         owners = {order[1] for order in stored_orders if order[1] is not None}
         changes.touch(ORDERS_CHANGED, batch.account_ids | owners)
+        changes.touch(SALES_CHANGED, _touched_hours(connection, batch, stored_orders))
     return written
+
+
+def _touched_hours(connection: Connection, batch: OrderBatch, stored_orders: set[OrderRow]) -> set[str]:
+    """Return the hours of a batch's orders: as they were stored, as they are given, and of those begun before it."""
+    hours = sales_hours(time.astimezone(UTC) for time in batch.orders.times)
+    hours |= sales_hours(order[2] for order in stored_orders)
+    for order_ids in in_chunks(sorted(set(batch.lines.order_ids).difference(batch.orders.order_ids))):
+        hours |= sales_hours(connection.scalars(select(Order.ordered_at).where(Order.order_id.in_(order_ids))))
+    return hours
 
 
 class RolledBack:

@@ -1,7 +1,7 @@
 """What accounts own now, from the orders that changed since the artifact, and what all accounts returned recently."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -20,12 +20,19 @@ from service.sync.sections import ChangeSet, LiveSection
 
 ORDERS_CHANGED: Final = ChangeKind("orders")
 """Identifiers of accounts."""
+SALES_CHANGED: Final = ChangeKind("sales")
+"""Hours in UTC, such as ``2026-11-03T14``, in which orders changed. Orders of guests are among them."""
 
 
 _WAS_KEPT: Final = ~Order.is_cancelled
 _KEPT_QUANTITY: Final = case((_WAS_KEPT, OrderLine.quantity), else_=0)
 _RETURNED_AT: Final[Any] = case((and_(_WAS_KEPT, OrderLine.quantity < 0), Order.ordered_at))
 _KEPT_AT: Final[Any] = case((_WAS_KEPT, Order.ordered_at))
+
+
+def sales_hours(times: Iterable[datetime]) -> set[str]:
+    """Return the identifiers of the hours in which orders were placed. times: in UTC, as they are stored."""
+    return {time.isoformat(timespec="hours")[:13] for time in times}
 
 
 class Purchases(NamedTuple):

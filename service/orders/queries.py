@@ -3,13 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, cast
 
 from sqlalchemy import Connection, Table, delete, extract, func, select
 
 from service.catalogue.tables import Product
-from service.orders.live import ORDERS_CHANGED
+from service.orders.live import ORDERS_CHANGED, SALES_CHANGED, sales_hours
 from service.orders.stubs import add_named
 from service.orders.tables import Order, OrderLine
 from service.rows.options import ImportOptions, MatchProducts, UnknownProducts
@@ -70,8 +70,10 @@ def replace_orders(
         current[order.order_id] = order
     changed = [order for order_id, order in current.items() if stored.get(order_id) != order]
     _write(connection, changed, now, changes)
-    owners = [order.account_id for order in (*changed, *(stored[o.order_id] for o in changed if o.order_id in stored))]
+    touched = (*changed, *(stored[order.order_id] for order in changed if order.order_id in stored))
+    owners = [order.account_id for order in touched]
     changes.touch(ORDERS_CHANGED, (account_id for account_id in owners if account_id is not None))
+    changes.touch(SALES_CHANGED, sales_hours(order.ordered_at.astimezone(UTC) for order in touched))
     return statuses
 
 

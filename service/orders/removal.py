@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, select, update
 
 from service.orders.bulk import LineRow, OrderBatch
 from service.orders.frequent_accounts import FrequentAccounts
-from service.orders.live import ORDERS_CHANGED
+from service.orders.live import ORDERS_CHANGED, SALES_CHANGED, sales_hours
 from service.orders.tables import Order, OrderLine
 from service.rows.complete_files import refuse_too_many
 from service.rows.duplicate_index import DuplicateIndex, hash_keys, hash_pairs
@@ -176,7 +176,9 @@ def _cancel_missing(connection: Connection, files: OrderFiles, import_run: Impor
 
 
 def _touch(connection: Connection, order_ids: Sequence[str], changes: ChangeLog) -> None:
-    """Note the accounts of orders, whose ownership changed."""
+    """Note the accounts of orders, whose ownership changed, and the hours of the orders."""
     for chunk in in_chunks(order_ids):
-        owners = connection.scalars(select(Order.account_id).where(Order.order_id.in_(chunk)))
-        changes.touch(ORDERS_CHANGED, {owner for owner in owners if owner is not None})
+        query = select(Order.account_id, Order.ordered_at).where(Order.order_id.in_(chunk))
+        rows = connection.execute(query).all()
+        changes.touch(ORDERS_CHANGED, {owner for owner, _ in rows if owner is not None})
+        changes.touch(SALES_CHANGED, sales_hours(ordered_at for _, ordered_at in rows))

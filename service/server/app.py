@@ -20,6 +20,7 @@ from service.deals import routes as deals
 from service.decisions import routes as decisions
 from service.erasure import routes as erasure
 from service.exchange_rates import routes as exchange_rates
+from service.goals import routes as goals
 from service.offers import coverage_routes as coverage
 from service.offers import routes as offers
 from service.orders import routes as orders
@@ -53,12 +54,14 @@ ROUTERS = (
     exchange_rates.router,
     segments.router,
     policies.router,
+    goals.router,
     registry.router,
     health.router,
 )
 
 CORS_REQUEST_HEADERS = (
-    "Authorization", "X-API-Key", "Content-Type", "Idempotency-Key", "If-None-Match", "X-Min-Sequence", "X-Request-ID",
+    "Authorization", "X-API-Key", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Min-Sequence",
+    "X-Request-ID",
 )  # fmt: skip
 CORS_ANSWER_HEADERS = ("ETag", "Idempotency-Replayed", "Retry-After", "X-Request-ID", "X-Sequence")
 

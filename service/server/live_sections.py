@@ -5,6 +5,7 @@ from typing import Final
 from service.accounts.live import ACCOUNT_CACHE, OBJECTIONS
 from service.catalogue.live import CATALOGUE
 from service.deals.live import DEALS
+from service.goals.live import GOALS
 from service.orders.live import OWNERSHIP
 from service.policies.live import POLICIES
 from service.segments.live import SEGMENTS
@@ -12,5 +13,5 @@ from service.sync.sections import LiveSection
 from service.tombstones.live import ERASURES
 
 LIVE_SECTIONS: Final[tuple[LiveSection, ...]] = (
-    ERASURES, CATALOGUE, OWNERSHIP, OBJECTIONS, DEALS, SEGMENTS, POLICIES, ACCOUNT_CACHE,
+    ERASURES, CATALOGUE, OWNERSHIP, OBJECTIONS, DEALS, SEGMENTS, POLICIES, ACCOUNT_CACHE, GOALS,
 )  # fmt: skip

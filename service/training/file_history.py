@@ -11,8 +11,8 @@ import orjson
 import pyarrow as pa
 
 from models.data.day_zone import DayZone
-from models.data.exchange import ExchangeOptions, ExchangeRates
 from models.data.history import PRODUCT_FLAGS, PRODUCT_NUMBERS, PRODUCT_TEXTS, History, build_history
+from models.exchange import ExchangeOptions, ExchangeRates
 from service.accounts.importing import ACCOUNT_IMPORT, ACCOUNT_RECORDS
 from service.catalogue.importing import PRODUCT_IMPORT, PRODUCT_RECORDS
 from service.catalogue.links_to_products import LinkCheck, checked

@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 
 from models.artifact import NO_NUMBER
 from models.data.day_zone import DayZone
-from models.data.exchange import ExchangeOptions, ExchangeRates
 from models.data.history import PRODUCT_FLAGS, PRODUCT_NUMBERS, PRODUCT_TEXTS, History, build_history
+from models.exchange import ExchangeOptions, ExchangeRates
 
 LINE_NUMBERS = {
     "ordered_at": "ordered_at",

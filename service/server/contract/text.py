@@ -24,6 +24,7 @@ TAGS: Final = [
     {"name": "exchange rates", "description": "What amounts in other currencies are converted with."},
     {"name": "segments", "description": "Who the accounts are: from memory, and made for being polled."},
     {"name": "policies", "description": "What may be offered to whom, and when: rules that people store."},
+    {"name": "goals", "description": "What is to be sold, how that goes, and what it does to offers."},
     {"name": "targets", "description": "Whom to sell a product to, and whom not to ask at all."},
     {"name": "white space", "description": "Where there is room, for how much, and who is behind it."},
     {"name": "artifacts", "description": "Trained models and how well they did."},

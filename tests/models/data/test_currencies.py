@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from models.artifact import NO_NUMBER
 from models.artifact_layout import describe_currency
-from models.data.exchange import CurrencyLines, ExchangeOptions, ExchangeRates
 from models.data.history import History, build_history
+from models.exchange import CurrencyLines, ExchangeOptions, ExchangeRates
 
 RATES = ExchangeRates.from_rows([("EUR", "JPY", 10, 100.0), ("EUR", "JPY", 20, 200.0)])
 DAY = 86_400

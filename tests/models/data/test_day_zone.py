@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from models.customers.activity import activity_of
 from models.data.day_zone import DayZone
-from models.data.exchange import ExchangeOptions, ExchangeRates
 from models.data.history import History, build_history
+from models.exchange import ExchangeOptions, ExchangeRates
 from tests.models.histories import DAY
 
 NAMES = ("Europe/Berlin", "America/New_York", "Asia/Kolkata", "America/Sao_Paulo", "Asia/Beirut", "Pacific/Apia")

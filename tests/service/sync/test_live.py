@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from service.imports.importer import import_file
 from service.offers.smoke import smoke_test
+from service.orders.live import SALES_CHANGED
 from service.readmodel.ownership import Ownership
 from service.rows.options import ImportOptions
 from service.rows.order_options import OrderOptions
@@ -18,6 +19,7 @@ from service.storage.database import create_database_engine
 from service.sync.artifact_holder import ArtifactHolder
 from service.sync.artifact_store import ArtifactStore
 from service.sync.follower import ChangeFollower
+from service.sync.queries import all_changes_after
 from tests.artifacts import World, write_world
 from tests.service.conftest import part_of, wait_until
 from tests.service.sync.conftest import URL, is_current, offered, order, post
@@ -177,12 +179,15 @@ def test_an_account_new_since_the_training_gets_offers_from_what_it_bought(clien
     assert answer["offers"][0]["reasons"][0]["code"] == "bought-with-owned"
 
 
-def test_a_guest_s_order_touches_nobody(client: TestClient) -> None:
+def test_a_guest_s_order_touches_nobody_but_the_sales_of_its_hour(client: TestClient, engine: Engine) -> None:
     before = offered(client, "ann")
     sequence = post(client)
 
-    assert post(client, order("o-1", None, "filter")) == sequence
+    assert post(client, order("o-1", None, "filter")) == sequence + 1
     assert offered(client, "ann") == before
+    with engine.connect() as connection:
+        changes = all_changes_after(connection, sequence)
+    assert changes.ids_by_kind == {SALES_CHANGED: ["2024-03-01T00"]}
 
 
 def test_a_new_artifact_prunes_what_it_has_learned_and_rolling_back_brings_it_back(

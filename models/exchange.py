@@ -1,4 +1,4 @@
-"""Exchange rates, and the conversion of amounts into one reporting currency."""
+"""Exchange rates, and the conversion of amounts into one reporting currency, for training and for the service."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

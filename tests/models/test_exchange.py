@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.data.exchange import (
+from models.exchange import (
     NO_RATES,
     UNNAMED,
     Exchange,

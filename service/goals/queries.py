@@ -1,0 +1,218 @@
+"""The SQL of goals and weights."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, cast
+
+from sqlalchemy import Connection, Table, delete, func, insert, select, update
+
+from service.catalogue.tables import Product
+from service.goals.days import days_since_epoch
+from service.goals.errors import (
+    GoalExists,
+    GoalModified,
+    ScopeMatchesNothing,
+    TooManyGoals,
+    TooManyWeights,
+    UnknownGoal,
+    UnknownWeight,
+)
+from service.goals.schemas import GoalIn
+from service.goals.tables import GoalVersion, StoredGoal, StoredWeight
+from service.readmodel.goals import Goal, Measure, ScopeKind
+from service.readmodel.levers import WeightKey
+from service.storage.bulk import in_chunks, upsert_rows
+
+MAX_GOALS: Final = 100
+MAX_WEIGHTS: Final = 500
+Written = Mapping[str, Any]
+"""A goal as callers write it, in JSON."""
+_SHOWN: Final = ("period", "version", "created_at", "created_by", "updated_at", "updated_by")
+_COLUMNS: Final = {ScopeKind.PRODUCTS: Product.product_id, ScopeKind.LINES: Product.line}
+_COLUMNS_BY_KIND: Final[Mapping[ScopeKind, Any]] = {**_COLUMNS, ScopeKind.CATEGORIES: Product.category}
+
+
+def read_goals(connection: Connection, goal_ids: Sequence[str] | None = None) -> list[Goal]:
+    """Return some goals, or all, in the order of their identifiers."""
+    query = select(StoredGoal.__table__).order_by(StoredGoal.goal_id)
+    if goal_ids is not None:
+        query = query.where(StoredGoal.goal_id.in_(goal_ids))
+    return [_goal_of(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def find_goal(connection: Connection, goal_id: str) -> Goal:
+    """Return a goal; raises UnknownGoal."""
+    for goal in read_goals(connection, [goal_id]):
+        return goal
+    raise UnknownGoal(goal_id)
+
+
+def _goal_of(row: dict[str, Any]) -> Goal:
+    return Goal(
+        goal_id=row["goal_id"],
+        name=row["name"],
+        scope_kind=ScopeKind(row["scope_kind"]),
+        scope=tuple(row["scope"]),
+        measure=Measure(row["measure"]),
+        target=row["target"],
+        currency=row["currency"],
+        first_day=days_since_epoch(row["first_day"]),
+        end_day=days_since_epoch(row["last_day"]) + 1,
+        timezone=row["timezone"],
+        segment_id=row["segment_id"],
+        max_lever=row["max_lever"],
+        order_lag_days=row["order_lag_days"],
+        is_enabled=row["is_enabled"],
+        details={name: row[name] for name in _SHOWN},
+    )
+
+
+def written(goal: Goal) -> dict[str, Any]:
+    """Return a goal as callers write it."""
+    return {
+        "name": goal.name,
+        "scope": {str(goal.scope_kind): list(goal.scope)},
+        "measure": str(goal.measure),
+        "target": goal.target,
+        "period": goal.details["period"],
+        "timezone": goal.timezone,
+        "segment_id": goal.segment_id,
+        "max_lever": goal.max_lever,
+        "order_lag_days": goal.order_lag_days,
+        "is_enabled": goal.is_enabled,
+    }
+
+
+def add_goal(
+    connection: Connection, goal_id: str, given: GoalIn, currency: str | None, timezone: str, by: str, now: datetime
+) -> Goal:
+    """Store a goal; raises GoalExists, TooManyGoals or ScopeMatchesNothing."""
+    if read_goals(connection, [goal_id]):
+        raise GoalExists(goal_id)
+    if (connection.scalar(select(func.count()).select_from(StoredGoal)) or 0) >= MAX_GOALS:
+        raise TooManyGoals(MAX_GOALS)
+    check_scope(connection, given.scope.kind, given.scope.names)
+    version = _last_version(connection, goal_id) + 1
+    who = {"created_at": now, "created_by": by, "updated_at": now, "updated_by": by}
+    columns = {"goal_id": goal_id, "version": version, **_columns_of(given, currency, timezone), **who}
+    connection.execute(insert(StoredGoal), columns)
+    goal = find_goal(connection, goal_id)
+    _note(connection, goal_id, version, by, now, None, written(goal))
+    return goal
+
+
+def replace_goal(
+    connection: Connection, before: Goal, given: GoalIn, currency: str | None, timezone: str, by: str, now: datetime
+) -> Goal:
+    """Store a goal in place of what it was; nothing is written where that is the same. Raises ScopeMatchesNothing.
+
+    Raises GoalModified where another request changed it meanwhile.
+    """
+    if written(draft_goal(given, currency, timezone)) == written(before):
+        return before
+    if (given.scope.kind, given.scope.names) != (before.scope_kind, before.scope):
+        check_scope(connection, given.scope.kind, given.scope.names)
+    version = before.details["version"]
+    columns = _columns_of(given, currency, timezone)
+    query = update(StoredGoal).where(StoredGoal.goal_id == before.goal_id, StoredGoal.version == version)
+    if connection.execute(query.values(**columns, version=version + 1, updated_at=now, updated_by=by)).rowcount == 0:
+        raise GoalModified(before.goal_id, version + 1)
+    goal = find_goal(connection, before.goal_id)
+    _note(connection, goal.goal_id, version + 1, by, now, written(before), written(goal))
+    return goal
+
+
+def remove_goal(connection: Connection, goal: Goal, by: str, now: datetime) -> None:
+    """Delete a goal; its history stays."""
+    connection.execute(delete(StoredGoal).where(StoredGoal.goal_id == goal.goal_id))
+    _note(connection, goal.goal_id, goal.details["version"] + 1, by, now, written(goal), None)
+
+
+def read_versions(connection: Connection, goal_id: str) -> list[dict[str, Any]]:
+    """Return every change of a goal, the newest first; raises UnknownGoal where there never was one."""
+    query = select(GoalVersion.__table__).where(GoalVersion.goal_id == goal_id).order_by(GoalVersion.version.desc())
+    versions = [dict(row) for row in connection.execute(query).mappings()]
+    if not versions:
+        raise UnknownGoal(goal_id)
+    return versions
+
+
+def check_scope(connection: Connection, kind: ScopeKind, names: Sequence[str]) -> None:
+    """Raise ScopeMatchesNothing for names that no product has."""
+    column = _COLUMNS_BY_KIND[kind]
+    known = {
+        name
+        for chunk in in_chunks(names)
+        for name in connection.scalars(select(column).where(column.in_(chunk)).distinct())
+    }
+    if missing := [name for name in names if name not in known]:
+        raise ScopeMatchesNothing(kind, missing)
+
+
+def read_weights(connection: Connection) -> dict[WeightKey, float]:
+    """Return every weight, in percent."""
+    query = select(StoredWeight.kind, StoredWeight.name, StoredWeight.percent)
+    return {(ScopeKind(kind), name): percent for kind, name, percent in connection.execute(query)}
+
+
+def list_weights(connection: Connection) -> list[dict[str, Any]]:
+    """Return every weight with who set it, by kind and name."""
+    query = select(StoredWeight.__table__).order_by(StoredWeight.kind, StoredWeight.name)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def put_weight(
+    connection: Connection, kind: ScopeKind, name: str, percent: float, by: str, now: datetime
+) -> dict[str, Any]:
+    """Store a weight; raises ScopeMatchesNothing or TooManyWeights."""
+    check_scope(connection, kind, [name])
+    stored = read_weights(connection)
+    if (kind, name) not in stored and len(stored) >= MAX_WEIGHTS:
+        raise TooManyWeights(MAX_WEIGHTS)
+    row = {"kind": str(kind), "name": name, "percent": percent, "updated_at": now, "updated_by": by}
+    upsert_rows(connection, cast(Table, StoredWeight.__table__), [row])
+    return row
+
+
+def remove_weight(connection: Connection, kind: ScopeKind, name: str) -> None:
+    """Delete a weight; raises UnknownWeight."""
+    query = delete(StoredWeight).where(StoredWeight.kind == str(kind), StoredWeight.name == name)
+    if connection.execute(query).rowcount == 0:
+        raise UnknownWeight(kind, name)
+
+
+def draft_goal(given: GoalIn, currency: str | None, timezone: str) -> Goal:
+    """Return a goal that is not stored."""
+    columns = {"goal_id": "preview", **_columns_of(given, currency, timezone)}
+    return _goal_of(columns | dict.fromkeys(_SHOWN[1:]))
+
+
+def _columns_of(given: GoalIn, currency: str | None, timezone: str) -> dict[str, Any]:
+    period, days = given.period.model_dump(mode="json", by_alias=True, exclude_none=True), given.period.days
+    return {
+        "name": given.name,
+        "scope_kind": str(given.scope.kind),
+        "scope": list(given.scope.names),
+        "measure": str(given.measure),
+        "target": given.target,
+        "currency": None if given.measure is Measure.UNITS else currency,
+        "period": period,
+        "first_day": days.first,
+        "last_day": days.last,
+        "timezone": given.timezone or timezone,
+        "segment_id": given.segment_id,
+        "max_lever": given.max_lever,
+        "order_lag_days": given.order_lag_days,
+        "is_enabled": given.is_enabled,
+    }
+
+
+def _last_version(connection: Connection, goal_id: str) -> int:
+    return connection.scalar(select(func.max(GoalVersion.version)).where(GoalVersion.goal_id == goal_id)) or 0
+
+
+def _note(connection: Connection, goal_id: str, version: int, by: str, now: datetime, before: Any, after: Any) -> None:
+    row = {
+        "goal_id": goal_id, "version": version, "changed_at": now, "changed_by": by, "before": before, "after": after,
+    }  # fmt: skip
+    connection.execute(insert(GoalVersion), row)
