@@ -1,7 +1,7 @@
 """The decision itself."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from service.offers.candidates import CandidatePool, collect_candidates
 from service.offers.considered import Considered, describe_candidates
 from service.offers.explanation import Offer, add_attributes, add_lever_parts, explain, figures_of
 from service.offers.facts import Facts
+from service.offers.no_offer import NoOffer, explain_no_offer
 from service.offers.reasons import POLICY_CODES, Source, WithheldCode
 from service.offers.rules import FIRST_POLICY, WITHHELD_CODES, apply_rules
 from service.offers.strategy import Strategy
@@ -34,6 +35,7 @@ class Decision:
     unknown_products, unknown_filters: see ``Facts`` and ``AccountFilters``.
     considered: what became of every candidate, where the request asks for that.
     withheld_by_policy: how many of the withheld candidates each policy withheld, by its identifier.
+    no_offer: why there is no offer.
     """
 
     source: Source
@@ -45,6 +47,7 @@ class Decision:
     unknown_filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
     considered: list[Considered] | None = None
     withheld_by_policy: Mapping[str, int] = field(default_factory=dict)
+    no_offer: NoOffer | None = None
 
 
 def decide(facts: Facts) -> Decision:
@@ -120,18 +123,32 @@ def _rank(facts: Facts, n_popular: int) -> Iterator[Ranked]:
 
 
 def _describe(facts: Facts, account: int, place: int, selection: Selection, part: Ranked) -> Decision:
-    asked = (
+    decision = Decision(
+        Source.NONE,
+        [],
+        {WithheldCode.OBJECTED: int(facts.limits[account])},
         facts.is_known[account],
         facts.options.strategy if facts.is_prioritised[account] else Strategy.RELEVANCE,
         facts.unknown_products[account],
         NO_UNKNOWN_FILTERS if facts.filters is None else facts.filters.unknown[account],
     )
-    if facts.is_objecting[account]:
-        return Decision(Source.NONE, [], {WithheldCode.OBJECTED: int(facts.limits[account])}, *asked)
-    positions, pool = selection.positions, part.pool
+    if facts.explains_all[account] or facts.has_among[account]:
+        considered = describe_candidates(place, selection, part.pool, part.arbitration, part.facts)
+        decision = replace(decision, considered=considered)
+    is_objecting = bool(facts.is_objecting[account])
+    if not is_objecting:
+        decision = _with_offers(decision, facts, account, place, selection, part)
+    if decision.offers:
+        return decision
+    return replace(decision, no_offer=explain_no_offer(decision.withheld, facts, is_objecting=is_objecting))
+
+
+def _with_offers(
+    decision: Decision, facts: Facts, account: int, place: int, selection: Selection, part: Ranked
+) -> Decision:
+    positions, pool, factors = selection.positions, part.pool, part.arbitration.factors
     source = pool.sources[pool.source[positions[0]]].name if len(positions) else Source.POPULAR
     offers = explain(pool, positions, part.facts)
-    factors = part.arbitration.factors
     if factors is not None:
         for offer, figures in zip(offers, figures_of(positions, factors), strict=True):
             offer["arbitration"] = figures
@@ -140,12 +157,10 @@ def _describe(facts: Facts, account: int, place: int, selection: Selection, part
         add_attributes(offers, fields, facts)
     counts = zip(WITHHELD_CODES, selection.withheld.tolist(), strict=False)
     withheld = {code: count for code, count in counts if count}
-    considered, by_policy = None, NO_POLICIES
-    if facts.explains_all[account] or facts.has_among[account]:
-        considered = describe_candidates(place, selection, pool, part.arbitration, part.facts)
+    by_policy = NO_POLICIES
     if facts.policies is not None and len(selection.withheld) > FIRST_POLICY:
         by_policy = _count_policies(withheld, selection, facts.policies)
-    return Decision(source, offers, withheld, *asked, considered, by_policy)
+    return replace(decision, source=source, offers=offers, withheld=withheld, withheld_by_policy=by_policy)
 
 
 def _count_policies(

@@ -12,6 +12,7 @@ from service.base.telemetry import Telemetry
 from service.offers.decide import Decision, decide_many
 from service.offers.errors import NothingToOffer
 from service.offers.facts import gather
+from service.offers.no_offer import NO_OFFER_MEANINGS, NoOffer, NoOfferCode
 from service.offers.request import OfferRequest
 from service.offers.shadow import Shadow
 from service.offers.strategy import ArbitrationOptions
@@ -148,6 +149,7 @@ def encode(
             "strategy": decision.strategy,
             "degraded": context.is_degraded(wanted),
             "offers": [{**offer, "arbitration": None} for offer in decision.offers] if is_public else decision.offers,
+            "no_offer": _no_offer(decision, is_public=is_public),
             "withheld": {} if is_public else {str(reason): n for reason, n in decision.withheld.items()},
             "considered": None if is_public else decision.considered,
             "withheld_by_policy": {} if is_public else decision.withheld_by_policy,
@@ -156,3 +158,10 @@ def encode(
         },
         option=orjson.OPT_UTC_Z,
     )
+
+
+def _no_offer(decision: Decision, *, is_public: bool) -> NoOffer | None:
+    """Return why there is no offer; to keys that anybody can read, only that there is none."""
+    if decision.no_offer is None or not is_public:
+        return decision.no_offer
+    return {"code": NoOfferCode.ALL_WITHHELD, "text": NO_OFFER_MEANINGS[NoOfferCode.ALL_WITHHELD], "ask_again_at": None}

@@ -7,6 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, 
 
 from service.base.examples import ACCOUNT_ID, ARTIFACT_VERSION, OTHER_PRODUCT_ID, PRODUCT_ID
 from service.offers.considered import OUTCOME_MEANINGS, Outcome
+from service.offers.no_offer import NO_OFFER_MEANINGS, NoOfferCode
 from service.offers.reasons import REASON_MEANINGS, SOURCE_MEANINGS, WITHHELD_MEANINGS, ReasonCode, Source, WithheldCode
 from service.offers.request_fields import (
     MAX_IDENTIFIER,
@@ -207,6 +208,16 @@ class ConsideredOut(BaseModel):
     arbitration: ArbitrationOut | None = Field(description="As in the offers; null for what the account owns, too.")
 
 
+class NoOfferOut(BaseModel):
+    """Why nothing is offered."""
+
+    code: NoOfferCode = Field(description="; ".join(f"`{code}`: {text}" for code, text in NO_OFFER_MEANINGS.items()))
+    text: str = Field(description="The same in words.")
+    ask_again_at: datetime | None = Field(
+        description="When a product becomes available, or ceases to be; null where no time is known."
+    )
+
+
 class RecommendationAnswer(BaseModel):
     """Offers, and where they come from."""
 
@@ -243,6 +254,7 @@ class RecommendationAnswer(BaseModel):
         "promoted. What may not be offered was withheld before the list was cut, so it is shorter than `limit` only "
         "when products run out, when the rest is below the floor, or if the account objects to marketing."
     )
+    no_offer: NoOfferOut | None = Field(description="Why there is no offer; null if there is any.")
     withheld: dict[WithheldCode, int] = Field(
         description="How many candidates were withheld until the list was full, by reason: "
         + "; ".join(f"`{code}`: {text}" for code, text in WITHHELD_MEANINGS.items())

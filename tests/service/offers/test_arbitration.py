@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -16,17 +17,20 @@ from service.offers.considered import Outcome
 from service.offers.decide import Decision, decide, decide_many
 from service.offers.diversity import ProductGroups, select_diverse
 from service.offers.facts import gather
+from service.offers.no_offer import NoOffer
 from service.offers.reasons import WithheldCode
 from service.offers.request import OfferRequest
 from service.offers.strategy import ArbitrationOptions, Strategy
+from service.readmodel.availability import Availability, ProductAvailability
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.live_state import LiveState
-from service.readmodel.product_index import NO_FAMILY
+from service.readmodel.objections import Objections
+from service.readmodel.product_index import NO_FAMILY, ProductRow
 from service.readmodel.relation import Relation
 from service.readmodel.relationship_overlay import CuratedRelationship
 from service.readmodel.text_codes import NO_TEXT
 from tests.artifacts import ProductSpec, World, coffee_world, content_of
-from tests.service.conftest import SHOP_ORIGIN, make_key, running
+from tests.service.conftest import NOON, SHOP_ORIGIN, make_key, running
 
 RATES = {
     "beans": 0.3, "grinder": 0.05, "grinder-pro": 0.01, "filter": 0.2, "kettle": 0.04,
@@ -386,3 +390,30 @@ def test_candidates_are_explained_over_http_and_kept_in_the_decision_log(setting
     assert outcomes == [{"milk": "offered", "beans": "withheld"}, {"milk": "offered"}]
     assert plain["considered"] is None
     assert (too_many.status_code, none.status_code) == (422, 422)
+
+
+def test_an_answer_without_offers_says_why_and_when_to_ask_again() -> None:
+    state = LiveState(content_of(WORLD), 0)
+    objecting = LiveState(content_of(WORLD), 0)
+    objecting.part(Objections).accounts.add("ann")
+    opening = NOON + timedelta(hours=1)
+    later = {row: ProductAvailability(available_from=opening) for row in map(ProductRow, range(len(WORLD.products)))}
+    waiting = LiveState(content_of(WORLD), 0)
+    waiting.replace_part(waiting.part(Availability).with_changes(later))
+    excluded = [product.product_id for product in WORLD.products]
+
+    def no_offer(of_state: LiveState, request: OfferRequest, **options: Any) -> NoOffer | None:
+        return decide(gather(of_state, [request], ArbitrationOptions(**options), now=NOON)).no_offer
+
+    answers = [
+        no_offer(state, OfferRequest("ann", 3)),
+        no_offer(objecting, OfferRequest("ann", 3)),
+        no_offer(state, OfferRequest("ann", 3), min_propensity=0.9),
+        no_offer(state, OfferRequest("ann", 3, exclude=excluded)),
+        no_offer(waiting, OfferRequest("ann", 3)),
+    ]
+
+    assert [answer and answer["code"] for answer in answers] == [
+        None, "objected-to-marketing", "nothing-worth-offering", "all-withheld", "all-withheld",
+    ]  # fmt: skip
+    assert [answer and answer["ask_again_at"] for answer in answers] == [None, None, None, None, opening]

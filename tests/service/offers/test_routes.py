@@ -54,6 +54,7 @@ def test_an_account_gets_a_complete_answer(client: TestClient, version: str) -> 
         "source": "personalized",
         "strategy": "relevance",
         "degraded": False,
+        "no_offer": None,
         "withheld": {},
         "withheld_by_policy": {},
         "unknown_products": [],
