@@ -175,8 +175,9 @@ class AccountTerms:
         known = np.array([UNKNOWN_ROW if row is None else row for row in rows], dtype=np.int64)
         values = AccountColumns(state, account_ids, known, attributes).values_of(self.terms)
         has_row = (known != UNKNOWN_ROW) & (known < len(self.matrix))
-        # Whoever reads meanwhile has a row as it was or as it is.
-        self.matrix[known[has_row]] = values[has_row]
+        if has_row.any():
+            # Whoever reads meanwhile has a row as it was or as it is.
+            self.matrix[known[has_row]] = values[has_row]
         others = np.flatnonzero(~has_row).tolist()
         self.by_account.update((account_ids[place], values[place].tobytes()) for place in others)
 
