@@ -107,6 +107,13 @@ class Settings(BaseSettings):
         description="Nothing is offered whose propensity times value is below this, in minor units of the reporting "
         "currency; 0 for no floor.",
     )
+    goal_control_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=0.5,
+        description="Share of the accounts that are decided without goals and weights, another one each quarter, so "
+        "that what levers bring and cost can be measured; 0 for none.",
+    )
     returned_days: float = Field(
         default=DEFAULT_WINDOWS.returned_days,
         ge=0,

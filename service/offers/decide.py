@@ -35,7 +35,7 @@ class Decision:
     unknown_products, unknown_filters: see ``Facts`` and ``AccountFilters``.
     considered: what became of every candidate, where the request asks for that.
     withheld_by_policy: how many of the withheld candidates each policy withheld, by its identifier.
-    no_offer: why there is no offer.
+    no_offer: why there is no offer. is_control: see ``Facts.is_control``.
     """
 
     source: Source
@@ -48,6 +48,7 @@ class Decision:
     considered: list[Considered] | None = None
     withheld_by_policy: Mapping[str, int] = field(default_factory=dict)
     no_offer: NoOffer | None = None
+    is_control: bool = False
 
 
 def decide(facts: Facts) -> Decision:
@@ -131,6 +132,7 @@ def _describe(facts: Facts, account: int, place: int, selection: Selection, part
         facts.options.strategy if facts.is_prioritised[account] else Strategy.RELEVANCE,
         facts.unknown_products[account],
         NO_UNKNOWN_FILTERS if facts.filters is None else facts.filters.unknown[account],
+        is_control=facts.options.control_share > 0 and bool(facts.is_control[account]),
     )
     if facts.explains_all[account] or facts.has_among[account]:
         considered = describe_candidates(place, selection, part.pool, part.arbitration, part.facts)

@@ -119,6 +119,19 @@ class Facts(NamedTuple):
         return is_prioritised
 
     @property
+    def is_control(self) -> NDArray[np.bool_]:
+        """Bool (n,), which accounts are decided without levers this quarter (UTC), to measure what levers bring.
+
+        It follows from account and quarter alone: the same on every worker, and after a restart.
+        """
+        share = self.options.control_share
+        if not share or self.now is None:
+            return np.zeros(self.n_accounts, dtype=np.bool_)
+        quarter = crc32(b"%d-Q%d" % (self.now.year, (self.now.month + 2) // 3))
+        drawn = [crc32((account_id or "").encode(), quarter) / 2**32 < share for account_id in self.account_ids]
+        return np.array(drawn, dtype=np.bool_)
+
+    @property
     def n_products(self) -> int:
         """How many products the artifact has."""
         return len(self.products.is_active)

@@ -53,4 +53,6 @@ def prioritise(pool: CandidatePool, facts: Facts) -> Priorities | None:
 def _levers(pool: CandidatePool, facts: Facts, now: datetime) -> NDArray[np.float64]:
     """Return float64 (m,): what goals and weights multiply by; rounded, so that an answer shows the whole number."""
     levers = facts.levers.for_pairs(facts.account_rows, facts.account_ids, pool.account, pool.product, now)
+    if facts.options.control_share:
+        levers = np.where(facts.is_control[pool.account], 1.0, levers)
     return levers.round(DECIMALS)

@@ -147,6 +147,7 @@ def encode(
             "sequence": 0 if is_public else context.sequence,
             "source": decision.source,
             "strategy": decision.strategy,
+            "is_control": decision.is_control,
             "degraded": context.is_degraded(wanted),
             "offers": [{**offer, "arbitration": None} for offer in decision.offers] if is_public else decision.offers,
             "no_offer": _no_offer(decision, is_public=is_public),

@@ -246,6 +246,10 @@ class RecommendationAnswer(BaseModel):
         + "; ".join(f"`{strategy}`: {text}" for strategy, text in STRATEGY_MEANINGS.items())
         + "."
     )
+    is_control: bool = Field(
+        description="Whether the account is decided without goals and weights this quarter, so that what these bring "
+        "can be measured (`NEXTOFFER_GOAL_CONTROL_SHARE`)."
+    )
     degraded: bool = Field(
         description="True if something was missing: there is no good artifact, or the database does not answer."
     )

@@ -30,6 +30,7 @@ class ArbitrationOptions:
     margin_rate:      the margin of products of which neither a margin is known nor that of similar ones, as a share of
                       the price.
     max_value_ratio:  values above this multiple of the median are lowered to it.
+    control_share:    share of the accounts that are decided without levers, see ``facts.is_control``.
     min_propensity, min_expected_value_minor: below either, nothing is offered; 0 for no such floor.
     """
 
@@ -39,6 +40,7 @@ class ArbitrationOptions:
     max_value_ratio: float = 20.0
     min_propensity: float = 0.0
     min_expected_value_minor: float = 0.0
+    control_share: float = 0.0
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "ArbitrationOptions":
@@ -50,6 +52,7 @@ class ArbitrationOptions:
             settings.max_value_ratio,
             settings.min_propensity,
             settings.min_expected_value_minor,
+            settings.goal_control_share,
         )
 
 

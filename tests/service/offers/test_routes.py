@@ -53,6 +53,7 @@ def test_an_account_gets_a_complete_answer(client: TestClient, version: str) -> 
         "sequence": 0,
         "source": "personalized",
         "strategy": "relevance",
+        "is_control": False,
         "degraded": False,
         "no_offer": None,
         "withheld": {},
