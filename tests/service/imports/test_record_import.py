@@ -45,7 +45,8 @@ def test_products_are_described_with_money_in_minor_units(engine: Engine) -> Non
 
     state = import_rows(engine, "products", [row])
 
-    expected = ("P", "P", "L", "C", "F", 2, 1250, "EUR", 300, False, True, None, None, '{"colour": "red"}', False)
+    money, links, availability = (1250, "EUR", 300), (None, None), (None, None, None)
+    expected = ("P", "P", "L", "C", "F", 2, *money, False, True, *links, *availability, '{"colour": "red"}', False)
     assert state["products"] == [expected]
 
 

@@ -67,6 +67,7 @@ def test_offers_are_ordered_by_propensity_times_value() -> None:
         "currency": "EUR",
         "context": 1.0,
         "lever": 1.0,
+        "lever_parts": [],
         "priority": pytest.approx(0.02 * 9950),
     }
     assert offered(decision)[:2] == ["grinder-pro", "scale"]

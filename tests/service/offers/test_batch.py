@@ -102,4 +102,4 @@ def test_an_answer_waits_for_the_write_that_it_names(settings: Settings, version
         timer.join()
     assert "filter" in before
     assert "filter" not in [offer["product_id"] for offer in answer.json()["offers"]]
-    assert answer.json()["sequence"] == sequence + 1
+    assert answer.json()["sequence"] >= sequence + 1

@@ -56,6 +56,7 @@ def test_an_account_gets_a_complete_answer(client: TestClient, version: str) -> 
         "is_control": False,
         "degraded": False,
         "no_offer": None,
+        "considered": None,
         "withheld": {},
         "withheld_by_policy": {},
         "unknown_products": [],

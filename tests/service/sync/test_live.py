@@ -183,7 +183,7 @@ def test_a_guest_s_order_touches_nobody_but_the_sales_of_its_hour(client: TestCl
     before = offered(client, "ann")
     sequence = post(client)
 
-    assert post(client, order("o-1", None, "filter")) == sequence + 1
+    assert post(client, order("o-1", None, "filter")) > sequence
     assert offered(client, "ann") == before
     with engine.connect() as connection:
         changes = all_changes_after(connection, sequence)

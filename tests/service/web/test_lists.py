@@ -27,8 +27,12 @@ LISTS = {
     "targets": "/v1/products/p-7/targets",
     "do not pitch": "/v1/accounts/do-not-pitch",
     "exchange rates": "/v1/exchange-rates",
+    "policies": "/v1/policies",
+    "policy versions": "/v1/policies/built-in.returned/history",
     "white space": "/v1/whitespace/cells/line-1/all.accounts/accounts",
 }
+SHORT_LISTS = {"list_segments", "list_goals", "list_goal_versions", "list_lever_weights"}
+"""Lists that are answered whole: few items are allowed."""
 DOCUMENT = document(create_app(Settings()))
 DAYS = ("2024-01-01", "2024-02-01")
 
@@ -41,6 +45,8 @@ def list_name(client: TestClient, name: str) -> list[Any]:
         "accounts": ["accounts"],
         "exchange rates": ["exchange-rates"],
         "orders": ["orders"],
+        "policies": ["policies", None],
+        "policy versions": ["policy-versions", "built-in.returned"],
         "products": ["products"],
         "product relationships": ["relationships", "p-7"],
         "relationships": ["relationships", None],
@@ -74,12 +80,12 @@ def test_every_list_in_the_contract_is_a_page() -> None:
         for path, operation in DOCUMENT["paths"].items()
         if "get" in operation and operation["get"]["operationId"].startswith("list_")
     ]
-    assert len(lists) == len(LISTS) + 1
+    assert len(lists) == len(LISTS) + len(SHORT_LISTS)
     for operation in lists:
         (schema,) = schemas_of(operation["responses"]["200"]["content"]["application/json"]["schema"])
-        parameters = {parameter["name"] for parameter in operation["parameters"]}
+        parameters = {parameter["name"] for parameter in operation.get("parameters", ())}
         assert {"items", "next_cursor"} <= set(schema["properties"]), operation["operationId"]
-        assert operation["operationId"] == "list_segments" or {"cursor", "limit"} <= parameters
+        assert operation["operationId"] in SHORT_LISTS or {"cursor", "limit"} <= parameters
 
 
 def make_cursors(client: TestClient) -> dict[str, str]:
@@ -88,6 +94,8 @@ def make_cursors(client: TestClient) -> dict[str, str]:
     client.post("/v1/relationships", json=[relationship("p-8"), relationship("p-9")])
     rates = [{"base_currency": "EUR", "quote_currency": "USD", "valid_from": day, "rate": 1.1} for day in DAYS]
     client.post("/v1/exchange-rates", json=rates)
+    for is_enabled in (False, True):
+        client.patch("/v1/policies/built-in.returned", json={"is_enabled": is_enabled})
     for _ in range(2):
         client.get("/v1/recommendations/a-1")
     part_of(client, DecisionLog).write_queued()
