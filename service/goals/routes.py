@@ -126,7 +126,7 @@ def preview_goal(given: GoalIn, session: ReadSession, request: Request) -> Respo
     state = state_in_use(request)
     sales = SalesReader(state, session.connection()).read([goal])[goal.goal_id]
     body = answers.describe_preview(goal, sales, state, components_of(request.app).get(Clock).now())
-    return JsonResponse(orjson.dumps(body))
+    return JsonResponse(orjson.dumps(body, option=orjson.OPT_UTC_Z))
 
 
 @router.live_route(GOAL_PATH, "Show a goal", "unknown-goal", "nothing-learned", model=GoalOut)
@@ -136,7 +136,8 @@ def get_goal(request: Request, goal_id: GoalInPath) -> Response:
     goal = state.part(Goals).by_id.get(goal_id)
     if goal is None:
         raise UnknownGoal(goal_id)
-    content = orjson.dumps(answers.describe_goal(goal, state, components_of(request.app).get(Clock).now()))
+    described = answers.describe_goal(goal, state, components_of(request.app).get(Clock).now())
+    content = orjson.dumps(described, option=orjson.OPT_UTC_Z)
     return conditional_response(request, content, f'"v{goal.details["version"]}-{etag_of(content)[1:]}')
 
 
@@ -216,7 +217,7 @@ def put_lever_weight(
     def work(write: UnitOfWork) -> Response:
         row = queries.put_weight(write.connection, kind, name, weight.percent, by.key_id, write.now)
         write.changes.touch(WEIGHTS_CHANGED, [f"{kind}/{name}"])
-        return Response(orjson.dumps(row), media_type="application/json")
+        return Response(orjson.dumps(row, option=orjson.OPT_UTC_Z), media_type="application/json")
 
     return writing.answer(work)
 
@@ -238,7 +239,7 @@ def describe_written(write: UnitOfWork, goal: Goal, status: int) -> Response:
     write.changes.touch(GOALS_CHANGED, [goal.goal_id])
     body = answers.describe_goal(goal, None, write.now)
     headers = {"ETag": f'"v{goal.details["version"]}"'}
-    return Response(orjson.dumps(body), status, headers, media_type="application/json")
+    return Response(orjson.dumps(body, option=orjson.OPT_UTC_Z), status, headers, media_type="application/json")
 
 
 def changed_goal(before: queries.Written, change: GoalPatch) -> GoalIn:

@@ -12,7 +12,7 @@ CACHE_CONTROL: Final = "private, no-cache"
 
 def etag_response(request: Request, body: object) -> Response:
     """Encode a JSON body with its ETag, or answer 304 if the caller has this very body."""
-    content = orjson.dumps(body)
+    content = orjson.dumps(body, option=orjson.OPT_UTC_Z)
     return conditional_response(request, content, etag_of(content))
 
 

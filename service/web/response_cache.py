@@ -60,7 +60,7 @@ def cached_response(request: Request, make: Callable[[], object]) -> Response:
     entry = cache.find(url)
     if entry is None:
         made_from = cache.source()
-        content = orjson.dumps(make())
+        content = orjson.dumps(make(), option=orjson.OPT_UTC_Z)
         entry = CachedResponse(etag_of(content), content, request.scope.get("route"), made_from)
         cache.keep(url, entry)
     return conditional_response(request, entry.content, entry.etag)

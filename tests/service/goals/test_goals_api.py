@@ -22,6 +22,7 @@ def test_a_goal_is_shown_as_it_was_set(client: TestClient) -> None:
     assert (shown["goal_id"], shown["target"], shown["currency"]) == ("coffee", 50_000, "EUR")
     assert (shown["period"], shown["begins_on"], shown["ends_on"]) == (MARCH, "2024-03-01", "2024-03-31")
     assert (shown["timezone"], shown["max_lever"], shown["version"]) == ("UTC", 2.0, 1)
+    assert all(answer["created_at"].endswith("Z") for answer in (made.json(), shown))
     assert {**made.json(), "progress": None} == {**shown, "progress": None, "sequence": made.json()["sequence"]}
     assert [goal["goal_id"] for goal in client.get(URL).json()["items"]] == ["coffee"]
 
