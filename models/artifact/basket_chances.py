@@ -1,6 +1,7 @@
 """How likely a product is to be the next one in a basket."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Final, Self
 
 import numpy as np
@@ -30,7 +31,7 @@ class BasketChances(Section):
         """The section where nothing was learned."""
         return cls.empty({PRODUCTS: n_products})
 
-    @property
+    @cached_property
     def has_any(self) -> bool:
         """Whether anything was learned."""
         return not bool(np.isnan(self.weights[0]))

@@ -1,7 +1,7 @@
 """The decision itself."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -63,9 +63,10 @@ def decide_many(facts: Facts) -> list[Decision]:
     Pure: no I/O, no clock, no chance. Every candidate is either allowed or withheld with a reason.
     """
     decisions: dict[int, Decision] = {}
+    asked = _Asked.from_facts(facts)
     for part in rank_offers(facts):
         for account, place, selection in zip(part.accounts, part.places, part.selections, strict=True):
-            decisions[account] = _describe(facts, account, place, selection, part)
+            decisions[account] = _describe(facts, asked, account, place, selection, part)
     return [decisions[account] for account in range(facts.n_accounts)]
 
 
@@ -123,31 +124,56 @@ def _rank(facts: Facts, n_popular: int) -> Iterator[Ranked]:
             yield part._replace(accounts=[part_of_short[account] for account in part.accounts])
 
 
-def _describe(facts: Facts, account: int, place: int, selection: Selection, part: Ranked) -> Decision:
-    decision = Decision(
-        Source.NONE,
-        [],
-        {WithheldCode.OBJECTED: int(facts.limits[account])},
-        facts.is_known[account],
-        facts.options.strategy if facts.is_prioritised[account] else Strategy.RELEVANCE,
-        facts.unknown_products[account],
-        NO_UNKNOWN_FILTERS if facts.filters is None else facts.filters.unknown[account],
-        is_control=facts.options.control_share > 0 and bool(facts.is_control[account]),
-    )
+class _Asked(NamedTuple):
+    """What describing each decision needs of all accounts, worked out once: bool (n,) as lists."""
+
+    is_prioritised: list[bool]
+    is_control: list[bool]
+    is_objecting: list[bool]
+
+    @classmethod
+    def from_facts(cls, facts: Facts) -> "_Asked":
+        """Work it out."""
+        return cls(facts.is_prioritised.tolist(), facts.is_control.tolist(), facts.is_objecting.tolist())
+
+
+def _describe(facts: Facts, asked: _Asked, account: int, place: int, selection: Selection, part: Ranked) -> Decision:
+    considered, no_offer = None, None
     if facts.explains_all[account] or facts.has_among[account]:
         considered = describe_candidates(place, selection, part.pool, part.arbitration, part.facts)
-        decision = replace(decision, considered=considered)
-    is_objecting = bool(facts.is_objecting[account])
-    if not is_objecting:
-        decision = _with_offers(decision, facts, account, place, selection, part)
-    if decision.offers:
-        return decision
-    return replace(decision, no_offer=explain_no_offer(decision.withheld, facts, is_objecting=is_objecting))
+    is_objecting = asked.is_objecting[account]
+    if is_objecting:
+        withheld: dict[WithheldCode, int] = {WithheldCode.OBJECTED: int(facts.limits[account])}
+        described = _Described(Source.NONE, [], withheld, NO_POLICIES)
+    else:
+        described = _describe_offers(facts, account, place, selection, part)
+    if not described.offers:
+        no_offer = explain_no_offer(described.withheld, facts, is_objecting=is_objecting)
+    return Decision(
+        source=described.source,
+        offers=described.offers,
+        withheld=described.withheld,
+        is_known=facts.is_known[account],
+        strategy=facts.options.strategy if asked.is_prioritised[account] else Strategy.RELEVANCE,
+        unknown_products=facts.unknown_products[account],
+        unknown_filters=NO_UNKNOWN_FILTERS if facts.filters is None else facts.filters.unknown[account],
+        considered=considered,
+        withheld_by_policy=described.withheld_by_policy,
+        no_offer=no_offer,
+        is_control=asked.is_control[account],
+    )
 
 
-def _with_offers(
-    decision: Decision, facts: Facts, account: int, place: int, selection: Selection, part: Ranked
-) -> Decision:
+class _Described(NamedTuple):
+    """The offers of one account, and what is withheld from it."""
+
+    source: Source
+    offers: list[Offer]
+    withheld: dict[WithheldCode, int]
+    withheld_by_policy: Mapping[str, int]
+
+
+def _describe_offers(facts: Facts, account: int, place: int, selection: Selection, part: Ranked) -> _Described:
     positions, pool, factors = selection.positions, part.pool, part.arbitration.factors
     source = pool.sources[pool.source[positions[0]]].name if len(positions) else Source.POPULAR
     offers = explain(pool, positions, part.facts)
@@ -162,7 +188,7 @@ def _with_offers(
     by_policy = NO_POLICIES
     if facts.policies is not None and len(selection.withheld) > FIRST_POLICY:
         by_policy = _count_policies(withheld, selection, facts.policies)
-    return replace(decision, source=source, offers=offers, withheld=withheld, withheld_by_policy=by_policy)
+    return _Described(source, offers, withheld, by_policy)
 
 
 def _count_policies(

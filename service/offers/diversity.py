@@ -72,7 +72,7 @@ class _Picked:
     """The groups of what is chosen so far."""
 
     def __init__(self, limit: int) -> None:
-        self.max_per_category = max(MIN_PER_CATEGORY, -(-limit // LISTED_PER_CATEGORY))
+        self.max_per_category = max_per_category(limit)
         self.variants: set[int] = set()
         self.families: set[int] = set()
         self.categories: Counter[int] = Counter()
@@ -99,8 +99,22 @@ class _Picked:
 
 
 def _has_similar(places: NDArray[np.int64], groups: ProductGroups, limit: int) -> bool:
-    picked = _Picked(limit)
-    return not all(picked.accepts(*of_place) for _, of_place in _with_groups(places, groups))
+    """Tell whether any of the places is similar to another: what ``_Picked`` would find out one by one."""
+    for codes, nothing in ((groups.variants, NO_VARIANTS), (groups.family, NO_FAMILY)):
+        if codes is not None:
+            given = [code for code in codes[places].tolist() if code != nothing]
+            if len(set(given)) < len(given):
+                return True
+    most = max_per_category(limit)
+    if groups.category is None or len(places) <= most:
+        return False
+    counts = Counter(groups.category[places].tolist())
+    return any(count > most for code, count in counts.items() if code != NO_TEXT)
+
+
+def max_per_category(limit: int) -> int:
+    """Return how many products of one category a list may have."""
+    return max(MIN_PER_CATEGORY, -(-limit // LISTED_PER_CATEGORY))
 
 
 def _with_groups(places: NDArray[np.int64], groups: ProductGroups) -> Iterator[tuple[int, Any]]:

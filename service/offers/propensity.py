@@ -92,7 +92,8 @@ def _list_slots(pool: CandidatePool, facts: Facts) -> NDArray[np.int64]:
         if isinstance(source, ModelList):
             from_list = pool.source == number
             slots[from_list] = pool.origin[from_list]
-            _find_others(slots, ~from_list, from_list, pool)
+            if pool.is_repeated.any():
+                _find_others(slots, ~from_list, from_list, pool)
     return slots
 
 
@@ -101,7 +102,7 @@ def _find_others(
 ) -> None:
     """Look up candidates of other sources that the lists have, too."""
     others, listed = is_other.nonzero()[0], is_listed.nonzero()[0]
-    if not len(others):
+    if not (len(others) and len(listed)):
         return
     keys = pool.keys[listed]
     order = keys.argsort()

@@ -418,3 +418,14 @@ def test_an_answer_without_offers_says_why_and_when_to_ask_again() -> None:
         None, "objected-to-marketing", "nothing-worth-offering", "all-withheld", "all-withheld",
     ]  # fmt: skip
     assert [answer and answer["ask_again_at"] for answer in answers] == [None, None, None, None, opening]
+
+
+def test_products_that_are_named_twice_and_not_listed_are_ranked_once() -> None:
+    world = replace(WORLD, relationships=[("beans", "up_sell", "syrup", 6), ("grinder", "cross_sell", "syrup", 6)])
+    state = LiveState(content_of(world), 0)
+    promoted = {"beans": {"syrup": CuratedRelationship(Relation.CROSS_SELL, is_banned=False)}}
+    state.replace_part(state.part(CatalogueView).with_curated(promoted))
+
+    decision = decide(gather(state, [OfferRequest("ann", 3, among=["syrup"])]))
+
+    assert offered(decision) == ["syrup"]
