@@ -17,6 +17,10 @@ MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 """Odd multiplier that spreads product rows (Knuth, volume 3, 6.4): equal priorities have no fixed order."""
 
 
+LAST_TIER: Final = 2
+NO_POSITIONS: Final = np.empty(0, dtype=np.int64)
+
+
 class Selection(NamedTuple):
     """What one account is offered out of a pool.
 
@@ -92,11 +96,14 @@ def _by_priority(
     """
     rank = -factors.ranks_by(facts.options.strategy)
     ties = (pool.product.astype(np.uint64) + facts.tie_seeds[pool.account]) * MIX
-    tier = np.array([_tier(source, facts) for source in pool.sources], dtype=np.int8)[pool.source]
+    tiers = [_tier(source, facts) for source in pool.sources]
+    keys: tuple[NDArray[Any], ...] = (ties, rank)
     if not is_prioritised.all():
         rank = np.where(is_prioritised, rank, np.arange(len(rank)))
-        tier = np.where(is_prioritised, tier, 0).astype(np.int8)
-    keys: tuple[NDArray[Any], ...] = (ties, rank, tier)
+        tier = np.where(is_prioritised, np.array(tiers, dtype=np.int8)[pool.source], 0)
+        keys = (ties, rank, tier)
+    elif min(tiers) < LAST_TIER:
+        keys = (ties, rank, np.array(tiers, dtype=np.int8)[pool.source])
     return np.lexsort(keys if facts.n_accounts == 1 else (*keys, pool.account))
 
 
@@ -104,7 +111,7 @@ def _tier(source: CandidateSource, facts: Facts) -> int:
     """Return which candidates a source's go before, whatever their priority: lower first."""
     if isinstance(source, Upgrades) and facts.options.is_up_sell_first:
         return 0
-    return 1 if isinstance(source, Promoted) else 2
+    return 1 if isinstance(source, Promoted) else LAST_TIER
 
 
 def _select(order: NDArray[np.int64], reasons: NDArray[np.int16], groups: ProductGroups, limit: int) -> Selection:
@@ -112,11 +119,12 @@ def _select(order: NDArray[np.int64], reasons: NDArray[np.int16], groups: Produc
     is_full = len(chosen) == limit
     examined = reasons[: chosen.max()] if is_full else reasons
     withheld = np.bincount(examined, minlength=N_REASONS)
+    if not similar:
+        return Selection(order[chosen], withheld, NO_POSITIONS, is_full)
     withheld[SIMILAR] += len(similar)
     return Selection(order[chosen], withheld, order[np.array(similar, dtype=np.int64)], is_full)
 
 
 def _select_all(order: NDArray[np.int64], reasons: NDArray[np.int16]) -> Selection:
     """Choose everything that is allowed, where the request names the candidates."""
-    nothing = np.empty(0, dtype=np.int64)
-    return Selection(order[reasons == ALLOWED], np.bincount(reasons, minlength=N_REASONS), nothing, is_full=True)
+    return Selection(order[reasons == ALLOWED], np.bincount(reasons, minlength=N_REASONS), NO_POSITIONS, is_full=True)

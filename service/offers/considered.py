@@ -51,7 +51,13 @@ def describe_candidates(
     order = arbitration.order
     positions = order[(pool.account[order] == place) & (arbitration.reasons[order] != REPEATED)]
     factors = arbitration.factors
-    figures = [None] * len(positions) if factors is None else figures_of(positions, factors)
+    figures: list[ArbitrationFigures | None] = [None] * len(positions)
+    if factors is not None:
+        figures = [*figures_of(positions, factors)]
+    if not facts.owned.is_empty:
+        # Propensities are of what is new to an account.
+        is_owned = facts.owned.has(pool.keys[positions]).tolist()
+        figures = [None if owned else figure for owned, figure in zip(is_owned, figures, strict=True)]
     ranks = {position: rank for rank, position in enumerate(selection.positions.tolist(), 1)}
     similar = set(selection.similar.tolist())
     reasons = arbitration.reasons[positions].astype(np.int64).tolist()

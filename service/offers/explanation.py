@@ -1,7 +1,6 @@
 """Says why a product is offered: its relationship to one that is owned or in the basket, or what its score rests on."""
 
 from collections.abc import Sequence
-from math import isnan
 from typing import Any, Final, TypedDict
 
 import numpy as np
@@ -117,17 +116,12 @@ def explain(pool: CandidatePool, positions: NDArray[np.int64], facts: Facts) -> 
     return offers
 
 
-def figures_of(positions: NDArray[np.int64], factors: Priorities) -> list[ArbitrationFigures | None]:
-    """Return the factors of some candidates; None for what has no propensity, since it is owned.
-
-    positions: int64 (k,), in the pool.
-    """
+def figures_of(positions: NDArray[np.int64], factors: Priorities) -> list[ArbitrationFigures]:
+    """Return the factors of some candidates. positions: int64 (k,), in the pool."""
     columns = (factors.propensity, factors.value, factors.context, factors.lever, factors.priority, factors.basis)
     rows = zip(*(column[positions].tolist() for column in columns), strict=True)
     return [
-        None
-        if isnan(propensity)
-        else {
+        {
             "propensity": propensity,
             "value_minor": int(value),
             "value_basis": BASIS_NAMES[basis],

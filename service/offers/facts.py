@@ -48,6 +48,7 @@ class Facts(NamedTuple):
     filters:          what the requests restrict offers to; None where none does.
     fields:           the attributes that the offers of each account show.
     among:            the only candidates of those accounts whose request names any. has_among: bool (n,), whose does.
+    is_prioritised:   bool (n,), whether all candidates of each account have a propensity, and are ranked by it.
     explains_all:     whether what became of every candidate is asked for, for each account.
     unknown_products: what each request names and the artifact does not know.
     had:              what each account owns or has in the basket; what is both comes twice.
@@ -80,6 +81,7 @@ class Facts(NamedTuple):
     excluded: AccountProducts
     among: AccountProducts
     has_among: NDArray[np.bool_]
+    is_prioritised: NDArray[np.bool_]
     explains_all: Sequence[bool]
     returned: AccountProducts
     negotiated: AccountProducts
@@ -105,18 +107,6 @@ class Facts(NamedTuple):
     def n_accounts(self) -> int:
         """How many accounts are decided for."""
         return len(self.account_rows)
-
-    @property
-    def is_prioritised(self) -> NDArray[np.bool_]:
-        """Bool (n,), for which accounts all candidates have a propensity, so that they can be ranked by it.
-
-        What completes a basket has one of its own, where enough orders taught it.
-        """
-        is_known = self.content.propensities.has_any and not self.includes_owned
-        is_prioritised = np.full(self.n_accounts, is_known and self.options.strategy is not Strategy.RELEVANCE)
-        if not self.content.basket_chances.has_any:
-            is_prioritised[self.basket.account] = False
-        return is_prioritised
 
     @property
     def is_control(self) -> NDArray[np.bool_]:
@@ -179,6 +169,7 @@ class Facts(NamedTuple):
             excluded=kept(self.excluded),
             among=kept(self.among),
             has_among=self.has_among[accounts],
+            is_prioritised=self.is_prioritised[accounts],
             explains_all=[self.explains_all[place] for place in accounts.tolist()],
             returned=kept(self.returned),
             negotiated=kept(self.negotiated),
@@ -254,6 +245,7 @@ def gather(
         excluded=_named(products, [request.exclude for request in requests]),
         among=_named(products, [request.among for request in requests]),
         has_among=np.array([bool(request.among) for request in requests], dtype=np.bool_),
+        is_prioritised=_prioritised(content, options, in_basket, len(requests), includes_owned=includes_owned),
         explains_all=[request.explains_all for request in requests],
         returned=_returned(state, requests, n_products),
         negotiated=negotiated,
@@ -275,6 +267,20 @@ def gather(
         policies=active.withheld_from(requests, rows, now),
         switched_off=active.switched_off,
     )
+
+
+def _prioritised(
+    content: Content, options: ArbitrationOptions, basket: AccountProducts, n_accounts: int, *, includes_owned: bool
+) -> NDArray[np.bool_]:
+    """Tell which accounts' candidates are ranked by propensity.
+
+    What completes a basket has one of its own, where enough orders taught it.
+    """
+    is_known = content.propensities.has_any and not includes_owned
+    prioritised = np.full(n_accounts, is_known and options.strategy is not Strategy.RELEVANCE)
+    if not content.basket_chances.has_any:
+        prioritised[basket.account] = False
+    return prioritised
 
 
 def _variants_elsewhere(products: ProductIndex, named: Sequence[Iterable[str]]) -> NDArray[np.int64]:
