@@ -21,7 +21,7 @@ import pytest
 
 from service.demo.dataset import package_folder
 from service.offers.decide import decide, decide_many
-from service.offers.facts import gather
+from service.offers.gathering import gather
 from service.offers.request import OfferRequest
 from service.offers.scores import known_accounts
 from service.offers.smoke import smoke_test

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.offers.candidates import CandidatePool, collect_candidates
-from service.offers.facts import gather
+from service.offers.gathering import gather
 from service.offers.propensity import propensities
 from service.offers.request import OfferRequest
 from service.offers.rules import ALLOWED, apply_rules

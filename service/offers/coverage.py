@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.offers.decide import Ranked, rank_offers
-from service.offers.facts import gather
+from service.offers.gathering import gather
 from service.offers.reasons import WithheldCode
 from service.offers.request import OfferRequest
 from service.offers.rules import ALLOWED, withheld_by_each_rule

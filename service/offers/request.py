@@ -28,7 +28,7 @@ class OfferFilter(NamedTuple):
 
 
 class OfferRequest(NamedTuple):
-    """One request for offers. A batch asks the same for many accounts: see ``facts.gather``.
+    """One request for offers. A batch asks the same for many accounts: see ``gathering.gather``.
 
     fields: names of product attributes that each offer shows.
     among: the only candidates; all of them are ranked or withheld, whatever the limit.

@@ -11,7 +11,7 @@ from service.base.ids import new_decision_id
 from service.base.telemetry import Telemetry
 from service.offers.decide import Decision, decide_many
 from service.offers.errors import NothingToOffer
-from service.offers.facts import gather
+from service.offers.gathering import gather
 from service.offers.no_offer import NO_OFFER_MEANINGS, NoOffer, NoOfferCode
 from service.offers.request import OfferRequest
 from service.offers.shadow import Shadow

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.offers.decide import Ranked, rank_offers
-from service.offers.facts import gather
+from service.offers.gathering import gather
 from service.offers.propensity import propensities
 from service.offers.reasons import Source
 from service.offers.request import OfferRequest

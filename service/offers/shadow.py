@@ -10,7 +10,7 @@ from typing import Final
 
 from service.base.telemetry import Telemetry
 from service.offers.decide import decide
-from service.offers.facts import gather
+from service.offers.gathering import gather
 from service.offers.request import OfferRequest
 from service.offers.strategy import DEFAULT_OPTIONS, ArbitrationOptions
 from service.sync.loaded_artifact import LoadedArtifact

@@ -4,7 +4,7 @@ import numpy as np
 
 from models.artifact import NO_ROW, Content
 from service.offers.decide import decide
-from service.offers.facts import gather
+from service.offers.gathering import gather
 from service.offers.request import OfferRequest
 from service.readmodel.live_state import LiveState
 

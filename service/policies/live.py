@@ -130,10 +130,10 @@ def _recomputed(
     numbers: Sequence[int],
 ) -> AccountTerms:
     """Return the terms of all accounts. numbers: the columns of the matrix that are to be worked out anew."""
-    some = [terms[number] for number in numbers]
-    columns, others = _stored_attributes(state, connection, attribute_names(some))
-    if some:
-        matrix[:, numbers] = _artifact_values(state, some, columns)
+    unread = [terms[number] for number in numbers]
+    columns, others = _stored_attributes(state, connection, attribute_names(unread))
+    if unread:
+        matrix[:, numbers] = _artifact_values(state, unread, columns)
     accounts = AccountTerms(state, terms, matrix)
     place_accounts(state, connection, accounts, sorted({*before.by_account, *others}))
     return accounts

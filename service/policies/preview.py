@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from service.offers.decide import Decision, decide_many
-from service.offers.facts import gather
+from service.offers.gathering import gather
 from service.offers.request import OfferRequest
 from service.offers.strategy import ArbitrationOptions
 from service.policies.built_in import BUILT_IN

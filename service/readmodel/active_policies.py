@@ -99,7 +99,7 @@ class ActivePolicies:
         self._context_keys = sorted(_context_keys(policies))
         self._states: dict[bytes, NDArray[np.uint64]] = {}
         self._max_states = MAX_CACHE_BYTES // (ENTRY_BYTES + products.n_terms + products.words.shape[1] * 8)
-        bounds = {bound for one in policies.policies for bound in (one.policy.valid_from, one.policy.valid_until)}
+        bounds = {bound for each in policies.policies for bound in (each.policy.valid_from, each.policy.valid_until)}
         self._bounds: list[datetime] = sorted(bound for bound in bounds if bound is not None)
         self._in_force: dict[int, NDArray[np.uint64]] = {}
 
@@ -130,9 +130,9 @@ class ActivePolicies:
         """
         if not self.policy_ids:
             return None
-        found = [self._states_of(request, row) for request, row in zip(requests, rows, strict=True)]
+        of_each = [self._states_of(request, row) for request, row in zip(requests, rows, strict=True)]
         # Stacking takes longer than all the rest for one account.
-        states = found[0][np.newaxis] if len(found) == 1 else np.stack(found)
+        states = of_each[0][np.newaxis] if len(of_each) == 1 else np.stack(of_each)
         if self._bounds and now is not None:
             states = states & self._in_force_at(now)
         return AccountPolicies(self.products, self.policy_ids, self.policy_types, states)

@@ -16,7 +16,7 @@ from service.base.settings import Settings
 from service.offers.considered import Outcome
 from service.offers.decide import Decision, decide, decide_many
 from service.offers.diversity import ProductGroups, select_diverse
-from service.offers.facts import gather
+from service.offers.gathering import gather
 from service.offers.no_offer import NoOffer
 from service.offers.reasons import WithheldCode
 from service.offers.request import OfferRequest

@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from service.offers.decide import decide
-from service.offers.facts import gather
+from service.offers.gathering import gather
 from service.offers.request import OfferRequest
 from service.readmodel.availability import Availability, ProductAvailability
 from service.readmodel.catalogue_view import CatalogueView

@@ -6,7 +6,7 @@ from starlette.testclient import TestClient
 
 from service.offers.coverage import measure_coverage
 from service.offers.decide import decide_many
-from service.offers.facts import gather
+from service.offers.gathering import gather
 from service.offers.reasons import WithheldCode
 from service.offers.request import OfferRequest
 from service.offers.strategy import ArbitrationOptions, Strategy

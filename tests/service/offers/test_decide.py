@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from service.offers.decide import Decision, decide
 from service.offers.explanation import Offer
-from service.offers.facts import gather
+from service.offers.gathering import gather
 from service.offers.reasons import ReasonCode, Source, WithheldCode
 from service.offers.request import OfferRequest
 from service.offers.rules import RULES

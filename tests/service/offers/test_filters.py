@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from models.artifact.relationships import RELATIONS
 from service.offers.decide import Decision, decide, decide_many
-from service.offers.facts import gather
+from service.offers.gathering import gather
 from service.offers.reasons import WithheldCode
 from service.offers.request import OfferFilter, OfferRequest
 from service.readmodel.catalogue_view import CatalogueView

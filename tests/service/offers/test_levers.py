@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.offers.decide import decide_many
-from service.offers.facts import gather
+from service.offers.gathering import gather
 from service.offers.request import OfferRequest
 from service.offers.strategy import ArbitrationOptions
 from service.readmodel.goals import ScopeKind

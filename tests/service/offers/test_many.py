@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.offers.decide import decide, decide_many
-from service.offers.facts import gather
+from service.offers.gathering import gather
 from service.offers.reasons import Source, WithheldCode
 from service.offers.request import OfferRequest
 from service.offers.strategy import ArbitrationOptions

@@ -9,7 +9,7 @@ from models.artifact import Content
 from models.artifact.content import BY_POPULARITY
 from models.artifact.variants import ProductLinks
 from service.offers.decide import Decision, decide, decide_many
-from service.offers.facts import gather
+from service.offers.gathering import gather
 from service.offers.reasons import ReasonCode, WithheldCode
 from service.offers.request import OfferRequest
 from service.readmodel.catalogue_view import CatalogueView

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from service.offers.candidates import collect_candidates
 from service.offers.decide import Decision, decide, decide_many
 from service.offers.explanation import Offer
-from service.offers.facts import gather
+from service.offers.gathering import gather
 from service.offers.reasons import ReasonCode, Source, WithheldCode
 from service.offers.request import OfferRequest
 from service.offers.strategy import ArbitrationOptions

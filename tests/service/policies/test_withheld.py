@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from models.artifact.customers import TIERS
 from service.offers.decide import decide_many
-from service.offers.facts import gather
+from service.offers.gathering import gather
 from service.offers.reasons import WithheldCode
 from service.offers.request import OfferRequest
 from service.policies.schemas import PolicyIn
