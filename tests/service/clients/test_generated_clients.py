@@ -44,6 +44,11 @@ class Served(NamedTuple):
     parameters: dict[str, str]
 
 
+GOAL = {
+    "name": "Line 1", "scope": {"lines": ["line-1"]}, "measure": "units", "target": 10, "period": {"year": "2024"},
+}  # fmt: skip
+
+
 @pytest.fixture
 def served(shop: Shop) -> Iterator[Served]:
     url = f"sqlite:///{shop.database}"
@@ -53,6 +58,7 @@ def served(shop: Shop) -> Iterator[Served]:
             relationships = client.get("/v1/relationships").json()["items"]
             artifacts = client.get("/v1/artifacts").json()["items"]
             orders = client.get("/v1/orders", params={"limit": 1}).json()["items"]
+            goal = client.post("/v1/goals", json=GOAL).json()
         named = {
             "account_id": "a-1",
             "product_id": "p-1",
@@ -61,6 +67,8 @@ def served(shop: Shop) -> Iterator[Served]:
             "order_id": orders[0]["order_id"],
             "relationship_id": relationships[0]["relationship_id"],
             "version": artifacts[0]["version"],
+            "policy_id": "built-in.owned",
+            "goal_id": goal["goal_id"],
         }
         yield Served(server.url, key, named)
 
