@@ -219,7 +219,8 @@ def describe_defined(write: UnitOfWork, segments: SegmentCatalog, draft: Segment
     write.changes.touch(SEGMENTS_CHANGED, [draft.definition.id])
     stored = replace(draft, definition=replace(draft.definition, updated_at=write.now))
     body = answers.describe_segment(segments, segments.measure(stored))
-    return Response(orjson.dumps(body), status_code=status, media_type="application/json")
+    content = orjson.dumps(body, option=orjson.OPT_UTC_Z)
+    return Response(content, status_code=status, media_type="application/json")
 
 
 @router.live_route(SEGMENT_PATH, "Show a segment", *SEGMENT_PROBLEM_CODES, model=SegmentDetail)
