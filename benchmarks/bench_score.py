@@ -9,7 +9,7 @@ from benchmarks.data import SYNTHETIC_SIZES, demo_lines, synthetic_lines
 from benchmarks.measure import show, time_in_turn
 from models.artifact import open_artifact
 from models.train import TrainingOptions, train
-from service.offers.strategy import DEFAULT_OPTIONS
+from service.base.arbitration_options import DEFAULT_OPTIONS
 from service.readmodel.live_state import LiveState
 from service.server.score_file import write_scores
 from service.training.file_history import HistoryFiles, history_from_files

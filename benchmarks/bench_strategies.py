@@ -23,9 +23,9 @@ from models.evaluate.intervals import Estimate, estimate_mean, estimate_ratio
 from models.evaluate.ranking import discounts, ideal_gain, relevant_products
 from models.train import TrainingOptions, train
 from models.training_data import prepare_data
+from service.base.arbitration_options import ArbitrationOptions, Strategy
 from service.demo.dataset import prepare_files
 from service.offers.scores import score_accounts
-from service.offers.strategy import ArbitrationOptions, Strategy
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.live_state import LiveState
 from service.training.file_history import HistoryFiles, history_from_files

@@ -23,14 +23,15 @@ from models.evaluate.ranking import (
     recent_products,
     relevant_products,
 )
+from models.ranking.cold_products import COLD_DAYS
 from models.ranking.scorer import Scorer
 
 BLEND, SECOND_STAGE, NEIGHBOURS = "blend", "second_stage", "neighbours"
 WITHOUT_EXTRA_SCORES = "-without-extra-scores"
 """Added to the name of a model that was given extra scores: the same model without them."""
 CUT = 20
-RECENT_DAYS = 60
-"""A product that was first sold within so many days before a window is recent."""
+RECENT_DAYS = COLD_DAYS
+"""A product that was first sold within so many days before a window is recent: what gets places of its own."""
 MAX_ACCOUNTS = 5_000
 MAX_BASKETS = 4_000
 BASKET_CUTS = (1, 3, 10)

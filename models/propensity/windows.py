@@ -102,7 +102,7 @@ class SnapshotModels:
         """Compute the tables. content: (P, d), see ``content_vectors``. unlisted: see ``FirstStage``."""
         owned = owned_matrix(snapshot.past)
         is_offerable = snapshot.products.is_offerable
-        cold = ColdProducts.at(snapshot.as_of, snapshot.past, is_offerable, fitted.strength, content)
+        cold = ColdProducts.from_past(snapshot.past, snapshot.as_of, is_offerable, fitted.strength, content)
         first_stage = FirstStage(BlendScorer(fitted, weights), owned, is_offerable, unlisted, cold)
         tables = learn_tables(snapshot, fitted.similar_accounts.similar)
         return cls(snapshot, first_stage, tables, RepeatTables.from_snapshot(snapshot, owned))

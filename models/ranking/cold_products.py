@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
+from sklearn.preprocessing import normalize
 
 from models.data.interactions import Interactions
 from models.data.split import DAY_SECONDS
@@ -31,10 +32,10 @@ class ColdProducts:
     profiles: NDArray[np.float32]
 
     @classmethod
-    def at(
+    def from_past(
         cls,
-        as_of: int,
         past: Interactions,
+        as_of: int,
         is_offerable: NDArray[np.bool_],
         strength: csr_matrix,
         vectors: NDArray[np.float32],
@@ -49,7 +50,7 @@ class ColdProducts:
         velocity = np.bincount(past.product[past.quantity > 0], minlength=past.n_products)[cold] / days
         fastest = np.sort(np.argsort(-velocity, kind="stable")[:MAX_COLD])
         cold = cold[fastest]
-        profiles = _directions(np.asarray(strength @ vectors, dtype=np.float32))
+        profiles = normalize(np.asarray(strength @ vectors, dtype=np.float32))
         return cls(cold.astype(np.int32), velocity[fastest].astype(np.float32), vectors[cold], profiles)
 
     def score(self, rows: NDArray[np.int32]) -> NDArray[np.float32]:
@@ -58,9 +59,3 @@ class ColdProducts:
             return np.tile(self.velocity, (len(rows), 1))
         scores: NDArray[np.float32] = np.maximum(self.profiles[rows] @ self.vectors.T, 0) * self.velocity
         return scores
-
-
-def _directions(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scale vectors, (n, d), to length 1; 0 stays 0."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(length > 0, length, 1), dtype=np.float32)

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from service.base.arbitration_options import DEFAULT_OPTIONS, ArbitrationOptions, Strategy
 from service.base.time_zones import find_zone
 from service.base.windows import DEFAULT_WINDOWS, Windows
 
@@ -78,37 +79,41 @@ class Settings(BaseSettings):
         default=(), description="Origins whose pages may call from a browser, comma-separated; none by default."
     )
     up_sell_first: bool = Field(
-        default=True, description="Whether every upgrade that may be offered comes before everything else."
+        default=DEFAULT_OPTIONS.is_up_sell_first,
+        description="Whether every upgrade that may be offered comes before everything else.",
     )
-    strategy: Literal["expected_value", "propensity", "relevance"] = Field(
-        default="expected_value",
+    strategy: Strategy = Field(
+        default=DEFAULT_OPTIONS.strategy,
         description="What the order of offers follows: expected_value (propensity * value * context * lever), "
         "propensity (whatever an offer is worth), or relevance (the model's score, source by source).",
     )
     default_margin_rate: float = Field(
-        default=0.3,
+        default=DEFAULT_OPTIONS.margin_rate,
         gt=0,
         le=1,
         description="Margin as a share of the price, for products of which neither the margin is known nor that of at "
         "least three products of their category or line.",
     )
     max_value_ratio: float = Field(
-        default=20.0,
+        default=DEFAULT_OPTIONS.max_value_ratio,
         ge=1,
         description="The value of an offer counts for at most this multiple of the median product's, so that one wrong "
         "price does not come first everywhere.",
     )
     min_propensity: float = Field(
-        default=0.0, ge=0, le=1, description="Nothing is offered that is less likely to be bought; 0 for no floor."
+        default=DEFAULT_OPTIONS.min_propensity,
+        ge=0,
+        le=1,
+        description="Nothing is offered that is less likely to be bought; 0 for no floor.",
     )
     min_expected_value_minor: float = Field(
-        default=0.0,
+        default=DEFAULT_OPTIONS.min_expected_value_minor,
         ge=0,
         description="Nothing is offered whose propensity times value is below this, in minor units of the reporting "
         "currency; 0 for no floor.",
     )
     goal_control_share: float = Field(
-        default=0.0,
+        default=DEFAULT_OPTIONS.control_share,
         ge=0,
         le=0.5,
         description="Share of the accounts that are decided without goals and weights, another one each quarter, so "
@@ -162,6 +167,19 @@ class Settings(BaseSettings):
     body_timeout_seconds: float = Field(default=20.0, gt=0, description="How long a request's body may take to arrive.")
     max_body_bytes: int = Field(default=16 * 1024 * 1024, gt=0, description="Largest accepted request body.")
     max_rows_per_request: int = Field(default=50_000, gt=0, description="Most rows that one bulk POST may carry.")
+
+    @property
+    def arbitration(self) -> ArbitrationOptions:
+        """How candidates compete."""
+        return ArbitrationOptions(
+            strategy=self.strategy,
+            is_up_sell_first=self.up_sell_first,
+            margin_rate=self.default_margin_rate,
+            max_value_ratio=self.max_value_ratio,
+            min_propensity=self.min_propensity,
+            min_expected_value_minor=self.min_expected_value_minor,
+            control_share=self.goal_control_share,
+        )
 
     @property
     def windows(self) -> Windows:

@@ -3,11 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-import orjson
-
+from service.base.arbitration_options import ArbitrationOptions
 from service.base.clock import as_date
-from service.goals.preview import OffersPreview, accounts_of, preview_offers
-from service.offers.scores import known_accounts
+from service.goals.preview import OffersPreview, preview_offers
+from service.offers.scores import accounts_of
 from service.readmodel.goal_progress import GoalProgress, GoalStatus, Interval, measure_progress
 from service.readmodel.goals import Goal, Goals, Measure, Sales
 from service.readmodel.levers import Levers
@@ -70,13 +69,15 @@ def describe_progress(goal: Goal, progress: GoalProgress, now: datetime) -> dict
     }
 
 
-def describe_preview(goal: Goal, sales: Sales, state: LiveState, now: datetime) -> dict[str, Any]:
+def describe_preview(
+    goal: Goal, sales: Sales, state: LiveState, options: ArbitrationOptions, now: datetime
+) -> dict[str, Any]:
     """Describe how a goal would stand, what is within its reach, and what it would do to offers."""
     levers = state.part(Levers)
     progress = measure_progress(goal, levers.totals_of(goal, sales), goal.day_at(now))
-    accounts = accounts_of(levers.segment_of(goal), levers.segments, known_accounts(state))
-    offers = preview_offers(state, accounts, levers.products_of(goal.scope_kind, goal.scope), goal.max_lever)
-    horizon = orjson.loads(state.content.report or b"{}").get("propensity", {}).get("horizon_days")
+    accounts = accounts_of(state, levers.segments, goal.segment_id)
+    is_in_scope = levers.products_of(goal.scope_kind, goal.scope)
+    offers = preview_offers(state, accounts, is_in_scope, goal.max_lever, options, now)
     return {
         "is_out_of_reach": progress.status is GoalStatus.OUT_OF_REACH,
         "target": _amount(goal, goal.target),
@@ -84,7 +85,7 @@ def describe_preview(goal: Goal, sales: Sales, state: LiveState, now: datetime) 
         "begins_on": as_date(goal.first_day),
         "ends_on": as_date(goal.end_day - 1),
         "progress": describe_progress(goal, progress, now),
-        "offers": None if offers is None else describe_offers(offers, horizon),
+        "offers": None if offers is None else describe_offers(offers, state.content.horizon_days or None),
     }
 
 

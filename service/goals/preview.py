@@ -6,19 +6,20 @@ arbitration, without policies that put some first.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.base.arbitration_options import ArbitrationOptions
 from service.offers.candidates import CandidatePool, collect_candidates
 from service.offers.gathering import gather
 from service.offers.propensity import propensities
 from service.offers.request import OfferRequest
 from service.offers.rules import ALLOWED, apply_rules
-from service.offers.strategy import DEFAULT_OPTIONS, ArbitrationOptions
+from service.offers.scores import sample_evenly
 from service.readmodel.live_state import LiveState
-from service.readmodel.segment_catalog import Segment, SegmentCatalog
 
 MAX_SAMPLED: Final = 500
 N_OFFERS: Final = 3
@@ -74,14 +75,14 @@ def preview_offers(
     account_ids: Sequence[str],
     is_in_scope: NDArray[np.bool_],
     max_lever: float,
-    options: ArbitrationOptions = DEFAULT_OPTIONS,
+    options: ArbitrationOptions,
+    now: datetime,
 ) -> OffersPreview | None:
     """Rank the offers of a sample of accounts; None without accounts. is_in_scope: bool (P,)."""
     if not account_ids:
         return None
-    places = np.unique(np.linspace(0, len(account_ids) - 1, min(MAX_SAMPLED, len(account_ids))).astype(np.int64))
-    requests = [OfferRequest(account_ids[place], N_OFFERS) for place in places.tolist()]
-    facts = gather(state, requests, options)
+    requests = [OfferRequest(account_id, N_OFFERS) for account_id in sample_evenly(account_ids, MAX_SAMPLED)]
+    facts = gather(state, requests, options, now=now)
     pool = collect_candidates(facts, n_popular=N_OFFERS)
     is_allowed = apply_rules(pool, facts) == ALLOWED
     probability = np.nan_to_num(propensities(pool, facts).astype(np.float64))
@@ -92,15 +93,7 @@ def preview_offers(
         for lever in (1.0, max_lever)
     )
     uplift, low, high = _ratio(lifted.purchases, usual.purchases)
-    return OffersPreview(len(account_ids), len(places), usual, lifted, uplift, low, high)
-
-
-def accounts_of(segment: Segment | None, segments: SegmentCatalog, known: Sequence[str]) -> Sequence[str]:
-    """Return the accounts of a segment; all that are known without one."""
-    if segment is None:
-        return known
-    rows = segments.members(segment).tolist()
-    return [*(segments.content.account_ids.texts[row] for row in rows), *sorted(segment.newcomers)]
+    return OffersPreview(len(account_ids), len(requests), usual, lifted, uplift, low, high)
 
 
 def _top(

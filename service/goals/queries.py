@@ -6,11 +6,9 @@ from typing import Any, Final, cast
 
 from sqlalchemy import Connection, Table, delete, func, insert, select, update
 
-from service.catalogue.tables import Product
 from service.goals.days import days_since_epoch
 from service.goals.errors import (
     GoalExists,
-    GoalModified,
     ScopeMatchesNothing,
     TooManyGoals,
     TooManyWeights,
@@ -18,18 +16,17 @@ from service.goals.errors import (
     UnknownWeight,
 )
 from service.goals.schemas import GoalIn
-from service.goals.tables import GoalVersion, StoredGoal, StoredWeight
+from service.goals.tables import SCOPE_COLUMNS, GoalVersion, StoredGoal, StoredWeight
 from service.readmodel.goals import Goal, Measure, ScopeKind
 from service.readmodel.levers import WeightKey
 from service.storage.bulk import in_chunks, upsert_rows
+from service.storage.versions import Version, last_version, note_version, versions_of
 
 MAX_GOALS: Final = 100
 MAX_WEIGHTS: Final = 500
 Written = Mapping[str, Any]
 """A goal as callers write it, in JSON."""
 _SHOWN: Final = ("period", "version", "created_at", "created_by", "updated_at", "updated_by")
-_COLUMNS: Final = {ScopeKind.PRODUCTS: Product.product_id, ScopeKind.LINES: Product.line}
-_COLUMNS_BY_KIND: Final[Mapping[ScopeKind, Any]] = {**_COLUMNS, ScopeKind.CATEGORIES: Product.category}
 
 
 def read_goals(connection: Connection, goal_ids: Sequence[str] | None = None) -> list[Goal]:
@@ -86,18 +83,18 @@ def written(goal: Goal) -> dict[str, Any]:
 def add_goal(
     connection: Connection, goal_id: str, given: GoalIn, currency: str | None, timezone: str, by: str, now: datetime
 ) -> Goal:
-    """Store a goal; raises GoalExists, TooManyGoals or ScopeMatchesNothing."""
+    """Store a goal; raises GoalExists, TooManyGoals or ScopeMatchesNothing. Call ``take_turn`` first."""
     if read_goals(connection, [goal_id]):
         raise GoalExists(goal_id)
     if (connection.scalar(select(func.count()).select_from(StoredGoal)) or 0) >= MAX_GOALS:
         raise TooManyGoals(MAX_GOALS)
     check_scope(connection, given.scope.kind, given.scope.names)
-    version = _last_version(connection, goal_id) + 1
+    version = last_version(connection, GoalVersion.goal_id, goal_id) + 1
     who = {"created_at": now, "created_by": by, "updated_at": now, "updated_by": by}
     columns = {"goal_id": goal_id, "version": version, **_columns_of(given, currency, timezone), **who}
     connection.execute(insert(StoredGoal), columns)
     goal = find_goal(connection, goal_id)
-    _note(connection, goal_id, version, by, now, None, written(goal))
+    note_version(connection, GoalVersion.goal_id, goal_id, Version(version, now, by, None, written(goal)))
     return goal
 
 
@@ -106,32 +103,31 @@ def replace_goal(
 ) -> Goal:
     """Store a goal in place of what it was; nothing is written where that is the same. Raises ScopeMatchesNothing.
 
-    Raises GoalModified where another request changed it meanwhile.
+    Call ``take_turn`` before reading what it was.
     """
     if written(draft_goal(given, currency, timezone)) == written(before):
         return before
     if (given.scope.kind, given.scope.names) != (before.scope_kind, before.scope):
         check_scope(connection, given.scope.kind, given.scope.names)
-    version = before.details["version"]
-    columns = _columns_of(given, currency, timezone)
-    query = update(StoredGoal).where(StoredGoal.goal_id == before.goal_id, StoredGoal.version == version)
-    if connection.execute(query.values(**columns, version=version + 1, updated_at=now, updated_by=by)).rowcount == 0:
-        raise GoalModified(before.goal_id, version + 1)
+    version = before.details["version"] + 1
+    columns = {**_columns_of(given, currency, timezone), "version": version, "updated_at": now, "updated_by": by}
+    connection.execute(update(StoredGoal).where(StoredGoal.goal_id == before.goal_id).values(**columns))
     goal = find_goal(connection, before.goal_id)
-    _note(connection, goal.goal_id, version + 1, by, now, written(before), written(goal))
+    change = Version(version, now, by, written(before), written(goal))
+    note_version(connection, GoalVersion.goal_id, goal.goal_id, change)
     return goal
 
 
 def remove_goal(connection: Connection, goal: Goal, by: str, now: datetime) -> None:
-    """Delete a goal; its history stays."""
+    """Delete a goal; its history stays. Call ``take_turn`` first."""
     connection.execute(delete(StoredGoal).where(StoredGoal.goal_id == goal.goal_id))
-    _note(connection, goal.goal_id, goal.details["version"] + 1, by, now, written(goal), None)
+    change = Version(goal.details["version"] + 1, now, by, written(goal), None)
+    note_version(connection, GoalVersion.goal_id, goal.goal_id, change)
 
 
-def read_versions(connection: Connection, goal_id: str) -> list[dict[str, Any]]:
+def read_versions(connection: Connection, goal_id: str) -> Sequence[Any]:
     """Return every change of a goal, the newest first; raises UnknownGoal where there never was one."""
-    query = select(GoalVersion.__table__).where(GoalVersion.goal_id == goal_id).order_by(GoalVersion.version.desc())
-    versions = [dict(row) for row in connection.execute(query).mappings()]
+    versions = versions_of(connection, GoalVersion.goal_id, goal_id)
     if not versions:
         raise UnknownGoal(goal_id)
     return versions
@@ -139,7 +135,7 @@ def read_versions(connection: Connection, goal_id: str) -> list[dict[str, Any]]:
 
 def check_scope(connection: Connection, kind: ScopeKind, names: Sequence[str]) -> None:
     """Raise ScopeMatchesNothing for names that no product has."""
-    column = _COLUMNS_BY_KIND[kind]
+    column = SCOPE_COLUMNS[kind]
     known = {
         name
         for chunk in in_chunks(names)
@@ -164,7 +160,7 @@ def list_weights(connection: Connection) -> list[dict[str, Any]]:
 def put_weight(
     connection: Connection, kind: ScopeKind, name: str, percent: float, by: str, now: datetime
 ) -> dict[str, Any]:
-    """Store a weight; raises ScopeMatchesNothing or TooManyWeights."""
+    """Store a weight; raises ScopeMatchesNothing or TooManyWeights. Call ``take_turn`` first."""
     check_scope(connection, kind, [name])
     stored = read_weights(connection)
     if (kind, name) not in stored and len(stored) >= MAX_WEIGHTS:
@@ -205,14 +201,3 @@ def _columns_of(given: GoalIn, currency: str | None, timezone: str) -> dict[str,
         "order_lag_days": given.order_lag_days,
         "is_enabled": given.is_enabled,
     }
-
-
-def _last_version(connection: Connection, goal_id: str) -> int:
-    return connection.scalar(select(func.max(GoalVersion.version)).where(GoalVersion.goal_id == goal_id)) or 0
-
-
-def _note(connection: Connection, goal_id: str, version: int, by: str, now: datetime, before: Any, after: Any) -> None:
-    row = {
-        "goal_id": goal_id, "version": version, "changed_at": now, "changed_by": by, "before": before, "after": after,
-    }  # fmt: skip
-    connection.execute(insert(GoalVersion), row)

@@ -4,8 +4,6 @@ from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import Depends, Header, Path, Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 
 from models.artifact.segments import slug
 from service.auth.dependencies import require
@@ -33,9 +31,11 @@ from service.readmodel.live_state import LiveState
 from service.rows.field_types import MAX_IDENTIFIER, NO_NUL
 from service.segments.errors import NothingLearned
 from service.segments.routes import segments_in_use
+from service.storage.turns import GOAL_TURNS, take_turn
 from service.sync.artifact_holder import ArtifactHolder
+from service.web.decoding import errors_of_body
 from service.web.dependencies import ReadSession
-from service.web.etag import conditional_response, etag_of, etag_response
+from service.web.etag import conditional_response, etag_of, etag_response, tags_of
 from service.web.responses import JsonResponse
 from service.web.routing import Router
 from service.web.unit_of_work import UnitOfWork, UnitOfWorkDep
@@ -99,6 +99,7 @@ def create_goal(given: NewGoal, writing: UnitOfWorkDep, request: Request, by: Wr
     check_segment(request, given)
 
     def work(write: UnitOfWork) -> Response:
+        take_turn(write.connection, GOAL_TURNS)
         terms = (reporting_currency(request), default_zone(request), by.key_id, write.now)
         goal = queries.add_goal(write.connection, goal_id, given, *terms)
         return describe_written(write, goal, 201)
@@ -125,7 +126,9 @@ def preview_goal(given: GoalIn, session: ReadSession, request: Request) -> Respo
     goal = queries.draft_goal(given, reporting_currency(request), default_zone(request))
     state = state_in_use(request)
     sales = SalesReader(state, session.connection()).read([goal])[goal.goal_id]
-    body = answers.describe_preview(goal, sales, state, components_of(request.app).get(Clock).now())
+    components = components_of(request.app)
+    options, now = components.get(Settings).arbitration, components.get(Clock).now()
+    body = answers.describe_preview(goal, sales, state, options, now)
     return JsonResponse(orjson.dumps(body, option=orjson.OPT_UTC_Z))
 
 
@@ -163,6 +166,7 @@ def update_goal(
     """Change what is given of a goal. With `If-Match`, only if nobody changed it since it was read."""
 
     def work(write: UnitOfWork) -> Response:
+        take_turn(write.connection, GOAL_TURNS)
         before = queries.find_goal(write.connection, goal_id)
         check_version(before, if_match)
         given = changed_goal(queries.written(before), change)
@@ -181,6 +185,7 @@ def delete_goal(goal_id: GoalInPath, writing: UnitOfWorkDep, by: Writer, if_matc
     """Delete a goal: it lifts nothing from the next answer on. Its history stays."""
 
     def work(write: UnitOfWork) -> Response:
+        take_turn(write.connection, GOAL_TURNS)
         goal = queries.find_goal(write.connection, goal_id)
         check_version(goal, if_match)
         queries.remove_goal(write.connection, goal, by.key_id, write.now)
@@ -194,7 +199,7 @@ def delete_goal(goal_id: GoalInPath, writing: UnitOfWorkDep, by: Writer, if_matc
 def list_goal_versions(goal_id: GoalInPath, session: ReadSession) -> Page[GoalVersionOut]:
     """Every change of a goal, the newest first: who, when, and the goal before and after. Deleted ones have theirs."""
     rows = queries.read_versions(session.connection(), goal_id)
-    return Page(items=[GoalVersionOut.model_validate(row) for row in rows], next_cursor=None)
+    return Page(items=[GoalVersionOut.model_validate(row, from_attributes=True) for row in rows], next_cursor=None)
 
 
 @router.read_route("/lever-weights", "List weights")
@@ -215,6 +220,7 @@ def put_lever_weight(
     """
 
     def work(write: UnitOfWork) -> Response:
+        take_turn(write.connection, GOAL_TURNS)
         row = queries.put_weight(write.connection, kind, name, weight.percent, by.key_id, write.now)
         write.changes.touch(WEIGHTS_CHANGED, [f"{kind}/{name}"])
         return Response(orjson.dumps(row, option=orjson.OPT_UTC_Z), media_type="application/json")
@@ -247,12 +253,8 @@ def changed_goal(before: queries.Written, change: GoalPatch) -> GoalIn:
     given = change.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=False)
     merged: dict[str, Any] = {**before, **given}
     merged |= {name: _without_null(merged[name]) for name in ("scope", "period") if merged[name] is not None}
-    try:
+    with errors_of_body():
         return GoalIn.model_validate(merged)
-    except ValidationError as error:
-        raise RequestValidationError(
-            [{**mistake, "loc": ("body", *mistake["loc"])} for mistake in error.errors()]
-        ) from None
 
 
 def _without_null(part: dict[str, Any]) -> dict[str, Any]:
@@ -264,8 +266,7 @@ def check_version(goal: Goal, if_match: str | None) -> None:
     version = goal.details["version"]
     if if_match is None or if_match.strip() == "*":
         return
-    named = [tag.strip().removeprefix("W/").strip('"').partition("-")[0] for tag in if_match.split(",")]
-    if f"v{version}" not in named:
+    if f"v{version}" not in [tag.strip('"').partition("-")[0] for tag in tags_of(if_match)]:
         raise GoalModified(goal.goal_id, version)
 
 

@@ -13,6 +13,7 @@ from models.exchange import Exchange, ExchangeRates
 from service.catalogue.tables import Product
 from service.exchange_rates.queries import all_rates
 from service.goals.days import day_start, days_since_epoch, order_day
+from service.goals.tables import SCOPE_COLUMNS
 from service.orders.tables import Order, OrderLine
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.goals import AccountSales, DailySales, Goal, Measure, Sales, ScopeKind
@@ -124,7 +125,7 @@ class SalesReader:
             product_id: margin_of(goal, margin, currency)
             for names in in_chunks(sorted(self.scoped_ids(goal) or goal.scope))
             for product_id, margin, currency in self._connection.execute(
-                select(*columns).where(_SCOPE_COLUMNS[goal.scope_kind].in_(names))
+                select(*columns).where(SCOPE_COLUMNS[goal.scope_kind].in_(names))
             )
         }
 
@@ -135,7 +136,7 @@ class SalesReader:
         day = order_day(self._connection, first_day, end_day, timezone)
         # By their labels: PostgreSQL takes an expression with other parameters for another expression.
         columns = [key.label(f"by_{name}") for name, key in {"day": day, **keys}.items()]
-        is_counted = or_(*(_SCOPE_COLUMNS[kind].in_(listed) for kind, listed in names.items() if listed))
+        is_counted = or_(*(SCOPE_COLUMNS[kind].in_(listed) for kind, listed in names.items() if listed))
         query = (
             select(*columns, *_SUMS)
             .join(OrderLine, OrderLine.order_id == Order.order_id)
@@ -213,11 +214,6 @@ def _part_of(row: Any) -> Part:
     return Part._make((*key, float(units), float(amount), float(margin), *counts))
 
 
-_SCOPE_COLUMNS: Final[Mapping[ScopeKind, Any]] = {
-    ScopeKind.PRODUCTS: Product.product_id,
-    ScopeKind.LINES: Product.line,
-    ScopeKind.CATEGORIES: Product.category,
-}
 _MARGIN: Final[Any] = OrderLine.quantity * Product.margin_minor
 _SUMS: Final[tuple[Any, ...]] = (
     func.sum(OrderLine.quantity),

@@ -1,12 +1,16 @@
 """The tables of goals, of their history, and of the operator's weights."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import JSON, Float, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from service.catalogue.tables import Product
+from service.readmodel.goals import ScopeKind
 from service.storage.database import Base, UtcDateTime
+from service.storage.versions import VersionColumns
 
 
 class StoredGoal(Base):
@@ -39,20 +43,12 @@ class StoredGoal(Base):
     updated_by: Mapped[str] = mapped_column(Text)
 
 
-class GoalVersion(Base):
-    """One change of a goal. before, after: the goal as callers write it; null before it was made, and once deleted.
-
-    The versions of an id go on counting when a goal is deleted and made again.
-    """
+class GoalVersion(VersionColumns, Base):
+    """One change of a goal. before, after: the goal as callers write it."""
 
     __tablename__ = "goal_versions"
 
-    goal_id: Mapped[str] = mapped_column(Text, primary_key=True)
-    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    changed_by: Mapped[str] = mapped_column(Text)
-    before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    after: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    goal_id: Mapped[str] = mapped_column(Text, primary_key=True, sort_order=-1)
 
 
 class StoredWeight(Base):
@@ -65,3 +61,11 @@ class StoredWeight(Base):
     percent: Mapped[float] = mapped_column(Float)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_by: Mapped[str] = mapped_column(Text)
+
+
+SCOPE_COLUMNS: Final[Mapping[ScopeKind, Any]] = {
+    ScopeKind.PRODUCTS: Product.product_id,
+    ScopeKind.LINES: Product.line,
+    ScopeKind.CATEGORIES: Product.category,
+}
+"""What of a product the names of a scope are compared with."""

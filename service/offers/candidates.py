@@ -69,7 +69,7 @@ def collect_candidates(facts: Facts, n_popular: int = 0) -> CandidatePool:
         np.concatenate(origins),
         keys,
     )
-    if not facts.among.is_empty or facts.has_among.any():
+    if facts.has_among.any():
         is_kept = ~facts.has_among[account]
         if not facts.among.is_empty:
             is_kept |= facts.among.has(keys)

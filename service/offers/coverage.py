@@ -9,12 +9,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from service.base.arbitration_options import ArbitrationOptions
 from service.offers.decide import Ranked, rank_offers
 from service.offers.gathering import gather
 from service.offers.reasons import WithheldCode
 from service.offers.request import OfferRequest
 from service.offers.rules import ALLOWED, withheld_by_each_rule
-from service.offers.strategy import ArbitrationOptions
 from service.readmodel.live_state import LiveState
 
 ACCOUNTS_AT_ONCE: Final = 250

@@ -1,6 +1,5 @@
 """Coverage over HTTP."""
 
-from random import Random
 from typing import Annotated, Any, Final
 
 import orjson
@@ -14,11 +13,9 @@ from service.offers.coverage import Coverage, measure_coverage
 from service.offers.coverage_schemas import CoverageOut
 from service.offers.errors import NothingToOffer
 from service.offers.schemas import DEFAULT_LIMIT, MAX_LIMIT
-from service.offers.scores import known_accounts
-from service.offers.strategy import ArbitrationOptions
+from service.offers.scores import accounts_of, sample_evenly
 from service.rows.field_types import MAX_IDENTIFIER, NO_NUL
 from service.sync.artifact_holder import ArtifactHolder
-from service.sync.loaded_artifact import LoadedArtifact
 from service.web.responses import JsonResponse
 from service.web.routing import Router
 
@@ -52,20 +49,12 @@ def get_coverage(
     loaded = components.get(ArtifactHolder).current
     if loaded is None:
         raise NothingToOffer
-    accounts = accounts_in(loaded, segment_id)
-    sampled = accounts if len(accounts) <= sample else sorted(Random(0).sample(accounts, sample))  # noqa: S311
-    options = ArbitrationOptions.from_settings(components.get(Settings))
-    coverage = measure_coverage(loaded.state, sampled, limit, options, components.get(Clock).now())
+    accounts = accounts_of(loaded.state, loaded.segments, segment_id)
+    options = components.get(Settings).arbitration
+    coverage = measure_coverage(
+        loaded.state, sample_evenly(accounts, sample), limit, options, components.get(Clock).now()
+    )
     return JsonResponse(orjson.dumps({"accounts": len(accounts), "limit": limit} | describe_coverage(coverage)))
-
-
-def accounts_in(loaded: LoadedArtifact, segment_id: str | None) -> list[str]:
-    """Return every account, or those of a segment; raises UnknownSegment."""
-    if segment_id is None:
-        return sorted(known_accounts(loaded.state))
-    segments = loaded.segments
-    texts = loaded.state.content.account_ids.texts
-    return sorted(texts[row] for row in segments.members(segments.find(segment_id)).tolist())
 
 
 def describe_coverage(coverage: Coverage) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from service.base.arbitration_options import Strategy
 from service.offers.arbitration import Arbitration, Selection, arbitrate, compete
 from service.offers.candidates import CandidatePool, collect_candidates
 from service.offers.considered import Considered, describe_candidates
@@ -14,7 +15,6 @@ from service.offers.facts import Facts
 from service.offers.no_offer import NoOffer, explain_no_offer
 from service.offers.reasons import POLICY_CODES, Source, WithheldCode
 from service.offers.rules import FIRST_POLICY, WITHHELD_CODES, apply_rules
-from service.offers.strategy import Strategy
 from service.readmodel.active_policies import AccountPolicies
 
 NO_POLICIES: Final[Mapping[str, int]] = {}

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import NO_ROW, Content
+from service.base.arbitration_options import ArbitrationOptions
 from service.offers.account_products import AccountProducts
 from service.offers.filters import AccountFilters, RelatedProducts
-from service.offers.strategy import ArbitrationOptions
 from service.readmodel.active_policies import NO_SWITCHES, AccountPolicies
 from service.readmodel.availability import Unavailable
 from service.readmodel.levers import Levers

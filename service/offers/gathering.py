@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import NO_ROW, Content
+from service.base.arbitration_options import DEFAULT_OPTIONS, ArbitrationOptions, Strategy
 from service.offers.account_products import NO_PAIRS, AccountProducts, join
 from service.offers.facts import Facts
 from service.offers.filters import gather_filters
 from service.offers.request import OfferRequest
-from service.offers.strategy import DEFAULT_OPTIONS, ArbitrationOptions, Strategy
 from service.readmodel.active_policies import ActivePolicies
 from service.readmodel.availability import Availability
 from service.readmodel.catalogue_view import CatalogueView

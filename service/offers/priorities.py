@@ -6,10 +6,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from service.base.arbitration_options import Strategy
 from service.offers.candidates import CandidatePool
 from service.offers.facts import Facts
 from service.offers.propensity import propensities
-from service.offers.strategy import Strategy
 from service.readmodel.product_values import ProductValues
 
 DECIMALS: Final = 9

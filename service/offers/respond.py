@@ -7,6 +7,7 @@ from typing import Final, NamedTuple, Protocol
 import orjson
 
 from service.auth.keys import Principal
+from service.base.arbitration_options import ArbitrationOptions
 from service.base.ids import new_decision_id
 from service.base.telemetry import Telemetry
 from service.offers.decide import Decision, decide_many
@@ -15,7 +16,6 @@ from service.offers.gathering import gather
 from service.offers.no_offer import NO_OFFER_MEANINGS, NoOffer, NoOfferCode
 from service.offers.request import OfferRequest
 from service.offers.shadow import Shadow
-from service.offers.strategy import ArbitrationOptions
 from service.sync.artifact_holder import ArtifactHolder
 from service.sync.loaded_artifact import LoadedArtifact
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
+from service.base.arbitration_options import STRATEGY_MEANINGS, Strategy
 from service.base.examples import ACCOUNT_ID, ARTIFACT_VERSION, OTHER_PRODUCT_ID, PRODUCT_ID
 from service.offers.considered import OUTCOME_MEANINGS, Outcome
 from service.offers.no_offer import NO_OFFER_MEANINGS, NoOfferCode
@@ -16,7 +17,6 @@ from service.offers.request_fields import (
     FilterParameters,
     to_whole_number,
 )
-from service.offers.strategy import STRATEGY_MEANINGS, Strategy
 from service.readmodel.product_values import BASES
 from service.readmodel.relation import RELATION_MEANINGS, Relation
 

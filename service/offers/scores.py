@@ -2,22 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.base.arbitration_options import DEFAULT_OPTIONS, ArbitrationOptions
 from service.offers.decide import Ranked, rank_offers
 from service.offers.gathering import gather
 from service.offers.propensity import propensities
 from service.offers.reasons import Source
 from service.offers.request import OfferRequest
-from service.offers.strategy import DEFAULT_OPTIONS, ArbitrationOptions
 from service.readmodel.live_state import LiveState
 from service.readmodel.ownership import Ownership
+from service.readmodel.segment_catalog import SegmentCatalog
 
 ACCOUNTS_AT_ONCE: Final = 1_000
 SOURCES: Final = tuple(Source)
+Account = TypeVar("Account")
 
 
 class ScoredLists(NamedTuple):
@@ -42,6 +44,23 @@ def known_accounts(state: LiveState) -> list[str]:
     hidden = state.accounts.hidden.rows
     known = (account_id for row, account_id in enumerate(ids.texts) if row not in hidden) if hidden else ids.texts
     return [*known, *sorted(newcomers)]
+
+
+def accounts_of(state: LiveState, segments: SegmentCatalog, segment_id: str | None) -> list[str]:
+    """Return every account, or those of a segment; raises UnknownSegment."""
+    if segment_id is None:
+        return known_accounts(state)
+    segment, texts = segments.find(segment_id), state.content.account_ids.texts
+    return [*(texts[row] for row in segments.members(segment).tolist()), *sorted(segment.newcomers)]
+
+
+def sample_evenly(accounts: Sequence[Account], size: int) -> list[Account]:
+    """Return accounts at even distances, the same ones whenever they are asked for.
+
+    The artifact has its accounts in the order of hashes, so that an even sample of them all is a random one.
+    """
+    places = np.linspace(0, len(accounts) - 1, min(size, len(accounts))).round()
+    return [accounts[place] for place in np.unique(places.astype(np.int64)).tolist()]
 
 
 def score_accounts(

@@ -8,11 +8,11 @@ from datetime import datetime
 from random import Random
 from typing import Final
 
+from service.base.arbitration_options import DEFAULT_OPTIONS, ArbitrationOptions
 from service.base.telemetry import Telemetry
 from service.offers.decide import decide
 from service.offers.gathering import gather
 from service.offers.request import OfferRequest
-from service.offers.strategy import DEFAULT_OPTIONS, ArbitrationOptions
 from service.sync.loaded_artifact import LoadedArtifact
 
 MAX_QUEUE: Final = 1000

@@ -16,9 +16,9 @@ from service.readmodel.kleene import TRUE
 from service.readmodel.live_state import LiveState
 from service.readmodel.policies import PolicyScope
 from service.readmodel.policy_accounts import learned_segments
-from service.readmodel.policy_grammar import PRODUCT_CONDITIONS, InSegmentRule, conditions_of
+from service.readmodel.policy_grammar import PRODUCT_CONDITIONS, InSegmentRule
 from service.readmodel.policy_products import ProductColumns
-from service.readmodel.rule_grammar import AnyRule, AttributeRule, Owned, OwnsRule, Rule
+from service.readmodel.rule_grammar import AnyRule, AttributeRule, Owned, OwnsRule, Rule, conditions_of
 from service.readmodel.segment_membership import STRATEGIC
 from service.segments.queries import read_attributes, read_definitions
 from service.storage.bulk import in_chunks

@@ -23,13 +23,12 @@ from service.policies.queries import (
     find_policy,
     id_of,
     is_to_be_checked,
-    take_turn,
 )
 from service.policies.schemas import PolicyIn, PolicyOut, PolicyPatch
 from service.readmodel.live_state import LiveState
 from service.rows.errors import UnreadableFile
 from service.storage.changes import ChangeLog
-from service.storage.turns import hold_off_erasures
+from service.storage.turns import POLICY_TURNS, hold_off_erasures, take_turn
 
 AUTHOR: Final = "import"
 READ_ONLY: Final = set(PolicyOut.model_fields) - set(PolicyIn.model_fields)
@@ -66,7 +65,7 @@ def import_policies(engine: Engine, path: Path, state: LiveState | None, now: da
     changes = ChangeLog()
     with engine.begin() as connection:
         hold_off_erasures(connection)
-        take_turn(connection)
+        take_turn(connection, POLICY_TURNS)
         for entry, given in valid:
             with _refused(entry, result):
                 policy_id, outcome = _store(connection, given, now)

@@ -9,10 +9,11 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import Connection
 
+from service.base.arbitration_options import ArbitrationOptions
 from service.offers.decide import Decision, decide_many
 from service.offers.gathering import gather
 from service.offers.request import OfferRequest
-from service.offers.strategy import ArbitrationOptions
+from service.offers.scores import sample_evenly
 from service.policies.built_in import BUILT_IN
 from service.policies.errors import BuiltInPolicy, PolicyExists, UnknownPolicy
 from service.policies.live import place_accounts, policy_set
@@ -27,11 +28,10 @@ from service.readmodel.policy_grammar import (
     ACCOUNT_CONDITIONS,
     PRODUCT_CONDITIONS,
     InSegmentRule,
-    conditions_of,
 )
 from service.readmodel.policy_products import ProductColumns, ProductPolicies
 from service.readmodel.profiles import UNKNOWN_ROW
-from service.readmodel.rule_grammar import OwnsRule
+from service.readmodel.rule_grammar import OwnsRule, conditions_of
 from service.segments.queries import read_attributes
 
 ACCOUNTS_AT_ONCE: Final = 50
@@ -110,11 +110,10 @@ def try_out(
 
 
 def sample_accounts(state: LiveState, size: int) -> list[str]:
-    """Return accounts of the artifact, the same ones whenever it is asked: its rows are in the order of hashes."""
+    """Return accounts of the artifact, the same ones whenever they are asked for."""
     ids = state.content.account_ids
-    rows = state.accounts.visible(np.arange(len(ids)))
-    places = np.unique(np.linspace(0, len(rows) - 1, min(size, len(rows))).round().astype(np.int64))
-    return [ids.texts[row] for row in rows[places].tolist()]
+    rows = state.accounts.visible(np.arange(len(ids))).tolist()
+    return [ids.texts[row] for row in sample_evenly(rows, size)]
 
 
 def activate(state: LiveState, connection: Connection, stored: Sequence[Stored], accounts: list[str]) -> ActivePolicies:

@@ -1,29 +1,28 @@
 """The SQL of policies."""
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from models.artifact.segments import slug
 from service.policies.built_in import BUILT_IN, PREFIX
 from service.policies.errors import (
     BuiltInPolicy,
     PolicyAlwaysOn,
-    PolicyChanged,
     PolicyExists,
     TooManyPolicies,
     UnknownPolicy,
 )
 from service.policies.schemas import RULE_FIELDS, PolicyIn, PolicyPatch
 from service.policies.tables import PolicyVersion, StoredPolicy
+from service.storage.versions import Version, last_version, note_version
 
 MAX_POLICIES: Final = 500
 MAX_MADE_ID: Final = 60
-_LOCK: Final = 0x6E786F706F6C
 _POLICIES: Final = StoredPolicy.__table__
 
 
@@ -48,12 +47,6 @@ class Stored:
     def is_enabled(self) -> bool:
         """Whether it is applied."""
         return bool(self.definition["is_enabled"])
-
-
-def take_turn(connection: Connection) -> None:
-    """Have other writers of policies wait for the end of this transaction. SQLite has one writer at a time anyway."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
 
 def all_policies(connection: Connection) -> list[Stored]:
@@ -82,7 +75,7 @@ def add_policy(connection: Connection, policy_id: str, policy: PolicyIn, by: str
     if (connection.scalar(n_stored) or 0) >= MAX_POLICIES:
         raise TooManyPolicies(MAX_POLICIES)
     # A policy that takes the identifier of a deleted one goes on with its versions: no two have the same ETag.
-    version = 1 + (connection.scalar(_last_version(policy_id)) or 0)
+    version = 1 + last_version(connection, PolicyVersion.policy_id, policy_id)
     stored = Stored(policy_id, policy.definition(), version, now, by, now, by)
     connection.execute(insert(StoredPolicy), _columns(stored))
     _note(connection, stored, None, stored.definition)
@@ -133,23 +126,6 @@ def remove_policy(connection: Connection, before: Stored, by: str, now: datetime
     _note(connection, ended, before.definition, None)
 
 
-def versions_of(connection: Connection, policy_id: str, before: int | None, limit: int) -> Sequence[Any]:
-    """Return the changes of a policy, the newest first, from the one before a version on."""
-    query = select(PolicyVersion.__table__).where(PolicyVersion.policy_id == policy_id)
-    if before is not None:
-        query = query.where(PolicyVersion.version < before)
-    return connection.execute(query.order_by(PolicyVersion.version.desc()).limit(limit)).all()
-
-
-def refuse_stale(stored: Stored, if_match: str | None) -> None:
-    """Raise PolicyChanged unless an If-Match header, if there is one, names the policy's ETag."""
-    if if_match is None or if_match.strip() == "*":
-        return
-    # Proxies that compress an answer weaken its ETag, which stands for the same version.
-    if etag_of(stored) not in [tag.strip().removeprefix("W/") for tag in if_match.split(",")]:
-        raise PolicyChanged(stored.policy_id, stored.version)
-
-
 def etag_of(stored: Stored) -> str:
     """Return the ETag of a policy: the versions of an identifier never repeat."""
     return f'"{stored.version}"'
@@ -194,19 +170,9 @@ def _columns(stored: Stored) -> dict[str, Any]:
     }
 
 
-def _last_version(policy_id: str) -> Any:
-    return select(func.max(PolicyVersion.version)).where(PolicyVersion.policy_id == policy_id)
-
-
 def _note(
     connection: Connection, stored: Stored, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
 ) -> None:
-    row = {
-        "policy_id": stored.policy_id,
-        "version": stored.version,
-        "changed_at": stored.updated_at,
-        "changed_by": stored.updated_by,
-        "before": None if before is None else dict(before),
-        "after": None if after is None else dict(after),
-    }
-    connection.execute(insert(PolicyVersion), row)
+    assert stored.updated_at is not None and stored.updated_by is not None  # noqa: S101, PT018  It was just changed.
+    change = Version(stored.version, stored.updated_at, stored.updated_by, before, after)
+    note_version(connection, PolicyVersion.policy_id, stored.policy_id, change)

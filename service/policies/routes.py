@@ -1,13 +1,10 @@
 """Policies over HTTP."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import Depends, Header, Path, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 
 from service.auth.dependencies import require
 from service.auth.keys import Principal, Scope
@@ -15,9 +12,9 @@ from service.base.clock import Clock
 from service.base.components import components_of
 from service.base.pagination import IDENTIFIER, ROW, Page, cut_page, decode_cursor
 from service.base.settings import Settings
-from service.offers.strategy import ArbitrationOptions
 from service.policies.answers import describe_policy, describe_version
 from service.policies.checks import PolicyChecks
+from service.policies.errors import PolicyChanged
 from service.policies.live import POLICIES_CHANGED
 from service.policies.preview import proposal_of, try_out
 from service.policies.queries import (
@@ -30,10 +27,7 @@ from service.policies.queries import (
     find_policy,
     id_of,
     is_to_be_checked,
-    refuse_stale,
     remove_policy,
-    take_turn,
-    versions_of,
 )
 from service.policies.schemas import (
     PolicyIn,
@@ -43,13 +37,17 @@ from service.policies.schemas import (
     PolicyPreviewOut,
     PolicyVersionOut,
 )
+from service.policies.tables import PolicyVersion
 from service.readmodel.live_state import LiveState
 from service.readmodel.policies import PolicyType
 from service.rows.field_types import MAX_IDENTIFIER, NO_NUL
 from service.segments.errors import NothingLearned
+from service.storage.turns import POLICY_TURNS, take_turn
+from service.storage.versions import versions_of
 from service.sync.artifact_holder import ArtifactHolder
+from service.web.decoding import errors_of_body
 from service.web.dependencies import ReadSession, open_read_session
-from service.web.etag import conditional_response
+from service.web.etag import conditional_response, is_named
 from service.web.parameters import DEFAULT_PAGE_ITEMS, Cursor, Limit
 from service.web.responses import JsonResponse
 from service.web.routing import Router
@@ -136,7 +134,7 @@ def create_policy(policy: CheckedPolicy, by: Writer, writing: UnitOfWorkDep) -> 
     policy_id = id_of(policy)
 
     def work(write: UnitOfWork) -> Response:
-        take_turn(write.connection)
+        take_turn(write.connection, POLICY_TURNS)
         stored = add_policy(write.connection, policy_id, policy, by.key_id, write.now)
         return answer_changed(write, stored, 201)
 
@@ -172,7 +170,7 @@ def update_policy(
     """
 
     def work(write: UnitOfWork) -> Response:
-        take_turn(write.connection)
+        take_turn(write.connection, POLICY_TURNS)
         before = find_policy(write.connection, policy_id)
         refuse_stale(before, if_match)
         stored = change_policy(write.connection, before, definition_after(before, change), by.key_id, write.now)
@@ -186,7 +184,7 @@ def delete_policy(policy_id: PolicyInPath, by: Writer, writing: UnitOfWorkDep, i
     """Delete a policy. Its history stays."""
 
     def work(write: UnitOfWork) -> Response:
-        take_turn(write.connection)
+        take_turn(write.connection, POLICY_TURNS)
         before = find_policy(write.connection, policy_id)
         refuse_stale(before, if_match)
         remove_policy(write.connection, before, by.key_id, write.now)
@@ -203,7 +201,7 @@ def list_policy_versions(
     """Who changed it when, and what it was before and after; the newest change first. Also of a deleted policy."""
     list_name, connection = ("policy-versions", policy_id), session.connection()
     before = decode_cursor(cursor, list_name, ROW)
-    rows = versions_of(connection, policy_id, before, limit + 1)
+    rows = versions_of(connection, PolicyVersion.policy_id, policy_id, before, limit + 1)
     if not rows and before is None:
         find_policy(connection, policy_id)
     versions, next_cursor = cut_page(rows, limit, list_name, lambda row: row.version)
@@ -231,11 +229,11 @@ def preview_policy(given: PolicyPreviewIn, session: ReadSession, request: Reques
     connection, state, components = session.connection(), state_in_use(request), components_of(request.app)
     if state is None:
         raise NothingLearned
-    with invalid_policies_as_invalid_requests():
+    with errors_of_body():
         proposal = proposal_of(all_policies(connection), given)
     if proposal.definition is not None and not proposal.is_removal:
         PolicyChecks(connection, state).check(proposal.definition)
-    options = ArbitrationOptions.from_settings(components.get(Settings))
+    options = components.get(Settings).arbitration
     now = components.get(Clock).now()
     result = try_out(state, connection, proposal, given.sample, now, options)
     return JsonResponse(orjson.dumps(result))
@@ -261,15 +259,11 @@ def encode(stored: Stored) -> bytes:
 
 def definition_after(before: Stored, change: PolicyPatch) -> Mapping[str, Any]:
     """Return what a change makes of a policy; raises RequestValidationError for what is no policy any more."""
-    with invalid_policies_as_invalid_requests():
+    with errors_of_body():
         return changed_definition(before, change)
 
 
-@contextmanager
-def invalid_policies_as_invalid_requests() -> Iterator[None]:
-    """Raise RequestValidationError for a policy that is not valid after a change."""
-    try:
-        yield
-    except ValidationError as error:
-        details = error.errors(include_url=False)
-        raise RequestValidationError([{**detail, "loc": ("body", *detail["loc"])} for detail in details]) from None
+def refuse_stale(stored: Stored, if_match: str | None) -> None:
+    """Raise PolicyChanged unless an If-Match header, if there is one, names the policy's ETag."""
+    if if_match is not None and not is_named(etag_of(stored), if_match):
+        raise PolicyChanged(stored.policy_id, stored.version)

@@ -7,6 +7,7 @@ from sqlalchemy import JSON, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from service.storage.database import Base, UtcDateTime
+from service.storage.versions import VersionColumns
 
 
 class StoredPolicy(Base):
@@ -28,14 +29,9 @@ class StoredPolicy(Base):
     updated_by: Mapped[str] = mapped_column(Text)
 
 
-class PolicyVersion(Base):
-    """One change of a policy. before, after: as ``StoredPolicy.definition``, with the name; null for none."""
+class PolicyVersion(VersionColumns, Base):
+    """One change of a policy. before, after: as ``StoredPolicy.definition``, with the name."""
 
     __tablename__ = "policy_versions"
 
-    policy_id: Mapped[str] = mapped_column(Text, primary_key=True)
-    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    changed_by: Mapped[str] = mapped_column(Text)
-    before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    after: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    policy_id: Mapped[str] = mapped_column(Text, primary_key=True, sort_order=-1)

@@ -1,24 +1,25 @@
 """The grammar of policies' rules: that of segments, and conditions on segments, products and the request."""
 
-from collections.abc import Iterator
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, Tag, model_validator
 
 from service.readmodel.rule_grammar import (
     MAX_CONDITIONS,
     MAX_TEXT,
     MAX_VALUES,
-    ORDERED,
     AttributeRule,
     Condition,
+    FieldKind,
     FieldRule,
     OwnsRule,
     Strict,
     bounded,
+    by_kind,
+    check_kind,
 )
 
-PRODUCT_FIELDS: Final[dict[str, Literal["number", "text"]]] = {
+PRODUCT_FIELDS: Final[dict[str, FieldKind]] = {
     "product_id": "text",
     "line": "text",
     "category": "text",
@@ -29,25 +30,12 @@ PRODUCT_FIELDS: Final[dict[str, Literal["number", "text"]]] = {
     "margin_rate": "number",
 }
 """What a rule may ask of a product. margin_rate is the margin divided by the price."""
-REQUEST_FIELDS: Final[dict[str, Literal["number", "text", "flag"]]] = {
+REQUEST_FIELDS: Final[dict[str, FieldKind]] = {
     "placement": "text",
     "has_account": "flag",
     "basket_size": "number",
 }
 """What a rule may ask of a request, beside its ``context``."""
-_TYPES: Final[dict[str, tuple[type, ...]]] = {"number": (int, float), "text": (str,), "flag": (bool,)}
-
-
-def _check_kind(condition: Condition, name: str, kinds: dict[str, Any], what: str) -> None:
-    """Raise ValueError if there is no such field, or the condition does not fit its kind."""
-    kind = kinds.get(name)
-    if kind is None:
-        raise ValueError(f"there is no {what} field {name!r}; the fields are {', '.join(kinds)}")
-    for value in condition.operands():
-        if not isinstance(value, _TYPES[kind]) or (kind == "number" and isinstance(value, bool)):
-            raise ValueError(f"{name} is a {kind}, which {value!r} is not")
-    if kind != "number" and condition.op in ORDERED:
-        raise ValueError(f"{name} is a {kind}: compare it with eq, ne, in or not_in")
 
 
 class InSegmentRule(Strict):
@@ -63,7 +51,7 @@ class ProductRule(Condition):
 
     @model_validator(mode="after")
     def _fits_its_field(self) -> Any:
-        _check_kind(self, self.product, PRODUCT_FIELDS, "product")
+        check_kind(self, self.product, PRODUCT_FIELDS, "product field")
         return self
 
 
@@ -80,7 +68,7 @@ class RequestRule(Condition):
 
     @model_validator(mode="after")
     def _fits_its_field(self) -> Any:
-        _check_kind(self, self.request, REQUEST_FIELDS, "request")
+        check_kind(self, self.request, REQUEST_FIELDS, "request field")
         return self
 
 
@@ -116,15 +104,6 @@ KINDS: Final = (
 )  # fmt: skip
 
 
-def kind_of(value: Any) -> str | None:
-    """Return a rule's kind, by the one key that each has; None for a value with no such key, or several."""
-    if isinstance(value, dict):
-        kinds = [kind for kind in KINDS if kind in value]
-    else:
-        kinds = [kind for kind in KINDS if hasattr(value, "not_" if kind == "not" else kind)]
-    return kinds[0] if len(kinds) == 1 else None
-
-
 PolicyRule = Annotated[
     Annotated[PolicyAllRule, Tag("all")]
     | Annotated[PolicyAnyRule, Tag("any")]
@@ -137,11 +116,7 @@ PolicyRule = Annotated[
     | Annotated[ProductAttributeRule, Tag("product_attribute")]
     | Annotated[RequestRule, Tag("request")]
     | Annotated[ContextRule, Tag("context")],
-    Discriminator(
-        kind_of,
-        custom_error_type="rule_kind",
-        custom_error_message=f"A rule is an object with exactly one of the keys {', '.join(KINDS)}",
-    ),
+    by_kind(KINDS),
 ]
 BoundedPolicyRule = Annotated[PolicyRule, BeforeValidator(bounded)]
 """A rule as callers send it."""
@@ -153,24 +128,3 @@ PolicyNotRule.model_rebuild()
 ACCOUNT_CONDITIONS: Final = (FieldRule, AttributeRule, OwnsRule, InSegmentRule)
 REQUEST_CONDITIONS: Final = (RequestRule, ContextRule)
 PRODUCT_CONDITIONS: Final = (ProductRule, ProductAttributeRule)
-
-
-def parts_of(rule: Any) -> list[Any]:
-    """Return the rules that a rule combines; none for a condition."""
-    match rule:
-        case PolicyAllRule():
-            return rule.all
-        case PolicyAnyRule():
-            return rule.any
-        case PolicyNotRule():
-            return [rule.not_]
-    return []
-
-
-def conditions_of(rule: Any) -> Iterator[Any]:
-    """Yield the conditions that a rule is made of."""
-    parts = parts_of(rule)
-    if not parts:
-        yield rule
-    for part in parts:
-        yield from conditions_of(part)

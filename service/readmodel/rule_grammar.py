@@ -1,7 +1,7 @@
 """The grammar of rules over an account's profile, by which users define segments. Rules are never run as code."""
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
@@ -31,11 +31,15 @@ ORDERED: Final[dict[str, Callable[[Any, Any], Any]]] = {
 }  # fmt: skip
 
 
+FieldKind = Literal["number", "text", "flag"]
+_TYPES: Final[dict[FieldKind, tuple[type, ...]]] = {"number": (int, float), "text": (str,), "flag": (bool,)}
+
+
 @dataclass(frozen=True)
 class ProfileField:
     """One field of the profile. texts: every value that a text may have, where the set is closed."""
 
-    kind: Literal["number", "text", "flag"]
+    kind: FieldKind
     about: str
     texts: tuple[str, ...] = ()
 
@@ -92,6 +96,18 @@ class Condition(Strict):
         return self.values or ([] if self.value is None else [self.value])
 
 
+def check_kind(condition: Condition, name: str, kinds: Mapping[str, FieldKind], what: str) -> None:
+    """Raise ValueError if there is no such field, or a condition does not fit its kind. kinds: of every field."""
+    kind = kinds.get(name)
+    if kind is None:
+        raise ValueError(f"there is no {what} {name!r}; the fields are {', '.join(kinds)}")
+    for value in condition.operands():
+        if not isinstance(value, _TYPES[kind]) or (kind == "number" and isinstance(value, bool)):
+            raise ValueError(f"{name} is a {kind}, which {value!r} is not")
+    if kind != "number" and condition.op in ORDERED:
+        raise ValueError(f"{name} is a {kind}: compare it with eq, ne, in or not_in")
+
+
 class FieldRule(Condition):
     """Compare a figure of the profile."""
 
@@ -99,17 +115,11 @@ class FieldRule(Condition):
 
     @model_validator(mode="after")
     def _fits_its_field(self) -> Any:
-        known = FIELDS.get(self.field)
-        if known is None:
-            raise ValueError(f"there is no field {self.field!r}; the fields are {', '.join(FIELDS)}")
-        kinds = {"number": (int, float), "text": (str,), "flag": (bool,)}[known.kind]
+        check_kind(self, self.field, {name: field.kind for name, field in FIELDS.items()}, "field")
+        texts = FIELDS[self.field].texts
         for value in self.operands():
-            if not isinstance(value, kinds) or (known.kind == "number" and isinstance(value, bool)):
-                raise ValueError(f"{self.field} is a {known.kind}, which {value!r} is not")
-            if known.texts and value not in known.texts:
-                raise ValueError(f"{self.field} is never {value!r}; it is one of {', '.join(known.texts)}")
-        if known.kind != "number" and self.op in ORDERED:
-            raise ValueError(f"{self.field} is a {known.kind}: compare it with eq, ne, in or not_in")
+            if texts and value not in texts:
+                raise ValueError(f"{self.field} is never {value!r}; it is one of {', '.join(texts)}")
         return self
 
 
@@ -167,13 +177,18 @@ class NotRule(Strict):
 KINDS: Final = ("all", "any", "not", "owns", "field", "attribute")
 
 
-def kind_of(value: Any) -> str | None:
-    """Return a rule's kind, by the one key that each has; None for a value with no such key, or several."""
-    if isinstance(value, dict):
-        kinds = [kind for kind in KINDS if kind in value]
-    else:
-        kinds = [kind for kind in KINDS if hasattr(value, "not_" if kind == "not" else kind)]
-    return kinds[0] if len(kinds) == 1 else None
+def by_kind(kinds: Sequence[str]) -> Discriminator:
+    """Tell rules apart by the one key that each has; a value with no such key, or several, is refused."""
+
+    def kind_of(value: Any) -> str | None:
+        if isinstance(value, dict):
+            given = [kind for kind in kinds if kind in value]
+        else:
+            given = [kind for kind in kinds if hasattr(value, "not_" if kind == "not" else kind)]
+        return given[0] if len(given) == 1 else None
+
+    message = f"A rule is an object with exactly one of the keys {', '.join(kinds)}"
+    return Discriminator(kind_of, custom_error_type="rule_kind", custom_error_message=message)
 
 
 Rule = Annotated[
@@ -183,11 +198,7 @@ Rule = Annotated[
     | Annotated[OwnsRule, Tag("owns")]
     | Annotated[FieldRule, Tag("field")]
     | Annotated[AttributeRule, Tag("attribute")],
-    Discriminator(
-        kind_of,
-        custom_error_type="rule_kind",
-        custom_error_message="A rule is an object with exactly one of the keys all, any, not, owns, field, attribute",
-    ),
+    by_kind(KINDS),
 ]
 
 
@@ -231,15 +242,22 @@ AnyRule.model_rebuild()
 NotRule.model_rebuild()
 
 
+def parts_of(rule: Any) -> list[Any]:
+    """Return the rules that a rule of any grammar combines; none for a condition."""
+    for name in ("all", "any"):
+        if hasattr(rule, name):
+            parts: list[Any] = getattr(rule, name)
+            return parts
+    return [rule.not_] if hasattr(rule, "not_") else []
+
+
 def conditions_of(rule: Any) -> Iterator[Any]:
-    """Yield the conditions that a rule is made of."""
-    if isinstance(rule, AllRule | AnyRule):
-        for part in rule.all if isinstance(rule, AllRule) else rule.any:
-            yield from conditions_of(part)
-    elif isinstance(rule, NotRule):
-        yield from conditions_of(rule.not_)
-    else:
+    """Yield the conditions that a rule of any grammar is made of."""
+    parts = parts_of(rule)
+    if not parts:
         yield rule
+    for part in parts:
+        yield from conditions_of(part)
 
 
 def reads_attributes(rule: Any) -> bool:

@@ -8,7 +8,6 @@ import typer
 from models.artifact import Content
 from service.base.listing import AsJson, print_json, print_list
 from service.base.settings import Settings
-from service.offers.strategy import ArbitrationOptions
 from service.sync.artifact_store import ArtifactStore, Listed
 from service.sync.errors import RegistryUnreadable
 
@@ -90,7 +89,7 @@ def compare(
     # It loads all that answers are made by.
     from service.registry.comparison import compare_artifacts
 
-    store, options = _store(), ArbitrationOptions.from_settings(Settings())
+    store, options = _store(), Settings().arbitration
     compared = compare_artifacts(store.open(a), store.open(b), accounts, options)
     if is_json:
         print_json(compared)

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from models.artifact import Artifact
 from models.artifact.manifest import MANIFEST_NAME
+from service.base.arbitration_options import DEFAULT_OPTIONS, ArbitrationOptions
 from service.offers.scores import score_accounts
-from service.offers.strategy import DEFAULT_OPTIONS, ArbitrationOptions
 from service.readmodel.live_state import LiveState
 
 N_COMPARED: Final = 10

@@ -20,7 +20,6 @@ from service.offers.fallback import load_fallback
 from service.offers.respond import Recommender
 from service.offers.shadow import Shadow
 from service.offers.smoke import smoke_test
-from service.offers.strategy import ArbitrationOptions
 from service.server.live_sections import LIVE_SECTIONS
 from service.server.periodic_cleanup import PeriodicCleanup
 from service.storage.database import check_schema, read_session_factory, session_factory
@@ -50,9 +49,7 @@ def open_components(
     def is_database_up() -> bool:
         return follower.is_database_up
 
-    recommender = Recommender(
-        holder, decision_log, shadow, telemetry, clock.now, is_database_up, ArbitrationOptions.from_settings(settings)
-    )
+    recommender = Recommender(holder, decision_log, shadow, telemetry, clock.now, is_database_up, settings.arbitration)
     parts = (
         settings,
         clock,
@@ -122,7 +119,7 @@ def open_shadow(
     try:
         candidate = holder.load(settings.shadow_version)
         with follower.admit(candidate.state, is_essential=False):
-            return Shadow(candidate, settings.shadow_share, telemetry, ArbitrationOptions.from_settings(settings))
+            return Shadow(candidate, settings.shadow_share, telemetry, settings.arbitration)
     except DomainError as error:
         telemetry.refused_artifacts.inc()
         log.error("shadow refused", version=settings.shadow_version, reason=str(error))  # noqa: TRY400

@@ -18,7 +18,6 @@ from service.base.telemetry import Telemetry
 from service.base.windows import DEFAULT_WINDOWS, Windows
 from service.offers.scores import known_accounts
 from service.offers.smoke import smoke_test
-from service.offers.strategy import ArbitrationOptions
 from service.readmodel.live_state import LiveState
 from service.readmodel.objections import Objections
 from service.server.live_sections import LIVE_SECTIONS
@@ -62,7 +61,7 @@ def score(
             state,
             out,
             limit,
-            ArbitrationOptions.from_settings(settings),
+            settings.arbitration,
             now=datetime.now(UTC),
             includes_owned=include_owned,
             progress=lambda done: progress.update(task, completed=done),

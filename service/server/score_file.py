@@ -10,8 +10,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from models.artifact import NO_NUMBER
+from service.base.arbitration_options import ArbitrationOptions
 from service.offers.scores import ACCOUNTS_AT_ONCE, SOURCES, ScoredLists, known_accounts, score_accounts
-from service.offers.strategy import ArbitrationOptions
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.live_state import LiveState
 from service.readmodel.product_index import ProductRow

@@ -1,19 +1,31 @@
-"""Erasures and other writes take turns, or a write could bring back what an erasure has just deleted."""
+"""Writers that take turns: what they check must still hold when they commit. SQLite has one writer at a time anyway."""
 
 from typing import Final
 
 from sqlalchemy import Connection, text
 
-_LOCK: Final = 0x6E786F657261
+_ERASURES: Final = 0x6E786F657261
+POLICY_TURNS: Final = 0x6E786F706F6C
+"""Of writers of policies: names, limits and versions are judged on what is committed."""
+GOAL_TURNS: Final = 0x6E786F676F61
+"""The same of writers of goals and weights."""
+
+
+def take_turn(connection: Connection, lock: int) -> None:
+    """Have other writers that take the same turns wait for the end of this transaction. Call it first."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
 
 
 def hold_off_erasures(connection: Connection) -> None:
-    """Have erasures wait for the end of this transaction. Call it first. SQLite has one writer at a time anyway."""
+    """Have erasures wait for the end of this transaction, or it could bring back what one has just deleted.
+
+    Call it first. It does not keep other writers waiting.
+    """
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock_shared(:lock)"), {"lock": _LOCK})
+        connection.execute(text("SELECT pg_advisory_xact_lock_shared(:lock)"), {"lock": _ERASURES})
 
 
 def wait_for_writers(connection: Connection) -> None:
     """Wait for the writes that go on, and have others wait for the end of this transaction. Call it first."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    take_turn(connection, _ERASURES)

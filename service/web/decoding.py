@@ -4,7 +4,8 @@ FastAPI's own decoding costs several times as much.
 """
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -41,8 +42,15 @@ def decode_parameters(path: dict[str, Any], query: bytes, model: type[Model], re
 
 def decode_body(body: bytes, model: type[Model]) -> Model:
     """Read JSON; raises RequestValidationError for all that is wrong: its syntax, encoding, depth, or fields."""
-    try:
+    with errors_of_body():
         return model.model_validate_json(body)
+
+
+@contextmanager
+def errors_of_body() -> Iterator[None]:
+    """Raise RequestValidationError where what a body gives, or makes of something stored, is not valid."""
+    try:
+        yield
     except ValidationError as error:
         raise RequestValidationError(located(error, lambda _: "body")) from None
 

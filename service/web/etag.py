@@ -29,9 +29,14 @@ def conditional_response(request: Request, content: bytes, etag: str) -> Respons
     return Response(content, headers=headers, media_type="application/json")
 
 
-def is_named(etag: str, if_none_match: str | None) -> bool:
-    """Tell whether an If-None-Match header names the ETag, by weak comparison (RFC 9110, 13.1.2)."""
-    if if_none_match is None:
+def is_named(etag: str, header: str | None) -> bool:
+    """Tell whether an If-Match or If-None-Match header names the ETag, by weak comparison (RFC 9110, 13.1.2)."""
+    if header is None:
         return False
-    named = [name.strip().removeprefix("W/") for name in if_none_match.split(",")]
+    named = tags_of(header)
     return etag in named or named == ["*"]
+
+
+def tags_of(header: str) -> list[str]:
+    """Return the ETags that a header names, as strong ones: a proxy that compresses an answer weakens its ETag."""
+    return [tag.strip().removeprefix("W/") for tag in header.split(",")]

@@ -79,6 +79,24 @@ def version(artifacts_dir: Path, world: World, install_world: InstallWorld) -> s
     return install_world(artifacts_dir, world)
 
 
+@pytest.fixture(scope="session")
+def sold_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry with an artifact whose accounts have a history, activated: to be copied."""
+    # It loads what training needs, which most tests do not.
+    from tests.sold import write_sold
+
+    folder = tmp_path_factory.mktemp("sold")
+    ArtifactStore(folder, smoke_test).activate(write_sold(folder))
+    return folder
+
+
+@pytest.fixture
+def sold_version(artifacts_dir: Path, sold_registry: Path) -> str:
+    """That artifact, written and activated."""
+    shutil.copytree(sold_registry, artifacts_dir, dirs_exist_ok=True)
+    return str(ArtifactStore(artifacts_dir, smoke_test).active_version())
+
+
 def make_settings(database_url: str, artifacts_dir: Path) -> Settings:
     """Settings that refresh fast enough for a test to wait."""
     return Settings(

@@ -63,7 +63,9 @@ def fitted() -> FittedRankers:
 
 
 def cold_at(fitted: FittedRankers, past: Interactions = PAST, products: Products = PRODUCTS) -> ColdProducts:
-    return ColdProducts.at(DAYS * DAY, past, products.is_offerable, fitted.strength, content_vectors(products, seed=0))
+    return ColdProducts.from_past(
+        past, DAYS * DAY, products.is_offerable, fitted.strength, content_vectors(products, seed=0)
+    )
 
 
 def test_products_of_one_category_are_closer_than_others() -> None:

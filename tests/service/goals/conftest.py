@@ -1,6 +1,5 @@
 """An application on each of the two databases, over an artifact whose accounts have a history, and its catalogue."""
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -36,10 +35,9 @@ def sold_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def version(artifacts_dir: Path, sold_registry: Path) -> str:
+def version(sold_version: str) -> str:
     """The artifact, written and activated."""
-    shutil.copytree(sold_registry, artifacts_dir, dirs_exist_ok=True)
-    return str(ArtifactStore(artifacts_dir, smoke_test).active_version())
+    return sold_version
 
 
 @pytest.fixture

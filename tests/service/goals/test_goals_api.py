@@ -1,6 +1,7 @@
 """Goals over HTTP: set, changed, refused, and their history."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -190,3 +191,26 @@ def test_a_goal_that_is_set_before_the_first_training_counts_once_there_is_one(
         wait_until(lambda: client.get(f"{URL}/coffee").json().get("currency") == "EUR")
 
         assert progress(client)["booked"] == 500
+
+
+def test_of_many_that_make_the_same_goal_at_once_the_first_makes_it(client: TestClient) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: client.post(URL, json=COFFEE), range(8)))
+
+    assert sorted(answer.status_code for answer in answers) == [201, *[409] * 7]
+    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"goal-exists"}
+
+
+def test_of_many_that_change_a_goal_at_once_no_change_is_lost(client: TestClient) -> None:
+    set_goal(client)
+
+    def change(number: int) -> int:
+        return client.patch(f"{URL}/coffee", json={"target": 200 + number}).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(change, range(8)))
+
+    versions = client.get(f"{URL}/coffee/history").json()["items"]
+    assert statuses == [200] * 8
+    assert [version["version"] for version in versions] == list(range(9, 0, -1))
+    assert {version["after"]["target"] for version in versions[:-1]} == set(range(200, 208))

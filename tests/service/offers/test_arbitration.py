@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.artifact import NO_VARIANTS, BasketChances
+from service.base.arbitration_options import ArbitrationOptions, Strategy
 from service.base.settings import Settings
 from service.offers.considered import Outcome
 from service.offers.decide import Decision, decide, decide_many
@@ -20,7 +21,6 @@ from service.offers.gathering import gather
 from service.offers.no_offer import NoOffer
 from service.offers.reasons import WithheldCode
 from service.offers.request import OfferRequest
-from service.offers.strategy import ArbitrationOptions, Strategy
 from service.readmodel.availability import Availability, ProductAvailability
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.live_state import LiveState

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from starlette.testclient import TestClient
 
+from service.base.arbitration_options import ArbitrationOptions, Strategy
 from service.offers.coverage import measure_coverage
 from service.offers.decide import decide_many
 from service.offers.gathering import gather
 from service.offers.reasons import WithheldCode
 from service.offers.request import OfferRequest
-from service.offers.strategy import ArbitrationOptions, Strategy
 from service.readmodel.live_state import LiveState
 from service.readmodel.objections import Objections
 from tests.artifacts import ProductSpec, World, content_of

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from service.base.arbitration_options import ArbitrationOptions
 from service.offers.decide import decide_many
 from service.offers.gathering import gather
 from service.offers.request import OfferRequest
-from service.offers.strategy import ArbitrationOptions
 from service.readmodel.goals import ScopeKind
 from service.readmodel.levers import Levers
 from service.readmodel.live_state import LiveState

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.base.arbitration_options import ArbitrationOptions
 from service.offers.decide import decide, decide_many
 from service.offers.gathering import gather
 from service.offers.reasons import Source, WithheldCode
 from service.offers.request import OfferRequest
-from service.offers.strategy import ArbitrationOptions
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.live_state import LiveState
 from service.readmodel.objections import Objections

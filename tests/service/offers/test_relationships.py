@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.base.arbitration_options import ArbitrationOptions
 from service.offers.candidates import collect_candidates
 from service.offers.decide import Decision, decide, decide_many
 from service.offers.explanation import Offer
 from service.offers.gathering import gather
 from service.offers.reasons import ReasonCode, Source, WithheldCode
 from service.offers.request import OfferRequest
-from service.offers.strategy import ArbitrationOptions
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.live_state import LiveState
 from service.readmodel.ownership import Ownership

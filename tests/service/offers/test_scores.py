@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from models.artifact import NO_NUMBER, NO_ROW, Content
 from models.artifact.products import Products
+from service.base.arbitration_options import DEFAULT_OPTIONS
 from service.offers.decide import decide_many
 from service.offers.gathering import gather
 from service.offers.request import OfferRequest
 from service.offers.scores import known_accounts, score_accounts
-from service.offers.strategy import DEFAULT_OPTIONS
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.live_state import LiveState
 from service.readmodel.objections import Objections

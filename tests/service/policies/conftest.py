@@ -1,25 +1,29 @@
-"""An application over an artifact whose accounts have a history."""
+"""An application on each of the two databases, over an artifact whose accounts have a history."""
 
-import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
-from service.offers.smoke import smoke_test
-from service.sync.artifact_store import ArtifactStore
-from tests.sold import write_sold
-
-
-@pytest.fixture(scope="session")
-def sold_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A registry with the artifact, activated: to be copied."""
-    folder = tmp_path_factory.mktemp("sold")
-    ArtifactStore(folder, smoke_test).activate(write_sold(folder))
-    return folder
+from service.base.settings import Settings
+from tests.service.conftest import make_key, make_settings, running
 
 
 @pytest.fixture
-def version(artifacts_dir: Path, sold_registry: Path) -> str:
+def version(sold_version: str) -> str:
     """The artifact, written and activated."""
-    shutil.copytree(sold_registry, artifacts_dir, dirs_exist_ok=True)
-    return str(ArtifactStore(artifacts_dir, smoke_test).active_version())
+    return sold_version
+
+
+@pytest.fixture
+def settings(database_url: str, artifacts_dir: Path, version: str) -> Settings:
+    """Settings over each database in turn."""
+    return make_settings(database_url, artifacts_dir)
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[TestClient]:
+    """An admin's client, over each database."""
+    with running(settings, make_key(settings.database_url, "admin")) as made:
+        yield made

@@ -1,6 +1,5 @@
 """Policies that people store: felt by the next answer, here and elsewhere, and never half-written."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -24,19 +23,6 @@ ABROAD: Final = {
     "scope": {"products": ["kettle"]},
     "withhold_if": {"attribute": "country", "op": "not_in", "values": ["US"]},
 }
-
-
-@pytest.fixture
-def settings(database_url: str, artifacts_dir: Path, version: str) -> Settings:
-    """Settings over each database in turn."""
-    return make_settings(database_url, artifacts_dir)
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[TestClient]:
-    """An admin's client, over each database."""
-    with running(settings, make_key(settings.database_url, "admin")) as made:
-        yield made
 
 
 def describe(client: TestClient, **countries: str | None) -> None:

@@ -16,7 +16,7 @@ from service.policies.importing import PolicyImport, import_policies
 from service.rows.errors import UnreadableFile
 from service.storage.database import create_database_engine
 from service.sync.artifact_holder import ArtifactHolder
-from tests.service.conftest import NOON, make_key, make_settings, part_of, running, wait_until
+from tests.service.conftest import NOON, part_of, wait_until
 from tests.service.policies.test_policies_api import ABROAD, URL, create, describe
 from tests.service.sync.conftest import offered
 
@@ -27,18 +27,10 @@ SMALL: Final = {
 }
 
 
-@pytest.fixture
-def settings(database_url: str, artifacts_dir: Path, version: str) -> Settings:
-    """Settings over each database in turn."""
-    return make_settings(database_url, artifacts_dir)
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[TestClient]:
-    """An admin's client, over each database."""
-    with running(settings, make_key(settings.database_url, "admin")) as made:
-        describe(made, a0="US", a5="DE")
-        yield made
+@pytest.fixture(autouse=True)
+def _described(client: TestClient) -> None:
+    """Two accounts with a country."""
+    describe(client, a0="US", a5="DE")
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Trying a policy out says what it would change, and changes nothing."""
 
-from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
@@ -10,25 +9,11 @@ from starlette.testclient import TestClient
 from service.base.settings import Settings
 from service.decisions.tables import DecisionBlock
 from service.storage.database import create_database_engine
-from tests.service.conftest import make_key, make_settings, running
 from tests.service.policies.test_policies_api import ABROAD, URL, create, describe
 from tests.service.sync.conftest import offered
 
 SCOPE: Final = {"products": ["filter", "kettle"]}
 DRAFT: Final = {name: value for name, value in {**ABROAD, "scope": SCOPE}.items() if name != "policy_id"}
-
-
-@pytest.fixture
-def settings(database_url: str, artifacts_dir: Any, version: str) -> Settings:
-    """Settings over each database in turn."""
-    return make_settings(database_url, artifacts_dir)
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[TestClient]:
-    """An admin's client, over each database."""
-    with running(settings, make_key(settings.database_url, "admin")) as made:
-        yield made
 
 
 def preview(client: TestClient, **body: Any) -> Any:

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from service.base.settings import Settings
-
 
 class Strategy(StrEnum):
     """What the order of offers follows."""
@@ -30,7 +28,7 @@ class ArbitrationOptions:
     margin_rate:      the margin of products of which neither a margin is known nor that of similar ones, as a share of
                       the price.
     max_value_ratio:  values above this multiple of the median are lowered to it.
-    control_share:    share of the accounts that are decided without levers, see ``facts.is_control``.
+    control_share:    share of the accounts that are decided without levers, see ``Facts.is_control``.
     min_propensity, min_expected_value_minor: below either, nothing is offered; 0 for no such floor.
     """
 
@@ -41,19 +39,6 @@ class ArbitrationOptions:
     min_propensity: float = 0.0
     min_expected_value_minor: float = 0.0
     control_share: float = 0.0
-
-    @classmethod
-    def from_settings(cls, settings: Settings) -> "ArbitrationOptions":
-        """Read them from the environment's settings."""
-        return cls(
-            Strategy(settings.strategy),
-            settings.up_sell_first,
-            settings.default_margin_rate,
-            settings.max_value_ratio,
-            settings.min_propensity,
-            settings.min_expected_value_minor,
-            settings.goal_control_share,
-        )
 
 
 DEFAULT_OPTIONS: Final = ArbitrationOptions()
