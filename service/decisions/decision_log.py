@@ -4,7 +4,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection, Engine
@@ -12,7 +11,8 @@ from structlog.typing import FilteringBoundLogger
 
 from service.base.settings import Settings
 from service.base.telemetry import Telemetry
-from service.decisions.queries import Decided, Row, write_missing_decisions, write_new_decisions
+from service.decisions.writing import Decided, write_missing_decisions, write_new_decisions
+from service.offers.respond import Recorded
 
 MAX_PAUSE_SECONDS: Final = 2.0
 MAX_QUEUED_BYTES: Final = 256 * 1024 * 1024
@@ -41,33 +41,26 @@ class DecisionLog:
         self._drain_seconds = settings.decision_log_drain_seconds
         self._telemetry = telemetry
         self._log = log
-        self._queue: deque[Row] = deque()
+        self._queue: deque[Recorded] = deque()
         # Two counters that only grow: each has one writer, so that neither needs a lock.
         self._recorded_bytes = self._written_bytes = 0
         self._writing = threading.Lock()
         self._stopping = threading.Event()
         self._is_failing = self._is_losing = False
 
-    def record(
-        self,
-        decision_id: str,
-        account_id: str | None,
-        decided_at: datetime,
-        key_id: str | None,
-        request: bytes,
-        answer: bytes,
-    ) -> None:
+    def record(self, decision: Recorded) -> None:
         """Queue one decision. Neither blocks nor fails: where the queue is full, the decision is lost and counted."""
         queue = self._queue
         if len(queue) < self._longest and self._recorded_bytes - self._written_bytes < MAX_QUEUED_BYTES:
-            self._recorded_bytes += len(request) + len(answer)
-            queue.append((decision_id, account_id, decided_at, key_id, request, answer))
+            self._recorded_bytes += _size_of(decision)
+            queue.append(decision)
         else:
             self._lose(1)
 
     def find(self, decision_id: str) -> Decided | None:
         """Return a decision of this worker that is not written yet. What is not found here may be in the database."""
-        return next((Decided(*row) for row in self._queue.copy() if row[0] == decision_id), None)
+        waiting = (each for each in self._queue.copy() if each.decision_id == decision_id)
+        return next((Decided(*each[:4], each.request, each.answer) for each in waiting), None)
 
     @property
     def depth(self) -> int:
@@ -108,7 +101,7 @@ class DecisionLog:
             n_refused = self._write(batch)
             for _ in batch:
                 self._queue.popleft()
-            self._written_bytes += sum(len(row[-1]) + len(row[-2]) for row in batch)
+            self._written_bytes += sum(map(_size_of, batch))
         self._telemetry.decision_log_written.inc(len(batch) - n_refused)
         if n_refused:
             self._lose(n_refused)
@@ -116,18 +109,18 @@ class DecisionLog:
             self._is_losing = False
         return len(batch)
 
-    def _next_batch(self) -> list[Row]:
-        batch: list[Row] = []
+    def _next_batch(self) -> list[Recorded]:
+        batch: list[Recorded] = []
         n_bytes = 0
         for place in range(min(self._batch_rows, len(self._queue))):
             # By place: an iterator would fail when a decision is recorded meanwhile.
             batch.append(self._queue[place])
-            n_bytes += len(batch[-1][-1]) + len(batch[-1][-2])
+            n_bytes += _size_of(batch[-1])
             if n_bytes > MAX_BATCH_BYTES:
                 break
         return batch
 
-    def _write(self, batch: Sequence[Row]) -> int:
+    def _write(self, batch: Sequence[Recorded]) -> int:
         """Write a batch in one transaction and return how many the database refused: of one that it refuses, each."""
         try:
             self._transact(write_new_decisions, batch)
@@ -138,7 +131,7 @@ class DecisionLog:
             return self._write_missing(batch)
         return 0
 
-    def _write_missing(self, batch: Sequence[Row]) -> int:
+    def _write_missing(self, batch: Sequence[Recorded]) -> int:
         try:
             self._transact(write_missing_decisions, batch)
         except Exception as error:
@@ -150,7 +143,7 @@ class DecisionLog:
             return self._write_missing(batch[:middle]) + self._write_missing(batch[middle:])
         return 0
 
-    def _transact(self, write: Callable[[Connection, Sequence[Row]], None], batch: Sequence[Row]) -> None:
+    def _transact(self, write: Callable[[Connection, Sequence[Recorded]], None], batch: Sequence[Recorded]) -> None:
         with self._engine.begin() as connection:
             write(connection, batch)
 
@@ -184,6 +177,10 @@ class DecisionLog:
         if not self._is_losing:
             self._is_losing = True
             self._log.error("decisions are lost", n=n, queued=self.depth, longest=self._longest)
+
+
+def _size_of(decision: Recorded) -> int:
+    return len(decision.request) + len(decision.answer)
 
 
 def is_refusal(error: Exception) -> bool:

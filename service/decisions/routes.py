@@ -8,8 +8,9 @@ from fastapi import Path, Query, Request, Response
 from service.base.components import components_of
 from service.base.pagination import IDENTIFIER, Page, cut_page, decode_cursor
 from service.decisions.decision_log import DecisionLog
-from service.decisions.queries import Decided, decisions_of, find_decision
+from service.decisions.queries import decisions_of, find_decision
 from service.decisions.schemas import DecisionOut
+from service.decisions.writing import Decided
 from service.rows.field_types import NO_NUL
 from service.web.dependencies import ReadSession
 from service.web.parameters import DEFAULT_PAGE_ITEMS, AccountInPath, Cursor

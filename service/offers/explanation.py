@@ -55,6 +55,7 @@ class Offer(TypedDict):
     rank: int
     product_id: str
     name: str
+    source: Source
     relation: Relation | None
     source_product_id: str | None
     score: float
@@ -103,6 +104,7 @@ def explain(pool: CandidatePool, positions: NDArray[np.int64], facts: Facts) -> 
                 "rank": rank,
                 "product_id": offered.product_id,
                 "name": offered.name,
+                "source": source.name,
                 "relation": relation,
                 "source_product_id": product_ids[0] if product_ids else None,
                 "score": score,

@@ -34,6 +34,7 @@ class OfferRequest(NamedTuple):
     among: the only candidates; all of them are ranked or withheld, whatever the limit.
     explains_all: what became of every candidate is part of the answer.
     context: what else is known of the request; policies read it.
+    channel: by which the offers will reach the account; None where it is not known.
     """
 
     account_id: str | None
@@ -47,3 +48,4 @@ class OfferRequest(NamedTuple):
     context: Mapping[str, str | bool | int | float | None] = NO_CONTEXT
     among: Sequence[str] = ()
     explains_all: bool = False
+    channel: str | None = None

@@ -12,15 +12,35 @@ from service.base.ids import new_decision_id
 from service.base.telemetry import Telemetry
 from service.offers.decide import Decision, decide_many
 from service.offers.errors import NothingToOffer
+from service.offers.explanation import Offer
 from service.offers.gathering import gather
 from service.offers.no_offer import NO_OFFER_MEANINGS, NoOffer, NoOfferCode
 from service.offers.request import OfferRequest
 from service.offers.shadow import Shadow
+from service.readmodel.product_index import ProductIndex
 from service.sync.artifact_holder import ArtifactHolder
 from service.sync.loaded_artifact import LoadedArtifact
 
 CHECKOUT: Final = "checkout"
 """The placement that needs the artifact alone."""
+
+
+class Recorded(NamedTuple):
+    """A decision to keep. request and answer: JSON, the bytes that came and the bytes that were sent.
+
+    channel, placement: what the request names. products: the products as they were when it was decided.
+    """
+
+    decision_id: str
+    account_id: str | None
+    decided_at: datetime
+    key_id: str | None
+    channel: str | None
+    placement: str | None
+    request: bytes
+    answer: bytes
+    offers: Sequence[Offer]
+    products: ProductIndex
 
 
 class DecisionRecorder(Protocol):
@@ -30,15 +50,7 @@ class DecisionRecorder(Protocol):
     def is_behind(self) -> bool:
         """Tell whether callers that can wait should."""
 
-    def record(
-        self,
-        decision_id: str,
-        account_id: str | None,
-        decided_at: datetime,
-        key_id: str | None,
-        request: bytes,
-        answer: bytes,
-    ) -> None:
+    def record(self, decision: Recorded) -> None:
         """Keep a decision; neither blocks nor fails."""
 
 
@@ -103,15 +115,17 @@ class Recommender:
         context = ResponseContext(loaded, loaded.state.sequence, self._now(), self._is_database_up())
         facts = gather(loaded.state, [call.wanted for call in calls], self._options, now=context.now)
         decided = zip(calls, decide_many(facts), strict=True)
-        return [self._try_to_send(context, call, decision) for call, decision in decided]
+        return [self._try_to_send(context, facts.products, call, decision) for call, decision in decided]
 
-    def _try_to_send(self, context: ResponseContext, call: Call, decision: Decision) -> bytes | Exception:
+    def _try_to_send(
+        self, context: ResponseContext, products: ProductIndex, call: Call, decision: Decision
+    ) -> bytes | Exception:
         try:
-            return self._send(context, call, decision)
+            return self._send(context, products, call, decision)
         except Exception as error:  # It belongs to this call alone, whose request then fails with it.
             return error
 
-    def _send(self, context: ResponseContext, call: Call, decision: Decision) -> bytes:
+    def _send(self, context: ResponseContext, products: ProductIndex, call: Call, decision: Decision) -> bytes:
         """Encode a decision, count it, and record it unless it is a dry run. Recording is last, since it can't fail."""
         wanted, key_id = call.wanted, call.principal.key_id
         decision_id = None if wanted.is_dry_run else new_decision_id(context.now)
@@ -124,7 +138,9 @@ class Recommender:
         if self._shadow is not None:
             self._shadow.consider(wanted, [offer["product_id"] for offer in decision.offers], context.now)
         if decision_id is not None:
-            self._recorder.record(decision_id, wanted.account_id, context.now, key_id, call.body, body)
+            named = (wanted.channel, wanted.placement)
+            recorded = (decision_id, wanted.account_id, context.now, key_id, *named, call.body, body)
+            self._recorder.record(Recorded(*recorded, decision.offers, products))
         return body
 
 

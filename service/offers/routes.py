@@ -38,7 +38,7 @@ ACCOUNTS_AT_ONCE = 50
 
 REPEATED_PARAMETERS = ("lines", "categories", "relations", "attributes", "fields")
 PLAIN_PARAMETERS = {"account_id", "limit", "dry_run", "explain"}
-LOGGED_PARAMETERS = {"limit", "explain", "price_max_minor", *REPEATED_PARAMETERS}
+LOGGED_PARAMETERS = {"limit", "explain", "channel", "price_max_minor", *REPEATED_PARAMETERS}
 
 ANY_PROBLEMS = (
     "key-missing",
@@ -120,6 +120,7 @@ async def create_recommendations(request: Request) -> Response:
         given.context,
         given.among or (),
         given.explain is not None,
+        given.channel,
     )
     if principal.is_public:
         refuse_private_fields(wanted, components_of(request.app).get(Settings).storefront_fields)
@@ -164,6 +165,7 @@ async def respond_in_parts(request: Request, principal: Principal, given: BatchR
         fields=fields,
         context=given.context,
         among=given.among or (),
+        channel=given.channel,
     )
     logged = orjson.dumps(given.model_dump(exclude={"account_ids"}, exclude_unset=True))
     answers: list[bytes] = []
@@ -190,7 +192,11 @@ def read_account_request(account_id: str, query: bytes) -> tuple[OfferRequest, b
         return OfferRequest(account_id, DEFAULT_LIMIT), b'{"limit":%d}' % DEFAULT_LIMIT
     given = decode_parameters({"account_id": account_id}, query, AccountQuery, REPEATED_PARAMETERS)
     wanted = OfferRequest(
-        given.account_id, given.limit, is_dry_run=given.dry_run, explains_all=given.explain is not None
+        given.account_id,
+        given.limit,
+        is_dry_run=given.dry_run,
+        explains_all=given.explain is not None,
+        channel=given.channel,
     )
     if given.model_fields_set <= PLAIN_PARAMETERS and not wanted.explains_all:
         return wanted, b'{"limit":%d}' % given.limit

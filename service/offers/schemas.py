@@ -30,12 +30,17 @@ AMONG = (
     "apply; what the model does not know is in `unknown_products`."
 )
 EXPLAIN = "`full`: `considered` tells what became of every candidate, with the factors of its priority."
+CHANNEL = (
+    "By which channel the offers will reach the account, in your own words, such as `email`. Limits of a channel hold "
+    "for requests that don't name any, too: those might be for it."
+)
 DRY_RUN = "Only look: the decision is not recorded, and has no identifier."
 
 Identifier = Annotated[str, Field(min_length=1, max_length=MAX_IDENTIFIER)]
 
 
 Placement = Annotated[str, Field(min_length=1, max_length=64)]
+Channel = Annotated[str, Field(min_length=1, max_length=64)]
 ContextKey = Annotated[str, Field(min_length=1, max_length=64)]
 ContextText = Annotated[str, Field(max_length=200)]
 ContextInteger = Annotated[StrictInt, Field(ge=-(2**53), le=2**53)]
@@ -55,6 +60,7 @@ class AccountQuery(FilterParameters):
 
     account_id: Identifier = Field(description="Your identifier of the account.", examples=[ACCOUNT_ID])
     limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="How many offers to return.")
+    channel: Channel | None = Field(default=None, description=CHANNEL)
     dry_run: bool = Field(default=False, description=DRY_RUN)
     explain: Literal["full"] | None = Field(default=None, description=EXPLAIN)
 
@@ -98,6 +104,7 @@ class RecommendationRequest(FilterFields):
         description="Where the offers will be shown, in your own words. At the `checkout` an answer needs memory "
         "alone, and is `degraded` only if there is no good artifact.",
     )
+    channel: Channel | None = Field(default=None, description=CHANNEL)
     limit: Annotated[int, BeforeValidator(to_whole_number)] = Field(
         default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="How many offers to return."
     )
@@ -124,6 +131,7 @@ class BatchRequest(FilterFields):
     placement: Placement | None = Field(
         default=None, description="Where the offers will be shown, in your own words, such as `newsletter`."
     )
+    channel: Channel | None = Field(default=None, description=CHANNEL)
     limit: Annotated[int, BeforeValidator(to_whole_number)] = Field(
         default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="How many offers to return for each account."
     )
@@ -175,6 +183,7 @@ class OfferOut(BaseModel):
     rank: int = Field(ge=1, description="Position in the list, from 1.")
     product_id: str = Field(examples=[OTHER_PRODUCT_ID])
     name: str
+    source: Source = Field(description="What speaks for it, as in `source` of the answer.")
     relation: Relation | None = Field(
         description="What it is to `source_product_id`: "
         + "; ".join(f"`{relation}`: {meaning}" for relation, meaning in RELATION_MEANINGS.items())

@@ -32,6 +32,8 @@ class PolicyRequest(Protocol):
     @property
     def placement(self) -> str | None: ...
     @property
+    def channel(self) -> str | None: ...
+    @property
     def basket(self) -> Sequence[str]: ...
     @property
     def context(self) -> Mapping[str, Any]: ...
@@ -42,6 +44,7 @@ class PlainRequest(NamedTuple):
 
     account_id: str | None
     placement: str | None = None
+    channel: str | None = None
     basket: Sequence[str] = ()
     context: Mapping[str, Any] = MappingProxyType({})
 
@@ -150,12 +153,12 @@ class ActivePolicies:
         terms = self.policies.terms["request"]
         if not terms:
             return b""
-        if request.placement is None and not request.basket and not request.context:
+        if request.placement is request.channel is None and not request.basket and not request.context:
             return self._plain_requests[request.account_id is None]
         values = map(request.context.get, self._context_keys)
         # The type as well: true equals 1, and yet they are different values of a context.
         context = tuple((type(value), value) for value in values)
-        key = (request.account_id is None, request.placement, len(request.basket), context)
+        key = (request.account_id is None, request.placement, request.channel, len(request.basket), context)
         known = self._requests.get(key)
         if known is None:
             if len(self._requests) >= MAX_CACHED_REQUESTS:
@@ -190,6 +193,7 @@ def _of_request(condition: Any, request: PolicyRequest) -> int:
         return compare(condition, request.context.get(condition.context))
     values = {
         "placement": request.placement,
+        "channel": request.channel,
         "has_account": request.account_id is not None,
         "basket_size": len(request.basket),
     }

@@ -32,6 +32,7 @@ PRODUCT_FIELDS: Final[dict[str, FieldKind]] = {
 """What a rule may ask of a product. margin_rate is the margin divided by the price."""
 REQUEST_FIELDS: Final[dict[str, FieldKind]] = {
     "placement": "text",
+    "channel": "text",
     "has_account": "flag",
     "basket_size": "number",
 }

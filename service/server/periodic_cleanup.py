@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Delete, Engine, delete, func, select, text, t
 
 from service.base.ids import first_decision_id
 from service.base.settings import Settings
-from service.decisions.tables import DecisionBlock, DecisionRow
+from service.decisions.tables import DecisionBlock, DecisionOffer, DecisionRow
 from service.erasure.cleanup import delete_unneeded_tombstones, sweep_late_decisions
 from service.storage.database import empty_write_ahead_log, read_connection
 from service.storage.tables import Change
@@ -37,6 +37,8 @@ class PeriodicCleanup:
         self._follow_erasures(now)
         oldest = first_decision_id(now - timedelta(days=settings.decision_retention_days))
         self._delete(DecisionRow, (DecisionRow.decision_id,), DecisionRow.decision_id < oldest)
+        offer_key = (DecisionOffer.decision_id, DecisionOffer.rank)
+        self._delete(DecisionOffer, offer_key, DecisionOffer.decision_id < oldest)
         # A block's identifier is made after those of its decisions: none is left whose decisions stay without it.
         self._delete(DecisionBlock, (DecisionBlock.block_id,), DecisionBlock.block_id < oldest)
         answered_before = now - timedelta(hours=settings.idempotency_hours)

@@ -19,11 +19,12 @@ from service.base.settings import Settings
 from service.base.telemetry import Telemetry
 from service.decisions.decision_log import DecisionLog
 from service.decisions.queries import decisions_of, find_decision
-from service.decisions.tables import DecisionRow
+from service.decisions.tables import DecisionOffer, DecisionRow
 from service.storage.database import create_database_engine
 from tests.artifacts import World
 from tests.conftest import POSTGRES_URL
 from tests.service.conftest import NOON, InstallWorld, make_key, make_settings, part_of, running, wait_until
+from tests.service.decisions.records import recorded
 from tests.service.processes import call, serving
 from tests.service.sync.conftest import URL
 
@@ -60,7 +61,7 @@ def record(
     answer: bytes = b"{}",
 ) -> None:
     for number in numbers:
-        decision_log.record(f"d-{number:04}", account_id, NOON, "key", request, answer)
+        decision_log.record(recorded(f"d-{number:04}", account_id, NOON, "key", request, answer))
 
 
 def written(engine: Engine) -> list[str]:
@@ -86,6 +87,55 @@ def test_what_was_answered_is_what_is_stored(client: TestClient, engine: Engine)
     assert shown["answer"] == answer.json()
     assert shown["request"] == body
     assert (shown["account_id"], shown["decided_at"]) == ("ann", "2024-03-01T12:00:00Z")
+
+
+def offers_of(engine: Engine, decision_id: str) -> list[Any]:
+    query = select(DecisionOffer.__table__).where(DecisionOffer.decision_id == decision_id).order_by(DecisionOffer.rank)
+    with engine.connect() as connection:
+        return [row._asdict() for row in connection.execute(query)]
+
+
+def test_the_offers_of_each_decision_stand_in_columns_too(client: TestClient, engine: Engine) -> None:
+    body = {"account_id": "ann", "placement": "account page", "channel": "e-mail\0"}
+    answer = client.post(URL, json=body).json()
+    flush(client)
+
+    stored = offers_of(engine, answer["decision_id"])
+
+    assert [(row["rank"], row["product_id"], row["source"]) for row in stored] == [
+        (offer["rank"], offer["product_id"], offer["source"]) for offer in answer["offers"]
+    ]
+    figures = [offer["arbitration"] or {} for offer in answer["offers"]]
+    for name in ("propensity", "value_minor", "context", "lever", "priority"):
+        assert [row[name] for row in stored] == [each.get(name) for each in figures]
+    assert {row["selection_probability"] for row in stored} == {1.0}
+    with engine.connect() as connection:
+        named = select(DecisionRow.channel, DecisionRow.placement).where(
+            DecisionRow.decision_id == answer["decision_id"]
+        )
+        assert connection.execute(named).one() == ("e-mail\ufffd", "account page")
+
+
+def test_offers_keep_the_category_that_their_product_had(client: TestClient, engine: Engine) -> None:
+    client.post("/v1/products", json=[{"product_id": "filter", "name": "Filters", "category": "Paper", "line": "Brew"}])
+    decision_id = client.post(URL, json={"account_id": "ann", "among": ["filter"]}).json()["decision_id"]
+    client.post("/v1/products", json=[{"product_id": "filter", "category": "Supplies", "line": None}])
+    later_id = client.post(URL, json={"account_id": "ann", "among": ["filter"]}).json()["decision_id"]
+    flush(client)
+
+    described = [(row["category"], row["line"]) for each in (decision_id, later_id) for row in offers_of(engine, each)]
+
+    assert described == [("Paper", "Brew"), ("Supplies", None)]
+
+
+def test_an_erased_account_s_offers_go_with_its_decisions(client: TestClient, engine: Engine) -> None:
+    kept, erased = (client.get(f"{URL}/{account_id}").json()["decision_id"] for account_id in ("ann", "bob"))
+    flush(client)
+
+    client.delete("/v1/accounts/bob")
+
+    assert offers_of(engine, kept)
+    assert not offers_of(engine, erased)
 
 
 def test_a_decision_is_shown_before_it_is_written_and_after(client: TestClient) -> None:
@@ -121,7 +171,7 @@ def test_pages_hold_each_decision_once_although_new_ones_come(client: TestClient
     made = [client.get(f"{URL}/ann").json()["decision_id"] for _ in range(4)]
     flush(client)
     first = client.get("/v1/accounts/ann/decisions?limit=2").json()
-    part_of(client, DecisionLog).record("ffffffff", "ann", NOON, None, b"{}", b"{}")
+    part_of(client, DecisionLog).record(recorded("ffffffff", "ann", NOON))
     flush(client)
 
     second = client.get(f"/v1/accounts/ann/decisions?limit=2&cursor={first['next_cursor']}").json()
@@ -226,7 +276,7 @@ def test_every_byte_is_stored_as_it_is_and_what_is_missing_stays_missing(engine:
     decision_log, _, _ = make_decision_log(engine)
     request = '{"ä\\u0000":\r\n\t"\\\\N \\"€\U0001f600, \'%s ?"}'.encode()
     decided_at = NOON.replace(year=1999, microsecond=123_456)
-    decision_log.record("d-1", None, decided_at, None, request, b'{"a": "\\\\."}')
+    decision_log.record(recorded("d-1", None, decided_at, None, request, b'{"a": "\\\\."}'))
 
     decision_log.write_queued()
 

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from service.accounts.tables import Account
 from service.base.ids import new_decision_id
 from service.base.settings import Settings
-from service.decisions.queries import find_decision, write_new_decisions
-from service.decisions.tables import DecisionBlock, DecisionRow
+from service.decisions.queries import find_decision
+from service.decisions.tables import DecisionBlock, DecisionOffer, DecisionRow
+from service.decisions.writing import OFFER_COLUMNS, write_new_decisions
 from service.offers.smoke import smoke_test
 from service.readmodel.ownership import Ownership
 from service.server.periodic_cleanup import BATCH_ROWS, PeriodicCleanup
@@ -23,6 +24,7 @@ from service.sync.artifact_store import ArtifactStore
 from service.web.idempotency.tables import IdempotentAnswer
 from tests.artifacts import World, write_world
 from tests.service.conftest import NOON, make_key, make_settings, part_of, running
+from tests.service.decisions.records import recorded
 
 LONG_AGO = NOON - timedelta(days=365)
 
@@ -52,10 +54,16 @@ def count(engine: Engine, table: Any) -> int:
         return connection.scalar(select(func.count()).select_from(table)) or 0
 
 
+def offer_row(decision_id: str) -> dict[str, Any]:
+    return dict.fromkeys(OFFER_COLUMNS) | {
+        "decision_id": decision_id, "rank": 1, "product_id": "beans", "source": "popular", "selection_probability": 1.0
+    }  # fmt: skip
+
+
 def test_old_decisions_and_answers_go_and_young_ones_stay(engine: Engine, store: ArtifactStore) -> None:
     decision_times = [NOON - timedelta(days=days) for days in [91] * 4500 + [89] * 3]
     decisions = [
-        (new_decision_id(decided_at), None, decided_at, None, b"{}", b"[%d]" % n)
+        recorded(new_decision_id(decided_at), None, decided_at, answer=b"[%d]" % n)
         for n, decided_at in enumerate(decision_times)
     ]
     answers = [
@@ -64,16 +72,17 @@ def test_old_decisions_and_answers_go_and_young_ones_stay(engine: Engine, store:
     ]
     with engine.begin() as connection:
         write_new_decisions(connection, decisions)
+        connection.execute(insert(DecisionOffer), [offer_row(each.decision_id) for each in decisions])
         connection.execute(insert(IdempotentAnswer), answers)
 
     delete_expired(engine, store, decision_retention_days=90, idempotency_hours=48)
 
-    assert (count(engine, DecisionRow), count(engine, IdempotentAnswer)) == (3, 2)
+    assert (count(engine, DecisionRow), count(engine, DecisionOffer), count(engine, IdempotentAnswer)) == (3, 3, 2)
     # The last 100 of the decisions share a block or two.
     assert 1 <= count(engine, DecisionBlock) <= 2
     with Session(engine) as session:
-        kept = [find_decision(session, decision[0]).answer for decision in decisions[-3:]]
-    assert kept == [decision[5] for decision in decisions[-3:]]
+        kept = [find_decision(session, decision.decision_id).answer for decision in decisions[-3:]]
+    assert kept == [decision.answer for decision in decisions[-3:]]
 
 
 def test_expired_answers_are_deleted_in_bounded_batches(engine: Engine, store: ArtifactStore) -> None:
