@@ -11,8 +11,10 @@ from structlog.typing import FilteringBoundLogger
 
 from service.base.settings import Settings
 from service.base.telemetry import Telemetry
-from service.decisions.writing import Decided, write_missing_decisions, write_new_decisions
+from service.decisions.writing import DECISIONS_CHANGED, Decided, write_missing_decisions, write_new_decisions
 from service.offers.respond import Recorded
+from service.storage.changes import ChangeLog
+from service.storage.turns import POLICY_TURNS, hold_off
 
 MAX_PAUSE_SECONDS: Final = 2.0
 MAX_QUEUED_BYTES: Final = 256 * 1024 * 1024
@@ -25,6 +27,8 @@ class DecisionLog:
     """The decisions of one worker on their way to the database.
 
     While the database is away they wait; what exceeds the queue is lost, counted and logged once per outage.
+
+    is_followed: tells whether other workers are to hear of whom decisions offered something: a policy counts them.
     """
 
     def __init__(
@@ -33,6 +37,7 @@ class DecisionLog:
         settings: Settings,
         telemetry: Telemetry,
         log: FilteringBoundLogger,
+        is_followed: Callable[[Connection], bool] = lambda _: False,
     ) -> None:
         self._engine = engine
         self._longest = settings.decision_log_queue_rows
@@ -41,6 +46,7 @@ class DecisionLog:
         self._drain_seconds = settings.decision_log_drain_seconds
         self._telemetry = telemetry
         self._log = log
+        self._is_followed = is_followed
         self._queue: deque[Recorded] = deque()
         # Two counters that only grow: each has one writer, so that neither needs a lock.
         self._recorded_bytes = self._written_bytes = 0
@@ -145,7 +151,13 @@ class DecisionLog:
 
     def _transact(self, write: Callable[[Connection, Sequence[Recorded]], None], batch: Sequence[Recorded]) -> None:
         with self._engine.begin() as connection:
+            # A policy that is stored now is stored before this, and this is followed; or after it, and this is counted.
+            hold_off(connection, POLICY_TURNS)
             write(connection, batch)
+            if self._is_followed(connection):
+                changes = ChangeLog()
+                changes.touch(DECISIONS_CHANGED, {each.account_id for each in batch if each.account_id and each.offers})
+                changes.write(connection, batch[-1].decided_at)
 
     def _drain(self) -> None:
         deadline = time.monotonic() + self._drain_seconds

@@ -15,6 +15,7 @@ from service.offers.explanation import Offer
 from service.offers.respond import Recorded
 from service.readmodel.product_index import ProductIndex
 from service.storage.bulk import in_chunks, insert_new, sqlite_time
+from service.storage.changes import ChangeKind
 
 COLUMNS: Final = (
     "decision_id", "account_id", "decided_at", "key_id", "channel", "placement", "block_id", "start", "middle", "stop",
@@ -24,6 +25,8 @@ OFFER_COLUMNS: Final = (
     "decision_id", "rank", "product_id", "line", "category", "source", "propensity", "value_minor", "context", "lever",
     "priority", "selection_probability",
 )  # fmt: skip
+DECISIONS_CHANGED: Final = ChangeKind("decisions")
+"""Identifiers of accounts that were offered something, while a policy counts that."""
 CERTAIN: Final = 1.0
 """The probability of what no chance decides."""
 BLOCK_ROWS: Final = 200

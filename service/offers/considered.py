@@ -1,5 +1,6 @@
 """What became of every candidate of an account: offered, withheld and why, or outranked."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Final, TypedDict
 
@@ -38,6 +39,7 @@ class Considered(TypedDict):
     rank: int | None
     reason: WithheldCode | None
     policy_id: str | None
+    until: datetime | None
     arbitration: ArbitrationFigures | None
 
 
@@ -64,7 +66,7 @@ def describe_candidates(
     considered: list[Considered] = []
     policies = facts.policies
     for position, reason, figure in zip(positions.tolist(), reasons, figures, strict=True):
-        outcome, code, policy_id = Outcome.OUTRANKED, None, None
+        outcome, code, policy_id, until = Outcome.OUTRANKED, None, None, None
         if position in ranks:
             outcome = Outcome.OFFERED
         elif position in similar:
@@ -72,6 +74,7 @@ def describe_candidates(
         elif reason >= FIRST_POLICY and policies is not None:
             outcome, policy_id = Outcome.WITHHELD, policies.policy_ids[reason - FIRST_POLICY]
             code = POLICY_CODES[policies.policy_types[reason - FIRST_POLICY]]
+            until = policies.held_until(place, reason - FIRST_POLICY, int(pool.product[position]))
         elif reason != ALLOWED:
             outcome, code = Outcome.WITHHELD, WITHHELD_CODES[reason]
         considered.append(
@@ -82,6 +85,7 @@ def describe_candidates(
                 "rank": ranks.get(position),
                 "reason": code,
                 "policy_id": policy_id,
+                "until": until,
                 "arbitration": figure,
             }
         )

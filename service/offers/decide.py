@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -14,8 +15,9 @@ from service.offers.explanation import Offer, add_attributes, add_lever_parts, e
 from service.offers.facts import Facts
 from service.offers.no_offer import NoOffer, explain_no_offer
 from service.offers.reasons import POLICY_CODES, Source, WithheldCode
-from service.offers.rules import FIRST_POLICY, WITHHELD_CODES, apply_rules
+from service.offers.rules import FIRST_POLICY, N_REASONS, WITHHELD_CODES, apply_rules
 from service.readmodel.active_policies import AccountPolicies
+from service.readmodel.policies import PolicyType
 
 NO_POLICIES: Final[Mapping[str, int]] = {}
 NO_UNKNOWN_FILTERS: Final[Mapping[str, Sequence[str]]] = {}
@@ -109,7 +111,8 @@ def _rank(facts: Facts, n_popular: int) -> Iterator[Ranked]:
     selections = arbitrate(pool, arbitration, facts)
     accounts = list(range(facts.n_accounts))
     is_deepest = n_popular >= _popular_there_are(facts)
-    short = [a for a in accounts if not (selections[a].is_full or is_deepest or facts.is_objecting[a])]
+    closed = facts.policies.closed_accounts if facts.policies else ()
+    short = [a for a in accounts if not (selections[a].is_full or is_deepest or facts.is_objecting[a] or a in closed)]
     if not short:
         yield Ranked(accounts, accounts, selections, pool, arbitration, facts)
         return
@@ -148,7 +151,8 @@ def _describe(facts: Facts, asked: _Asked, account: int, place: int, selection: 
     else:
         described = _describe_offers(facts, account, place, selection, part)
     if not described.offers:
-        no_offer = explain_no_offer(described.withheld, facts, is_objecting=is_objecting)
+        released_at = _released_at(place, part) if WithheldCode.CONTACT_LIMIT in described.withheld else None
+        no_offer = explain_no_offer(described.withheld, facts, is_objecting=is_objecting, released_at=released_at)
     return Decision(
         source=described.source,
         offers=described.offers,
@@ -162,6 +166,17 @@ def _describe(facts: Facts, asked: _Asked, account: int, place: int, selection: 
         no_offer=no_offer,
         is_control=asked.is_control[account],
     )
+
+
+def _released_at(place: int, part: Ranked) -> datetime | None:
+    """Return when contact policies cease to withhold the first candidate of an account that nothing else withholds."""
+    policies = part.facts.policies
+    if policies is None:
+        return None
+    is_held = np.zeros(N_REASONS + len(policies.policy_ids), dtype=np.bool_)
+    is_held[N_REASONS:] = [policy_type == PolicyType.LIMIT for policy_type in policies.policy_types]
+    is_theirs = (part.pool.account == place) & is_held[part.arbitration.reasons]
+    return policies.released_at(place, part.pool.product[is_theirs])
 
 
 class _Described(NamedTuple):

@@ -17,6 +17,7 @@ from service.offers.request import OfferRequest
 from service.readmodel.active_policies import ActivePolicies
 from service.readmodel.availability import Availability
 from service.readmodel.catalogue_view import CatalogueView
+from service.readmodel.contacts import Contacts
 from service.readmodel.deals import DealProducts, ProductsInDeals
 from service.readmodel.levers import Levers
 from service.readmodel.live_state import LiveState
@@ -36,13 +37,14 @@ def gather(
     *,
     now: datetime | None = None,
     policies: ActivePolicies | None = None,
+    contacts: Contacts | None = None,
     includes_owned: bool = False,
 ) -> Facts:
     """Look up everything that some requests name, each for one account or for nobody in particular.
 
     What happened since the artifact stands in place of what the artifact says.
     now: the only clock of a decision; without it, everything can be had, and policies of all times apply.
-    policies: in place of those of the state.
+    policies, contacts: in place of those of the state.
     """
     active = policies or state.part(ActivePolicies)
     content, catalogue = state.content, state.part(CatalogueView)
@@ -88,7 +90,7 @@ def gather(
         unavailable=None if now is None else state.part(Availability).unavailable_at(now),
         values=catalogue.values(options.margin_rate, options.max_value_ratio),
         includes_owned=includes_owned,
-        policies=active.withheld_from(requests, accounts.rows, now),
+        policies=active.withheld_from(requests, accounts.rows, now, contacts or state.part(Contacts)),
         switched_off=active.switched_off,
     )
 

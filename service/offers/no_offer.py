@@ -13,6 +13,7 @@ class NoOfferCode(StrEnum):
     """Why nothing is offered."""
 
     OBJECTED = "objected-to-marketing"
+    LIMIT_REACHED = "limit-reached"
     NOTHING_WORTH_OFFERING = "nothing-worth-offering"
     ALL_WITHHELD = "all-withheld"
     NO_CANDIDATES = "no-candidates"
@@ -20,6 +21,8 @@ class NoOfferCode(StrEnum):
 
 NO_OFFER_MEANINGS: Final = {
     NoOfferCode.OBJECTED: "The account objects to direct marketing.",
+    NoOfferCode.LIMIT_REACHED: "The account was offered as much as policies of type `limit` allow; from `ask_again_at` "
+    "on, they allow an offer again.",
     NoOfferCode.NOTHING_WORTH_OFFERING: "Every product that may be offered is below the floor of propensity or of "
     "expected value.",
     NoOfferCode.ALL_WITHHELD: "Rules or policies withhold every candidate; `withheld` counts them.",
@@ -35,13 +38,22 @@ class NoOffer(TypedDict):
     ask_again_at: datetime | None
 
 
-def explain_no_offer(withheld: Mapping[WithheldCode, int], facts: Facts, *, is_objecting: bool) -> NoOffer:
-    """Say why an account has no offer. withheld: how many candidates each rule withholds."""
+def explain_no_offer(
+    withheld: Mapping[WithheldCode, int], facts: Facts, *, is_objecting: bool, released_at: datetime | None = None
+) -> NoOffer:
+    """Say why an account has no offer. withheld: how many candidates each rule withholds.
+
+    released_at: when limits cease to withhold the first candidate; None where they withhold none.
+    """
     if is_objecting:
         code = NoOfferCode.OBJECTED
+    elif released_at is not None:
+        code = NoOfferCode.LIMIT_REACHED
     elif WithheldCode.BELOW_FLOOR in withheld:
         code = NoOfferCode.NOTHING_WORTH_OFFERING
     else:
         code = NoOfferCode.ALL_WITHHELD if withheld else NoOfferCode.NO_CANDIDATES
     unavailable = facts.unavailable if WithheldCode.NOT_AVAILABLE_NOW in withheld else None
-    return {"code": code, "text": NO_OFFER_MEANINGS[code], "ask_again_at": unavailable.ends if unavailable else None}
+    times = (unavailable.ends if unavailable else None, None if is_objecting else released_at)
+    ask_again_at = min((time for time in times if time is not None), default=None)
+    return {"code": code, "text": NO_OFFER_MEANINGS[code], "ask_again_at": ask_again_at}

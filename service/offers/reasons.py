@@ -57,6 +57,7 @@ class WithheldCode(StrEnum):
     POLICY_ELIGIBILITY = "policy-eligibility"
     POLICY_APPLICABILITY = "policy-applicability"
     POLICY_SUITABILITY = "policy-suitability"
+    CONTACT_LIMIT = "contact-limit"
 
 
 WITHHELD_MEANINGS = {
@@ -87,11 +88,13 @@ WITHHELD_MEANINGS = {
     WithheldCode.POLICY_APPLICABILITY: "a policy says when it is relevant, which it is not now, or is not known to be",
     WithheldCode.POLICY_SUITABILITY: "a policy says for whom it is good, which the account is not, or is not known "
     "to be",
+    WithheldCode.CONTACT_LIMIT: "the account was offered it, or anything, as often as a policy of type `limit` allows",
 }
 POLICY_CODES: Final = {
     "eligibility": WithheldCode.POLICY_ELIGIBILITY,
     "applicability": WithheldCode.POLICY_APPLICABILITY,
     "suitability": WithheldCode.POLICY_SUITABILITY,
+    "limit": WithheldCode.CONTACT_LIMIT,
 }
 """By the type of the policy that withholds a candidate."""
 

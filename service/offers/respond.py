@@ -17,6 +17,8 @@ from service.offers.gathering import gather
 from service.offers.no_offer import NO_OFFER_MEANINGS, NoOffer, NoOfferCode
 from service.offers.request import OfferRequest
 from service.offers.shadow import Shadow
+from service.readmodel.contact_policies import Contact, ContactProduct
+from service.readmodel.contacts import Contacts
 from service.readmodel.product_index import ProductIndex
 from service.sync.artifact_holder import ArtifactHolder
 from service.sync.loaded_artifact import LoadedArtifact
@@ -112,6 +114,12 @@ class Recommender:
         loaded = self._holder.current
         if loaded is None:
             raise NothingToOffer
+        if loaded.state.part(Contacts).limits and has_repetition(calls):
+            # What an account is offered counts for its next request, even if both came together.
+            return [answer for call in calls for answer in self._respond_together(loaded, [call])]
+        return self._respond_together(loaded, calls)
+
+    def _respond_together(self, loaded: LoadedArtifact, calls: Sequence[Call]) -> list[bytes | Exception]:
         context = ResponseContext(loaded, loaded.state.sequence, self._now(), self._is_database_up())
         facts = gather(loaded.state, [call.wanted for call in calls], self._options, now=context.now)
         decided = zip(calls, decide_many(facts), strict=True)
@@ -141,7 +149,24 @@ class Recommender:
             named = (wanted.channel, wanted.placement)
             recorded = (decision_id, wanted.account_id, context.now, key_id, *named, call.body, body)
             self._recorder.record(Recorded(*recorded, decision.offers, products))
+            contacts = context.loaded.state.part(Contacts)
+            if contacts.limits and decision.offers and wanted.account_id is not None:
+                offered = contact_products(decision.offers, products)
+                contacts.note(wanted.account_id, Contact(context.now, decision_id, wanted.channel, offered))
         return body
+
+
+def has_repetition(calls: Sequence[Call]) -> bool:
+    """Tell whether several calls are for the same account."""
+    account_ids = [call.wanted.account_id for call in calls if call.wanted.account_id is not None]
+    return len(set(account_ids)) < len(account_ids)
+
+
+def contact_products(offers: Sequence[Offer], products: ProductIndex) -> list[ContactProduct]:
+    """Return what limits count of some offers."""
+    rows = (products.row_of(offer["product_id"]) for offer in offers)
+    infos = [products.info(row) for row in rows if row is not None]
+    return [ContactProduct(info.product_id, info.line, info.category) for info in infos]
 
 
 def encode(

@@ -214,6 +214,7 @@ class ConsideredOut(BaseModel):
     rank: int | None = Field(description="Its place among the offers; null if it is not offered.")
     reason: WithheldCode | None = Field(description="Why it is withheld, as in `withheld`; null otherwise.")
     policy_id: str | None = Field(description="The stored policy that withholds it; null otherwise.")
+    until: datetime | None = Field(description="When a policy of type `limit` ceases to withhold it; null otherwise.")
     arbitration: ArbitrationOut | None = Field(description="As in the offers; null for what the account owns, too.")
 
 
@@ -223,7 +224,8 @@ class NoOfferOut(BaseModel):
     code: NoOfferCode = Field(description="; ".join(f"`{code}`: {text}" for code, text in NO_OFFER_MEANINGS.items()))
     text: str = Field(description="The same in words.")
     ask_again_at: datetime | None = Field(
-        description="When a product becomes available, or ceases to be; null where no time is known."
+        description="When a product becomes available, or ceases to be; or when a limit allows an offer again. Null "
+        "where no time is known."
     )
 
 
@@ -280,7 +282,7 @@ class RecommendationAnswer(BaseModel):
     withheld_by_policy: dict[str, int] = Field(
         default_factory=dict,
         description="How many of the `withheld` each policy withheld, by `policy_id`. A candidate counts for the first "
-        "reason against it: reasons of the service first, then eligibility, applicability and suitability.",
+        "reason against it: reasons of the service first, then eligibility, applicability, suitability and limits.",
         examples=[{"no-alcohol-for-schools": 3}],
     )
     unknown_products: list[str] = Field(

@@ -4,9 +4,9 @@ from typing import Any
 
 from service.policies.built_in import BUILT_IN, description_of
 from service.policies.queries import Stored
-from service.policies.schemas import RULE_FIELDS
+from service.policies.schemas import CONTENT_FIELDS
 
-OPTIONAL = ("description", "valid_from", "valid_until", "scope", *RULE_FIELDS)
+OPTIONAL = ("description", "valid_from", "valid_until", "scope", *CONTENT_FIELDS)
 
 
 def describe_policy(stored: Stored) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Refuses policies that name what does not exist, or can never match."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from difflib import get_close_matches
 from functools import cached_property
 from typing import Any, Final
@@ -30,18 +31,24 @@ _SINGULAR: Final = {"products": "product", "lines": "line", "categories": "categ
 class PolicyChecks:
     """Checks of policies against what there is now; it is read once for all of them.
 
-    state: None while there is no artifact: less is checked then.
+    state: None while there is no artifact: less is checked then. kept_days: for how long decisions are kept.
     """
 
-    def __init__(self, connection: Connection, state: LiveState | None) -> None:
+    def __init__(self, connection: Connection, state: LiveState | None, kept_days: float) -> None:
         self._connection = connection
         self._state = state
+        self._kept_days = kept_days
 
     def check(self, policy: PolicyIn) -> None:
         """Raise PolicyRefused or RuleNeverMatches."""
+        if policy.limit is not None and policy.limit.window.longest > timedelta(days=self._kept_days):
+            raise PolicyRefused(
+                f"The limit's window is longer than decisions are kept, {self._kept_days:g} days: older contacts would "
+                "not be counted. Make it shorter, or raise NEXTOFFER_DECISION_RETENTION_DAYS."
+            )
         if policy.scope is not None:
             self._check_names(policy.scope, "The scope names")
-        conditions = list(conditions_of(policy.rule))
+        conditions = [] if policy.rule is None else list(conditions_of(policy.rule))
         for condition in conditions:
             if isinstance(condition, OwnsRule):
                 self._check_names(condition.owns, "The rule asks who owns")

@@ -36,7 +36,8 @@ def import_policies_command(
     engine = create_database_engine(settings.database_url)
     try:
         check_schema(engine)
-        result = import_policies(engine, file, open_state(engine, settings), datetime.now(UTC))
+        state, kept_days = open_state(engine, settings), settings.decision_retention_days
+        result = import_policies(engine, file, state, datetime.now(UTC), kept_days)
     finally:
         engine.dispose()
     for line in report_lines(result):

@@ -52,15 +52,17 @@ class PolicyImport:
     refused: list[tuple[str, str, str]] = field(default_factory=list)
 
 
-def import_policies(engine: Engine, path: Path, state: LiveState | None, now: datetime) -> PolicyImport:
+def import_policies(
+    engine: Engine, path: Path, state: LiveState | None, now: datetime, kept_days: float
+) -> PolicyImport:
     """Store the policies of a file, in one transaction. What is refused is left out; raises UnreadableFile.
 
-    A policy replaces the one of its identifier, unless nothing is different. state: see ``PolicyChecks``.
+    A policy replaces the one of its identifier, unless nothing is different. state, kept_days: see ``PolicyChecks``.
     """
     entries, result = list(read_entries(path)), PolicyImport()
     # Checked before the write transaction: what is stored of all accounts may be read.
     with engine.execution_options(sqlite_begin="DEFERRED").connect() as connection:
-        checks = PolicyChecks(connection, state)
+        checks = PolicyChecks(connection, state, kept_days)
         valid = [each for entry in entries if (each := _checked(entry, connection, checks, result)) is not None]
     changes = ChangeLog()
     with engine.begin() as connection:

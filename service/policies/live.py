@@ -1,6 +1,6 @@
 """What is kept in memory of policies: the enabled ones, and what of accounts and products they ask for."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +16,7 @@ from service.policies.queries import Stored, all_policies
 from service.policies.schemas import PolicyIn
 from service.readmodel.active_policies import ActivePolicies
 from service.readmodel.catalogue_view import CatalogueView
+from service.readmodel.contact_policies import ContactLimit
 from service.readmodel.factors import FactorColumn
 from service.readmodel.live_state import LiveState
 from service.readmodel.policies import PolicySet, leaves_of
@@ -37,7 +38,7 @@ these nothing is known, so that policies withhold from them."""
 
 def load(state: LiveState, connection: Connection, changes: ChangeSet) -> None:
     """Read all policies, and work out what they ask of every account."""
-    policies, switched_off = read_policies(connection)
+    policies, switched_off, limits = read_policies(connection)
     terms = policies.terms["account"]
     names = attribute_names(terms)
     columns, others = _stored_attributes(state, connection, names)
@@ -47,7 +48,7 @@ def load(state: LiveState, connection: Connection, changes: ChangeSet) -> None:
     strangers = {account_id for account_id in known if state.content.account_ids.row_of(account_id) is None}
     account_ids = sorted(strangers | others.keys())
     accounts.place(state, account_ids, attribute_columns(names, account_ids, others))
-    state.replace_part(ActivePolicies(policies, accounts, _product_policies(state, policies), switched_off))
+    state.replace_part(ActivePolicies(policies, accounts, _product_policies(state, policies), switched_off, limits))
 
 
 def refresh(state: LiveState, connection: Connection, changes: ChangeSet) -> None:
@@ -57,7 +58,7 @@ def refresh(state: LiveState, connection: Connection, changes: ChangeSet) -> Non
         active = _with_policies(state, connection, active)
     elif changes.ids(PRODUCTS_CHANGED) and active.policy_ids:
         products = _product_policies(state, active.policies)
-        active = ActivePolicies(active.policies, active.accounts, products, active.switched_off)
+        active = ActivePolicies(active.policies, active.accounts, products, active.switched_off, active.limits)
     if segment_ids := changes.ids(SEGMENTS_CHANGED):
         active = _with_segments(state, connection, active, segment_ids)
     if account_ids := changes.ids(ACCOUNTS_CHANGED, ORDERS_CHANGED):
@@ -66,17 +67,29 @@ def refresh(state: LiveState, connection: Connection, changes: ChangeSet) -> Non
         state.replace_part(active)
 
 
-def read_policies(connection: Connection) -> tuple[PolicySet, frozenset[str]]:
-    """Return the enabled policies, and the reason codes of the built-in rules that are switched off."""
+def read_policies(connection: Connection) -> tuple[PolicySet, frozenset[str], list[ContactLimit]]:
+    """Return the enabled policies with rules, the reason codes of the built-in rules that are switched off, and the
+    enabled limits.
+    """
     stored = all_policies(connection)
     switched_off = {str(BUILT_IN[each.policy_id][0]) for each in stored if each.is_built_in and not each.is_enabled}
-    return policy_set(stored), frozenset(switched_off)
+    return policy_set(stored), frozenset(switched_off), contact_limits(stored)
 
 
 def policy_set(stored: Iterable[Stored]) -> PolicySet:
-    """Return those of some policies that are enabled."""
-    enabled = (each for each in stored if each.is_enabled and not each.is_built_in)
-    return PolicySet([PolicyIn.model_validate(each.definition).policy(each.policy_id) for each in enabled])
+    """Return those of some policies that are enabled and have a rule."""
+    return PolicySet([policy.policy(policy_id) for policy_id, policy in _enabled(stored) if policy.type.is_engagement])
+
+
+def contact_limits(stored: Iterable[Stored]) -> list[ContactLimit]:
+    """Return those of some policies that are enabled and limit contacts, in the order of their identifiers."""
+    return [policy.contact_limit(policy_id) for policy_id, policy in _enabled(stored) if not policy.type.is_engagement]
+
+
+def _enabled(stored: Iterable[Stored]) -> Iterator[tuple[str, PolicyIn]]:
+    for each in stored:
+        if each.is_enabled and not each.is_built_in:
+            yield each.policy_id, PolicyIn.model_validate(each.definition)
 
 
 def place_accounts(
@@ -94,7 +107,7 @@ def _product_policies(state: LiveState, policies: PolicySet) -> ProductPolicies:
 
 def _with_policies(state: LiveState, connection: Connection, active: ActivePolicies) -> ActivePolicies:
     """Read all policies. Of accounts only terms that are new are worked out for all."""
-    policies, switched_off = read_policies(connection)
+    policies, switched_off, limits = read_policies(connection)
     terms = policies.terms["account"]
     known = {key: place for place, key in enumerate(active.policies.account_keys)}
     places = [known.get(key) for key in policies.account_keys]
@@ -106,7 +119,7 @@ def _with_policies(state: LiveState, connection: Connection, active: ActivePolic
             if place is not None:
                 matrix[:, number] = active.accounts.matrix[:, place]
         accounts = _recomputed(state, connection, active.accounts, terms, matrix, new)
-    return ActivePolicies(policies, accounts, _product_policies(state, policies), switched_off)
+    return ActivePolicies(policies, accounts, _product_policies(state, policies), switched_off, limits)
 
 
 def _with_segments(
@@ -118,7 +131,7 @@ def _with_segments(
     if not touched:
         return active
     accounts = _recomputed(state, connection, active.accounts, terms, active.accounts.matrix.copy(), touched)
-    return ActivePolicies(active.policies, accounts, active.products, active.switched_off)
+    return ActivePolicies(active.policies, accounts, active.products, active.switched_off, active.limits)
 
 
 def _recomputed(

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection
@@ -15,12 +15,14 @@ from service.offers.gathering import gather
 from service.offers.request import OfferRequest
 from service.offers.scores import sample_evenly
 from service.policies.built_in import BUILT_IN
+from service.policies.contacts import count_contacts
 from service.policies.errors import BuiltInPolicy, PolicyExists, UnknownPolicy
-from service.policies.live import place_accounts, policy_set
+from service.policies.live import contact_limits, place_accounts, policy_set
 from service.policies.queries import Stored, changed_definition, id_of
 from service.policies.schemas import PolicyIn, PolicyPreviewIn
 from service.readmodel.active_policies import ActivePolicies
 from service.readmodel.catalogue_view import CatalogueView
+from service.readmodel.contacts import Contacts
 from service.readmodel.kleene import UNKNOWN
 from service.readmodel.live_state import LiveState
 from service.readmodel.policy_accounts import AccountColumns, AccountTerms, attribute_columns, attribute_names
@@ -88,6 +90,13 @@ def proposal_of(stored: Sequence[Stored], given: PolicyPreviewIn) -> Proposal:
     return Proposal(stored, [*others, changed], changed)
 
 
+class Tried(NamedTuple):
+    """Policies as if they were stored, and what they count of some accounts."""
+
+    active: ActivePolicies
+    contacts: Contacts
+
+
 def try_out(
     state: LiveState,
     connection: Connection,
@@ -101,11 +110,12 @@ def try_out(
     before, after = (activate(state, connection, stored, accounts) for stored in (proposal.before, proposal.after))
     result = preview(state, before, after, policy_id, accounts, now, options)
     definition, fired = proposal.definition, result.fired
+    tried = definition if definition is not None and definition.type.is_engagement else None
     described = {name: value for name, value in vars(result).items() if name != "fired"}
     return described | {
-        "never_fired": [each for each in after.policy_ids if not fired[each]],
-        "unknown": count_unknown_accounts(state, connection, definition.rule, accounts) if definition else {},
-        "unknown_products": count_unknown_products(state, definition) if definition else {},
+        "never_fired": [each for each in after.active.policy_ids if not fired[each]],
+        "unknown": count_unknown_accounts(state, connection, tried.rule, accounts) if tried else {},
+        "unknown_products": count_unknown_products(state, tried) if tried else {},
     }
 
 
@@ -116,20 +126,22 @@ def sample_accounts(state: LiveState, size: int) -> list[str]:
     return [ids.texts[row] for row in sample_evenly(rows, size)]
 
 
-def activate(state: LiveState, connection: Connection, stored: Sequence[Stored], accounts: list[str]) -> ActivePolicies:
+def activate(state: LiveState, connection: Connection, stored: Sequence[Stored], accounts: list[str]) -> Tried:
     """Return policies as if they were stored, for some accounts alone."""
     policies = policy_set(stored)
     terms = AccountTerms(state, policies.terms["account"], np.zeros((0, 0), dtype=np.int8))
     place_accounts(state, connection, terms, accounts)
     products = ProductPolicies(policies, ProductColumns(state.part(CatalogueView)))
     switched_off = {str(BUILT_IN[each.policy_id][0]) for each in stored if each.is_built_in and not each.is_enabled}
-    return ActivePolicies(policies, terms, products, frozenset(switched_off))
+    limits = contact_limits(stored)
+    active = ActivePolicies(policies, terms, products, frozenset(switched_off), limits)
+    return Tried(active, count_contacts(connection, limits, accounts))
 
 
 def preview(
     state: LiveState,
-    before: ActivePolicies,
-    after: ActivePolicies,
+    before: Tried,
+    after: Tried,
     policy_id: str,
     accounts: Sequence[str],
     now: datetime,
@@ -140,15 +152,16 @@ def preview(
     policy_id: the policy whose withheld candidates are counted: in ``after``, or in ``before`` if it is removed.
     """
     result = PolicyPreview(len(accounts))
-    counted = after if policy_id in after.policy_ids else before
+    is_after = policy_id in after.active.policy_ids
     for begin in range(0, len(accounts), ACCOUNTS_AT_ONCE):
         requests = [OfferRequest(account_id, LIMIT) for account_id in accounts[begin : begin + ACCOUNTS_AT_ONCE]]
         decisions = [
-            decide_many(gather(state, requests, options, now=now, policies=policies)) for policies in (before, after)
+            decide_many(gather(state, requests, options, now=now, policies=active, contacts=contacts))
+            for active, contacts in (before, after)
         ]
         for request, *pair in zip(requests, *decisions, strict=True):
             _compare(result, str(request.account_id), *pair)
-            result.withheld += pair[counted is after].withheld_by_policy.get(policy_id, 0)
+            result.withheld += pair[is_after].withheld_by_policy.get(policy_id, 0)
     return result
 
 

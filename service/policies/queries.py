@@ -17,8 +17,9 @@ from service.policies.errors import (
     TooManyPolicies,
     UnknownPolicy,
 )
-from service.policies.schemas import RULE_FIELDS, PolicyIn, PolicyPatch
+from service.policies.schemas import CONTENT_FIELDS, PolicyIn, PolicyPatch
 from service.policies.tables import PolicyVersion, StoredPolicy
+from service.readmodel.policies import PolicyType
 from service.storage.versions import Version, last_version, note_version
 
 MAX_POLICIES: Final = 500
@@ -54,6 +55,12 @@ def all_policies(connection: Connection) -> list[Stored]:
     stored = {row.policy_id: _stored(row) for row in connection.execute(select(_POLICIES))}
     built_in = [stored.pop(policy_id, _default(policy_id)) for policy_id in BUILT_IN]
     return [*built_in, *(stored[policy_id] for policy_id in sorted(stored))]
+
+
+def has_limits(connection: Connection) -> bool:
+    """Tell whether any policy, switched on or off, counts decisions."""
+    is_limit = StoredPolicy.type == PolicyType.LIMIT
+    return connection.scalar(select(StoredPolicy.policy_id).where(is_limit).limit(1)) is not None
 
 
 def find_policy(connection: Connection, policy_id: str) -> Stored:
@@ -113,7 +120,7 @@ def changed_definition(before: Stored, change: PolicyPatch) -> Mapping[str, Any]
 
 def is_to_be_checked(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     """Tell whether a change may make a policy name what does not exist: a new rule or scope, or one in use again."""
-    is_same = all(before.get(name) == after.get(name) for name in ("scope", *RULE_FIELDS))
+    is_same = all(before.get(name) == after.get(name) for name in ("scope", *CONTENT_FIELDS))
     return not is_same or (bool(after["is_enabled"]) and not before["is_enabled"])
 
 

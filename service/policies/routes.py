@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import Depends, Header, Path, Query, Request, Response
+from sqlalchemy import Connection
 
 from service.auth.dependencies import require
 from service.auth.keys import Principal, Scope
@@ -66,7 +67,7 @@ IfMatch = Annotated[
 def checked_policy(policy: PolicyIn, request: Request) -> PolicyIn:
     """Check a new policy before the write transaction; raises PolicyRefused or RuleNeverMatches."""
     with open_read_session(request.app) as session:
-        PolicyChecks(session.connection(), state_in_use(request)).check(policy)
+        checks_of(request, session.connection()).check(policy)
     return policy
 
 
@@ -77,7 +78,7 @@ def checked_change(policy_id: PolicyInPath, change: PolicyPatch, request: Reques
         before = find_policy(connection, policy_id)
         definition = definition_after(before, change)
         if not before.is_built_in and is_to_be_checked(before.definition, definition):
-            PolicyChecks(connection, state_in_use(request)).check(PolicyIn.model_validate(definition))
+            checks_of(request, connection).check(PolicyIn.model_validate(definition))
     return change
 
 
@@ -125,6 +126,9 @@ def create_policy(policy: CheckedPolicy, by: Writer, writing: UnitOfWorkDep) -> 
     `price_minor`, `margin_minor`, `margin_rate`) and `product_attribute`; of the request `request` (`placement`,
     `has_account`, `basket_size`) and `context` (a key of its `context`). Comparisons have an `op` (`eq`, `ne`, `lt`,
     `le`, `gt`, `ge`, `in`, `not_in`, `is_known`) and a `value`, or `values` for `in` and `not_in`.
+
+    A policy of type `limit` has no rule: it counts the decisions that offered an account something, whether they were
+    shown or not, and withholds from the account what it has been offered often enough.
 
     A comparison with what is not known is neither true nor false, but unknown; so are `all`, `any` and `not` of it,
     unless the rest decides. What is unknown withholds: `country not_in [US]` withholds from an account without a
@@ -232,11 +236,17 @@ def preview_policy(given: PolicyPreviewIn, session: ReadSession, request: Reques
     with errors_of_body():
         proposal = proposal_of(all_policies(connection), given)
     if proposal.definition is not None and not proposal.is_removal:
-        PolicyChecks(connection, state).check(proposal.definition)
+        checks_of(request, connection).check(proposal.definition)
     options = components.get(Settings).arbitration
     now = components.get(Clock).now()
     result = try_out(state, connection, proposal, given.sample, now, options)
     return JsonResponse(orjson.dumps(result))
+
+
+def checks_of(request: Request, connection: Connection) -> PolicyChecks:
+    """Return checks against what there is now."""
+    kept_days = components_of(request.app).get(Settings).decision_retention_days
+    return PolicyChecks(connection, state_in_use(request), kept_days)
 
 
 def state_in_use(request: Request) -> LiveState | None:

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema, model_validator
 
 from service.base.request_body import PartialUpdate, RequestBody
+from service.policies.contact_schemas import LimitIn
+from service.readmodel.contact_policies import ContactLimit
 from service.readmodel.policies import MAX_MIXED_TERMS, Policy, PolicyScope, PolicySet, PolicyType
 from service.readmodel.policy_grammar import BoundedPolicyRule
 from service.rows.field_types import NO_NUL
@@ -26,6 +28,7 @@ PREVIEW_EXAMPLE: Final[dict[str, Any]] = {
 MAX_NAME: Final = 200
 MAX_SAMPLE: Final = 2_000
 RULE_FIELDS: Final = ("offer_only_if", "withhold_if")
+CONTENT_FIELDS: Final = (*RULE_FIELDS, "limit")
 Time = Annotated[datetime, BeforeValidator(read_timestamp), WithJsonSchema({"type": "string", "format": "date-time"})]
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME, pattern=NO_NUL)]
 Description = Annotated[str, Field(max_length=2000, pattern=NO_NUL)]
@@ -33,17 +36,19 @@ PolicyId = Annotated[str, Field(pattern=r"^[a-z0-9]+([-_][a-z0-9]+)*$", max_leng
 
 TYPE = (
     "`eligibility`: may the account have it; `applicability`: is it relevant now; `suitability`: is it good for the "
-    "account. Policies apply in this order, and in the order of their ids within a type."
+    "account; `limit`: has it been offered too often. Policies apply in this order, and in the order of their ids "
+    "within a type."
 )
 SCOPE = "The products that it is about; all products without it."
 FROM = "When it begins to be in force."
 UNTIL = "When it ceases to be in force: the first moment at which it is not."
 OFFER_ONLY_IF = "Offer the products only where this rule is true; where it is false or not known they are withheld."
+LIMIT = "How often an account may be offered the products: of a policy of type `limit`, instead of a rule."
 WITHHOLD_IF = "Withhold the products where this rule is true, or not known to be false."
 
 
 class PolicyIn(RequestBody):
-    """A policy to store, with exactly one of `offer_only_if` and `withhold_if`."""
+    """A policy to store, with exactly one of `offer_only_if`, `withhold_if` and `limit`."""
 
     model_config = ConfigDict(json_schema_extra={"example": POLICY_EXAMPLE})
 
@@ -57,31 +62,47 @@ class PolicyIn(RequestBody):
     scope: PolicyScope | None = Field(default=None, description=SCOPE)
     offer_only_if: BoundedPolicyRule | None = Field(default=None, description=OFFER_ONLY_IF)
     withhold_if: BoundedPolicyRule | None = Field(default=None, description=WITHHOLD_IF)
+    limit: LimitIn | None = Field(default=None, description=LIMIT)
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
-        if (self.offer_only_if is None) == (self.withhold_if is None):
-            raise ValueError("give offer_only_if or withhold_if: exactly one of them")
+        given = [name for name in CONTENT_FIELDS if getattr(self, name) is not None]
+        if self.type.is_engagement and (len(given) != 1 or self.limit is not None):
+            raise ValueError(f"a policy of type {self.type} needs offer_only_if or withhold_if: exactly one of them")
+        if not self.type.is_engagement and given != ["limit"]:
+            raise ValueError("a policy of type limit needs limit, and has no rule")
         if self.valid_from and self.valid_until and self.valid_until <= self.valid_from:
             raise ValueError("valid_until must be after valid_from: the policy would never be in force")
+        if self.type.is_engagement:
+            self._check_rule()
+        return self
+
+    def _check_rule(self) -> None:
         (compiled,) = PolicySet([self.policy("")]).policies
         if (n_terms := len(compiled.terms("account", "request"))) > MAX_MIXED_TERMS:
             raise ValueError(
                 f"the rule mixes {n_terms} separate conditions on account and request with others; at most "
                 f"{MAX_MIXED_TERMS} are possible: make several policies of it"
             )
-        return self
 
     @property
     def rule(self) -> Any:
-        """The rule, whichever it is."""
+        """The rule, whichever it is; None of a policy without one."""
         return self.withhold_if if self.offer_only_if is None else self.offer_only_if
 
     def policy(self, policy_id: str) -> Policy:
-        """Return it as decisions apply it."""
+        """Return it as decisions apply it: a policy with a rule."""
         is_requirement = self.offer_only_if is not None
         times = (self.valid_from, self.valid_until)
         return Policy(policy_id, self.type, self.rule, is_requirement, self.scope, *times)
+
+    def contact_limit(self, policy_id: str) -> ContactLimit:
+        """Return it as decisions apply it: a policy of type limit."""
+        limit = self.limit
+        assert limit is not None  # noqa: S101  Its type needs it.
+        channels = None if limit.channels is None else frozenset(limit.channels)
+        times = (self.valid_from, self.valid_until)
+        return ContactLimit(policy_id, limit.at_most, limit.window.window, limit.per, channels, self.scope, *times)
 
     def definition(self) -> dict[str, Any]:
         """Return what is stored of it beside its identifier."""
@@ -102,13 +123,14 @@ class PolicyPatch(PartialUpdate):
     scope: PolicyScope | None = Field(default=None, description=SCOPE)
     offer_only_if: BoundedPolicyRule | None = Field(default=None, description=OFFER_ONLY_IF)
     withhold_if: BoundedPolicyRule | None = Field(default=None, description=WITHHOLD_IF)
+    limit: LimitIn | None = Field(default=None, description=LIMIT)
 
     def apply(self, before: dict[str, Any]) -> dict[str, Any]:
         """Return a stored definition with the changes. before: see ``PolicyIn.definition``."""
         given = self.model_dump(mode="json", by_alias=True, include=self.model_fields_set)
         if any(given.get(name) is not None for name in RULE_FIELDS):
             given = dict.fromkeys(RULE_FIELDS) | given
-        rules = {name: _without_nulls(given[name]) for name in RULE_FIELDS if given.get(name) is not None}
+        rules = {name: _without_nulls(given[name]) for name in CONTENT_FIELDS if given.get(name) is not None}
         return {**before, **given, **rules}
 
 
@@ -135,6 +157,7 @@ class PolicyOut(BaseModel):
     scope: PolicyScope | None = Field(description=SCOPE)
     offer_only_if: BoundedPolicyRule | None = Field(description=OFFER_ONLY_IF)
     withhold_if: BoundedPolicyRule | None = Field(description=WITHHOLD_IF)
+    limit: LimitIn | None = Field(description=LIMIT)
     version: int = Field(description="One more at each change.")
     created_at: datetime | None = Field(description="Null of a built-in policy that was never changed.")
     created_by: str | None = Field(description="The identifier of the API key; `import` for a file.")

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.readmodel.catalogue_view import CatalogueView
+from service.readmodel.contact_policies import ContactLimit
+from service.readmodel.contacts import Contacts
 from service.readmodel.kleene import compare, evaluate
 from service.readmodel.live_state import LiveState
-from service.readmodel.policies import PolicySet, leaves_of
+from service.readmodel.policies import PolicySet, PolicyType, leaves_of
 from service.readmodel.policy_accounts import AccountTerms
 from service.readmodel.policy_grammar import ContextRule
 from service.readmodel.policy_products import ProductColumns, ProductPolicies
@@ -49,16 +51,32 @@ class PlainRequest(NamedTuple):
     context: Mapping[str, Any] = MappingProxyType({})
 
 
+class Held(NamedTuple):
+    """Products that a contact policy withholds from an account.
+
+    account: its place. policy: the policy's place in ``policy_ids``. products: bool (P,). until: when it ceases to.
+    is_everything: whether these are all products.
+    """
+
+    account: int
+    policy: int
+    products: NDArray[np.bool_]
+    until: datetime
+    is_everything: bool
+
+
 class AccountPolicies(NamedTuple):
     """What policies withhold from n accounts.
 
     states: uint64 (n, W), those that withhold from each account: see ``ProductPolicies``.
+    held:   what contact policies withhold, in the order of the policies.
     """
 
     products: ProductPolicies
     policy_ids: Sequence[str]
     policy_types: Sequence[str]
     states: NDArray[np.uint64]
+    held: Sequence[Held] = ()
 
     def withholding(
         self, account: NDArray[np.int64], product: NDArray[np.int32]
@@ -69,7 +87,35 @@ class AccountPolicies(NamedTuple):
         the last time with the policy that applies first.
         """
         states = self.states[0] if len(self.states) == 1 else self.states[account]
-        return self.products.policies_of(self.products.words.take(product, axis=0) & states)
+        by_rule = self.products.policies_of(self.products.words.take(product, axis=0) & states)
+        if not self.held:
+            return by_rule
+        # The first policy comes last, and rules come before contacts.
+        positions, policies = [], []
+        for held in reversed(self.held):
+            positions.append(np.flatnonzero((account == held.account) & held.products[product]))
+            policies.append(np.full(len(positions[-1]), held.policy, dtype=np.int16))
+        return np.concatenate((*positions, by_rule[0])), np.concatenate((*policies, by_rule[1]))
+
+    @property
+    def closed_accounts(self) -> set[int]:
+        """The places of accounts from which contact policies withhold everything."""
+        return {held.account for held in self.held if held.is_everything}
+
+    def held_until(self, account: int, policy: int, product: int) -> datetime | None:
+        """Return when a contact policy ceases to withhold a product from an account; None where it has a rule."""
+        mine = (each for each in self.held if (each.account, each.policy) == (account, policy))
+        return max((each.until for each in mine if each.products[product]), default=None)
+
+    def released_at(self, account: int, product: NDArray[np.int32]) -> datetime | None:
+        """Return when contact policies cease to withhold the first of the products that they withhold from an account.
+
+        product: int32 (m,), those that nothing else withholds.
+        """
+        held = [each for each in self.held if each.account == account]
+        until = {row: max(each.until for each in held if each.products[row]) for row in product.tolist()}
+        everything = [each.until for each in held if each.is_everything]
+        return min(until.values(), default=max(everything, default=None))
 
     def pass_any(self, product: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Return bool (m,): False for products that are withheld from every account by one and the same policy."""
@@ -78,7 +124,9 @@ class AccountPolicies(NamedTuple):
 
     def only(self, accounts: NDArray[np.int64]) -> "AccountPolicies":
         """Return what is withheld from some of the accounts."""
-        return self._replace(states=self.states[accounts])
+        places = {account: place for place, account in enumerate(accounts.tolist())}
+        held = [each._replace(account=places[each.account]) for each in self.held if each.account in places]
+        return self._replace(states=self.states[accounts], held=held)
 
 
 class ActivePolicies:
@@ -86,17 +134,27 @@ class ActivePolicies:
 
     Accounts that change are placed anew in ``accounts``.
     switched_off: reason codes of the built-in rules that are switched off.
+    limits: limits of contacts, in the order of their identifiers; they come after the policies with rules.
     """
 
     def __init__(
-        self, policies: PolicySet, accounts: AccountTerms, products: ProductPolicies, switched_off: frozenset[str]
+        self,
+        policies: PolicySet,
+        accounts: AccountTerms,
+        products: ProductPolicies,
+        switched_off: frozenset[str],
+        limits: Sequence[ContactLimit] = (),
     ) -> None:
         self.policies = policies
         self.accounts = accounts
         self.products = products
         self.switched_off = switched_off
-        self.policy_ids = [compiled.policy.id for compiled in policies.policies]
-        self.policy_types = [str(compiled.policy.type) for compiled in policies.policies]
+        self.limits = limits
+        by_rule = [(compiled.policy.id, str(compiled.policy.type)) for compiled in policies.policies]
+        named = [*by_rule, *((limit.id, str(PolicyType.LIMIT)) for limit in limits)]
+        self.policy_ids = [policy_id for policy_id, _ in named]
+        self.policy_types = [policy_type for _, policy_type in named]
+        self._places = {policy_id: place for place, policy_id in enumerate(self.policy_ids)}
         self._requests: dict[Any, bytes] = {}
         self._plain_requests = [self._evaluate(PlainRequest(account_id)) for account_id in ("", None)]
         self._context_keys = sorted(_context_keys(policies))
@@ -125,11 +183,16 @@ class ActivePolicies:
             self.accounts.by_account.pop(account_id, None)
 
     def withheld_from(
-        self, requests: Sequence[PolicyRequest], rows: Sequence[int], now: datetime | None
+        self,
+        requests: Sequence[PolicyRequest],
+        rows: Sequence[int],
+        now: datetime | None,
+        contacts: Contacts | None = None,
     ) -> AccountPolicies | None:
         """Look up what is withheld from the account of each request; None where there are no policies.
 
-        rows: where the artifact has each account, or UNKNOWN_ROW. now: when; without it, policies of all times apply.
+        rows: where the artifact has each account, or UNKNOWN_ROW. now: when; without it, policies of all times apply,
+        and no limits. contacts: of the accounts.
         """
         if not self.policy_ids:
             return None
@@ -138,7 +201,19 @@ class ActivePolicies:
         states = of_each[0][np.newaxis] if len(of_each) == 1 else np.stack(of_each)
         if self._bounds and now is not None:
             states = states & self._in_force_at(now)
-        return AccountPolicies(self.products, self.policy_ids, self.policy_types, states)
+        held = [] if contacts is None or now is None else self._held(requests, contacts, now)
+        return AccountPolicies(self.products, self.policy_ids, self.policy_types, states, held)
+
+    def _held(self, requests: Sequence[PolicyRequest], contacts: Contacts, now: datetime) -> list[Held]:
+        if not self.limits:
+            return []
+        held: list[Held] = []
+        for account, request in enumerate(requests):
+            for each in contacts.reached_by(request.account_id, request.channel, now):
+                if (policy := self._places.get(each.limit.id)) is not None:
+                    products = self.products.concerned(each.limit, each.key)
+                    held.append(Held(account, policy, products, each.until, bool(products.all())))
+        return sorted(held, key=lambda each: each.policy)
 
     def _states_of(self, request: PolicyRequest, row: int) -> NDArray[np.uint64]:
         terms = self.accounts.values(request.account_id, row) + self._request_terms(request)

@@ -30,6 +30,12 @@ class PolicyType(StrEnum):
     ELIGIBILITY = "eligibility"
     APPLICABILITY = "applicability"
     SUITABILITY = "suitability"
+    LIMIT = "limit"
+
+    @property
+    def is_engagement(self) -> bool:
+        """Whether a rule decides what the policy withholds; otherwise contacts do."""
+        return self is not PolicyType.LIMIT
 
 
 class PolicyScope(Owned):

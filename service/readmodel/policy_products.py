@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from models.artifact import NO_NUMBER
 from service.readmodel.catalogue_view import CatalogueView
+from service.readmodel.contact_policies import ContactLimit, Per
 from service.readmodel.factors import FactorColumn
 from service.readmodel.kleene import FALSE, N_VALUES, TRUE, UNKNOWN, compare, evaluate
 from service.readmodel.policies import MAX_MIXED_TERMS, CompiledPolicy, PolicyScope, PolicySet, Term
@@ -53,6 +54,17 @@ class ProductColumns:
         if key not in self._scopes:
             self._scopes[key] = np.ones(self.n, dtype=np.bool_) if scope is None else self._named(scope)
         return self._scopes[key]
+
+    def having(self, kind: Per, name: str) -> NDArray[np.bool_]:
+        """Return bool (P,): the product of an identifier, or the products that are in a line or a category now."""
+        match kind:
+            case Per.LINE:
+                return self._line.has(name)
+            case Per.CATEGORY:
+                return self._category.has(name)
+        is_named = np.zeros(self.n, dtype=np.bool_)
+        is_named[self._products.rows_of([name])] = True
+        return is_named
 
     def names(self, kind: str) -> set[str]:
         """Return the names that a scope may have: kind is products, lines or categories."""
@@ -147,6 +159,8 @@ class ProductPolicies:
     """
 
     def __init__(self, policies: PolicySet, columns: ProductColumns) -> None:
+        self._columns = columns
+        self._limited: dict[str, NDArray[np.bool_]] = {}
         n_policies, n_account = len(policies.policies), len(policies.terms["account"])
         self.n_terms = n_account + len(policies.terms["request"])
         # Of a policy with fewer terms than there may be, the others stand for a term that is always 0.
@@ -178,6 +192,13 @@ class ProductPolicies:
         self._states = np.array(states, dtype=np.int64)
         self._states[self._states < 0] = self._n_bits - 1
         self.words = _pack(masks, columns.n, n_words)
+
+    def concerned(self, limit: ContactLimit, key: str) -> NDArray[np.bool_]:
+        """Return bool (P,): the products that a limit withholds. key: what has reached it; see ``keys_of``."""
+        if limit.id not in self._limited:
+            self._limited[limit.id] = self._columns.in_scope(limit.scope)
+        in_scope = self._limited[limit.id]
+        return in_scope if limit.per is Per.ACCOUNT else in_scope & self._columns.having(limit.per, key)
 
     def withheld_states(self, terms: bytes) -> NDArray[np.uint64]:
         """Return uint64 (W,): the states that withhold under some values of all terms, those of accounts first."""

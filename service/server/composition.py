@@ -20,6 +20,7 @@ from service.offers.fallback import load_fallback
 from service.offers.respond import Recommender
 from service.offers.shadow import Shadow
 from service.offers.smoke import smoke_test
+from service.policies.queries import has_limits
 from service.server.live_sections import LIVE_SECTIONS
 from service.server.periodic_cleanup import PeriodicCleanup
 from service.storage.database import check_schema, read_session_factory, session_factory
@@ -44,7 +45,7 @@ def open_components(
     store = ArtifactStore(settings.artifacts_dir, smoke_test)
     holder = open_holder(store, read_sessions, follower, telemetry, log, settings.timezone)
     shadow = open_shadow(holder, follower, settings, telemetry, log)
-    decision_log = DecisionLog(engine, settings, telemetry, log)
+    decision_log = DecisionLog(engine, settings, telemetry, log, has_limits)
 
     def is_database_up() -> bool:
         return follower.is_database_up

@@ -7,11 +7,12 @@ from service.catalogue.live import CATALOGUE
 from service.deals.live import DEALS
 from service.goals.live import GOALS
 from service.orders.live import OWNERSHIP
+from service.policies.contacts import CONTACTS
 from service.policies.live import POLICIES
 from service.segments.live import SEGMENTS
 from service.sync.sections import LiveSection
 from service.tombstones.live import ERASURES
 
 LIVE_SECTIONS: Final[tuple[LiveSection, ...]] = (
-    ERASURES, CATALOGUE, OWNERSHIP, OBJECTIONS, DEALS, SEGMENTS, POLICIES, ACCOUNT_CACHE, GOALS,
+    ERASURES, CATALOGUE, OWNERSHIP, OBJECTIONS, DEALS, SEGMENTS, POLICIES, CONTACTS, ACCOUNT_CACHE, GOALS,
 )  # fmt: skip

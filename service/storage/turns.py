@@ -17,13 +17,21 @@ def take_turn(connection: Connection, lock: int) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": lock})
 
 
+def hold_off(connection: Connection, lock: int) -> None:
+    """Have writers that take these turns wait for the end of this transaction; others that hold them off don't.
+
+    Call it first.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock_shared(:lock)"), {"lock": lock})
+
+
 def hold_off_erasures(connection: Connection) -> None:
     """Have erasures wait for the end of this transaction, or it could bring back what one has just deleted.
 
     Call it first. It does not keep other writers waiting.
     """
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock_shared(:lock)"), {"lock": _ERASURES})
+    hold_off(connection, _ERASURES)
 
 
 def wait_for_writers(connection: Connection) -> None:

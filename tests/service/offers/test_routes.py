@@ -66,6 +66,7 @@ def test_an_account_gets_a_complete_answer(client: TestClient, version: str) -> 
         "rank": 2,
         "product_id": "grinder-pro",
         "name": "Electric grinder",
+        "source": "personalized",
         "relation": None,
         "source_product_id": "grinder",
         "score": 0.75,

@@ -43,7 +43,7 @@ def engine(settings: Settings) -> Iterator[Engine]:
 def imported(client: TestClient, engine: Engine, path: Path) -> PolicyImport:
     current = part_of(client, ArtifactHolder).current
     assert current is not None
-    return import_policies(engine, path, current.state, NOON)
+    return import_policies(engine, path, current.state, NOON, 90)
 
 
 def write(path: Path, *values: Any) -> Path:

@@ -1,0 +1,79 @@
+"""Limits of contacts as callers write and read them."""
+
+from datetime import timedelta
+from typing import Annotated, Final, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from service.base.request_body import RequestBody
+from service.base.time_zones import find_zone
+from service.readmodel.contact_policies import Per
+from service.readmodel.contact_windows import CalendarUnit, CalendarWindow, ContactWindow, RollingWindow
+from service.rows.field_types import NO_NUL
+
+MAX_AT_MOST: Final = 1_000
+MAX_WINDOW_DAYS: Final = 366
+MAX_CHANNELS: Final = 20
+Channel = Annotated[str, Field(min_length=1, max_length=64, pattern=NO_NUL)]
+PER = (
+    "What is counted together: `account`, each decision with any of the products; `line`, `category`, `product`: each "
+    "decision with any product of the line or category, or with the product. A contact counts for the line and the "
+    "category that the product had then."
+)
+
+
+class WindowIn(RequestBody):
+    """For how long a contact counts: `days` or `hours` from when it was made, or until the end of a calendar period."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"days": 7}})
+
+    days: int | None = Field(default=None, ge=1, le=MAX_WINDOW_DAYS)
+    hours: int | None = Field(default=None, ge=1, le=MAX_WINDOW_DAYS * 24)
+    calendar: CalendarUnit | None = Field(default=None, description="A week begins on Monday.")
+    timezone: Annotated[str, Field(max_length=64, pattern=NO_NUL)] | None = Field(
+        default=None, description="IANA name; with `calendar` alone, and then it must be given."
+    )
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if sum(given is not None for given in (self.days, self.hours, self.calendar)) != 1:
+            raise ValueError("give days, hours or calendar: exactly one of them")
+        if (self.calendar is None) != (self.timezone is None):
+            raise ValueError("timezone says when the periods of a calendar begin: give it with calendar, and only then")
+        if self.timezone is not None:
+            find_zone(self.timezone)
+        return self
+
+    @property
+    def window(self) -> ContactWindow:
+        """The window as decisions apply it."""
+        if self.calendar is not None and self.timezone is not None:
+            return CalendarWindow(self.calendar, self.timezone)
+        return RollingWindow(timedelta(days=self.days or 0, hours=self.hours or 0))
+
+    @property
+    def longest(self) -> timedelta:
+        """For how long a contact counts at most."""
+        if self.calendar is None:
+            return timedelta(days=self.days or 0, hours=self.hours or 0)
+        days = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
+        return timedelta(days=days[self.calendar])
+
+
+class LimitIn(RequestBody):
+    """At most so many contacts within a window. A contact is a decision that offered the account any of the products,
+    whether they were shown or not: what is sent and never reported counts, too. Decisions for nobody in particular and
+    with `dry_run` don't.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"at_most": 2, "window": {"days": 7}, "per": "account", "channels": ["email"]}}
+    )
+
+    at_most: int = Field(ge=1, le=MAX_AT_MOST, description="Contacts that are allowed within the window.")
+    window: WindowIn
+    per: Per = Field(default=Per.ACCOUNT, description=PER)
+    channels: Annotated[list[Channel], Field(min_length=1, max_length=MAX_CHANNELS)] | None = Field(
+        default=None,
+        description="Counts and holds requests by these channels, and those that don't name any; all without it.",
+    )

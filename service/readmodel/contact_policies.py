@@ -1,0 +1,90 @@
+"""Contact policies: how often accounts may be offered something."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from service.readmodel.contact_windows import ContactWindow
+from service.readmodel.policies import PolicyScope
+
+
+class Per(StrEnum):
+    """What contacts of an account are counted together."""
+
+    ACCOUNT = "account"
+    LINE = "line"
+    CATEGORY = "category"
+    PRODUCT = "product"
+
+
+class ContactProduct(NamedTuple):
+    """A product that an account was offered, with the line and the category that it had then."""
+
+    product_id: str
+    line: str
+    category: str
+
+
+class Contact(NamedTuple):
+    """One decision that offered an account something. channel: None where the request named none."""
+
+    decided_at: datetime
+    decision_id: str
+    channel: str | None
+    products: Sequence[ContactProduct]
+
+
+@dataclass(frozen=True)
+class ContactLimit:
+    """At most so many contacts within a window; then the products concerned are withheld until one ceases to count.
+
+    channels: whose contacts count; None for all. A contact of no known channel counts for each.
+    scope:    the products whose contacts count, and which are withheld; None for all.
+    valid_from, valid_until: when it is in force. Contacts before that count, too.
+    """
+
+    id: str
+    at_most: int
+    window: ContactWindow
+    per: Per = Per.ACCOUNT
+    channels: frozenset[str] | None = None
+    scope: PolicyScope | None = None
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+
+    def concerns(self, channel: str | None) -> bool:
+        """Tell whether contacts by a channel count: by one that is not known they do."""
+        return self.channels is None or channel is None or channel in self.channels
+
+    def is_in_force(self, now: datetime) -> bool:
+        """Tell whether it applies now."""
+        has_begun = self.valid_from is None or self.valid_from <= now
+        return has_begun and (self.valid_until is None or now < self.valid_until)
+
+    def keys_of(self, products: Iterable[ContactProduct]) -> set[str]:
+        """Return what a contact with some products counts for: names of products, categories or lines.
+
+        The empty name stands for the whole account. What has no category, or no line, counts for none.
+        """
+        counted = [product for product in products if self._covers(product)]
+        match self.per:
+            case Per.PRODUCT:
+                return {product.product_id for product in counted}
+            case Per.CATEGORY:
+                return {product.category for product in counted if product.category}
+            case Per.LINE:
+                return {product.line for product in counted if product.line}
+        return {WHOLE_ACCOUNT} if counted else set()
+
+    def _covers(self, product: ContactProduct) -> bool:
+        scope = self.scope
+        if scope is None:
+            return True
+        names = {"products": product.product_id, "lines": product.line, "categories": product.category}
+        return names[scope.kind] in getattr(scope, scope.kind)
+
+
+WHOLE_ACCOUNT = ""
+"""The key of contacts that are counted for the account as a whole."""
