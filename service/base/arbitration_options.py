@@ -29,6 +29,7 @@ class ArbitrationOptions:
                       the price.
     max_value_ratio:  values above this multiple of the median are lowered to it.
     control_share:    share of the accounts that are decided without levers, see ``Facts.is_control``.
+    valid_hours:      how long offers are good for, unless their product ceases to be available before.
     min_propensity, min_expected_value_minor: below either, nothing is offered; 0 for no such floor.
     """
 
@@ -39,6 +40,7 @@ class ArbitrationOptions:
     min_propensity: float = 0.0
     min_expected_value_minor: float = 0.0
     control_share: float = 0.0
+    valid_hours: float = 7 * 24
 
 
 DEFAULT_OPTIONS: Final = ArbitrationOptions()

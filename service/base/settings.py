@@ -112,6 +112,12 @@ class Settings(BaseSettings):
         description="Nothing is offered whose propensity times value is below this, in minor units of the reporting "
         "currency; 0 for no floor.",
     )
+    offer_valid_hours: float = Field(
+        default=DEFAULT_OPTIONS.valid_hours,
+        gt=0,
+        le=24 * 366,
+        description="How long offers are good for (`valid_until`), unless their product ceases to be available before.",
+    )
     goal_control_share: float = Field(
         default=DEFAULT_OPTIONS.control_share,
         ge=0,
@@ -179,6 +185,7 @@ class Settings(BaseSettings):
             min_propensity=self.min_propensity,
             min_expected_value_minor=self.min_expected_value_minor,
             control_share=self.goal_control_share,
+            valid_hours=self.offer_valid_hours,
         )
 
     @property

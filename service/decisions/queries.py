@@ -4,6 +4,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Any, Final
 
 from sqlalchemy import Connection, Select, delete, select, update
 from sqlalchemy.orm import Session
@@ -11,6 +12,8 @@ from sqlalchemy.orm import Session
 from service.decisions.errors import UnknownDecision
 from service.decisions.tables import DecisionBlock, DecisionOffer, DecisionRow
 from service.decisions.writing import FASTEST, Decided
+
+_DECISIONS: Final = DecisionRow.__table__
 
 
 def erase_decisions(connection: Connection, account_id: str, until: datetime | None = None) -> int:
@@ -51,26 +54,31 @@ def _blank_out(connection: Connection, block_id: str, parts: Sequence[tuple[int,
 
 def find_decision(session: Session, decision_id: str) -> Decided:
     """One decision; raises UnknownDecision."""
-    decisions = list(_read(session, select(DecisionRow).where(DecisionRow.decision_id == decision_id)))
-    if not decisions:
+    decision = find_in(session.connection(), decision_id)
+    if decision is None:
         raise UnknownDecision(decision_id)
-    return decisions[0]
+    return decision
+
+
+def find_in(connection: Connection, decision_id: str) -> Decided | None:
+    """One decision; None where there is none."""
+    return next(_read(connection, select(_DECISIONS).where(DecisionRow.decision_id == decision_id)), None)
 
 
 def decisions_of(session: Session, account_id: str, before: str | None, limit: int) -> Sequence[Decided]:
     """An account's decisions, newest first, from the one before ``before`` on."""
-    query = select(DecisionRow).where(DecisionRow.account_id == account_id)
+    query = select(_DECISIONS).where(DecisionRow.account_id == account_id)
     if before is not None:
         query = query.where(DecisionRow.decision_id < before)
-    return list(_read(session, query.order_by(DecisionRow.decision_id.desc()).limit(limit)))
+    return list(_read(session.connection(), query.order_by(DecisionRow.decision_id.desc()).limit(limit)))
 
 
-def _read(session: Session, query: Select[DecisionRow]) -> Iterator[Decided]:
-    rows = session.scalars(query).all()
+def _read(connection: Connection, query: Select[Any]) -> Iterator[Decided]:
+    rows = connection.execute(query).all()
     wanted = select(DecisionBlock.block_id, DecisionBlock.body).where(
         DecisionBlock.block_id.in_({row.block_id for row in rows})
     )
-    blocks = {block_id: zlib.decompress(body) for block_id, body in session.execute(wanted)}
+    blocks = {block_id: zlib.decompress(body) for block_id, body in connection.execute(wanted)}
     for row in rows:
         block = blocks.get(row.block_id)
         if block is None:

@@ -16,6 +16,8 @@ from service.deals.tables import Deal
 from service.decisions.queries import erase_decisions
 from service.orders.live import SALES_CHANGED, sales_hours
 from service.orders.tables import Order, OrderLine
+from service.policies.caps import RESERVATIONS_CHANGED
+from service.reservations.queries import erase_reservations
 from service.storage.bulk import upsert_rows
 from service.storage.changes import ChangeLog
 from service.storage.tables import Change
@@ -65,11 +67,13 @@ def erase_account(connection: Connection, account_id: str, now: datetime, *, del
     connection.execute(delete(Consent).where(Consent.account_id == account_id))
     is_stored = connection.execute(delete(Account).where(Account.account_id == account_id)).rowcount > 0
     decisions = erase_decisions(connection, account_id)
+    reserved = erase_reservations(connection, account_id)
     _redact_answers(connection, account_id)
     _redact_changes(connection, account_id)
     changes = ChangeLog()
     changes.touch(ACCOUNTS_ERASED, [digest])
     changes.touch(ACCOUNTS_CHANGED, children)
+    changes.touch(RESERVATIONS_CHANGED, reserved)
     changes.touch(SALES_CHANGED, sales_hours(order_times))
     sequence = changes.write(connection, now)
     tombstone = {

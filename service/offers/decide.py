@@ -16,10 +16,11 @@ from service.offers.facts import Facts
 from service.offers.no_offer import NoOffer, explain_no_offer
 from service.offers.reasons import POLICY_CODES, Source, WithheldCode
 from service.offers.rules import FIRST_POLICY, N_REASONS, WITHHELD_CODES, apply_rules
-from service.readmodel.active_policies import AccountPolicies
+from service.readmodel.account_policies import AccountPolicies
 from service.readmodel.policies import PolicyType
 
 NO_POLICIES: Final[Mapping[str, int]] = {}
+HELD_CODES: Final = frozenset({WithheldCode.CONTACT_LIMIT, WithheldCode.CAP_REACHED})
 NO_UNKNOWN_FILTERS: Final[Mapping[str, Sequence[str]]] = {}
 MIN_POPULAR: Final = 32
 """Popular products in the first pool with fallbacks."""
@@ -151,7 +152,8 @@ def _describe(facts: Facts, asked: _Asked, account: int, place: int, selection: 
     else:
         described = _describe_offers(facts, account, place, selection, part)
     if not described.offers:
-        released_at = _released_at(place, part) if WithheldCode.CONTACT_LIMIT in described.withheld else None
+        is_held = not HELD_CODES.isdisjoint(described.withheld)
+        released_at = _released_at(place, part) if is_held else None
         no_offer = explain_no_offer(described.withheld, facts, is_objecting=is_objecting, released_at=released_at)
     return Decision(
         source=described.source,
@@ -174,7 +176,7 @@ def _released_at(place: int, part: Ranked) -> datetime | None:
     if policies is None:
         return None
     is_held = np.zeros(N_REASONS + len(policies.policy_ids), dtype=np.bool_)
-    is_held[N_REASONS:] = [policy_type == PolicyType.LIMIT for policy_type in policies.policy_types]
+    is_held[N_REASONS:] = [not PolicyType(name).is_engagement for name in policies.policy_types]
     is_theirs = (part.pool.account == place) & is_held[part.arbitration.reasons]
     return policies.released_at(place, part.pool.product[is_theirs])
 

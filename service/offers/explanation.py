@@ -1,6 +1,7 @@
 """Says why a product is offered: its relationship to one that is owned or in the basket, or what its score rests on."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final, TypedDict
 
 import numpy as np
@@ -63,6 +64,7 @@ class Offer(TypedDict):
     currency: str | None
     reasons: list[Reason]
     attributes: dict[str, Any]
+    valid_until: datetime | None
     arbitration: ArbitrationFigures | None
 
 
@@ -74,6 +76,7 @@ def explain(pool: CandidatePool, positions: NDArray[np.int64], facts: Facts) -> 
     info, link_between, sources = facts.products.info, facts.relationships.link, pool.sources
     columns = (pool.product, pool.score, pool.source, pool.origin)
     leads = None if facts.filters is None else facts.filters.leads_to(pool.keys[positions])
+    valid_until, until_of = facts.valid_until, facts.availability.until_of
     offers: list[Offer] = []
     for rank, (product, score, source_number, origin) in enumerate(
         zip(*(column[positions].tolist() for column in columns), strict=True), 1
@@ -112,6 +115,7 @@ def explain(pool: CandidatePool, positions: NDArray[np.int64], facts: Facts) -> 
                 "currency": offered.currency,
                 "reasons": [{"code": code, "text": text, "product_ids": product_ids}],
                 "attributes": {},
+                "valid_until": None if valid_until is None else until_of(product, valid_until),
                 "arbitration": None,
             }
         )

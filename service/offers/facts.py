@@ -1,7 +1,7 @@
 """What decisions rest on: gathered once, from memory, then never changed: see ``gathering``."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -12,8 +12,9 @@ from models.artifact import NO_ROW, Content
 from service.base.arbitration_options import ArbitrationOptions
 from service.offers.account_products import AccountProducts
 from service.offers.filters import AccountFilters, RelatedProducts
-from service.readmodel.active_policies import NO_SWITCHES, AccountPolicies
-from service.readmodel.availability import Unavailable
+from service.readmodel.account_policies import AccountPolicies
+from service.readmodel.active_policies import NO_SWITCHES
+from service.readmodel.availability import Availability, Unavailable
 from service.readmodel.levers import Levers
 from service.readmodel.pair_evidence import EvidenceIndex
 from service.readmodel.product_attributes import ProductAttributes
@@ -49,7 +50,7 @@ class Facts(NamedTuple):
     limits:           int64 (n,), how many offers are asked for.
     options:          how candidates compete.
     values:           what each product is worth.
-    unavailable:      what can't be had now; None where everything can.
+    unavailable:      what can't be had now; None where everything can. availability: until when what can be had can.
     levers:           what goals and weights multiply priorities by. now: when it is decided; None where no time counts.
     includes_owned:   whether what accounts own is ranked among the rest, rather than withheld.
     policies:         what policies withhold from each account; None where there are none.
@@ -83,6 +84,7 @@ class Facts(NamedTuple):
     options: ArbitrationOptions
     values: ProductValues
     unavailable: Unavailable | None
+    availability: Availability
     levers: Levers
     now: datetime | None
     filters: AccountFilters | None
@@ -115,6 +117,11 @@ class Facts(NamedTuple):
     def n_products(self) -> int:
         """How many products the artifact has."""
         return len(self.products.is_active)
+
+    @property
+    def valid_until(self) -> datetime | None:
+        """When offers cease to be good; None where no time counts."""
+        return None if self.now is None else self.now + timedelta(hours=self.options.valid_hours)
 
     def keys(self, accounts: NDArray[np.int64], products: NDArray[np.int32]) -> NDArray[Any]:
         """Return one number for each pair of an account's place and a product row."""

@@ -14,10 +14,9 @@ from service.offers.account_products import NO_PAIRS, AccountProducts, join
 from service.offers.facts import Facts
 from service.offers.filters import gather_filters
 from service.offers.request import OfferRequest
-from service.readmodel.active_policies import ActivePolicies
+from service.readmodel.active_policies import PoliciesInUse
 from service.readmodel.availability import Availability
 from service.readmodel.catalogue_view import CatalogueView
-from service.readmodel.contacts import Contacts
 from service.readmodel.deals import DealProducts, ProductsInDeals
 from service.readmodel.levers import Levers
 from service.readmodel.live_state import LiveState
@@ -36,17 +35,17 @@ def gather(
     options: ArbitrationOptions = DEFAULT_OPTIONS,
     *,
     now: datetime | None = None,
-    policies: ActivePolicies | None = None,
-    contacts: Contacts | None = None,
+    policies: PoliciesInUse | None = None,
     includes_owned: bool = False,
 ) -> Facts:
     """Look up everything that some requests name, each for one account or for nobody in particular.
 
     What happened since the artifact stands in place of what the artifact says.
     now: the only clock of a decision; without it, everything can be had, and policies of all times apply.
-    policies, contacts: in place of those of the state.
+    policies: in place of those of the state.
     """
-    active = policies or state.part(ActivePolicies)
+    availability = state.part(Availability)
+    in_use = policies or PoliciesInUse.from_state(state)
     content, catalogue = state.content, state.part(CatalogueView)
     products, n_products = catalogue.products, len(catalogue.products.is_active)
     accounts = _look_up_accounts(state, requests)
@@ -87,11 +86,12 @@ def gather(
         options=options,
         levers=state.part(Levers),
         now=now,
-        unavailable=None if now is None else state.part(Availability).unavailable_at(now),
+        unavailable=None if now is None else availability.unavailable_at(now),
+        availability=availability,
         values=catalogue.values(options.margin_rate, options.max_value_ratio),
         includes_owned=includes_owned,
-        policies=active.withheld_from(requests, accounts.rows, now, contacts or state.part(Contacts)),
-        switched_off=active.switched_off,
+        policies=in_use.withheld_from(requests, accounts.rows, now),
+        switched_off=in_use.active.switched_off,
     )
 
 

@@ -21,7 +21,7 @@ class NoOfferCode(StrEnum):
 
 NO_OFFER_MEANINGS: Final = {
     NoOfferCode.OBJECTED: "The account objects to direct marketing.",
-    NoOfferCode.LIMIT_REACHED: "The account was offered as much as policies of type `limit` allow; from `ask_again_at` "
+    NoOfferCode.LIMIT_REACHED: "Policies of type `limit` or `cap` withhold what might be offered; from `ask_again_at` "
     "on, they allow an offer again.",
     NoOfferCode.NOTHING_WORTH_OFFERING: "Every product that may be offered is below the floor of propensity or of "
     "expected value.",

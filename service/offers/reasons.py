@@ -58,6 +58,7 @@ class WithheldCode(StrEnum):
     POLICY_APPLICABILITY = "policy-applicability"
     POLICY_SUITABILITY = "policy-suitability"
     CONTACT_LIMIT = "contact-limit"
+    CAP_REACHED = "cap-reached"
 
 
 WITHHELD_MEANINGS = {
@@ -89,12 +90,14 @@ WITHHELD_MEANINGS = {
     WithheldCode.POLICY_SUITABILITY: "a policy says for whom it is good, which the account is not, or is not known "
     "to be",
     WithheldCode.CONTACT_LIMIT: "the account was offered it, or anything, as often as a policy of type `limit` allows",
+    WithheldCode.CAP_REACHED: "it was accepted or reserved as often as a policy of type `cap` allows",
 }
 POLICY_CODES: Final = {
     "eligibility": WithheldCode.POLICY_ELIGIBILITY,
     "applicability": WithheldCode.POLICY_APPLICABILITY,
     "suitability": WithheldCode.POLICY_SUITABILITY,
     "limit": WithheldCode.CONTACT_LIMIT,
+    "cap": WithheldCode.CAP_REACHED,
 }
 """By the type of the policy that withholds a candidate."""
 

@@ -10,7 +10,7 @@ from service.auth.keys import Principal
 from service.base.arbitration_options import ArbitrationOptions
 from service.base.ids import new_decision_id
 from service.base.telemetry import Telemetry
-from service.offers.decide import Decision, decide_many
+from service.offers.decide import Decision, decide, decide_many
 from service.offers.errors import NothingToOffer
 from service.offers.explanation import Offer
 from service.offers.gathering import gather
@@ -119,8 +119,23 @@ class Recommender:
             return [answer for call in calls for answer in self._respond_together(loaded, [call])]
         return self._respond_together(loaded, calls)
 
+    def respond_one(self, call: Call, recorder: DecisionRecorder) -> bytes:
+        """Return the ``RecommendationAnswer`` for a call whose decision goes elsewhere than into the decision log.
+
+        Raises NothingToOffer.
+        """
+        loaded = self._holder.current
+        if loaded is None:
+            raise NothingToOffer
+        context = self._context(loaded)
+        facts = gather(loaded.state, [call.wanted], self._options, now=context.now)
+        return self._send(context, facts.products, call, decide(facts), recorder)
+
+    def _context(self, loaded: LoadedArtifact) -> ResponseContext:
+        return ResponseContext(loaded, loaded.state.sequence, self._now(), self._is_database_up())
+
     def _respond_together(self, loaded: LoadedArtifact, calls: Sequence[Call]) -> list[bytes | Exception]:
-        context = ResponseContext(loaded, loaded.state.sequence, self._now(), self._is_database_up())
+        context = self._context(loaded)
         facts = gather(loaded.state, [call.wanted for call in calls], self._options, now=context.now)
         decided = zip(calls, decide_many(facts), strict=True)
         return [self._try_to_send(context, facts.products, call, decision) for call, decision in decided]
@@ -129,11 +144,18 @@ class Recommender:
         self, context: ResponseContext, products: ProductIndex, call: Call, decision: Decision
     ) -> bytes | Exception:
         try:
-            return self._send(context, products, call, decision)
+            return self._send(context, products, call, decision, self._recorder)
         except Exception as error:  # It belongs to this call alone, whose request then fails with it.
             return error
 
-    def _send(self, context: ResponseContext, products: ProductIndex, call: Call, decision: Decision) -> bytes:
+    def _send(
+        self,
+        context: ResponseContext,
+        products: ProductIndex,
+        call: Call,
+        decision: Decision,
+        recorder: DecisionRecorder,
+    ) -> bytes:
         """Encode a decision, count it, and record it unless it is a dry run. Recording is last, since it can't fail."""
         wanted, key_id = call.wanted, call.principal.key_id
         decision_id = None if wanted.is_dry_run else new_decision_id(context.now)
@@ -148,7 +170,7 @@ class Recommender:
         if decision_id is not None:
             named = (wanted.channel, wanted.placement)
             recorded = (decision_id, wanted.account_id, context.now, key_id, *named, call.body, body)
-            self._recorder.record(Recorded(*recorded, decision.offers, products))
+            recorder.record(Recorded(*recorded, decision.offers, products))
             contacts = context.loaded.state.part(Contacts)
             if contacts.limits and decision.offers and wanted.account_id is not None:
                 offered = contact_products(decision.offers, products)

@@ -13,7 +13,7 @@ from service.base.settings import Settings
 from service.offers.batching import Batcher
 from service.offers.public_fields import refuse_private_fields
 from service.offers.request import OfferRequest
-from service.offers.request_fields import MAX_IDENTIFIER, BasketItem
+from service.offers.request_fields import MAX_IDENTIFIER
 from service.offers.respond import Call, Recommender
 from service.offers.schemas import (
     DEFAULT_LIMIT,
@@ -108,20 +108,7 @@ async def create_recommendations(request: Request) -> Response:
     given = decode_body(body, RecommendationRequest)
     if principal.is_public and given.account_id is not None:
         raise AccountNotAllowed
-    wanted = OfferRequest(
-        given.account_id,
-        given.limit,
-        BasketItem.product_ids(given.basket),
-        given.exclude,
-        given.dry_run,
-        given.placement,
-        given.offer_filter(),
-        tuple(dict.fromkeys(given.fields or ())),
-        given.context,
-        given.among or (),
-        given.explain is not None,
-        given.channel,
-    )
+    wanted = given.wanted()
     if principal.is_public:
         refuse_private_fields(wanted, components_of(request.app).get(Settings).storefront_fields)
     return await respond(request, Call(principal, wanted, body))

@@ -12,7 +12,7 @@ from service.offers.account_products import AccountProducts
 from service.offers.candidates import CandidatePool
 from service.offers.facts import Facts
 from service.offers.reasons import POLICY_CODES, WithheldCode
-from service.readmodel.active_policies import AccountPolicies
+from service.readmodel.account_policies import AccountPolicies
 from service.readmodel.product_index import NO_FAMILY
 from service.readmodel.relationships import ACCESSORY_OF, BANNED_FROM, SUBSTITUTE_OF
 

@@ -10,6 +10,7 @@ from service.base.examples import ACCOUNT_ID, ARTIFACT_VERSION, OTHER_PRODUCT_ID
 from service.offers.considered import OUTCOME_MEANINGS, Outcome
 from service.offers.no_offer import NO_OFFER_MEANINGS, NoOfferCode
 from service.offers.reasons import REASON_MEANINGS, SOURCE_MEANINGS, WITHHELD_MEANINGS, ReasonCode, Source, WithheldCode
+from service.offers.request import OfferRequest
 from service.offers.request_fields import (
     MAX_IDENTIFIER,
     BasketItem,
@@ -111,6 +112,23 @@ class RecommendationRequest(FilterFields):
     context: Context = Field(default_factory=dict, max_length=32, description=CONTEXT)
     dry_run: StrictBool = Field(default=False, description=DRY_RUN)
 
+    def wanted(self) -> OfferRequest:
+        """Return what decisions read."""
+        return OfferRequest(
+            self.account_id,
+            self.limit,
+            BasketItem.product_ids(self.basket),
+            self.exclude,
+            self.dry_run,
+            self.placement,
+            self.offer_filter(),
+            tuple(dict.fromkeys(self.fields or ())),
+            self.context,
+            self.among or (),
+            self.explain is not None,
+            self.channel,
+        )
+
 
 class BatchRequest(FilterFields):
     """Accounts that are asked for together, each for its own list."""
@@ -197,6 +215,10 @@ class OfferOut(BaseModel):
     attributes: dict[str, Any] = Field(
         description="What `fields` of the request names, null where the product has no such value; empty without it.",
         examples=[{"image_url": "https://shop.example/grinder.jpg"}],
+    )
+    valid_until: datetime | None = Field(
+        description="Until when it is good: for `NEXTOFFER_OFFER_VALID_HOURS`, a week, or until its product's "
+        "`available_until`. An offer is no reservation: see `POST /v1/reservations`."
     )
     arbitration: ArbitrationOut | None = Field(
         description="The factors of its priority; null where the artifact has no propensities, and for storefront keys."

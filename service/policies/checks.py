@@ -18,7 +18,7 @@ from service.readmodel.live_state import LiveState
 from service.readmodel.policies import PolicyScope
 from service.readmodel.policy_accounts import learned_segments
 from service.readmodel.policy_grammar import PRODUCT_CONDITIONS, InSegmentRule
-from service.readmodel.policy_products import ProductColumns
+from service.readmodel.product_columns import ProductColumns
 from service.readmodel.rule_grammar import AnyRule, AttributeRule, Owned, OwnsRule, Rule, conditions_of
 from service.readmodel.segment_membership import STRATEGIC
 from service.segments.queries import read_attributes, read_definitions

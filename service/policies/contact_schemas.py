@@ -1,4 +1,4 @@
-"""Limits of contacts as callers write and read them."""
+"""Limits of contacts and caps as callers write and read them."""
 
 from datetime import timedelta
 from typing import Annotated, Final, Self
@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from service.base.request_body import RequestBody
 from service.base.time_zones import find_zone
+from service.readmodel.caps import CapPer
 from service.readmodel.contact_policies import Per
 from service.readmodel.contact_windows import CalendarUnit, CalendarWindow, ContactWindow, RollingWindow
 from service.rows.field_types import NO_NUL
@@ -14,6 +15,7 @@ from service.rows.field_types import NO_NUL
 MAX_AT_MOST: Final = 1_000
 MAX_WINDOW_DAYS: Final = 366
 MAX_CHANNELS: Final = 20
+MAX_CAP: Final = 1_000_000_000
 Channel = Annotated[str, Field(min_length=1, max_length=64, pattern=NO_NUL)]
 PER = (
     "What is counted together: `account`, each decision with any of the products; `line`, `category`, `product`: each "
@@ -58,6 +60,19 @@ class WindowIn(RequestBody):
             return timedelta(days=self.days or 0, hours=self.hours or 0)
         days = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
         return timedelta(days=days[self.calendar])
+
+
+class CapIn(RequestBody):
+    """At most so many acceptances and reservations that have not expired, by all accounts together, from the policy's
+    `valid_from` on.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"example": {"at_most": 100, "per": "product"}})
+
+    at_most: int = Field(ge=1, le=MAX_CAP, description="How often it may be taken up.")
+    per: CapPer = Field(
+        default=CapPer.PRODUCT, description="`product`: each product of the scope; `scope`: all of them together."
+    )
 
 
 class LimitIn(RequestBody):

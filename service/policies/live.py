@@ -1,7 +1,7 @@
 """What is kept in memory of policies: the enabled ones, and what of accounts and products they ask for."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +15,16 @@ from service.policies.built_in import BUILT_IN
 from service.policies.queries import Stored, all_policies
 from service.policies.schemas import PolicyIn
 from service.readmodel.active_policies import ActivePolicies
+from service.readmodel.caps import Cap
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.contact_policies import ContactLimit
 from service.readmodel.factors import FactorColumn
 from service.readmodel.live_state import LiveState
-from service.readmodel.policies import PolicySet, leaves_of
+from service.readmodel.policies import PolicySet, PolicyType, leaves_of
 from service.readmodel.policy_accounts import AccountColumns, AccountTerms, attribute_columns, attribute_names
 from service.readmodel.policy_grammar import InSegmentRule
-from service.readmodel.policy_products import ProductColumns, ProductPolicies
+from service.readmodel.policy_products import ProductPolicies
+from service.readmodel.product_columns import ProductColumns
 from service.readmodel.segment_membership import SegmentMembership
 from service.segments.live import SEGMENTS, SEGMENTS_CHANGED
 from service.segments.queries import read_attributes
@@ -38,8 +40,8 @@ these nothing is known, so that policies withhold from them."""
 
 def load(state: LiveState, connection: Connection, changes: ChangeSet) -> None:
     """Read all policies, and work out what they ask of every account."""
-    policies, switched_off, limits = read_policies(connection)
-    terms = policies.terms["account"]
+    enabled = enabled_policies(all_policies(connection))
+    terms = enabled.rules.terms["account"]
     names = attribute_names(terms)
     columns, others = _stored_attributes(state, connection, names)
     accounts = AccountTerms(state, terms, _artifact_values(state, terms, columns))
@@ -48,7 +50,7 @@ def load(state: LiveState, connection: Connection, changes: ChangeSet) -> None:
     strangers = {account_id for account_id in known if state.content.account_ids.row_of(account_id) is None}
     account_ids = sorted(strangers | others.keys())
     accounts.place(state, account_ids, attribute_columns(names, account_ids, others))
-    state.replace_part(ActivePolicies(policies, accounts, _product_policies(state, policies), switched_off, limits))
+    state.replace_part(activate_policies(state, enabled, accounts))
 
 
 def refresh(state: LiveState, connection: Connection, changes: ChangeSet) -> None:
@@ -57,8 +59,7 @@ def refresh(state: LiveState, connection: Connection, changes: ChangeSet) -> Non
     if changes.ids(POLICIES_CHANGED):
         active = _with_policies(state, connection, active)
     elif changes.ids(PRODUCTS_CHANGED) and active.policy_ids:
-        products = _product_policies(state, active.policies)
-        active = ActivePolicies(active.policies, active.accounts, products, active.switched_off, active.limits)
+        active = active.with_products(ProductPolicies(active.policies, ProductColumns(state.part(CatalogueView))))
     if segment_ids := changes.ids(SEGMENTS_CHANGED):
         active = _with_segments(state, connection, active, segment_ids)
     if account_ids := changes.ids(ACCOUNTS_CHANGED, ORDERS_CHANGED):
@@ -67,23 +68,26 @@ def refresh(state: LiveState, connection: Connection, changes: ChangeSet) -> Non
         state.replace_part(active)
 
 
-def read_policies(connection: Connection) -> tuple[PolicySet, frozenset[str], list[ContactLimit]]:
-    """Return the enabled policies with rules, the reason codes of the built-in rules that are switched off, and the
-    enabled limits.
+class EnabledPolicies(NamedTuple):
+    """Policies that are switched on, by what they do; limits and caps in the order of their identifiers.
+
+    switched_off: reason codes of the built-in rules that are switched off.
     """
-    stored = all_policies(connection)
+
+    rules: PolicySet
+    switched_off: frozenset[str]
+    limits: list[ContactLimit]
+    caps: list[Cap]
+
+
+def enabled_policies(stored: Sequence[Stored]) -> EnabledPolicies:
+    """Return those of some policies that are enabled."""
     switched_off = {str(BUILT_IN[each.policy_id][0]) for each in stored if each.is_built_in and not each.is_enabled}
-    return policy_set(stored), frozenset(switched_off), contact_limits(stored)
-
-
-def policy_set(stored: Iterable[Stored]) -> PolicySet:
-    """Return those of some policies that are enabled and have a rule."""
-    return PolicySet([policy.policy(policy_id) for policy_id, policy in _enabled(stored) if policy.type.is_engagement])
-
-
-def contact_limits(stored: Iterable[Stored]) -> list[ContactLimit]:
-    """Return those of some policies that are enabled and limit contacts, in the order of their identifiers."""
-    return [policy.contact_limit(policy_id) for policy_id, policy in _enabled(stored) if not policy.type.is_engagement]
+    enabled = list(_enabled(stored))
+    rules = PolicySet([policy.policy(policy_id) for policy_id, policy in enabled if policy.type.is_engagement])
+    limits = [policy.contact_limit(policy_id) for policy_id, policy in enabled if policy.type is PolicyType.LIMIT]
+    caps = [policy.product_cap(policy_id) for policy_id, policy in enabled if policy.type is PolicyType.CAP]
+    return EnabledPolicies(rules, frozenset(switched_off), limits, caps)
 
 
 def _enabled(stored: Iterable[Stored]) -> Iterator[tuple[str, PolicyIn]]:
@@ -101,16 +105,18 @@ def place_accounts(
     accounts.place(state, account_ids, attribute_columns(names, account_ids, stored))
 
 
-def _product_policies(state: LiveState, policies: PolicySet) -> ProductPolicies:
-    return ProductPolicies(policies, ProductColumns(state.part(CatalogueView)))
+def activate_policies(state: LiveState, enabled: EnabledPolicies, accounts: AccountTerms) -> ActivePolicies:
+    """Return policies as decisions apply them. accounts: what the rules ask of them."""
+    products = ProductPolicies(enabled.rules, ProductColumns(state.part(CatalogueView)))
+    return ActivePolicies(enabled.rules, accounts, products, enabled.switched_off, enabled.limits, enabled.caps)
 
 
 def _with_policies(state: LiveState, connection: Connection, active: ActivePolicies) -> ActivePolicies:
     """Read all policies. Of accounts only terms that are new are worked out for all."""
-    policies, switched_off, limits = read_policies(connection)
-    terms = policies.terms["account"]
+    enabled = enabled_policies(all_policies(connection))
+    terms = enabled.rules.terms["account"]
     known = {key: place for place, key in enumerate(active.policies.account_keys)}
-    places = [known.get(key) for key in policies.account_keys]
+    places = [known.get(key) for key in enabled.rules.account_keys]
     new = [number for number, place in enumerate(places) if place is None]
     accounts = active.accounts
     if new or len(places) != len(known) or places != list(range(len(places))):
@@ -119,7 +125,7 @@ def _with_policies(state: LiveState, connection: Connection, active: ActivePolic
             if place is not None:
                 matrix[:, number] = active.accounts.matrix[:, place]
         accounts = _recomputed(state, connection, active.accounts, terms, matrix, new)
-    return ActivePolicies(policies, accounts, _product_policies(state, policies), switched_off, limits)
+    return activate_policies(state, enabled, accounts)
 
 
 def _with_segments(
@@ -131,7 +137,7 @@ def _with_segments(
     if not touched:
         return active
     accounts = _recomputed(state, connection, active.accounts, terms, active.accounts.matrix.copy(), touched)
-    return ActivePolicies(active.policies, accounts, active.products, active.switched_off, active.limits)
+    return active.with_accounts(accounts)
 
 
 def _recomputed(

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 from sqlalchemy import Connection
@@ -14,15 +14,14 @@ from service.offers.decide import Decision, decide_many
 from service.offers.gathering import gather
 from service.offers.request import OfferRequest
 from service.offers.scores import sample_evenly
-from service.policies.built_in import BUILT_IN
+from service.policies.caps import count_uses
 from service.policies.contacts import count_contacts
 from service.policies.errors import BuiltInPolicy, PolicyExists, UnknownPolicy
-from service.policies.live import contact_limits, place_accounts, policy_set
+from service.policies.live import activate_policies, enabled_policies, place_accounts
 from service.policies.queries import Stored, changed_definition, id_of
 from service.policies.schemas import PolicyIn, PolicyPreviewIn
-from service.readmodel.active_policies import ActivePolicies
+from service.readmodel.active_policies import PoliciesInUse
 from service.readmodel.catalogue_view import CatalogueView
-from service.readmodel.contacts import Contacts
 from service.readmodel.kleene import UNKNOWN
 from service.readmodel.live_state import LiveState
 from service.readmodel.policy_accounts import AccountColumns, AccountTerms, attribute_columns, attribute_names
@@ -31,7 +30,7 @@ from service.readmodel.policy_grammar import (
     PRODUCT_CONDITIONS,
     InSegmentRule,
 )
-from service.readmodel.policy_products import ProductColumns, ProductPolicies
+from service.readmodel.product_columns import ProductColumns
 from service.readmodel.profiles import UNKNOWN_ROW
 from service.readmodel.rule_grammar import OwnsRule, conditions_of
 from service.segments.queries import read_attributes
@@ -90,13 +89,6 @@ def proposal_of(stored: Sequence[Stored], given: PolicyPreviewIn) -> Proposal:
     return Proposal(stored, [*others, changed], changed)
 
 
-class Tried(NamedTuple):
-    """Policies as if they were stored, and what they count of some accounts."""
-
-    active: ActivePolicies
-    contacts: Contacts
-
-
 def try_out(
     state: LiveState,
     connection: Connection,
@@ -126,22 +118,22 @@ def sample_accounts(state: LiveState, size: int) -> list[str]:
     return [ids.texts[row] for row in sample_evenly(rows, size)]
 
 
-def activate(state: LiveState, connection: Connection, stored: Sequence[Stored], accounts: list[str]) -> Tried:
+def activate(state: LiveState, connection: Connection, stored: Sequence[Stored], accounts: list[str]) -> PoliciesInUse:
     """Return policies as if they were stored, for some accounts alone."""
-    policies = policy_set(stored)
-    terms = AccountTerms(state, policies.terms["account"], np.zeros((0, 0), dtype=np.int8))
+    enabled = enabled_policies(stored)
+    terms = AccountTerms(state, enabled.rules.terms["account"], np.zeros((0, 0), dtype=np.int8))
     place_accounts(state, connection, terms, accounts)
-    products = ProductPolicies(policies, ProductColumns(state.part(CatalogueView)))
-    switched_off = {str(BUILT_IN[each.policy_id][0]) for each in stored if each.is_built_in and not each.is_enabled}
-    limits = contact_limits(stored)
-    active = ActivePolicies(policies, terms, products, frozenset(switched_off), limits)
-    return Tried(active, count_contacts(connection, limits, accounts))
+    return PoliciesInUse(
+        activate_policies(state, enabled, terms),
+        count_contacts(connection, enabled.limits, accounts),
+        count_uses(connection, enabled.caps),
+    )
 
 
 def preview(
     state: LiveState,
-    before: Tried,
-    after: Tried,
+    before: PoliciesInUse,
+    after: PoliciesInUse,
     policy_id: str,
     accounts: Sequence[str],
     now: datetime,
@@ -156,8 +148,7 @@ def preview(
     for begin in range(0, len(accounts), ACCOUNTS_AT_ONCE):
         requests = [OfferRequest(account_id, LIMIT) for account_id in accounts[begin : begin + ACCOUNTS_AT_ONCE]]
         decisions = [
-            decide_many(gather(state, requests, options, now=now, policies=active, contacts=contacts))
-            for active, contacts in (before, after)
+            decide_many(gather(state, requests, options, now=now, policies=tried)) for tried in (before, after)
         ]
         for request, *pair in zip(requests, *decisions, strict=True):
             _compare(result, str(request.account_id), *pair)

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Final, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema, model_validator
 
 from service.base.request_body import PartialUpdate, RequestBody
-from service.policies.contact_schemas import LimitIn
+from service.policies.contact_schemas import CapIn, LimitIn
+from service.readmodel.caps import Cap
 from service.readmodel.contact_policies import ContactLimit
 from service.readmodel.policies import MAX_MIXED_TERMS, Policy, PolicyScope, PolicySet, PolicyType
 from service.readmodel.policy_grammar import BoundedPolicyRule
@@ -28,7 +29,7 @@ PREVIEW_EXAMPLE: Final[dict[str, Any]] = {
 MAX_NAME: Final = 200
 MAX_SAMPLE: Final = 2_000
 RULE_FIELDS: Final = ("offer_only_if", "withhold_if")
-CONTENT_FIELDS: Final = (*RULE_FIELDS, "limit")
+CONTENT_FIELDS: Final = (*RULE_FIELDS, "limit", "cap")
 Time = Annotated[datetime, BeforeValidator(read_timestamp), WithJsonSchema({"type": "string", "format": "date-time"})]
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME, pattern=NO_NUL)]
 Description = Annotated[str, Field(max_length=2000, pattern=NO_NUL)]
@@ -36,19 +37,20 @@ PolicyId = Annotated[str, Field(pattern=r"^[a-z0-9]+([-_][a-z0-9]+)*$", max_leng
 
 TYPE = (
     "`eligibility`: may the account have it; `applicability`: is it relevant now; `suitability`: is it good for the "
-    "account; `limit`: has it been offered too often. Policies apply in this order, and in the order of their ids "
-    "within a type."
+    "account; `limit`: has it been offered too often; `cap`: is anything left of it. Policies apply in this order, and "
+    "in the order of their ids within a type."
 )
 SCOPE = "The products that it is about; all products without it."
 FROM = "When it begins to be in force."
 UNTIL = "When it ceases to be in force: the first moment at which it is not."
 OFFER_ONLY_IF = "Offer the products only where this rule is true; where it is false or not known they are withheld."
 LIMIT = "How often an account may be offered the products: of a policy of type `limit`, instead of a rule."
+CAP = "How often the products may be taken up in all: of a policy of type `cap`, instead of a rule."
 WITHHOLD_IF = "Withhold the products where this rule is true, or not known to be false."
 
 
 class PolicyIn(RequestBody):
-    """A policy to store, with exactly one of `offer_only_if`, `withhold_if` and `limit`."""
+    """A policy to store, with exactly one of `offer_only_if`, `withhold_if`, `limit` and `cap`."""
 
     model_config = ConfigDict(json_schema_extra={"example": POLICY_EXAMPLE})
 
@@ -63,14 +65,17 @@ class PolicyIn(RequestBody):
     offer_only_if: BoundedPolicyRule | None = Field(default=None, description=OFFER_ONLY_IF)
     withhold_if: BoundedPolicyRule | None = Field(default=None, description=WITHHOLD_IF)
     limit: LimitIn | None = Field(default=None, description=LIMIT)
+    cap: CapIn | None = Field(default=None, description=CAP)
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
         given = [name for name in CONTENT_FIELDS if getattr(self, name) is not None]
-        if self.type.is_engagement and (len(given) != 1 or self.limit is not None):
+        if self.type.is_engagement and (len(given) != 1 or given[0] not in RULE_FIELDS):
             raise ValueError(f"a policy of type {self.type} needs offer_only_if or withhold_if: exactly one of them")
-        if not self.type.is_engagement and given != ["limit"]:
-            raise ValueError("a policy of type limit needs limit, and has no rule")
+        if not self.type.is_engagement and given != [self.type]:
+            raise ValueError(f"a policy of type {self.type} needs {self.type}, and has no rule")
+        if self.cap is not None and self.scope is None:
+            raise ValueError("a cap needs a scope: the products that may be taken up so often")
         if self.valid_from and self.valid_until and self.valid_until <= self.valid_from:
             raise ValueError("valid_until must be after valid_from: the policy would never be in force")
         if self.type.is_engagement:
@@ -104,6 +109,12 @@ class PolicyIn(RequestBody):
         times = (self.valid_from, self.valid_until)
         return ContactLimit(policy_id, limit.at_most, limit.window.window, limit.per, channels, self.scope, *times)
 
+    def product_cap(self, policy_id: str) -> Cap:
+        """Return it as decisions apply it: a policy of type cap."""
+        cap, scope = self.cap, self.scope
+        assert cap is not None and scope is not None  # noqa: S101, PT018  Its type needs them.
+        return Cap(policy_id, cap.at_most, cap.per, scope, self.valid_from, self.valid_until)
+
     def definition(self) -> dict[str, Any]:
         """Return what is stored of it beside its identifier."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"policy_id"})
@@ -124,6 +135,7 @@ class PolicyPatch(PartialUpdate):
     offer_only_if: BoundedPolicyRule | None = Field(default=None, description=OFFER_ONLY_IF)
     withhold_if: BoundedPolicyRule | None = Field(default=None, description=WITHHOLD_IF)
     limit: LimitIn | None = Field(default=None, description=LIMIT)
+    cap: CapIn | None = Field(default=None, description=CAP)
 
     def apply(self, before: dict[str, Any]) -> dict[str, Any]:
         """Return a stored definition with the changes. before: see ``PolicyIn.definition``."""
@@ -158,6 +170,7 @@ class PolicyOut(BaseModel):
     offer_only_if: BoundedPolicyRule | None = Field(description=OFFER_ONLY_IF)
     withhold_if: BoundedPolicyRule | None = Field(description=WITHHOLD_IF)
     limit: LimitIn | None = Field(description=LIMIT)
+    cap: CapIn | None = Field(description=CAP)
     version: int = Field(description="One more at each change.")
     created_at: datetime | None = Field(description="Null of a built-in policy that was never changed.")
     created_by: str | None = Field(description="The identifier of the API key; `import` for a file.")

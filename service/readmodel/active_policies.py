@@ -9,6 +9,8 @@ from typing import Any, Final, NamedTuple, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from service.readmodel.account_policies import EVERY_ACCOUNT, AccountPolicies, Held
+from service.readmodel.caps import Cap, CapUses
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.contact_policies import ContactLimit
 from service.readmodel.contacts import Contacts
@@ -17,7 +19,8 @@ from service.readmodel.live_state import LiveState
 from service.readmodel.policies import PolicySet, PolicyType, leaves_of
 from service.readmodel.policy_accounts import AccountTerms
 from service.readmodel.policy_grammar import ContextRule
-from service.readmodel.policy_products import ProductColumns, ProductPolicies
+from service.readmodel.policy_products import ProductPolicies
+from service.readmodel.product_columns import ProductColumns
 
 MAX_CACHE_BYTES: Final = 32 * 1024 * 1024
 ENTRY_BYTES: Final = 300
@@ -51,90 +54,12 @@ class PlainRequest(NamedTuple):
     context: Mapping[str, Any] = MappingProxyType({})
 
 
-class Held(NamedTuple):
-    """Products that a contact policy withholds from an account.
-
-    account: its place. policy: the policy's place in ``policy_ids``. products: bool (P,). until: when it ceases to.
-    is_everything: whether these are all products.
-    """
-
-    account: int
-    policy: int
-    products: NDArray[np.bool_]
-    until: datetime
-    is_everything: bool
-
-
-class AccountPolicies(NamedTuple):
-    """What policies withhold from n accounts.
-
-    states: uint64 (n, W), those that withhold from each account: see ``ProductPolicies``.
-    held:   what contact policies withhold, in the order of the policies.
-    """
-
-    products: ProductPolicies
-    policy_ids: Sequence[str]
-    policy_types: Sequence[str]
-    states: NDArray[np.uint64]
-    held: Sequence[Held] = ()
-
-    def withholding(
-        self, account: NDArray[np.int64], product: NDArray[np.int32]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
-        """Return which pairs of account and product are withheld, and by which policy.
-
-        int64 (k,), positions among the pairs, and int16 (k,), places in ``policy_ids``. A pair may come several times:
-        the last time with the policy that applies first.
-        """
-        states = self.states[0] if len(self.states) == 1 else self.states[account]
-        by_rule = self.products.policies_of(self.products.words.take(product, axis=0) & states)
-        if not self.held:
-            return by_rule
-        # The first policy comes last, and rules come before contacts.
-        positions, policies = [], []
-        for held in reversed(self.held):
-            positions.append(np.flatnonzero((account == held.account) & held.products[product]))
-            policies.append(np.full(len(positions[-1]), held.policy, dtype=np.int16))
-        return np.concatenate((*positions, by_rule[0])), np.concatenate((*policies, by_rule[1]))
-
-    @property
-    def closed_accounts(self) -> set[int]:
-        """The places of accounts from which contact policies withhold everything."""
-        return {held.account for held in self.held if held.is_everything}
-
-    def held_until(self, account: int, policy: int, product: int) -> datetime | None:
-        """Return when a contact policy ceases to withhold a product from an account; None where it has a rule."""
-        mine = (each for each in self.held if (each.account, each.policy) == (account, policy))
-        return max((each.until for each in mine if each.products[product]), default=None)
-
-    def released_at(self, account: int, product: NDArray[np.int32]) -> datetime | None:
-        """Return when contact policies cease to withhold the first of the products that they withhold from an account.
-
-        product: int32 (m,), those that nothing else withholds.
-        """
-        held = [each for each in self.held if each.account == account]
-        until = {row: max(each.until for each in held if each.products[row]) for row in product.tolist()}
-        everything = [each.until for each in held if each.is_everything]
-        return min(until.values(), default=max(everything, default=None))
-
-    def pass_any(self, product: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Return bool (m,): False for products that are withheld from every account by one and the same policy."""
-        of_all = np.bitwise_and.reduce(self.states, axis=0)
-        return ~np.asarray((self.products.words.take(product, axis=0) & of_all).any(axis=1))
-
-    def only(self, accounts: NDArray[np.int64]) -> "AccountPolicies":
-        """Return what is withheld from some of the accounts."""
-        places = {account: place for place, account in enumerate(accounts.tolist())}
-        held = [each._replace(account=places[each.account]) for each in self.held if each.account in places]
-        return self._replace(states=self.states[accounts], held=held)
-
-
 class ActivePolicies:
     """Policies that are switched on, over one version of the catalogue. A change of either makes another object.
 
     Accounts that change are placed anew in ``accounts``.
     switched_off: reason codes of the built-in rules that are switched off.
-    limits: limits of contacts, in the order of their identifiers; they come after the policies with rules.
+    limits, caps: in the order of their identifiers; they come after the policies with rules.
     """
 
     def __init__(
@@ -144,14 +69,17 @@ class ActivePolicies:
         products: ProductPolicies,
         switched_off: frozenset[str],
         limits: Sequence[ContactLimit] = (),
+        caps: Sequence[Cap] = (),
     ) -> None:
         self.policies = policies
         self.accounts = accounts
         self.products = products
         self.switched_off = switched_off
         self.limits = limits
+        self.caps = caps
         by_rule = [(compiled.policy.id, str(compiled.policy.type)) for compiled in policies.policies]
         named = [*by_rule, *((limit.id, str(PolicyType.LIMIT)) for limit in limits)]
+        named += [(cap.id, str(PolicyType.CAP)) for cap in caps]
         self.policy_ids = [policy_id for policy_id, _ in named]
         self.policy_types = [policy_type for _, policy_type in named]
         self._places = {policy_id: place for place, policy_id in enumerate(self.policy_ids)}
@@ -173,6 +101,14 @@ class ActivePolicies:
             policies, accounts, ProductPolicies(policies, ProductColumns(state.part(CatalogueView))), NO_SWITCHES
         )
 
+    def with_products(self, products: ProductPolicies) -> "ActivePolicies":
+        """Return the same policies over another version of the catalogue."""
+        return ActivePolicies(self.policies, self.accounts, products, self.switched_off, self.limits, self.caps)
+
+    def with_accounts(self, accounts: AccountTerms) -> "ActivePolicies":
+        """Return the same policies over other accounts."""
+        return ActivePolicies(self.policies, accounts, self.products, self.switched_off, self.limits, self.caps)
+
     def account_ids(self) -> Iterable[str]:
         """See ``AccountPart``."""
         return tuple(self.accounts.by_account)
@@ -188,11 +124,12 @@ class ActivePolicies:
         rows: Sequence[int],
         now: datetime | None,
         contacts: Contacts | None = None,
+        cap_uses: CapUses | None = None,
     ) -> AccountPolicies | None:
         """Look up what is withheld from the account of each request; None where there are no policies.
 
         rows: where the artifact has each account, or UNKNOWN_ROW. now: when; without it, policies of all times apply,
-        and no limits. contacts: of the accounts.
+        and neither limits nor caps. contacts: of the accounts. cap_uses: what is used of the caps.
         """
         if not self.policy_ids:
             return None
@@ -201,19 +138,36 @@ class ActivePolicies:
         states = of_each[0][np.newaxis] if len(of_each) == 1 else np.stack(of_each)
         if self._bounds and now is not None:
             states = states & self._in_force_at(now)
-        held = [] if contacts is None or now is None else self._held(requests, contacts, now)
+        held: list[Held] = []
+        if now is not None and self.limits and contacts is not None:
+            held += self._held_by_limits(requests, contacts, now)
+        if now is not None and self.caps and cap_uses is not None:
+            held += self._held_by_caps(requests, cap_uses, now)
         return AccountPolicies(self.products, self.policy_ids, self.policy_types, states, held)
 
-    def _held(self, requests: Sequence[PolicyRequest], contacts: Contacts, now: datetime) -> list[Held]:
-        if not self.limits:
-            return []
+    def _held_by_limits(self, requests: Sequence[PolicyRequest], contacts: Contacts, now: datetime) -> list[Held]:
         held: list[Held] = []
         for account, request in enumerate(requests):
             for each in contacts.reached_by(request.account_id, request.channel, now):
                 if (policy := self._places.get(each.limit.id)) is not None:
                     products = self.products.concerned(each.limit, each.key)
-                    held.append(Held(account, policy, products, each.until, bool(products.all())))
+                    held.append(Held(account, policy, products, each.until, is_everything=bool(products.all())))
         return sorted(held, key=lambda each: each.policy)
+
+    def _held_by_caps(self, requests: Sequence[PolicyRequest], cap_uses: CapUses, now: datetime) -> list[Held]:
+        exhausted = cap_uses.exhausted(now)
+        if not exhausted:
+            return []
+        exempt = [
+            (account, row)
+            for account, request in enumerate(requests)
+            for row in self.products.rows_of(cap_uses.held_by(request.account_id, now))
+        ]
+        return [
+            Held(EVERY_ACCOUNT, self._places[cap.id], *self.products.exhausted(cap, exhausted[cap.id]), exempt)
+            for cap in self.caps
+            if cap.id in exhausted and cap.is_in_force(now)
+        ]
 
     def _states_of(self, request: PolicyRequest, row: int) -> NDArray[np.uint64]:
         terms = self.accounts.values(request.account_id, row) + self._request_terms(request)
@@ -255,6 +209,25 @@ class ActivePolicies:
         policy = self.policies.policies[number].policy
         has_begun = policy.valid_from is None or policy.valid_from <= now
         return has_begun and (policy.valid_until is None or now < policy.valid_until)
+
+
+class PoliciesInUse(NamedTuple):
+    """Policies, and what was offered and taken up before as far as they count it."""
+
+    active: ActivePolicies
+    contacts: Contacts
+    cap_uses: CapUses
+
+    @classmethod
+    def from_state(cls, state: LiveState) -> Self:
+        """Return those of the live state."""
+        return cls(state.part(ActivePolicies), state.part(Contacts), state.part(CapUses))
+
+    def withheld_from(
+        self, requests: Sequence[PolicyRequest], rows: Sequence[int], now: datetime | None
+    ) -> AccountPolicies | None:
+        """See ``ActivePolicies.withheld_from``."""
+        return self.active.withheld_from(requests, rows, now, self.contacts, self.cap_uses)
 
 
 def _context_keys(policies: PolicySet) -> set[str]:

@@ -66,6 +66,12 @@ class Availability:
         bounded = {row: availability for row, availability in merged.items() if availability != ALWAYS}
         return Availability(self._n_products, bounded)
 
+    def until_of(self, row: ProductRow, latest: datetime) -> datetime:
+        """Return until when a product can be had, and no later than ``latest``."""
+        bounded = self._bounded.get(row)
+        ends = None if bounded is None else bounded.available_until
+        return latest if ends is None else min(ends, latest)
+
     def unavailable_at(self, now: datetime) -> Unavailable | None:
         """Return what can't be had at a time; None where everything can always be had."""
         if not self._bounded:

@@ -31,11 +31,12 @@ class PolicyType(StrEnum):
     APPLICABILITY = "applicability"
     SUITABILITY = "suitability"
     LIMIT = "limit"
+    CAP = "cap"
 
     @property
     def is_engagement(self) -> bool:
-        """Whether a rule decides what the policy withholds; otherwise contacts do."""
-        return self is not PolicyType.LIMIT
+        """Whether a rule decides what the policy withholds; otherwise what was offered or taken up before does."""
+        return self not in (PolicyType.LIMIT, PolicyType.CAP)
 
 
 class PolicyScope(Owned):

@@ -1,151 +1,25 @@
 """Which products each policy withholds, for every combination of values of what does not depend on the product."""
 
-from collections.abc import Callable, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from itertools import product as combinations
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.artifact import NO_NUMBER
-from service.readmodel.catalogue_view import CatalogueView
+from service.readmodel.caps import WHOLE_SCOPE, Cap, CapPer
 from service.readmodel.contact_policies import ContactLimit, Per
-from service.readmodel.factors import FactorColumn
-from service.readmodel.kleene import FALSE, N_VALUES, TRUE, UNKNOWN, compare, evaluate
-from service.readmodel.policies import MAX_MIXED_TERMS, CompiledPolicy, PolicyScope, PolicySet, Term
-from service.readmodel.policy_grammar import ProductAttributeRule, ProductRule
-from service.readmodel.rule_grammar import ORDERED, Condition
-from service.readmodel.text_codes import TextCodes
+from service.readmodel.kleene import FALSE, N_VALUES, TRUE, evaluate
+from service.readmodel.policies import MAX_MIXED_TERMS, CompiledPolicy, PolicySet, Term
+from service.readmodel.product_columns import ProductColumns
 
 WORD_BITS: Final = 64
 _POWERS: Final = np.uint64(1) << np.arange(WORD_BITS, dtype=np.uint64)
 
 
-class ProductColumns:
-    """Products as they are now, for conditions to be evaluated on."""
-
-    def __init__(self, view: CatalogueView) -> None:
-        self._view = view
-        self._products = view.products
-        self._attributes: dict[str, FactorColumn] = {}
-        self._scopes: dict[str | None, NDArray[np.bool_]] = {}
-
-    @property
-    def n(self) -> int:
-        """How many products."""
-        return len(self._products.is_active)
-
-    def value_of(self, condition: Any) -> NDArray[np.int8]:
-        """Return the value of a condition on products: int8 (P,)."""
-        if isinstance(condition, ProductAttributeRule):
-            return self._attribute(condition.product_attribute).compare(condition)
-        if condition.product == "product_id":
-            return self._compare_ids(condition)
-        if condition.product in ("line", "category", "family"):
-            texts: TextCodes = getattr(self, f"_{condition.product}")
-            values = [compare(condition, text or None) for text in texts.texts]
-            return np.array(values, dtype=np.int8)[texts.codes]
-        return compare_numbers(condition, getattr(self, f"_{condition.product}"))
-
-    def in_scope(self, scope: PolicyScope | None) -> NDArray[np.bool_]:
-        """Return bool (P,): the products that a scope names."""
-        key = None if scope is None else scope.model_dump_json()
-        if key not in self._scopes:
-            self._scopes[key] = np.ones(self.n, dtype=np.bool_) if scope is None else self._named(scope)
-        return self._scopes[key]
-
-    def having(self, kind: Per, name: str) -> NDArray[np.bool_]:
-        """Return bool (P,): the product of an identifier, or the products that are in a line or a category now."""
-        match kind:
-            case Per.LINE:
-                return self._line.has(name)
-            case Per.CATEGORY:
-                return self._category.has(name)
-        is_named = np.zeros(self.n, dtype=np.bool_)
-        is_named[self._products.rows_of([name])] = True
-        return is_named
-
-    def names(self, kind: str) -> set[str]:
-        """Return the names that a scope may have: kind is products, lines or categories."""
-        if kind == "products":
-            return set(self._products.content.products.ids.texts)
-        texts = self._line if kind == "lines" else self._category
-        return {texts.texts[code] for code in np.unique(texts.codes).tolist()}
-
-    def _named(self, scope: PolicyScope) -> NDArray[np.bool_]:
-        is_named = np.zeros(self.n, dtype=np.bool_)
-        if scope.products:
-            is_named[self._products.rows_of(scope.products)] = True
-        for texts, names in ((self._line, scope.lines), (self._category, scope.categories)):
-            for name in names or ():
-                is_named |= texts.has(name)
-        return is_named
-
-    @property
-    def _line(self) -> TextCodes:
-        return self._products.lines
-
-    @property
-    def _category(self) -> TextCodes:
-        return self._products.categories
-
-    @cached_property
-    def _family(self) -> TextCodes:
-        changed = self._products.changed_infos
-        families = TextCodes(self._products.content.products.families)
-        return families.with_texts({row: info.family for row, info in changed.items()}) if changed else families
-
-    @cached_property
-    def _tier(self) -> NDArray[np.float64]:
-        return _known(self._products.tier)
-
-    @cached_property
-    def _price_minor(self) -> NDArray[np.float64]:
-        return _known(self._products.price)
-
-    @cached_property
-    def _margin_minor(self) -> NDArray[np.float64]:
-        margins = _known(self._products.content.products.margins_minor)
-        for row, info in self._products.changed_infos.items():
-            margins[row] = np.nan if info.margin_minor is None else info.margin_minor
-        return margins
-
-    @cached_property
-    def _margin_rate(self) -> NDArray[np.float64]:
-        price = np.where(self._price_minor > 0, self._price_minor, np.nan)
-        return self._margin_minor / price
-
-    def _attribute(self, name: str) -> FactorColumn:
-        if name not in self._attributes:
-            values = ((row, self._view.attributes.of(row).get(name)) for row in range(self.n))
-            self._attributes[name] = FactorColumn.from_values(self.n, values)
-        return self._attributes[name]
-
-    def _compare_ids(self, condition: ProductRule) -> NDArray[np.int8]:
-        if condition.op == "is_known":
-            return np.full(self.n, TRUE, dtype=np.int8)
-        is_negated = condition.op in ("ne", "not_in")
-        values = np.full(self.n, TRUE if is_negated else FALSE, dtype=np.int8)
-        values[self._products.rows_of(cast(list[str], condition.operands()))] = FALSE if is_negated else TRUE
-        return values
-
-
-def compare_numbers(condition: Condition, numbers: NDArray[np.float64]) -> NDArray[np.int8]:
-    """Compare numbers, NaN where they are not known: int8 (n,)."""
-    is_known = ~np.isnan(numbers)
-    if condition.op == "is_known":
-        return (TRUE * is_known).astype(np.int8)
-    if condition.op in ORDERED:
-        is_true = ORDERED[condition.op](numbers, condition.value)
-    else:
-        is_true = np.isin(numbers, np.array(condition.operands(), dtype=np.float64))
-        is_true = ~is_true if condition.op in ("ne", "not_in") else is_true
-    return np.where(is_known, TRUE * is_true, UNKNOWN).astype(np.int8)
-
-
-def _known(numbers: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.where(numbers == NO_NUMBER, np.nan, numbers.astype(np.float64))
+Withheld = tuple[NDArray[np.bool_], datetime | None, Mapping[int, datetime | None]]
+"""Products, bool (P,); until when; and the same of single products where it differs."""
 
 
 class ProductPolicies:
@@ -161,6 +35,7 @@ class ProductPolicies:
     def __init__(self, policies: PolicySet, columns: ProductColumns) -> None:
         self._columns = columns
         self._limited: dict[str, NDArray[np.bool_]] = {}
+        self._exhausted: dict[str, Any] = {}
         n_policies, n_account = len(policies.policies), len(policies.terms["account"])
         self.n_terms = n_account + len(policies.terms["request"])
         # Of a policy with fewer terms than there may be, the others stand for a term that is always 0.
@@ -199,6 +74,25 @@ class ProductPolicies:
             self._limited[limit.id] = self._columns.in_scope(limit.scope)
         in_scope = self._limited[limit.id]
         return in_scope if limit.per is Per.ACCOUNT else in_scope & self._columns.having(limit.per, key)
+
+    def exhausted(self, cap: Cap, keys: Mapping[str, datetime | None]) -> Withheld:
+        """Return the products that an exhausted cap withholds, bool (P,), until when, and when it differs by product.
+
+        keys: what is exhausted of it; see ``CapUses.exhausted``.
+        """
+        if cap.per is CapPer.SCOPE:
+            return self._columns.in_scope(cap.scope), keys[WHOLE_SCOPE], {}
+        if self._exhausted.get(cap.id, (None,))[0] is not keys:
+            rows = [(row, until) for key, until in keys.items() for row in self.rows_of([key])]
+            products = np.zeros(self._columns.n, dtype=np.bool_)
+            products[[row for row, _ in rows]] = True
+            self._exhausted[cap.id] = keys, (products & self._columns.in_scope(cap.scope), None, dict(rows))
+        withheld: Withheld = self._exhausted[cap.id][1]
+        return withheld
+
+    def rows_of(self, product_ids: Sequence[str]) -> list[int]:
+        """Return the rows of those products that the artifact knows."""
+        return self._columns.rows_of(product_ids) if product_ids else []
 
     def withheld_states(self, terms: bytes) -> NDArray[np.uint64]:
         """Return uint64 (W,): the states that withhold under some values of all terms, those of accounts first."""

@@ -26,6 +26,7 @@ from service.offers import routes as offers
 from service.orders import routes as orders
 from service.policies import routes as policies
 from service.registry import routes as registry
+from service.reservations import routes as reservations
 from service.segments import routes as segments
 from service.server import health
 from service.server.background import background_work
@@ -54,6 +55,7 @@ ROUTERS = (
     exchange_rates.router,
     segments.router,
     policies.router,
+    reservations.router,
     goals.router,
     registry.router,
     health.router,

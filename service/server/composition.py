@@ -21,6 +21,7 @@ from service.offers.respond import Recommender
 from service.offers.shadow import Shadow
 from service.offers.smoke import smoke_test
 from service.policies.queries import has_limits
+from service.reservations.desk import ReservationDesk
 from service.server.live_sections import LIVE_SECTIONS
 from service.server.periodic_cleanup import PeriodicCleanup
 from service.storage.database import check_schema, read_session_factory, session_factory
@@ -71,6 +72,7 @@ def open_components(
         decision_log,
         recommender,
         Batcher(recommender),
+        ReservationDesk(recommender, follower),
         PeriodicCleanup(engine, store, settings, clock.now),
     )
     return Components(*(part for part in parts if part is not None))

@@ -7,6 +7,7 @@ from service.catalogue.live import CATALOGUE
 from service.deals.live import DEALS
 from service.goals.live import GOALS
 from service.orders.live import OWNERSHIP
+from service.policies.caps import CAP_USES
 from service.policies.contacts import CONTACTS
 from service.policies.live import POLICIES
 from service.segments.live import SEGMENTS
@@ -14,5 +15,5 @@ from service.sync.sections import LiveSection
 from service.tombstones.live import ERASURES
 
 LIVE_SECTIONS: Final[tuple[LiveSection, ...]] = (
-    ERASURES, CATALOGUE, OWNERSHIP, OBJECTIONS, DEALS, SEGMENTS, POLICIES, CONTACTS, ACCOUNT_CACHE, GOALS,
+    ERASURES, CATALOGUE, OWNERSHIP, OBJECTIONS, DEALS, SEGMENTS, POLICIES, CONTACTS, CAP_USES, ACCOUNT_CACHE, GOALS,
 )  # fmt: skip

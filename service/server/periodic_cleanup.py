@@ -10,6 +10,8 @@ from service.base.ids import first_decision_id
 from service.base.settings import Settings
 from service.decisions.tables import DecisionBlock, DecisionOffer, DecisionRow
 from service.erasure.cleanup import delete_unneeded_tombstones, sweep_late_decisions
+from service.policies.tables import Reservation
+from service.reservations.queries import KEPT_EXPIRED
 from service.storage.database import empty_write_ahead_log, read_connection
 from service.storage.tables import Change
 from service.sync.artifact_store import ArtifactStore
@@ -41,6 +43,8 @@ class PeriodicCleanup:
         self._delete(DecisionOffer, offer_key, DecisionOffer.decision_id < oldest)
         # A block's identifier is made after those of its decisions: none is left whose decisions stay without it.
         self._delete(DecisionBlock, (DecisionBlock.block_id,), DecisionBlock.block_id < oldest)
+        is_over = Reservation.expires_at < now - KEPT_EXPIRED
+        self._delete(Reservation, (Reservation.reservation_id,), is_over)
         answered_before = now - timedelta(hours=settings.idempotency_hours)
         key = (IdempotentAnswer.key_id, IdempotentAnswer.idempotency_key)
         self._delete(IdempotentAnswer, key, IdempotentAnswer.created_at < answered_before)

@@ -9,6 +9,8 @@ POLICY_TURNS: Final = 0x6E786F706F6C
 """Of writers of policies: names, limits and versions are judged on what is committed."""
 GOAL_TURNS: Final = 0x6E786F676F61
 """The same of writers of goals and weights."""
+RESERVATION_TURNS: Final = 0x6E786F726573
+"""Of writers of reservations: what is left of caps is judged on what is committed."""
 
 
 def take_turn(connection: Connection, lock: int) -> None:

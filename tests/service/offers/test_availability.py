@@ -84,6 +84,19 @@ def test_availability_is_stored_listed_and_refused_where_it_makes_no_sense(clien
     assert (turned["rejected"], wrong["rejected"]) == (1, 1)
 
 
+def test_an_offer_is_good_until_its_product_ceases_to_be_available(client: TestClient, version: str) -> None:
+    assert version
+    times = {"milk": "2024-03-03T00:00:00Z", "filter": "2024-05-01T00:00:00Z"}
+    client.post("/v1/products", json=[{"product_id": name, "available_until": until} for name, until in times.items()])
+
+    answer = client.post("/v1/recommendations", json={"account_id": "ann", "limit": 20}).json()
+
+    valid_until = {offer["product_id"]: offer["valid_until"] for offer in answer["offers"]}
+    assert valid_until.pop("milk") == "2024-03-03T00:00:00Z"
+    assert set(valid_until.values()) == {"2024-03-08T12:00:00Z"}
+    assert "filter" in valid_until
+
+
 def test_what_is_sold_out_is_replaced_by_its_substitute_and_is_still_a_reason() -> None:
     world = replace(coffee_world(), relationships=[("filter", "substitute", "syrup", 5)])
     state = LiveState(content_of(world), 0)

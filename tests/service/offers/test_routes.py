@@ -80,6 +80,7 @@ def test_an_account_gets_a_complete_answer(client: TestClient, version: str) -> 
             }
         ],
         "attributes": {},
+        "valid_until": "2024-03-08T12:00:00Z",
         "arbitration": None,
     }
     RecommendationAnswer.model_validate_json(answer.content, strict=True)

@@ -19,12 +19,13 @@ from service.offers.gathering import gather
 from service.offers.reasons import WithheldCode
 from service.offers.request import OfferRequest
 from service.policies.schemas import PolicyIn
-from service.readmodel.active_policies import NO_SWITCHES, ActivePolicies
+from service.readmodel.active_policies import NO_SWITCHES, ActivePolicies, PoliciesInUse
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.live_state import LiveState
 from service.readmodel.policies import Policy, PolicySet, PolicyType
 from service.readmodel.policy_accounts import AccountColumns, AccountTerms, attribute_columns, attribute_names
-from service.readmodel.policy_products import ProductColumns, ProductPolicies
+from service.readmodel.policy_products import ProductPolicies
+from service.readmodel.product_columns import ProductColumns
 from service.readmodel.product_index import ProductInfo, ProductRow
 from service.readmodel.segment_membership import STRATEGIC_DEFINITION, SegmentMembership
 from tests.artifacts import ProductSpec, World, content_of
@@ -88,6 +89,10 @@ PRODUCTS: Final = {
 
 
 WITHOUT: Final = decide_many(gather(STATE, REQUESTS))
+
+
+def in_use(active: ActivePolicies) -> PoliciesInUse:
+    return PoliciesInUse.from_state(STATE)._replace(active=active)
 
 
 def activate(policies: Sequence[Policy], state: LiveState = STATE) -> ActivePolicies:
@@ -299,7 +304,7 @@ def policies(draw: st.DrawFn) -> list[PolicyIn]:
 def test_a_withheld_candidate_never_appears_and_nothing_else_is_withheld(made: list[PolicyIn]) -> None:
     active = activate([policy.policy(policy.policy_id or "") for policy in made if policy.is_enabled])
 
-    decisions = decide_many(gather(STATE, REQUESTS, policies=active, now=NOW))
+    decisions = decide_many(gather(STATE, REQUESTS, policies=in_use(active), now=NOW))
 
     for request, before, decision in zip(REQUESTS, WITHOUT, decisions, strict=True):
         candidates = [offer["product_id"] for offer in before.offers]
@@ -310,7 +315,7 @@ def test_a_withheld_candidate_never_appears_and_nothing_else_is_withheld(made: l
         }
         withheld = [reason for reason in reasons.values() if reason is not None]
         assert decision.withheld_by_policy == {reason: withheld.count(reason) for reason in set(withheld)}
-    alone = decide_many(gather(STATE, REQUESTS[2:3], policies=active, now=NOW))
+    alone = decide_many(gather(STATE, REQUESTS[2:3], policies=in_use(active), now=NOW))
     assert alone == decisions[2:3]
 
 
@@ -327,7 +332,7 @@ def test_what_is_not_known_withholds(rule: dict[str, Any], expected: dict[str, b
     active = activate([PolicyIn(name="x", type=PolicyType.ELIGIBILITY, withhold_if=rule).policy("x")])
 
     for account_id, is_offered in expected.items():
-        facts = gather(STATE, [OfferRequest(account_id, LIMIT)], policies=active)
+        facts = gather(STATE, [OfferRequest(account_id, LIMIT)], policies=in_use(active))
         assert bool(decide_many(facts)[0].offers) is is_offered, account_id
 
 
@@ -347,7 +352,7 @@ def test_each_of_hundreds_of_policies_is_told_apart() -> None:
         ]
     )
 
-    (decision,) = decide_many(gather(STATE, [OfferRequest("a0", LIMIT)], policies=active))
+    (decision,) = decide_many(gather(STATE, [OfferRequest("a0", LIMIT)], policies=in_use(active)))
 
     assert decision.withheld_by_policy == {f"p-{withholding_one}": 1}
     assert decision.withheld[WithheldCode.POLICY_SUITABILITY] == 1
@@ -363,7 +368,7 @@ def test_a_policy_withholds_what_is_owned_where_owned_products_are_ranked() -> N
         {offer["product_id"] for offer in decide_many(facts)[0].offers}
         for facts in (
             gather(STATE, [request], includes_owned=True),
-            gather(STATE, [request], includes_owned=True, policies=activate([policy])),
+            gather(STATE, [request], includes_owned=True, policies=in_use(activate([policy]))),
         )
     ]
 
@@ -381,7 +386,7 @@ def test_what_policies_leave_of_a_large_catalogue_is_found() -> None:
     active = activate([policy], state)
     requests = [OfferRequest(account_id, 3) for account_id in ("x", "y", None)]
 
-    for decision in decide_many(gather(state, requests, policies=active)):
+    for decision in decide_many(gather(state, requests, policies=in_use(active))):
         assert [offer["product_id"] for offer in decision.offers] == left
         assert decision.withheld_by_policy["z"] >= 31
 

@@ -28,6 +28,7 @@ LISTS = {
     "do not pitch": "/v1/accounts/do-not-pitch",
     "exchange rates": "/v1/exchange-rates",
     "policies": "/v1/policies",
+    "reservations": "/v1/reservations",
     "policy versions": "/v1/policies/built-in.returned/history",
     "white space": "/v1/whitespace/cells/line-1/all.accounts/accounts",
 }
@@ -46,6 +47,7 @@ def list_name(client: TestClient, name: str) -> list[Any]:
         "exchange rates": ["exchange-rates"],
         "orders": ["orders"],
         "policies": ["policies", None],
+        "reservations": ["reservations", None, None],
         "policy versions": ["policy-versions", "built-in.returned"],
         "products": ["products"],
         "product relationships": ["relationships", "p-7"],
@@ -98,6 +100,7 @@ def make_cursors(client: TestClient) -> dict[str, str]:
         client.patch("/v1/policies/built-in.returned", json={"is_enabled": is_enabled})
     for _ in range(2):
         client.get("/v1/recommendations/a-1")
+        client.post("/v1/reservations", json={"account_id": "a-1", "limit": 2})
     part_of(client, DecisionLog).write_queued()
     cursors = {name: client.get(path, params={"limit": 1}).json()["next_cursor"] for name, path in LISTS.items()}
     assert {name for name, cursor in cursors.items() if cursor is None} <= {"artifacts"}
