@@ -82,6 +82,9 @@ def arbitrate(pool: CandidatePool, arbitration: Arbitration, facts: Facts) -> li
 
 def _by_source(pool: CandidatePool, facts: Facts) -> NDArray[np.int64]:
     """Order the candidates of each account by their sources, best first within each."""
+    if facts.first_upgrades is not None:
+        tiers = _tiers([_tier(source, facts) for source in pool.sources], pool, facts)
+        return np.lexsort((np.arange(len(tiers)), tiers, pool.account))
     if facts.n_accounts == 1:
         return np.arange(len(pool.product))
     return pool.account.argsort(kind="stable")
@@ -100,11 +103,19 @@ def _by_priority(
     keys: tuple[NDArray[Any], ...] = (ties, rank)
     if not is_prioritised.all():
         rank = np.where(is_prioritised, rank, np.arange(len(rank)))
-        tier = np.where(is_prioritised, np.array(tiers, dtype=np.int8)[pool.source], 0)
+        tier = np.where(is_prioritised, _tiers(tiers, pool, facts), 0)
         keys = (ties, rank, tier)
     elif min(tiers) < LAST_TIER:
-        keys = (ties, rank, np.array(tiers, dtype=np.int8)[pool.source])
+        keys = (ties, rank, _tiers(tiers, pool, facts))
     return np.lexsort(keys if facts.n_accounts == 1 else (*keys, pool.account))
+
+
+def _tiers(by_source: list[int], pool: CandidatePool, facts: Facts) -> NDArray[np.int8]:
+    """Return int8 (m,): lower goes first. by_source: see ``_tier``."""
+    tiers = np.array(by_source, dtype=np.int8)[pool.source]
+    if facts.first_upgrades is not None:
+        tiers[(tiers == 0) & ~facts.first_upgrades[pool.product]] = LAST_TIER
+    return tiers
 
 
 def _tier(source: CandidateSource, facts: Facts) -> int:

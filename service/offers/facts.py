@@ -48,7 +48,7 @@ class Facts(NamedTuple):
     tie_seeds: uint64 (n,), a number for each account, by which equal candidates are put in an order of its own.
     is_changed:       whether what each account owns may differ from what the artifact says.
     limits:           int64 (n,), how many offers are asked for.
-    options:          how candidates compete.
+    options:          how candidates compete. first_upgrades: bool (P,), which upgrades go first; None for all.
     values:           what each product is worth.
     unavailable:      what can't be had now; None where everything can. availability: until when what can be had can.
     levers:           what goals and weights multiply priorities by. now: when it is decided; None where no time counts.
@@ -82,6 +82,7 @@ class Facts(NamedTuple):
     tie_seeds: NDArray[np.uint64]
     limits: NDArray[np.int64]
     options: ArbitrationOptions
+    first_upgrades: NDArray[np.bool_] | None
     values: ProductValues
     unavailable: Unavailable | None
     availability: Availability

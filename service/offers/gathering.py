@@ -24,6 +24,7 @@ from service.readmodel.objections import Objections
 from service.readmodel.ownership import NO_PRODUCTS, Ownership
 from service.readmodel.product_index import ProductIndex
 from service.readmodel.returned_products import ReturnedProducts
+from service.readmodel.stored_arbitration import StoredArbitration
 
 NO_DEALS: Final = ProductsInDeals(NO_PRODUCTS, NO_PRODUCTS)
 NO_KEYS: Final = np.empty(0, dtype=np.int64)
@@ -42,9 +43,11 @@ def gather(
 
     What happened since the artifact stands in place of what the artifact says.
     now: the only clock of a decision; without it, everything can be had, and policies of all times apply.
+    options: what the settings say; what is stored stands in its place.
     policies: in place of those of the state.
     """
-    availability = state.part(Availability)
+    availability, stored = state.part(Availability), state.part(StoredArbitration)
+    options = stored.over(options)
     in_use = policies or PoliciesInUse.from_state(state)
     content, catalogue = state.content, state.part(CatalogueView)
     products, n_products = catalogue.products, len(catalogue.products.is_active)
@@ -84,6 +87,7 @@ def gather(
         tie_seeds=np.array([crc32((request.account_id or "").encode()) for request in requests], dtype=np.uint64),
         limits=np.array([request.limit for request in requests], dtype=np.int64),
         options=options,
+        first_upgrades=stored.first_upgrades,
         levers=state.part(Levers),
         now=now,
         unavailable=None if now is None else availability.unavailable_at(now),

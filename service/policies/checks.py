@@ -99,6 +99,11 @@ class PolicyChecks:
                 raise PolicyRefused(f"There is no segment {name!r}.{_hint(name, self._segment_ids)}")
 
 
+def refuse_unknown_names(connection: Connection, state: LiveState | None, scope: PolicyScope) -> None:
+    """Raise PolicyRefused unless each name of a scope is of a product, line or category."""
+    PolicyChecks(connection, state, 0)._check_names(scope, "The scope names")
+
+
 def _check_products(conditions: Iterable[Any], columns: ProductColumns, scope: PolicyScope | None) -> None:
     """Raise RuleNeverMatches for the first condition that is true of no product in scope."""
     in_scope = columns.in_scope(scope)

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from service.accounts import routes as accounts
+from service.arbitration import routes as arbitration
 from service.base.clock import Clock, utc_now
 from service.base.logging import Logs
 from service.base.problems import install_problem_handlers
@@ -55,6 +56,7 @@ ROUTERS = (
     exchange_rates.router,
     segments.router,
     policies.router,
+    arbitration.router,
     reservations.router,
     goals.router,
     registry.router,

@@ -28,6 +28,7 @@ LISTS = {
     "do not pitch": "/v1/accounts/do-not-pitch",
     "exchange rates": "/v1/exchange-rates",
     "policies": "/v1/policies",
+    "arbitration versions": "/v1/arbitration/history",
     "reservations": "/v1/reservations",
     "policy versions": "/v1/policies/built-in.returned/history",
     "white space": "/v1/whitespace/cells/line-1/all.accounts/accounts",
@@ -47,6 +48,7 @@ def list_name(client: TestClient, name: str) -> list[Any]:
         "exchange rates": ["exchange-rates"],
         "orders": ["orders"],
         "policies": ["policies", None],
+        "arbitration versions": ["arbitration-versions"],
         "reservations": ["reservations", None, None],
         "policy versions": ["policy-versions", "built-in.returned"],
         "products": ["products"],
@@ -97,6 +99,7 @@ def make_cursors(client: TestClient) -> dict[str, str]:
     rates = [{"base_currency": "EUR", "quote_currency": "USD", "valid_from": day, "rate": 1.1} for day in DAYS]
     client.post("/v1/exchange-rates", json=rates)
     for is_enabled in (False, True):
+        client.patch("/v1/arbitration", json={"up_sell_first": is_enabled})
         client.patch("/v1/policies/built-in.returned", json={"is_enabled": is_enabled})
     for _ in range(2):
         client.get("/v1/recommendations/a-1")
