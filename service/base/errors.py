@@ -147,6 +147,7 @@ PROBLEMS: dict[str, ProblemType] = {
     "unknown-family": ProblemType(404, "No such family of segments"),
     "unknown-goal": ProblemType(404, "No such goal"),
     "unknown-order": ProblemType(404, "No such order"),
+    "unknown-outcome": ProblemType(404, "No such outcome"),
     "unknown-policy": ProblemType(404, "No such policy"),
     "unknown-reservation": ProblemType(404, "No such reservation"),
     "unknown-product": ProblemType(404, "No such product"),

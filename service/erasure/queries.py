@@ -16,6 +16,7 @@ from service.deals.tables import Deal
 from service.decisions.queries import erase_decisions
 from service.orders.live import SALES_CHANGED, sales_hours
 from service.orders.tables import Order, OrderLine
+from service.outcomes.queries import erase_outcomes
 from service.policies.caps import RESERVATIONS_CHANGED
 from service.reservations.queries import erase_reservations
 from service.storage.bulk import upsert_rows
@@ -67,6 +68,7 @@ def erase_account(connection: Connection, account_id: str, now: datetime, *, del
     connection.execute(delete(Consent).where(Consent.account_id == account_id))
     is_stored = connection.execute(delete(Account).where(Account.account_id == account_id)).rowcount > 0
     decisions = erase_decisions(connection, account_id)
+    erase_outcomes(connection, account_id)
     reserved = erase_reservations(connection, account_id)
     _redact_answers(connection, account_id)
     _redact_changes(connection, account_id)

@@ -20,7 +20,7 @@ from service.readmodel.account_policies import AccountPolicies
 from service.readmodel.policies import PolicyType
 
 NO_POLICIES: Final[Mapping[str, int]] = {}
-HELD_CODES: Final = frozenset({WithheldCode.CONTACT_LIMIT, WithheldCode.CAP_REACHED})
+HELD_CODES: Final = frozenset({WithheldCode.CONTACT_LIMIT, WithheldCode.PAUSED, WithheldCode.CAP_REACHED})
 NO_UNKNOWN_FILTERS: Final[Mapping[str, Sequence[str]]] = {}
 MIN_POPULAR: Final = 32
 """Popular products in the first pool with fallbacks."""

@@ -21,8 +21,8 @@ class NoOfferCode(StrEnum):
 
 NO_OFFER_MEANINGS: Final = {
     NoOfferCode.OBJECTED: "The account objects to direct marketing.",
-    NoOfferCode.LIMIT_REACHED: "Policies of type `limit` or `cap` withhold what might be offered; from `ask_again_at` "
-    "on, they allow an offer again.",
+    NoOfferCode.LIMIT_REACHED: "Policies of type `limit`, `suppression` or `cap` withhold what might be offered; from "
+    "`ask_again_at` on, they allow an offer again.",
     NoOfferCode.NOTHING_WORTH_OFFERING: "Every product that may be offered is below the floor of propensity or of "
     "expected value.",
     NoOfferCode.ALL_WITHHELD: "Rules or policies withhold every candidate; `withheld` counts them.",

@@ -58,6 +58,7 @@ class WithheldCode(StrEnum):
     POLICY_APPLICABILITY = "policy-applicability"
     POLICY_SUITABILITY = "policy-suitability"
     CONTACT_LIMIT = "contact-limit"
+    PAUSED = "paused"
     CAP_REACHED = "cap-reached"
 
 
@@ -90,6 +91,7 @@ WITHHELD_MEANINGS = {
     WithheldCode.POLICY_SUITABILITY: "a policy says for whom it is good, which the account is not, or is not known "
     "to be",
     WithheldCode.CONTACT_LIMIT: "the account was offered it, or anything, as often as a policy of type `limit` allows",
+    WithheldCode.PAUSED: "the account's answers to earlier offers paused it, by a policy of type `suppression`",
     WithheldCode.CAP_REACHED: "it was accepted or reserved as often as a policy of type `cap` allows",
 }
 POLICY_CODES: Final = {
@@ -97,6 +99,7 @@ POLICY_CODES: Final = {
     "applicability": WithheldCode.POLICY_APPLICABILITY,
     "suitability": WithheldCode.POLICY_SUITABILITY,
     "limit": WithheldCode.CONTACT_LIMIT,
+    "suppression": WithheldCode.PAUSED,
     "cap": WithheldCode.CAP_REACHED,
 }
 """By the type of the policy that withholds a candidate."""

@@ -114,7 +114,7 @@ class Recommender:
         loaded = self._holder.current
         if loaded is None:
             raise NothingToOffer
-        if loaded.state.part(Contacts).limits and has_repetition(calls):
+        if loaded.state.part(Contacts).counts_decisions and has_repetition(calls):
             # What an account is offered counts for its next request, even if both came together.
             return [answer for call in calls for answer in self._respond_together(loaded, [call])]
         return self._respond_together(loaded, calls)
@@ -172,7 +172,7 @@ class Recommender:
             recorded = (decision_id, wanted.account_id, context.now, key_id, *named, call.body, body)
             recorder.record(Recorded(*recorded, decision.offers, products))
             contacts = context.loaded.state.part(Contacts)
-            if contacts.limits and decision.offers and wanted.account_id is not None:
+            if contacts.counts_decisions and decision.offers and wanted.account_id is not None:
                 offered = contact_products(decision.offers, products)
                 contacts.note(wanted.account_id, Contact(context.now, decision_id, wanted.channel, offered))
         return body

@@ -236,7 +236,9 @@ class ConsideredOut(BaseModel):
     rank: int | None = Field(description="Its place among the offers; null if it is not offered.")
     reason: WithheldCode | None = Field(description="Why it is withheld, as in `withheld`; null otherwise.")
     policy_id: str | None = Field(description="The stored policy that withholds it; null otherwise.")
-    until: datetime | None = Field(description="When a policy of type `limit` ceases to withhold it; null otherwise.")
+    until: datetime | None = Field(
+        description="When a policy of type `limit`, `suppression` or `cap` ceases to withhold it; null otherwise."
+    )
     arbitration: ArbitrationOut | None = Field(description="As in the offers; null for what the account owns, too.")
 
 

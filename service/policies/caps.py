@@ -24,12 +24,12 @@ _COLUMNS: Final = {
 
 def load(state: LiveState, connection: Connection, _changes: ChangeSet) -> None:
     """Count what is used of every cap."""
-    state.replace_part(count_uses(connection, state.part(ActivePolicies).caps))
+    state.replace_part(count_uses(connection, state.part(ActivePolicies).by_count.caps))
 
 
 def refresh(state: LiveState, connection: Connection, changes: ChangeSet) -> None:
     """Count anew what is used of the caps that concern some products; of all if a cap changed."""
-    cap_uses, caps = state.part(CapUses), state.part(ActivePolicies).caps
+    cap_uses, caps = state.part(CapUses), state.part(ActivePolicies).by_count.caps
     if list(cap_uses.caps.values()) != list(caps):
         load(state, connection, changes)
     elif caps and (product_ids := changes.ids(RESERVATIONS_CHANGED)):

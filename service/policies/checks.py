@@ -13,6 +13,7 @@ from service.policies.errors import PolicyRefused
 from service.policies.schemas import PolicyIn
 from service.readmodel.attribute_types import RuleNeverMatches, check_attributes
 from service.readmodel.catalogue_view import CatalogueView
+from service.readmodel.contact_policies import Counted
 from service.readmodel.kleene import TRUE
 from service.readmodel.live_state import LiveState
 from service.readmodel.policies import PolicyScope
@@ -41,7 +42,11 @@ class PolicyChecks:
 
     def check(self, policy: PolicyIn) -> None:
         """Raise PolicyRefused or RuleNeverMatches."""
-        if policy.limit is not None and policy.limit.window.longest > timedelta(days=self._kept_days):
+        if (
+            policy.limit is not None
+            and policy.limit.counts is Counted.DECIDED
+            and policy.limit.window.longest > timedelta(days=self._kept_days)
+        ):
             raise PolicyRefused(
                 f"The limit's window is longer than decisions are kept, {self._kept_days:g} days: older contacts would "
                 "not be counted. Make it shorter, or raise NEXTOFFER_DECISION_RETENTION_DAYS."

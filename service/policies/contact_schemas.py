@@ -8,13 +8,15 @@ from pydantic import ConfigDict, Field, model_validator
 from service.base.request_body import RequestBody
 from service.base.time_zones import find_zone
 from service.readmodel.caps import CapPer
-from service.readmodel.contact_policies import Per
+from service.readmodel.contact_policies import Counted, Per
 from service.readmodel.contact_windows import CalendarUnit, CalendarWindow, ContactWindow, RollingWindow
+from service.readmodel.outcome_kinds import OutcomeKind, RejectReason
 from service.rows.field_types import NO_NUL
 
 MAX_AT_MOST: Final = 1_000
 MAX_WINDOW_DAYS: Final = 366
 MAX_CHANNELS: Final = 20
+MAX_PAUSE_DAYS: Final = 3_660
 MAX_CAP: Final = 1_000_000_000
 Channel = Annotated[str, Field(min_length=1, max_length=64, pattern=NO_NUL)]
 PER = (
@@ -75,10 +77,37 @@ class CapIn(RequestBody):
     )
 
 
+class SuppressionIn(RequestBody):
+    """`count` outcomes of some kinds within some days pause what they are about, each of them once."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"outcomes": ["reject"], "count": 2, "within_days": 30, "pauses": "category", "pause_days": 90}
+        }
+    )
+
+    outcomes: Annotated[list[OutcomeKind], Field(min_length=1, max_length=len(OutcomeKind))]
+    reasons: Annotated[list[RejectReason], Field(min_length=1, max_length=len(RejectReason))] | None = Field(
+        default=None, description="Only rejections for these reasons; all without it."
+    )
+    count: int = Field(default=1, ge=1, le=MAX_AT_MOST)
+    within_days: int = Field(default=30, ge=1, le=MAX_WINDOW_DAYS)
+    pauses: Per = Field(
+        description="What is paused for the account, and whose outcomes are counted together: the product, its line, "
+        "its category, or the whole account."
+    )
+    pause_days: int = Field(ge=1, le=MAX_PAUSE_DAYS, description="For how long, from the last of the outcomes on.")
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if self.reasons is not None and self.outcomes != [OutcomeKind.REJECT]:
+            raise ValueError("only a rejection has a reason: with reasons, outcomes must be reject alone")
+        return self
+
+
 class LimitIn(RequestBody):
     """At most so many contacts within a window. A contact is a decision that offered the account any of the products,
-    whether they were shown or not: what is sent and never reported counts, too. Decisions for nobody in particular and
-    with `dry_run` don't.
+    unless `counts` says otherwise. Decisions for nobody in particular and with `dry_run` don't count.
     """
 
     model_config = ConfigDict(
@@ -88,6 +117,11 @@ class LimitIn(RequestBody):
     at_most: int = Field(ge=1, le=MAX_AT_MOST, description="Contacts that are allowed within the window.")
     window: WindowIn
     per: Per = Field(default=Per.ACCOUNT, description=PER)
+    counts: Counted = Field(
+        default=Counted.DECIDED,
+        description="`decided`: decisions, whether they were shown or not, so that what is never reported counts, too; "
+        "`sent`, `shown`: outcomes of kind `sent` and `impression`, each of which is one contact.",
+    )
     channels: Annotated[list[Channel], Field(min_length=1, max_length=MAX_CHANNELS)] | None = Field(
         default=None,
         description="Counts and holds requests by these channels, and those that don't name any; all without it.",

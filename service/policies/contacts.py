@@ -1,20 +1,24 @@
-"""What is kept in memory of contacts: how often limits let each account be offered something again."""
+"""What is kept in memory of contacts: how often each account was offered something, and what it said to it."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, or_, select
 
 from service.base.ids import first_decision_id
 from service.decisions.tables import DecisionOffer, DecisionRow
 from service.decisions.writing import DECISIONS_CHANGED
+from service.outcomes.queries import OUTCOMES_CHANGED
+from service.outcomes.tables import OutcomeRow
 from service.policies.live import POLICIES, POLICIES_CHANGED
-from service.readmodel.active_policies import ActivePolicies
-from service.readmodel.contact_policies import Contact, ContactLimit, ContactProduct
+from service.readmodel.active_policies import ActivePolicies, CountingPolicies
+from service.readmodel.contact_policies import Contact, ContactProduct
 from service.readmodel.contacts import Contacts
 from service.readmodel.live_state import LiveState
+from service.readmodel.outcome_kinds import OutcomeKind
+from service.readmodel.suppressions import Reported
 from service.storage.bulk import in_chunks
 from service.sync.sections import ChangeSet, LiveSection
 
@@ -22,43 +26,48 @@ ROWS_AT_ONCE: Final = 10_000
 
 
 def load(state: LiveState, connection: Connection, _changes: ChangeSet) -> None:
-    """Count what each account was offered."""
-    state.replace_part(count_contacts(connection, state.part(ActivePolicies).limits))
+    """Count what each account was offered, and what it said."""
+    state.replace_part(count_contacts(connection, state.part(ActivePolicies).by_count))
 
 
 def refresh(state: LiveState, connection: Connection, changes: ChangeSet) -> None:
-    """Count what some accounts were offered since; for all of them anew if a limit changed."""
-    contacts, limits = state.part(Contacts), state.part(ActivePolicies).limits
-    if list(contacts.limits.values()) != list(limits):
+    """Count what some accounts were offered, or said, since; for all of them anew if a policy changed."""
+    contacts, by_count = state.part(Contacts), state.part(ActivePolicies).by_count
+    is_same = list(contacts.limits.values()) == list(by_count.limits)
+    if not is_same or contacts.suppressions != tuple(by_count.suppressions):
         load(state, connection, changes)
-    elif limits and (account_ids := changes.ids(DECISIONS_CHANGED)):
-        _count(contacts, connection, account_ids)
+        return
+    if account_ids := changes.ids(DECISIONS_CHANGED):
+        _count_decisions(contacts, connection, account_ids)
+    if account_ids := changes.ids(OUTCOMES_CHANGED):
+        _count_reports(contacts, connection, account_ids)
 
 
 def count_contacts(
-    connection: Connection, limits: Sequence[ContactLimit], account_ids: Sequence[str] | None = None
+    connection: Connection, policies: CountingPolicies, account_ids: Sequence[str] | None = None
 ) -> Contacts:
-    """Return what some accounts, or all, were offered as far as it may still count."""
-    contacts = Contacts(limits)
-    if limits:
-        _count(contacts, connection, account_ids)
+    """Return what some accounts, or all, were offered and said as far as it may still count."""
+    contacts = Contacts(policies.limits, policies.suppressions)
+    _count_decisions(contacts, connection, account_ids)
+    _count_reports(contacts, connection, account_ids)
     return contacts
 
 
-def _count(contacts: Contacts, connection: Connection, account_ids: Sequence[str] | None) -> None:
+def _count_decisions(contacts: Contacts, connection: Connection, account_ids: Sequence[str] | None) -> None:
+    if not contacts.counts_decisions:
+        return
     newest = connection.scalar(select(DecisionRow.decided_at).order_by(DecisionRow.decision_id.desc()).limit(1))
     if newest is None:
         return
     # What did not count any more at the newest decision does not count now.
-    query = _contacts_since(contacts.earliest(newest))
-    parts = [None] if account_ids is None else in_chunks(account_ids)
-    for part in parts:
+    query = _decisions_since(contacts.earliest_decision(newest))
+    for part in [None] if account_ids is None else in_chunks(account_ids):
         named = query if part is None else query.where(DecisionRow.account_id.in_(part))
-        for account_id, contact in _read(connection, named):
+        for account_id, contact in _read_decisions(connection, named):
             contacts.note(account_id, contact)
 
 
-def _contacts_since(begin: datetime) -> Any:
+def _decisions_since(begin: datetime) -> Any:
     columns = (
         DecisionRow.decision_id, DecisionRow.account_id, DecisionRow.decided_at, DecisionRow.channel,
         DecisionOffer.product_id, DecisionOffer.line, DecisionOffer.category,
@@ -68,18 +77,57 @@ def _contacts_since(begin: datetime) -> Any:
     return select(*columns).join(DecisionOffer, is_same).where(*is_counted).order_by(DecisionRow.decision_id)
 
 
-def _read(connection: Connection, query: Any) -> Iterator[tuple[str, Contact]]:
+def _read_decisions(connection: Connection, query: Any) -> Iterator[tuple[str, Contact]]:
     rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query)
     for decision_id, offers in groupby(rows, key=lambda row: row.decision_id):
         of_decision = list(offers)
         first = of_decision[0]
-        products = [ContactProduct(row.product_id, row.line or "", row.category or "") for row in of_decision]
+        products = [_product(row) for row in of_decision]
         yield first.account_id, Contact(first.decided_at, decision_id, first.channel, products)
+
+
+def _count_reports(contacts: Contacts, connection: Connection, account_ids: Sequence[str] | None) -> None:
+    if not contacts.counts_reports:
+        return
+    newest = connection.scalar(select(OutcomeRow.occurred_at).order_by(OutcomeRow.occurred_at.desc()).limit(1))
+    if newest is None:
+        return
+    query = _outcomes_that_count(contacts, newest)
+    for part in [None] if account_ids is None else in_chunks(account_ids):
+        named = query if part is None else query.where(OutcomeRow.account_id.in_(part))
+        reported: dict[str, list[Reported]] = {account_id: [] for account_id in part or ()}
+        reported |= {account_id: list(each) for account_id, each in _read_outcomes(connection, named)}
+        for account_id, of_account in reported.items():
+            contacts.report(account_id, of_account)
+
+
+def _outcomes_that_count(contacts: Contacts, now: datetime) -> Any:
+    limited = and_(OutcomeRow.kind.in_(contacts.limited_kinds), OutcomeRow.occurred_at >= contacts.earliest_report(now))
+    is_meant = or_(limited, OutcomeRow.kind.in_(contacts.suppressing_kinds))
+    is_valid = (OutcomeRow.is_placed, ~OutcomeRow.is_automated, OutcomeRow.retracted_at.is_(None))
+    is_theirs = OutcomeRow.account_id.is_not(None)
+    return select(OutcomeRow.__table__).where(is_theirs, is_meant, *is_valid).order_by(OutcomeRow.account_id)
+
+
+def _read_outcomes(connection: Connection, query: Any) -> Iterator[tuple[str, Iterator[Reported]]]:
+    rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query)
+    for account_id, of_account in groupby(rows, key=lambda row: row.account_id):
+        yield (
+            account_id,
+            (
+                Reported(row.occurred_at, row.outcome_id, OutcomeKind(row.kind), row.channel, _product(row), row.reason)
+                for row in of_account
+            ),
+        )
+
+
+def _product(row: Any) -> ContactProduct:
+    return ContactProduct(row.product_id, row.line or "", row.category or "")
 
 
 CONTACTS: Final = LiveSection(
     "contacts",
-    frozenset({DECISIONS_CHANGED, POLICIES_CHANGED}),
+    frozenset({DECISIONS_CHANGED, OUTCOMES_CHANGED, POLICIES_CHANGED}),
     load,
     refresh,
     reads=frozenset({POLICIES.name}),

@@ -14,10 +14,8 @@ from service.orders.live import ORDERS_CHANGED, OWNERSHIP
 from service.policies.built_in import BUILT_IN
 from service.policies.queries import Stored, all_policies
 from service.policies.schemas import PolicyIn
-from service.readmodel.active_policies import ActivePolicies
-from service.readmodel.caps import Cap
+from service.readmodel.active_policies import ActivePolicies, CountingPolicies
 from service.readmodel.catalogue_view import CatalogueView
-from service.readmodel.contact_policies import ContactLimit
 from service.readmodel.factors import FactorColumn
 from service.readmodel.live_state import LiveState
 from service.readmodel.policies import PolicySet, PolicyType, leaves_of
@@ -69,15 +67,14 @@ def refresh(state: LiveState, connection: Connection, changes: ChangeSet) -> Non
 
 
 class EnabledPolicies(NamedTuple):
-    """Policies that are switched on, by what they do; limits and caps in the order of their identifiers.
+    """Policies that are switched on, by what they do.
 
     switched_off: reason codes of the built-in rules that are switched off.
     """
 
     rules: PolicySet
     switched_off: frozenset[str]
-    limits: list[ContactLimit]
-    caps: list[Cap]
+    by_count: CountingPolicies
 
 
 def enabled_policies(stored: Sequence[Stored]) -> EnabledPolicies:
@@ -86,8 +83,11 @@ def enabled_policies(stored: Sequence[Stored]) -> EnabledPolicies:
     enabled = list(_enabled(stored))
     rules = PolicySet([policy.policy(policy_id) for policy_id, policy in enabled if policy.type.is_engagement])
     limits = [policy.contact_limit(policy_id) for policy_id, policy in enabled if policy.type is PolicyType.LIMIT]
+    suppressions = [
+        policy.suppression_policy(policy_id) for policy_id, policy in enabled if policy.type is PolicyType.SUPPRESSION
+    ]
     caps = [policy.product_cap(policy_id) for policy_id, policy in enabled if policy.type is PolicyType.CAP]
-    return EnabledPolicies(rules, frozenset(switched_off), limits, caps)
+    return EnabledPolicies(rules, frozenset(switched_off), CountingPolicies(limits, suppressions, caps))
 
 
 def _enabled(stored: Iterable[Stored]) -> Iterator[tuple[str, PolicyIn]]:
@@ -108,7 +108,7 @@ def place_accounts(
 def activate_policies(state: LiveState, enabled: EnabledPolicies, accounts: AccountTerms) -> ActivePolicies:
     """Return policies as decisions apply them. accounts: what the rules ask of them."""
     products = ProductPolicies(enabled.rules, ProductColumns(state.part(CatalogueView)))
-    return ActivePolicies(enabled.rules, accounts, products, enabled.switched_off, enabled.limits, enabled.caps)
+    return ActivePolicies(enabled.rules, accounts, products, enabled.switched_off, enabled.by_count)
 
 
 def _with_policies(state: LiveState, connection: Connection, active: ActivePolicies) -> ActivePolicies:

@@ -125,8 +125,8 @@ def activate(state: LiveState, connection: Connection, stored: Sequence[Stored],
     place_accounts(state, connection, terms, accounts)
     return PoliciesInUse(
         activate_policies(state, enabled, terms),
-        count_contacts(connection, enabled.limits, accounts),
-        count_uses(connection, enabled.caps),
+        count_contacts(connection, enabled.by_count, accounts),
+        count_uses(connection, enabled.by_count.caps),
     )
 
 

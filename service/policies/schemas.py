@@ -1,16 +1,17 @@
 """Policies as callers write and read them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, WithJsonSchema, model_validator
 
 from service.base.request_body import PartialUpdate, RequestBody
-from service.policies.contact_schemas import CapIn, LimitIn
+from service.policies.contact_schemas import CapIn, LimitIn, SuppressionIn
 from service.readmodel.caps import Cap
 from service.readmodel.contact_policies import ContactLimit
 from service.readmodel.policies import MAX_MIXED_TERMS, Policy, PolicyScope, PolicySet, PolicyType
 from service.readmodel.policy_grammar import BoundedPolicyRule
+from service.readmodel.suppressions import Suppression
 from service.rows.field_types import NO_NUL
 from service.rows.time_fields import read_timestamp
 
@@ -29,7 +30,7 @@ PREVIEW_EXAMPLE: Final[dict[str, Any]] = {
 MAX_NAME: Final = 200
 MAX_SAMPLE: Final = 2_000
 RULE_FIELDS: Final = ("offer_only_if", "withhold_if")
-CONTENT_FIELDS: Final = (*RULE_FIELDS, "limit", "cap")
+CONTENT_FIELDS: Final = (*RULE_FIELDS, "limit", "suppression", "cap")
 Time = Annotated[datetime, BeforeValidator(read_timestamp), WithJsonSchema({"type": "string", "format": "date-time"})]
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME, pattern=NO_NUL)]
 Description = Annotated[str, Field(max_length=2000, pattern=NO_NUL)]
@@ -37,20 +38,21 @@ PolicyId = Annotated[str, Field(pattern=r"^[a-z0-9]+([-_][a-z0-9]+)*$", max_leng
 
 TYPE = (
     "`eligibility`: may the account have it; `applicability`: is it relevant now; `suitability`: is it good for the "
-    "account; `limit`: has it been offered too often; `cap`: is anything left of it. Policies apply in this order, and "
-    "in the order of their ids within a type."
+    "account; `limit`: has it been offered too often; `suppression`: has it said no; `cap`: is anything left of "
+    "it. Policies apply in this order, and in the order of their ids within a type."
 )
 SCOPE = "The products that it is about; all products without it."
 FROM = "When it begins to be in force."
 UNTIL = "When it ceases to be in force: the first moment at which it is not."
 OFFER_ONLY_IF = "Offer the products only where this rule is true; where it is false or not known they are withheld."
 LIMIT = "How often an account may be offered the products: of a policy of type `limit`, instead of a rule."
+SUPPRESSION = "What answers of an account pause: of a policy of type `suppression`, instead of a rule."
 CAP = "How often the products may be taken up in all: of a policy of type `cap`, instead of a rule."
 WITHHOLD_IF = "Withhold the products where this rule is true, or not known to be false."
 
 
 class PolicyIn(RequestBody):
-    """A policy to store, with exactly one of `offer_only_if`, `withhold_if`, `limit` and `cap`."""
+    """A policy to store, with exactly one of `offer_only_if`, `withhold_if`, `limit`, `suppression` and `cap`."""
 
     model_config = ConfigDict(json_schema_extra={"example": POLICY_EXAMPLE})
 
@@ -65,6 +67,7 @@ class PolicyIn(RequestBody):
     offer_only_if: BoundedPolicyRule | None = Field(default=None, description=OFFER_ONLY_IF)
     withhold_if: BoundedPolicyRule | None = Field(default=None, description=WITHHOLD_IF)
     limit: LimitIn | None = Field(default=None, description=LIMIT)
+    suppression: SuppressionIn | None = Field(default=None, description=SUPPRESSION)
     cap: CapIn | None = Field(default=None, description=CAP)
 
     @model_validator(mode="after")
@@ -107,7 +110,26 @@ class PolicyIn(RequestBody):
         assert limit is not None  # noqa: S101  Its type needs it.
         channels = None if limit.channels is None else frozenset(limit.channels)
         times = (self.valid_from, self.valid_until)
-        return ContactLimit(policy_id, limit.at_most, limit.window.window, limit.per, channels, self.scope, *times)
+        return ContactLimit(
+            policy_id, limit.at_most, limit.window.window, limit.per, channels, self.scope, *times, limit.counts
+        )
+
+    def suppression_policy(self, policy_id: str) -> Suppression:
+        """Return it as decisions apply it: a policy of type suppression."""
+        given = self.suppression
+        assert given is not None  # noqa: S101  Its type needs it.
+        return Suppression(
+            policy_id,
+            frozenset(given.outcomes),
+            given.count,
+            timedelta(days=given.within_days),
+            timedelta(days=given.pause_days),
+            given.pauses,
+            None if given.reasons is None else frozenset(given.reasons),
+            self.scope,
+            self.valid_from,
+            self.valid_until,
+        )
 
     def product_cap(self, policy_id: str) -> Cap:
         """Return it as decisions apply it: a policy of type cap."""
@@ -135,6 +157,7 @@ class PolicyPatch(PartialUpdate):
     offer_only_if: BoundedPolicyRule | None = Field(default=None, description=OFFER_ONLY_IF)
     withhold_if: BoundedPolicyRule | None = Field(default=None, description=WITHHOLD_IF)
     limit: LimitIn | None = Field(default=None, description=LIMIT)
+    suppression: SuppressionIn | None = Field(default=None, description=SUPPRESSION)
     cap: CapIn | None = Field(default=None, description=CAP)
 
     def apply(self, before: dict[str, Any]) -> dict[str, Any]:
@@ -170,6 +193,7 @@ class PolicyOut(BaseModel):
     offer_only_if: BoundedPolicyRule | None = Field(description=OFFER_ONLY_IF)
     withhold_if: BoundedPolicyRule | None = Field(description=WITHHOLD_IF)
     limit: LimitIn | None = Field(description=LIMIT)
+    suppression: SuppressionIn | None = Field(description=SUPPRESSION)
     cap: CapIn | None = Field(description=CAP)
     version: int = Field(description="One more at each change.")
     created_at: datetime | None = Field(description="Null of a built-in policy that was never changed.")

@@ -21,6 +21,7 @@ from service.readmodel.policy_accounts import AccountTerms
 from service.readmodel.policy_grammar import ContextRule
 from service.readmodel.policy_products import ProductPolicies
 from service.readmodel.product_columns import ProductColumns
+from service.readmodel.suppressions import Suppression
 
 MAX_CACHE_BYTES: Final = 32 * 1024 * 1024
 ENTRY_BYTES: Final = 300
@@ -54,12 +55,34 @@ class PlainRequest(NamedTuple):
     context: Mapping[str, Any] = MappingProxyType({})
 
 
+class CountingPolicies(NamedTuple):
+    """Policies without a rule: what was offered, said or taken up before decides. Each in the order of their ids."""
+
+    limits: Sequence[ContactLimit] = ()
+    suppressions: Sequence[Suppression] = ()
+    caps: Sequence[Cap] = ()
+
+    @property
+    def has_contacts(self) -> bool:
+        """Whether any counts what single accounts were offered, or said."""
+        return bool(self.limits or self.suppressions)
+
+    def named(self) -> list[tuple[str, str]]:
+        """Return the identifier and the type of each, in the order in which they apply."""
+        limits = [(each.id, str(PolicyType.LIMIT)) for each in self.limits]
+        suppressions = [(each.id, str(PolicyType.SUPPRESSION)) for each in self.suppressions]
+        return [*limits, *suppressions, *((each.id, str(PolicyType.CAP)) for each in self.caps)]
+
+
+NO_COUNTING: Final = CountingPolicies()
+
+
 class ActivePolicies:
     """Policies that are switched on, over one version of the catalogue. A change of either makes another object.
 
     Accounts that change are placed anew in ``accounts``.
     switched_off: reason codes of the built-in rules that are switched off.
-    limits, caps: in the order of their identifiers; they come after the policies with rules.
+    by_count: those without a rule, which come after the ones with rules.
     """
 
     def __init__(
@@ -68,18 +91,15 @@ class ActivePolicies:
         accounts: AccountTerms,
         products: ProductPolicies,
         switched_off: frozenset[str],
-        limits: Sequence[ContactLimit] = (),
-        caps: Sequence[Cap] = (),
+        by_count: CountingPolicies = NO_COUNTING,
     ) -> None:
         self.policies = policies
         self.accounts = accounts
         self.products = products
         self.switched_off = switched_off
-        self.limits = limits
-        self.caps = caps
+        self.by_count = by_count
         by_rule = [(compiled.policy.id, str(compiled.policy.type)) for compiled in policies.policies]
-        named = [*by_rule, *((limit.id, str(PolicyType.LIMIT)) for limit in limits)]
-        named += [(cap.id, str(PolicyType.CAP)) for cap in caps]
+        named = [*by_rule, *by_count.named()]
         self.policy_ids = [policy_id for policy_id, _ in named]
         self.policy_types = [policy_type for _, policy_type in named]
         self._places = {policy_id: place for place, policy_id in enumerate(self.policy_ids)}
@@ -103,11 +123,11 @@ class ActivePolicies:
 
     def with_products(self, products: ProductPolicies) -> "ActivePolicies":
         """Return the same policies over another version of the catalogue."""
-        return ActivePolicies(self.policies, self.accounts, products, self.switched_off, self.limits, self.caps)
+        return ActivePolicies(self.policies, self.accounts, products, self.switched_off, self.by_count)
 
     def with_accounts(self, accounts: AccountTerms) -> "ActivePolicies":
         """Return the same policies over other accounts."""
-        return ActivePolicies(self.policies, accounts, self.products, self.switched_off, self.limits, self.caps)
+        return ActivePolicies(self.policies, accounts, self.products, self.switched_off, self.by_count)
 
     def account_ids(self) -> Iterable[str]:
         """See ``AccountPart``."""
@@ -129,7 +149,7 @@ class ActivePolicies:
         """Look up what is withheld from the account of each request; None where there are no policies.
 
         rows: where the artifact has each account, or UNKNOWN_ROW. now: when; without it, policies of all times apply,
-        and neither limits nor caps. contacts: of the accounts. cap_uses: what is used of the caps.
+        and none that counts. contacts: of the accounts. cap_uses: what is used of the caps.
         """
         if not self.policy_ids:
             return None
@@ -139,18 +159,18 @@ class ActivePolicies:
         if self._bounds and now is not None:
             states = states & self._in_force_at(now)
         held: list[Held] = []
-        if now is not None and self.limits and contacts is not None:
-            held += self._held_by_limits(requests, contacts, now)
-        if now is not None and self.caps and cap_uses is not None:
+        if now is not None and self.by_count.has_contacts and contacts is not None:
+            held += self._held_by_contacts(requests, contacts, now)
+        if now is not None and self.by_count.caps and cap_uses is not None:
             held += self._held_by_caps(requests, cap_uses, now)
         return AccountPolicies(self.products, self.policy_ids, self.policy_types, states, held)
 
-    def _held_by_limits(self, requests: Sequence[PolicyRequest], contacts: Contacts, now: datetime) -> list[Held]:
+    def _held_by_contacts(self, requests: Sequence[PolicyRequest], contacts: Contacts, now: datetime) -> list[Held]:
         held: list[Held] = []
         for account, request in enumerate(requests):
             for each in contacts.reached_by(request.account_id, request.channel, now):
-                if (policy := self._places.get(each.limit.id)) is not None:
-                    products = self.products.concerned(each.limit, each.key)
+                if (policy := self._places.get(each.policy.id)) is not None:
+                    products = self.products.concerned(each.policy, each.key)
                     held.append(Held(account, policy, products, each.until, is_everything=bool(products.all())))
         return sorted(held, key=lambda each: each.policy)
 
@@ -165,7 +185,7 @@ class ActivePolicies:
         ]
         return [
             Held(EVERY_ACCOUNT, self._places[cap.id], *self.products.exhausted(cap, exhausted[cap.id]), exempt)
-            for cap in self.caps
+            for cap in self.by_count.caps
             if cap.id in exhausted and cap.is_in_force(now)
         ]
 

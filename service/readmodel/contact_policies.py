@@ -36,12 +36,21 @@ class Contact(NamedTuple):
     products: Sequence[ContactProduct]
 
 
+class Counted(StrEnum):
+    """What a limit counts."""
+
+    DECIDED = "decided"
+    SENT = "sent"
+    SHOWN = "shown"
+
+
 @dataclass(frozen=True)
 class ContactLimit:
     """At most so many contacts within a window; then the products concerned are withheld until one ceases to count.
 
     channels: whose contacts count; None for all. A contact of no known channel counts for each.
     scope:    the products whose contacts count, and which are withheld; None for all.
+    counts:   decisions, or what was reported as sent or shown.
     valid_from, valid_until: when it is in force. Contacts before that count, too.
     """
 
@@ -53,6 +62,7 @@ class ContactLimit:
     scope: PolicyScope | None = None
     valid_from: datetime | None = None
     valid_until: datetime | None = None
+    counts: Counted = Counted.DECIDED
 
     def concerns(self, channel: str | None) -> bool:
         """Tell whether contacts by a channel count: by one that is not known they do."""
@@ -68,23 +78,29 @@ class ContactLimit:
 
         The empty name stands for the whole account. What has no category, or no line, counts for none.
         """
-        counted = [product for product in products if self._covers(product)]
-        match self.per:
-            case Per.PRODUCT:
-                return {product.product_id for product in counted}
-            case Per.CATEGORY:
-                return {product.category for product in counted if product.category}
-            case Per.LINE:
-                return {product.line for product in counted if product.line}
-        return {WHOLE_ACCOUNT} if counted else set()
-
-    def _covers(self, product: ContactProduct) -> bool:
-        scope = self.scope
-        if scope is None:
-            return True
-        names = {"products": product.product_id, "lines": product.line, "categories": product.category}
-        return names[scope.kind] in getattr(scope, scope.kind)
+        keys = (key_of(self.per, product) for product in products if covers(self.scope, product))
+        return {key for key in keys if key is not None}
 
 
 WHOLE_ACCOUNT = ""
-"""The key of contacts that are counted for the account as a whole."""
+"""The key of what is counted for the account as a whole."""
+
+
+def key_of(per: Per, product: ContactProduct) -> str | None:
+    """Return what a product is counted under: its own name, or that of its line or category; None without one."""
+    match per:
+        case Per.PRODUCT:
+            return product.product_id
+        case Per.CATEGORY:
+            return product.category or None
+        case Per.LINE:
+            return product.line or None
+    return WHOLE_ACCOUNT
+
+
+def covers(scope: PolicyScope | None, product: ContactProduct) -> bool:
+    """Tell whether a product was in a scope."""
+    if scope is None:
+        return True
+    names = {"products": product.product_id, "lines": product.line, "categories": product.category}
+    return names[scope.kind] in getattr(scope, scope.kind)

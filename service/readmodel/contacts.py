@@ -1,75 +1,106 @@
-"""How often accounts were offered something, as far as limits ask for it."""
+"""How often accounts were offered something, and what they said to it, as far as contact policies ask for it."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from threading import Lock
 from typing import NamedTuple, Self
 
-from service.readmodel.contact_policies import Contact, ContactLimit
+from service.readmodel.contact_policies import Contact, ContactLimit, Counted
 from service.readmodel.live_state import LiveState
+from service.readmodel.outcome_kinds import OutcomeKind
+from service.readmodel.suppressions import Reported, Suppression
 
 ALWAYS = datetime.max.replace(tzinfo=UTC)
-Counted = tuple[str, str]
+CountKey = tuple[str, str]
 """What contacts count for: the identifier of a limit, and the product, category or line; see ``keys_of``."""
+Newest = dict[CountKey, tuple[tuple[datetime, str], ...]]
+"""When the newest contacts were, with what identifies each: no more than the limit allows."""
+REPORTED_AS = {Counted.SENT: OutcomeKind.SENT, Counted.SHOWN: OutcomeKind.IMPRESSION}
 
 
 class Reached(NamedTuple):
-    """A limit that an account has reached. key: see ``ContactLimit.keys_of``. until: when it ceases to be reached."""
+    """A limit that an account has reached, or a pause. key: see ``key_of``. until: when it ceases."""
 
-    limit: ContactLimit
+    policy: ContactLimit | Suppression
     key: str
     until: datetime
 
 
 class AccountContacts:
-    """The newest contacts of one account: no more than each limit allows, since older ones decide nothing.
+    """The newest contacts of one account, since older ones decide nothing, and its pauses.
 
-    What is reached is worked out once, and again when a contact comes or the first limit ceases to be reached.
+    What is reached is worked out once, and again when a contact comes or the first limit or pause ends.
     """
 
-    __slots__ = ("_checked_until", "_newest", "_reached")
+    __slots__ = ("_checked_until", "_decided", "_pauses", "_reached", "_reported")
 
     def __init__(self) -> None:
-        self._newest: dict[Counted, tuple[tuple[datetime, str], ...]] = {}
+        self._decided: Newest = {}
+        self._reported: Newest = {}
+        self._pauses: tuple[Reached, ...] = ()
         self._reached: tuple[Reached, ...] = ()
         self._checked_until: datetime | None = None
 
     def note(self, contact: Contact, limits: Iterable[ContactLimit]) -> None:
-        """Count a contact, unless it is counted already."""
-        dated = (contact.decided_at, contact.decision_id)
+        """Count a decision, unless it is counted already."""
         for limit in limits:
-            if not limit.concerns(contact.channel):
-                continue
-            for key in limit.keys_of(contact.products):
-                newest = self._newest.get((limit.id, key), ())
-                if dated not in newest:
-                    self._newest[limit.id, key] = tuple(sorted((*newest, dated))[-limit.at_most :])
+            if limit.counts is Counted.DECIDED:
+                _count(self._decided, contact, limit)
+        self._checked_until = None
+
+    def report(
+        self, reported: Sequence[Reported], limits: Iterable[ContactLimit], suppressions: Iterable[Suppression]
+    ) -> None:
+        """Replace what was reported of the account by all that is reported of it now."""
+        newest: Newest = {}
+        for limit in limits:
+            for each in reported:
+                if each.kind is REPORTED_AS.get(limit.counts):
+                    contact = Contact(each.occurred_at, each.outcome_id, each.channel, (each.product,))
+                    _count(newest, contact, limit)
+        self._reported = newest
+        self._pauses = tuple(
+            Reached(suppression, pause.key, pause.until)
+            for suppression in suppressions
+            for pause in suppression.pauses(reported)
+        )
         self._checked_until = None
 
     def reached(self, limits: Mapping[str, ContactLimit], now: datetime) -> tuple[Reached, ...]:
-        """Return the limits that are reached, whether they are in force or not. limits: by identifier."""
+        """Return the limits and pauses that hold, whether in force or not. limits: by identifier."""
         if self._checked_until is None or now >= self._checked_until:
-            self._reached = tuple(self._find_reached(limits, now))
+            self._reached = tuple(each for each in self._find_reached(limits) if each.until > now)
             self._checked_until = min((each.until for each in self._reached), default=ALWAYS)
         return self._reached
 
-    def _find_reached(self, limits: Mapping[str, ContactLimit], now: datetime) -> Iterable[Reached]:
-        for (limit_id, key), newest in self._newest.items():
-            limit = limits[limit_id]
-            if len(newest) == limit.at_most:
-                until = limit.window.end_of(newest[0][0])
-                if until > now:
-                    yield Reached(limit, key, until)
+    def _find_reached(self, limits: Mapping[str, ContactLimit]) -> Iterable[Reached]:
+        for counted in (self._decided, self._reported):
+            for (limit_id, key), newest in counted.items():
+                limit = limits[limit_id]
+                if len(newest) == limit.at_most:
+                    yield Reached(limit, key, limit.window.end_of(newest[0][0]))
+        yield from self._pauses
+
+
+def _count(counted: Newest, contact: Contact, limit: ContactLimit) -> None:
+    if not limit.concerns(contact.channel):
+        return
+    dated = (contact.decided_at, contact.decision_id)
+    for key in limit.keys_of(contact.products):
+        newest = counted.get((limit.id, key), ())
+        if dated not in newest:
+            counted[limit.id, key] = tuple(sorted((*newest, dated))[-limit.at_most :])
 
 
 class Contacts:
-    """The contacts of all accounts. Its limits never change: others make another object.
+    """The contacts of all accounts. Its policies never change: others make another object.
 
     Two threads write, each of them the same contact: the one that decides, and the one that follows the change log.
     """
 
-    def __init__(self, limits: Sequence[ContactLimit]) -> None:
+    def __init__(self, limits: Sequence[ContactLimit], suppressions: Sequence[Suppression] = ()) -> None:
         self.limits = {limit.id: limit for limit in limits}
+        self.suppressions = tuple(suppressions)
         self._by_account: dict[str, AccountContacts] = {}
         self._writing = Lock()
 
@@ -77,6 +108,16 @@ class Contacts:
     def empty(cls, _state: LiveState) -> Self:
         """See ``LivePart``."""
         return cls(())
+
+    @property
+    def counts_decisions(self) -> bool:
+        """Whether a limit counts decisions."""
+        return any(limit.counts is Counted.DECIDED for limit in self.limits.values())
+
+    @property
+    def counts_reports(self) -> bool:
+        """Whether a policy counts what is reported."""
+        return bool(self.suppressions) or any(limit.counts in REPORTED_AS for limit in self.limits.values())
 
     def account_ids(self) -> Iterable[str]:
         """See ``AccountPart``."""
@@ -88,19 +129,41 @@ class Contacts:
             self._by_account.pop(account_id, None)
 
     def note(self, account_id: str, contact: Contact) -> None:
-        """Count a contact, unless it is counted already."""
+        """Count a decision, unless it is counted already."""
         with self._writing:
             self._by_account.setdefault(account_id, AccountContacts()).note(contact, self.limits.values())
 
+    def report(self, account_id: str, reported: Sequence[Reported]) -> None:
+        """Replace what was reported of an account by all that is reported of it now."""
+        with self._writing:
+            account = self._by_account.setdefault(account_id, AccountContacts())
+            account.report(reported, self.limits.values(), self.suppressions)
+
     def reached_by(self, account_id: str | None, channel: str | None, now: datetime) -> list[Reached]:
-        """Return the limits in force that an account has reached, and that a request by a channel is held to."""
+        """Return the limits and pauses in force that hold a request by a channel for an account."""
         account = self._by_account.get(account_id or "")
         if account is None:
             return []
         with self._writing:
             reached = account.reached(self.limits, now)
-        return [each for each in reached if each.limit.concerns(channel) and each.limit.is_in_force(now)]
+        return [each for each in reached if each.policy.concerns(channel) and each.policy.is_in_force(now)]
 
-    def earliest(self, now: datetime) -> datetime:
-        """Return an instant before which no contact counts now."""
-        return min((limit.window.begin_at(now) for limit in self.limits.values()), default=now)
+    def earliest_decision(self, now: datetime) -> datetime:
+        """Return an instant before which no decision counts now."""
+        counting = (limit for limit in self.limits.values() if limit.counts is Counted.DECIDED)
+        return min((limit.window.begin_at(now) for limit in counting), default=now)
+
+    def earliest_report(self, now: datetime) -> datetime:
+        """Return an instant before which nothing that was reported counts for a limit now."""
+        counting = (limit for limit in self.limits.values() if limit.counts in REPORTED_AS)
+        return min((limit.window.begin_at(now) for limit in counting), default=now)
+
+    @property
+    def limited_kinds(self) -> set[OutcomeKind]:
+        """The kinds of outcome that limits count."""
+        return {REPORTED_AS[limit.counts] for limit in self.limits.values() if limit.counts in REPORTED_AS}
+
+    @property
+    def suppressing_kinds(self) -> set[OutcomeKind]:
+        """The kinds of outcome that suppressions count: old ones, too, as they tell which have caused a pause."""
+        return {kind for suppression in self.suppressions for kind in suppression.kinds}

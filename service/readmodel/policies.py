@@ -31,12 +31,13 @@ class PolicyType(StrEnum):
     APPLICABILITY = "applicability"
     SUITABILITY = "suitability"
     LIMIT = "limit"
+    SUPPRESSION = "suppression"
     CAP = "cap"
 
     @property
     def is_engagement(self) -> bool:
-        """Whether a rule decides what the policy withholds; otherwise what was offered or taken up before does."""
-        return self not in (PolicyType.LIMIT, PolicyType.CAP)
+        """Whether a rule decides what it withholds; otherwise what was offered, said or taken up before does."""
+        return self not in (PolicyType.LIMIT, PolicyType.SUPPRESSION, PolicyType.CAP)
 
 
 class PolicyScope(Owned):

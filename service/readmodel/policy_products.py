@@ -13,6 +13,7 @@ from service.readmodel.contact_policies import ContactLimit, Per
 from service.readmodel.kleene import FALSE, N_VALUES, TRUE, evaluate
 from service.readmodel.policies import MAX_MIXED_TERMS, CompiledPolicy, PolicySet, Term
 from service.readmodel.product_columns import ProductColumns
+from service.readmodel.suppressions import Suppression
 
 WORD_BITS: Final = 64
 _POWERS: Final = np.uint64(1) << np.arange(WORD_BITS, dtype=np.uint64)
@@ -34,7 +35,7 @@ class ProductPolicies:
 
     def __init__(self, policies: PolicySet, columns: ProductColumns) -> None:
         self._columns = columns
-        self._limited: dict[str, NDArray[np.bool_]] = {}
+        self._scopes: dict[str, NDArray[np.bool_]] = {}
         self._exhausted: dict[str, Any] = {}
         n_policies, n_account = len(policies.policies), len(policies.terms["account"])
         self.n_terms = n_account + len(policies.terms["request"])
@@ -68,12 +69,12 @@ class ProductPolicies:
         self._states[self._states < 0] = self._n_bits - 1
         self.words = _pack(masks, columns.n, n_words)
 
-    def concerned(self, limit: ContactLimit, key: str) -> NDArray[np.bool_]:
-        """Return bool (P,): the products that a limit withholds. key: what has reached it; see ``keys_of``."""
-        if limit.id not in self._limited:
-            self._limited[limit.id] = self._columns.in_scope(limit.scope)
-        in_scope = self._limited[limit.id]
-        return in_scope if limit.per is Per.ACCOUNT else in_scope & self._columns.having(limit.per, key)
+    def concerned(self, policy: ContactLimit | Suppression, key: str) -> NDArray[np.bool_]:
+        """Return bool (P,): the products that a contact policy withholds. key: see ``key_of``."""
+        if policy.id not in self._scopes:
+            self._scopes[policy.id] = self._columns.in_scope(policy.scope)
+        in_scope = self._scopes[policy.id]
+        return in_scope if policy.per is Per.ACCOUNT else in_scope & self._columns.having(policy.per, key)
 
     def exhausted(self, cap: Cap, keys: Mapping[str, datetime | None]) -> Withheld:
         """Return the products that an exhausted cap withholds, bool (P,), until when, and when it differs by product.

@@ -123,7 +123,7 @@ def _named(connection: Connection, decision_id: str, product_ids: list[str] | No
 
 def _refuse_exhausted(state: LiveState, row: Any, now: datetime) -> None:
     exhausted = state.part(CapUses).exhausted(now)
-    for cap in state.part(ActivePolicies).caps:
+    for cap in state.part(ActivePolicies).by_count.caps:
         if cap.is_in_force(now) and _is_covered(cap, row) and cap.key_of(row.product_id) in exhausted.get(cap.id, ()):
             raise CapReached(row.product_id, cap.id)
 

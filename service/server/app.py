@@ -25,6 +25,7 @@ from service.goals import routes as goals
 from service.offers import coverage_routes as coverage
 from service.offers import routes as offers
 from service.orders import routes as orders
+from service.outcomes import routes as outcomes
 from service.policies import routes as policies
 from service.registry import routes as registry
 from service.reservations import routes as reservations
@@ -56,6 +57,7 @@ ROUTERS = (
     exchange_rates.router,
     segments.router,
     policies.router,
+    outcomes.router,
     arbitration.router,
     reservations.router,
     goals.router,

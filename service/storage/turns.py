@@ -9,6 +9,8 @@ POLICY_TURNS: Final = 0x6E786F706F6C
 """Of writers of policies: names, limits and versions are judged on what is committed."""
 GOAL_TURNS: Final = 0x6E786F676F61
 """The same of writers of goals and weights."""
+OUTCOME_TURNS: Final = 0x6E786F6F7574
+"""Of writers of outcomes: what was reported before is judged on what is committed."""
 RESERVATION_TURNS: Final = 0x6E786F726573
 """Of writers of reservations: what is left of caps is judged on what is committed."""
 

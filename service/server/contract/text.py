@@ -23,6 +23,7 @@ TAGS: Final = [
     {"name": "deals", "description": "What may be bought, and what became of it: the pipeline of a CRM."},
     {"name": "exchange rates", "description": "What amounts in other currencies are converted with."},
     {"name": "segments", "description": "Who the accounts are: from memory, and made for being polled."},
+    {"name": "outcomes", "description": "What became of offers: shown, wanted, rejected and why, bought."},
     {"name": "arbitration", "description": "How offers are ranked: strategy, floor, and which upgrades go first."},
     {"name": "reservations", "description": "Offers that are kept for an account, strictly within caps and limits."},
     {"name": "policies", "description": "What may be offered to whom, and when: rules that people store."},

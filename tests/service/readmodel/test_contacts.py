@@ -63,7 +63,7 @@ def test_limits_are_reached_as_counting_says(seed: int) -> None:
         heard = [*heard, *([contact] if contact not in heard else [])]
         now += timedelta(hours=random.randint(0, 20))
 
-        reached = {(each.limit.id, each.key): each.until for each in kept.reached_by("ann", None, now)}
+        reached = {(each.policy.id, each.key): each.until for each in kept.reached_by("ann", None, now)}
 
         # What is to come counts already: another worker's clock may be ahead.
         assert reached == expected(limits, heard, now)

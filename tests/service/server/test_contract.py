@@ -34,7 +34,7 @@ from tests.artifacts import coffee_world, write_world
 from tests.service.conftest import NOON, SHOP_ORIGIN, make_key, make_settings, wait_until
 
 PATH = Path(__file__).parents[3] / "openapi.yaml"
-WITH_RULES = ("/v1/segments", "/v1/policies")
+WITH_RULES = ("/v1/segments", "/v1/policies", "/v1/arbitration")
 OPEN_ROUTES = {"/healthz", "/readyz"}
 DOCUMENT = document(create_app(Settings()))
 OPERATIONS = [(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods]

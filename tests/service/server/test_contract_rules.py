@@ -23,7 +23,7 @@ WRITES = [
 SCHEMAS = DOCUMENT["components"]["schemas"]
 NAMED = {"account_id": "a-1", "product_id": "p-1", "segment_id": "all", "row": "line-1", "decision_id": "x"}
 NAMED |= {"policy_id": "p", "order_id": "o-1", "exchange_rate_id": "EUR-USD-2024-01-31"}
-NAMED |= {"goal_id": "coffee", "kind": "lines", "name": "coffee"}
+NAMED |= {"outcome_id": "o", "goal_id": "coffee", "kind": "lines", "name": "coffee"}
 
 
 NEEDED_OF_SEVERAL = {"/v1/policies": ["withhold_if"], "/v1/policies/preview": ["policy"]}

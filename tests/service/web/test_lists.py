@@ -29,6 +29,7 @@ LISTS = {
     "exchange rates": "/v1/exchange-rates",
     "policies": "/v1/policies",
     "arbitration versions": "/v1/arbitration/history",
+    "outcomes": "/v1/outcomes",
     "reservations": "/v1/reservations",
     "policy versions": "/v1/policies/built-in.returned/history",
     "white space": "/v1/whitespace/cells/line-1/all.accounts/accounts",
@@ -49,6 +50,7 @@ def list_name(client: TestClient, name: str) -> list[Any]:
         "orders": ["orders"],
         "policies": ["policies", None],
         "arbitration versions": ["arbitration-versions"],
+        "outcomes": ["outcomes", *[None] * 6],
         "reservations": ["reservations", None, None],
         "policy versions": ["policy-versions", "built-in.returned"],
         "products": ["products"],
@@ -103,6 +105,9 @@ def make_cursors(client: TestClient) -> dict[str, str]:
         client.patch("/v1/policies/built-in.returned", json={"is_enabled": is_enabled})
     for _ in range(2):
         client.get("/v1/recommendations/a-1")
+        client.post(
+            "/v1/outcomes", json=[{"account_id": "a-1", "product_id": name, "outcome": "click"} for name in "ab"]
+        )
         client.post("/v1/reservations", json={"account_id": "a-1", "limit": 2})
     part_of(client, DecisionLog).write_queued()
     cursors = {name: client.get(path, params={"limit": 1}).json()["next_cursor"] for name, path in LISTS.items()}

@@ -1,0 +1,1 @@
+"""Outcomes: what became of offers, reported by reps, shops and mailing tools."""
