@@ -1,6 +1,6 @@
 """Which of the allowed candidates each account is offered, in which order."""
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
 LAST_TIER: Final = 2
+N_TIERS: Final = LAST_TIER + 1
 NO_POSITIONS: Final = np.empty(0, dtype=np.int64)
 
 
@@ -97,17 +98,32 @@ def _by_priority(
 
     is_prioritised: bool (m,); the others are ordered by their sources.
     """
-    rank = -factors.ranks_by(facts.options.strategy)
-    ties = (pool.product.astype(np.uint64) + facts.tie_seeds[pool.account]) * MIX
+    rank, group = -factors.ranks_by(facts.options.strategy), pool.account
     tiers = [_tier(source, facts) for source in pool.sources]
-    keys: tuple[NDArray[Any], ...] = (ties, rank)
     if not is_prioritised.all():
         rank = np.where(is_prioritised, rank, np.arange(len(rank)))
-        tier = np.where(is_prioritised, _tiers(tiers, pool, facts), 0)
-        keys = (ties, rank, tier)
+        group = group * N_TIERS + np.where(is_prioritised, _tiers(tiers, pool, facts), 0)
     elif min(tiers) < LAST_TIER:
-        keys = (ties, rank, _tiers(tiers, pool, facts))
-    return np.lexsort(keys if facts.n_accounts == 1 else (*keys, pool.account))
+        group = group * N_TIERS + _tiers(tiers, pool, facts)
+    return _break_ties(np.lexsort((rank, group)), rank, group, pool, facts)
+
+
+def _break_ties(
+    order: NDArray[np.int64], rank: NDArray[np.float64], group: NDArray[np.int64], pool: CandidatePool, facts: Facts
+) -> NDArray[np.int64]:
+    """Put equal candidates of a group in an order of the account's own. Few are equal: sorting all takes longer."""
+    ranks, groups = rank[order], group[order]
+    is_as_before = (ranks[1:] == ranks[:-1]) & (groups[1:] == groups[:-1])
+    if not is_as_before.any():
+        return order
+    is_tied = np.zeros(len(order), dtype=np.bool_)
+    is_tied[1:] = is_as_before
+    is_tied[:-1] |= is_as_before
+    places = is_tied.nonzero()[0]
+    tied = order[places]
+    ties = (pool.product[tied].astype(np.uint64) + facts.tie_seeds[pool.account[tied]]) * MIX
+    order[places] = tied[np.lexsort((ties, ranks[places], groups[places]))]
+    return order
 
 
 def _tiers(by_source: list[int], pool: CandidatePool, facts: Facts) -> NDArray[np.int8]:

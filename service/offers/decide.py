@@ -11,7 +11,7 @@ from service.base.arbitration_options import Strategy
 from service.offers.arbitration import Arbitration, Selection, arbitrate, compete
 from service.offers.candidates import CandidatePool, collect_candidates
 from service.offers.considered import Considered, describe_candidates
-from service.offers.explanation import Offer, add_attributes, add_lever_parts, explain, figures_of
+from service.offers.explanation import Offer, add_attributes, add_lever_parts, explain
 from service.offers.facts import Facts
 from service.offers.no_offer import NoOffer, explain_no_offer
 from service.offers.reasons import POLICY_CODES, Source, WithheldCode
@@ -68,8 +68,12 @@ def decide_many(facts: Facts) -> list[Decision]:
     decisions: dict[int, Decision] = {}
     asked = _Asked.from_facts(facts)
     for part in rank_offers(facts):
-        for account, place, selection in zip(part.accounts, part.places, part.selections, strict=True):
-            decisions[account] = _describe(facts, asked, account, place, selection, part)
+        chosen = [selection.positions for selection in part.selections]
+        explained = explain(part.pool, chosen, part.arbitration.factors, part.facts)
+        for account, place, selection, offers in zip(
+            part.accounts, part.places, part.selections, explained, strict=True
+        ):
+            decisions[account] = _describe(facts, asked, _Chosen(account, place, selection, offers), part)
     return [decisions[account] for account in range(facts.n_accounts)]
 
 
@@ -141,8 +145,18 @@ class _Asked(NamedTuple):
         return cls(facts.is_prioritised.tolist(), facts.is_control.tolist(), facts.is_objecting.tolist())
 
 
-def _describe(facts: Facts, asked: _Asked, account: int, place: int, selection: Selection, part: Ranked) -> Decision:
+class _Chosen(NamedTuple):
+    """What one account is offered. account, place: see ``Ranked``."""
+
+    account: int
+    place: int
+    selection: Selection
+    offers: list[Offer]
+
+
+def _describe(facts: Facts, asked: _Asked, chosen: _Chosen, part: Ranked) -> Decision:
     considered, no_offer = None, None
+    account, place, selection, _ = chosen
     if facts.explains_all[account] or facts.has_among[account]:
         considered = describe_candidates(place, selection, part.pool, part.arbitration, part.facts)
     is_objecting = asked.is_objecting[account]
@@ -150,7 +164,7 @@ def _describe(facts: Facts, asked: _Asked, account: int, place: int, selection: 
         withheld: dict[WithheldCode, int] = {WithheldCode.OBJECTED: int(facts.limits[account])}
         described = _Described(Source.NONE, [], withheld, NO_POLICIES)
     else:
-        described = _describe_offers(facts, account, place, selection, part)
+        described = _describe_offers(facts, chosen, part)
     if not described.offers:
         is_held = not HELD_CODES.isdisjoint(described.withheld)
         released_at = _released_at(place, part) if is_held else None
@@ -190,14 +204,11 @@ class _Described(NamedTuple):
     withheld_by_policy: Mapping[str, int]
 
 
-def _describe_offers(facts: Facts, account: int, place: int, selection: Selection, part: Ranked) -> _Described:
-    positions, pool, factors = selection.positions, part.pool, part.arbitration.factors
-    source = pool.sources[pool.source[positions[0]]].name if len(positions) else Source.POPULAR
-    offers = explain(pool, positions, part.facts)
-    if factors is not None:
-        for offer, figures in zip(offers, figures_of(positions, factors), strict=True):
-            offer["arbitration"] = figures
-        add_lever_parts(offers, pool.product[positions], place, part.facts)
+def _describe_offers(facts: Facts, chosen: _Chosen, part: Ranked) -> _Described:
+    account, place, selection, offers = chosen
+    source = offers[0]["source"] if offers else Source.POPULAR
+    if part.arbitration.factors is not None:
+        add_lever_parts(offers, part.pool.product, selection.positions, place, part.facts)
     if fields := facts.fields[account]:
         add_attributes(offers, fields, facts)
     counts = zip(WITHHELD_CODES, selection.withheld.tolist(), strict=False)

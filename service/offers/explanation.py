@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import islice, repeat
 from typing import Any, Final, TypedDict
 
 import numpy as np
@@ -68,19 +69,23 @@ class Offer(TypedDict):
     arbitration: ArbitrationFigures | None
 
 
-def explain(pool: CandidatePool, positions: NDArray[np.int64], facts: Facts) -> list[Offer]:
-    """Turn chosen candidates of one account into offers, best first. positions: int64 (k,), of candidates in the pool.
+def explain(
+    pool: CandidatePool, chosen: Sequence[NDArray[np.int64]], factors: Priorities | None, facts: Facts
+) -> list[list[Offer]]:
+    """Turn the chosen candidates of some accounts into offers, best first. chosen: int64, positions in the pool.
 
     One loop rather than many small functions: it is a large part of what an answer costs.
     """
+    positions = chosen[0] if len(chosen) == 1 else np.concatenate(chosen)
     info, link_between, sources = facts.products.info, facts.relationships.link, pool.sources
     columns = (pool.product, pool.score, pool.source, pool.origin)
     leads = None if facts.filters is None else facts.filters.leads_to(pool.keys[positions])
     valid_until, until_of = facts.valid_until, facts.availability.until_of
+    figures = repeat(None) if factors is None else figures_of(positions, factors)
+    ranks = [rank for of_account in chosen for rank in range(1, len(of_account) + 1)]
+    rows = zip(ranks, figures, *(column[positions].tolist() for column in columns), strict=False)
     offers: list[Offer] = []
-    for rank, (product, score, source_number, origin) in enumerate(
-        zip(*(column[positions].tolist() for column in columns), strict=True), 1
-    ):
+    for rank, arbitration, product, score, source_number, origin in rows:
         source = sources[source_number]
         named_source, named = source.name, source.contributors(origin)
         if leads is not None and (lead := next(leads)) is not None:
@@ -116,10 +121,13 @@ def explain(pool: CandidatePool, positions: NDArray[np.int64], facts: Facts) -> 
                 "reasons": [{"code": code, "text": text, "product_ids": product_ids}],
                 "attributes": {},
                 "valid_until": None if valid_until is None else until_of(product, valid_until),
-                "arbitration": None,
+                "arbitration": arbitration,
             }
         )
-    return offers
+    if len(chosen) == 1:
+        return [offers]
+    rest = iter(offers)
+    return [list(islice(rest, len(of_account))) for of_account in chosen]
 
 
 def figures_of(positions: NDArray[np.int64], factors: Priorities) -> list[ArbitrationFigures]:
@@ -141,15 +149,20 @@ def figures_of(positions: NDArray[np.int64], factors: Priorities) -> list[Arbitr
     ]
 
 
-def add_lever_parts(offers: Sequence[Offer], products: NDArray[np.int32], place: int, facts: Facts) -> None:
-    """Name the goals and weights behind each lever. products: of the offers. place: of the account."""
-    if facts.now is None:
+def add_lever_parts(
+    offers: Sequence[Offer], product: NDArray[np.int32], positions: NDArray[np.int64], place: int, facts: Facts
+) -> None:
+    """Name the goals and weights behind each lever. product: of the pool. positions: of the offers in it.
+
+    place: of the account.
+    """
+    if facts.now is None or not facts.levers.has_any:
         return
     account_row, account_id = int(facts.account_rows[place]), facts.account_ids[place]
-    for offer, product in zip(offers, products.tolist(), strict=True):
+    for offer, row in zip(offers, product[positions].tolist(), strict=True):
         figures = offer["arbitration"]
         if figures is not None and figures["lever"] != 1:
-            parts = facts.levers.parts_for(account_row, account_id, product, facts.now)
+            parts = facts.levers.parts_for(account_row, account_id, row, facts.now)
             figures["lever_parts"] = [
                 {"kind": part.kind, "key": part.key, "name": part.name, "percent": part.percent} for part in parts
             ]

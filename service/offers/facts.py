@@ -1,7 +1,7 @@
 """What decisions rest on: gathered once, from memory, then never changed: see ``gathering``."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -51,6 +51,7 @@ class Facts(NamedTuple):
     options:          how candidates compete. first_upgrades: bool (P,), which upgrades go first; None for all.
     values:           what each product is worth.
     unavailable:      what can't be had now; None where everything can. availability: until when what can be had can.
+    valid_until:      when offers cease to be good; None where no time counts.
     levers:           what goals and weights multiply priorities by. now: when it is decided; None where no time counts.
     includes_owned:   whether what accounts own is ranked among the rest, rather than withheld.
     policies:         what policies withhold from each account; None where there are none.
@@ -86,6 +87,7 @@ class Facts(NamedTuple):
     values: ProductValues
     unavailable: Unavailable | None
     availability: Availability
+    valid_until: datetime | None
     levers: Levers
     now: datetime | None
     filters: AccountFilters | None
@@ -118,11 +120,6 @@ class Facts(NamedTuple):
     def n_products(self) -> int:
         """How many products the artifact has."""
         return len(self.products.is_active)
-
-    @property
-    def valid_until(self) -> datetime | None:
-        """When offers cease to be good; None where no time counts."""
-        return None if self.now is None else self.now + timedelta(hours=self.options.valid_hours)
 
     def keys(self, accounts: NDArray[np.int64], products: NDArray[np.int32]) -> NDArray[Any]:
         """Return one number for each pair of an account's place and a product row."""

@@ -1,7 +1,7 @@
 """Looks up what some requests rest on: from memory alone."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from zlib import crc32
 
@@ -92,6 +92,7 @@ def gather(
         now=now,
         unavailable=None if now is None else availability.unavailable_at(now),
         availability=availability,
+        valid_until=None if now is None else now + timedelta(hours=options.valid_hours),
         values=catalogue.values(options.margin_rate, options.max_value_ratio),
         includes_owned=includes_owned,
         policies=in_use.withheld_from(requests, accounts.rows, now),

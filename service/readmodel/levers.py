@@ -94,6 +94,11 @@ class Levers:
         return cls(state)
 
     @property
+    def has_any(self) -> bool:
+        """Whether there is any goal or weight."""
+        return bool(self._weights or self._state.part(Goals).by_id)
+
+    @property
     def weights(self) -> Mapping[WeightKey, float]:
         """Return the operator's weights, in percent."""
         return self._weights
@@ -118,7 +123,7 @@ class Levers:
         Percentages of goals and weights are added up, and the sum is bounded: clip(1 + sum / 100, 1 / bound, bound).
         The bound is the largest ``max_lever`` of the goals that lift the pair, and at least 2.
         """
-        if not self._weights and not self._state.part(Goals).by_id:
+        if not self.has_any:
             return np.ones(len(product))
         table = self._table_at(now)
         if not table.lifts:
@@ -133,7 +138,7 @@ class Levers:
 
     def parts_for(self, account_row: int, account_id: str | None, product: int, now: datetime) -> list[LeverPart]:
         """Return what makes the lever of one pair: goals, then weights. product: its row."""
-        if not self._weights and not self._state.part(Goals).by_id:
+        if not self.has_any:
             return []
         lifts = self._table_at(now).lifts
         return [lift.part for lift in lifts if lift.products[product] and lift.concerns(account_row, account_id)]
