@@ -43,3 +43,15 @@ class TimedClient:
             return self.ask("PUT", f"{url}/custom.{name.lower()}", segment)
         except RuntimeError:
             return self.ask("POST", url, segment)
+
+
+def post(port: int, key: str, path: str, body: Any) -> None:
+    """Post something that must be accepted; raises RuntimeError where it is not."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    connection.request("POST", path, json.dumps(body), headers)
+    answer = connection.getresponse()
+    text = answer.read()
+    connection.close()
+    if answer.status >= 300 or (b'"rejected":0' not in text and path == "/v1/accounts"):
+        raise RuntimeError(text.decode()[:1000])

@@ -4,15 +4,14 @@ import random
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
-from http.client import HTTPConnection
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
-import orjson
 from rich.table import Table
 
+from benchmarks.asking import post
 from benchmarks.bench_serving import account_requests, basket_requests
 from benchmarks.homes import FOLDER, known, made_home, make_key
 from benchmarks.jobs import ROUNDS, Job, check, middle
@@ -94,17 +93,6 @@ def attributes(rng: random.Random) -> dict[str, Any]:
     """One account in ten has no country."""
     country = {"country": rng.choice(COUNTRIES)} if rng.random() > 0.1 else {}
     return {**country, "sector": rng.choice(SECTORS), "employees": rng.randint(1, 5_000)}
-
-
-def post(port: int, key: str, path: str, body: Any) -> None:
-    connection = HTTPConnection("127.0.0.1", port, timeout=60)
-    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-    connection.request("POST", path, orjson.dumps(body), headers)
-    answer = connection.getresponse()
-    text = answer.read()
-    connection.close()
-    if answer.status >= 300 or (b'"rejected":0' not in text and path == "/v1/accounts"):
-        raise RuntimeError(text.decode()[:1000])
 
 
 def policies() -> Iterator[dict[str, Any]]:

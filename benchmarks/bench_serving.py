@@ -15,18 +15,22 @@ from benchmarks.homes import artifact_folder, demo_home, known, make_key, size_m
 from benchmarks.jobs import ROUNDS, SECONDS, Job, check, middle
 from benchmarks.load import load, request_bytes
 from benchmarks.measure import console
+from benchmarks.ruled import N_CAPPED, N_GOALS, N_POLICIES, ruled_home
 from benchmarks.servers import hello_server, nextoffer_server
 
 SIZES = (2_469, 200_000, 2_000_000)
 N_REQUESTS = 5_000
 BATCH = 1_000
+RULES = f"{N_POLICIES} policies, {N_GOALS} goals, {N_CAPPED:,} capped"
 
 
 def main() -> None:
     home = demo_home()
     key = make_key(home)
     accounts, products = known(home)
-    with hello_server() as floor, nextoffer_server(home) as ours:
+    under_rules = ruled_home()
+    rules_key = make_key(under_rules)
+    with hello_server() as floor, nextoffer_server(home) as ours, nextoffer_server(under_rules) as ruled:
         jobs = [
             Job("hello world", floor, [request_bytes("GET", "/", None)]),
             Job("hello world, POST", floor, [request_bytes("POST", "/", None, b"{}")]),
@@ -36,6 +40,8 @@ def main() -> None:
             Job("… in one write", ours, basket_requests(products, 3, key), is_in_one_write=True),
             Job("POST basket of 20", ours, basket_requests(products, 20, key)),
             Job("… in one write", ours, basket_requests(products, 20, key), is_in_one_write=True),
+            Job(f"GET account, {RULES}", ruled, account_requests(accounts, rules_key)),
+            Job(f"POST basket of 3, {RULES}", ruled, basket_requests(products, 3, rules_key)),
             Job("POST batch of 1,000", ours, batch_requests(accounts, key), 2),
             Job("POST batch of 1,000, dry run", ours, batch_requests(accounts, key, dry_run=True), 2),
         ]

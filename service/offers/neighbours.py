@@ -54,6 +54,18 @@ class NeighbourScores:
         return [ProductRow(int(self._seeds[places[place] // self._width])) for place in greatest]
 
 
+def contributors_to(content: Content, seeds: NDArray[np.int32], product: int) -> list[ProductRow]:
+    """Return up to two of the seeds that add most to one neighbour's score, greatest first, ties by row.
+
+    The same as ``NeighbourScores.contributors``, for a single neighbour: a comparison instead of a sort.
+    """
+    places = (content.neighbour_products.take(seeds, axis=0) == product).ravel().nonzero()[0]
+    numbers, slots = np.divmod(places, content.neighbour_products.shape[1])
+    weights = content.neighbour_scores[seeds[numbers], slots]
+    greatest = (-weights).argsort(kind="stable")[:MAX_CONTRIBUTORS]
+    return [ProductRow(row) for row in seeds[numbers[greatest]].tolist()]
+
+
 def sort_with_places(keys: NDArray[Any], n_keys: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Sort keys and return them with the place that each had; equal keys keep their order.
 

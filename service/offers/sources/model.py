@@ -10,7 +10,7 @@ from models.artifact import NO_ROW
 from models.artifact.content import BY_POPULARITY
 from service.offers.account_products import AccountProducts
 from service.offers.facts import Facts
-from service.offers.neighbours import NeighbourScores
+from service.offers.neighbours import NeighbourScores, contributors_to
 from service.offers.reasons import Source
 from service.offers.sources.blocks import MAX_PER_SOURCE, Block, best_first, passing_first
 from service.readmodel.product_index import ProductRow
@@ -85,9 +85,7 @@ class ModelList:
         """Work out what training did not keep."""
         owned, content = self._facts.owned, self._facts.content
         products = owned.product[owned.account == account]
-        scores = NeighbourScores(content, AccountProducts.from_rows([products], self._facts.n_products), 1)
-        positions = np.flatnonzero(scores.product == content.candidate_products.ravel()[origin])
-        return scores.contributors(int(positions[0])) if len(positions) else []
+        return contributors_to(content, products, int(content.candidate_products.ravel()[origin]))
 
 
 class OwnedAndModelList(ModelList):
@@ -134,7 +132,7 @@ class Named:
 
 
 class Popular:
-    """What most customers buy."""
+    """What most customers buy. Deep down, what is no longer sold or may not be offered is passed over."""
 
     name = Source.POPULAR
 
@@ -144,15 +142,7 @@ class Popular:
 
     def block(self) -> Block:
         content, n_accounts = self._facts.content, self._facts.n_accounts
-        # Most of a catalogue may be switched off: deeper down, what is no longer sold is passed over.
-        filters, policies = self._facts.filters, self._facts.policies
-        chosen = self._facts.products.is_offerable[content.popular_products]
-        if filters is not None:
-            chosen &= filters.popular[content.popular_products]
-        if policies is not None:
-            chosen &= policies.pass_any(content.popular_products)
-        chosen[: self._depth if filters is None and policies is None else MIN_UNFILTERED] = True
-        positions = chosen.nonzero()[0][: 2 * self._depth]
+        positions = self._positions(2 * self._depth)
         product, score = content.popular_products[positions], content.popular_scores[positions]
         account = np.arange(n_accounts).repeat(len(product))
         if n_accounts > 1:
@@ -161,3 +151,27 @@ class Popular:
 
     def contributors(self, origin: int) -> list[ProductRow] | None:
         return None
+
+    def _positions(self, n_wanted: int) -> NDArray[np.int64]:
+        """Return up to so many positions among the popular products. Most of a catalogue is not looked at."""
+        popular = self._facts.content.popular_products
+        is_free = self._facts.filters is None and self._facts.policies is None
+        n_unfiltered = self._depth if is_free else MIN_UNFILTERED
+        parts: list[NDArray[np.int64]] = []
+        n_chosen, begin, size = 0, 0, 2 * n_wanted
+        while begin < len(popular) and n_chosen < n_wanted:
+            chosen = self._may_be_offered(popular[begin : begin + size])
+            chosen[: max(0, n_unfiltered - begin)] = True
+            parts.append(begin + chosen.nonzero()[0])
+            n_chosen += len(parts[-1])
+            begin, size = begin + size, 4 * size
+        return np.concatenate(parts)[:n_wanted] if parts else np.empty(0, dtype=np.int64)
+
+    def _may_be_offered(self, product: NDArray[np.int32]) -> NDArray[np.bool_]:
+        filters, policies = self._facts.filters, self._facts.policies
+        may_be = self._facts.products.is_offerable[product]
+        if filters is not None:
+            may_be &= filters.popular[product]
+        if policies is not None:
+            may_be &= policies.pass_any(product)
+        return may_be

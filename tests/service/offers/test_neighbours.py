@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.artifact import NO_ROW
 from service.offers.account_products import AccountProducts
-from service.offers.neighbours import NeighbourScores, sort_with_places
+from service.offers.neighbours import NeighbourScores, contributors_to, sort_with_places
 from service.offers.sources.blocks import best_first
 from tests.artifacts import coffee_world, content_of
 
@@ -47,6 +47,9 @@ def test_every_neighbour_comes_out_with_its_sum_and_its_greatest_contributors(si
     for place, product in enumerate(neighbours.product.tolist()):
         greatest = sorted(parts[product], key=lambda part: (-part[0], part[1]))[:2]
         assert neighbours.contributors(place) == [row for _, row in greatest]
+        assert contributors_to(content, np.array(rows, dtype=np.int32), product) == [row for _, row in greatest]
+    strange = next(product for product in range(N_PRODUCTS + 1) if product not in parts)
+    assert contributors_to(content, np.array(rows, dtype=np.int32), strange) == []
 
 
 def test_neighbours_of_several_accounts_are_those_of_each() -> None:
