@@ -3,6 +3,18 @@
 from service.base.errors import DomainError
 
 
+class HierarchyChanged(DomainError):
+    """While a file was read, somebody else gave accounts parents that do not go together with those of the file."""
+
+    code = "hierarchy-changed"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"While the file was read, parents of accounts were changed elsewhere; with those of the file they make a "
+            f"cycle or too many levels: {path}. Nothing of the file was stored. Import it again."
+        )
+
+
 class UnknownAccount(DomainError):
     """Nobody has named this account yet."""
 

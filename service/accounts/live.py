@@ -1,14 +1,16 @@
-"""What is kept in memory of accounts: who objects to marketing, and the stored records that were asked for."""
+"""What is kept in memory of accounts: objections to marketing, the hierarchy, and records that were asked for."""
 
 from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import Connection, select
 
+from service.accounts.hierarchy_queries import read_parents
 from service.accounts.tables import Consent
 from service.catalogue.live import PRODUCTS_CHANGED
 from service.orders.live import ORDERS_CHANGED
 from service.readmodel.account_cache import AccountCache
+from service.readmodel.account_hierarchy import AccountHierarchy
 from service.readmodel.live_state import LiveState
 from service.readmodel.objections import Objections
 from service.storage.bulk import in_chunks
@@ -43,6 +45,20 @@ def objecting_accounts(connection: Connection, account_ids: Sequence[str] | None
     }
 
 
+def load_hierarchy(state: LiveState, connection: Connection, _changes: ChangeSet) -> None:
+    """Read all parents."""
+    state.part(AccountHierarchy).replace((), read_parents(connection))
+
+
+def refresh_hierarchy(state: LiveState, connection: Connection, changes: ChangeSet) -> None:
+    """Read the parents that some accounts have now."""
+    hierarchy, account_ids = state.part(AccountHierarchy), changes.ids(ACCOUNTS_CHANGED)
+    before = hierarchy.now
+    changed = hierarchy.replace(account_ids, read_parents(connection, account_ids))
+    # Their records hold totals over their groups, as do those above them now: see forget_accounts.
+    state.part(AccountCache).forget({above for account_id in changed for above in before.ancestors(account_id)})
+
+
 def skip_loading(_state: LiveState, _connection: Connection, _changes: ChangeSet) -> None:
     """Read nothing: a cache fills as accounts are asked for."""
 
@@ -52,13 +68,21 @@ def forget_accounts(state: LiveState, _connection: Connection, changes: ChangeSe
     cache = state.part(AccountCache)
     if changes.ids(PRODUCTS_CHANGED):
         cache.forget_all()
-    cache.forget(changes.ids(ACCOUNTS_CHANGED, ORDERS_CHANGED, CONSENT_CHANGED))
+    account_ids, hierarchy = (
+        changes.ids(ACCOUNTS_CHANGED, ORDERS_CHANGED, CONSENT_CHANGED),
+        state.part(AccountHierarchy),
+    )
+    cache.forget(account_ids)
+    # An account's record holds totals over its group.
+    cache.forget({above for account_id in account_ids for above in hierarchy.now.ancestors(account_id)})
 
 
 OBJECTIONS: Final = LiveSection("objections", frozenset({CONSENT_CHANGED}), load_objections, refresh_objections)
+HIERARCHY: Final = LiveSection("account hierarchy", frozenset({ACCOUNTS_CHANGED}), load_hierarchy, refresh_hierarchy)
 ACCOUNT_CACHE: Final = LiveSection(
     "account cache",
     frozenset({ACCOUNTS_CHANGED, ORDERS_CHANGED, CONSENT_CHANGED, PRODUCTS_CHANGED}),
     skip_loading,
     forget_accounts,
+    reads=frozenset({HIERARCHY.name}),
 )

@@ -8,7 +8,9 @@ from fastapi import Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import StringConstraints, TypeAdapter
 
+from service.accounts.hierarchy_queries import StoredHierarchy
 from service.accounts.listing import COLUMNS, AccountFilter, page_of_accounts, page_of_members
+from service.accounts.parent_check import ParentCheck, sets_parent
 from service.accounts.paths import ACCOUNT_PATH, CONSENT_PATH
 from service.accounts.profile import profile_of
 from service.accounts.queries import find_account, find_consent, set_consent, upsert_accounts
@@ -17,6 +19,7 @@ from service.base.components import components_of
 from service.base.pagination import Page
 from service.readmodel.errors import UnknownSegment
 from service.rows.field_types import MAX_IDENTIFIER, NO_NUL
+from service.storage.turns import ACCOUNT_TURNS, take_turn
 from service.sync.artifact_holder import ArtifactHolder
 from service.web.bulk import BulkRows, Guests, bulk_response, bulk_route, validate_body, without_placeholders
 from service.web.dependencies import ReadSession, open_read_session
@@ -47,16 +50,23 @@ def import_accounts(rows: BulkRows, writing: UnitOfWorkDep, guests: Guests) -> R
     Each row is judged by itself: good rows are stored even if others are rejected, and the answer says what became of
     each. A field that is left out keeps its stored value. Sending the same rows again changes nothing.
 
+    A parent need not be stored yet. A row whose parent would make the account belong to itself, over any number of
+    accounts, is rejected, and so is one that would make more than 8 levels. Rows count in their order.
+
     An `account_id` such as `0`, `guest`, `n/a` or `null` stands for a guest: the row is rejected, unless
     `keep_account_values` is true.
     """
     valid, faults = validate_body(_ACCOUNTS, rows)
     good, placeholders = without_placeholders(valid, guests)
-    records = [row.record() for row in good.values()]
 
     def work(write: UnitOfWork) -> Response:
+        if sets_parent(good.values()):
+            take_turn(write.connection, ACCOUNT_TURNS)
+        refused = ParentCheck().refuse(good, StoredHierarchy(write.connection))
+        kept = {index: row for index, row in good.items() if index not in refused}
+        records = [row.record() for row in kept.values()]
         done = upsert_accounts(write.connection, records, write.now, write.changes)
-        return bulk_response("account_id", rows, good, done.statuses, faults | placeholders)
+        return bulk_response("account_id", rows, kept, done.statuses, faults | placeholders | refused)
 
     return writing.answer(work)
 

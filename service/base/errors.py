@@ -92,6 +92,7 @@ PROBLEMS: dict[str, ProblemType] = {
     "field-not-allowed": ProblemType(403, "The API key may not name this field"),
     "goal-exists": ProblemType(409, "There is such a goal already"),
     "goal-modified": ProblemType(412, "The goal was changed since"),
+    "hierarchy-changed": ProblemType(409, "Parents of accounts were changed meanwhile"),
     "http-error": ProblemType(400, "The request can't be served"),
     "idempotency-key-reused": ProblemType(422, "The idempotency key was used for another request"),
     "internal-error": ProblemType(500, "The service failed"),

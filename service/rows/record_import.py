@@ -1,7 +1,7 @@
 """Import a file of records, such as accounts or products: all of it in one transaction, or nothing."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
@@ -55,6 +55,7 @@ class RecordImport:
     key:      the column that identifies a record.
     resolver: called once for each file; by default rows are taken as they are given.
     times:    parsers of the columns that JSON has no type for.
+    guard:    is entered before a file is written, and checks at its end, in the same transaction, what must then hold.
     """
 
     row: type[BaseModel]
@@ -62,6 +63,7 @@ class RecordImport:
     upsert: Callable[[Connection, Sequence[dict[str, Any]], datetime, ChangeLog], Upserted]
     resolver: Callable[[Engine, ImportRun], Resolve] = lambda _, import_run: resolve_as_given(import_run)
     times: Mapping[str, Callable[[str], date]] = field(default_factory=dict)
+    guard: Callable[[Connection, ImportRun], AbstractContextManager[None]] = lambda *_: nullcontext()
 
     def import_rows(self, engine: Engine, import_run: ImportRun, now: datetime) -> None:
         """Import the records of one file. What precedes an unreadable part of it is imported."""
@@ -85,13 +87,14 @@ class RecordImport:
         with import_transaction(engine, import_run.options) as connection:
             hold_off_erasures(connection)
             changes = ChangeLog()
-            for records in typed_batches(spool, types, _RECORDS_PER_WRITE):
-                import_run.show(records)
-                upserted = self.upsert(connection, records, now, changes)
-                statuses = upserted.statuses
-                summary.rows.add(statuses.count("created"), statuses.count("updated"), len(statuses))
-                summary.account_stubs += upserted.stubs.accounts
-                summary.product_stubs += upserted.stubs.products
+            with self.guard(connection, import_run):
+                for records in typed_batches(spool, types, _RECORDS_PER_WRITE):
+                    import_run.show(records)
+                    upserted = self.upsert(connection, records, now, changes)
+                    statuses = upserted.statuses
+                    summary.rows.add(statuses.count("created"), statuses.count("updated"), len(statuses))
+                    summary.account_stubs += upserted.stubs.accounts
+                    summary.product_stubs += upserted.stubs.products
             changes.write(connection, now)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from service.accounts.live import ACCOUNT_CACHE, OBJECTIONS
+from service.accounts.live import ACCOUNT_CACHE, HIERARCHY, OBJECTIONS
 from service.arbitration.live import ARBITRATION
 from service.catalogue.live import CATALOGUE
 from service.deals.live import DEALS
@@ -16,6 +16,6 @@ from service.sync.sections import LiveSection
 from service.tombstones.live import ERASURES
 
 LIVE_SECTIONS: Final[tuple[LiveSection, ...]] = (
-    ERASURES, CATALOGUE, OWNERSHIP, OBJECTIONS, DEALS, SEGMENTS, POLICIES, CONTACTS, CAP_USES, ARBITRATION,
+    ERASURES, CATALOGUE, OWNERSHIP, OBJECTIONS, HIERARCHY, DEALS, SEGMENTS, POLICIES, CONTACTS, CAP_USES, ARBITRATION,
     ACCOUNT_CACHE, GOALS,
 )  # fmt: skip

@@ -15,6 +15,10 @@ RESERVATION_TURNS: Final = 0x6E786F726573
 """Of writers of reservations: what is left of caps is judged on what is committed."""
 
 
+ACCOUNT_TURNS: Final = 0x6E786F706172
+"""Of writers that give accounts a parent: cycles and levels are judged on what is committed."""
+
+
 def take_turn(connection: Connection, lock: int) -> None:
     """Have other writers that take the same turns wait for the end of this transaction. Call it first."""
     if connection.dialect.name == "postgresql":
