@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import Connection, select
 
 from service.accounts.tables import Account
+from service.readmodel.account_hierarchy import MAX_LEVELS
 from service.storage.bulk import in_chunks
 
 
@@ -27,6 +28,16 @@ class StoredHierarchy:
             for account_id, parent_id in self._connection.execute(query.where(Account.parent_account_id.in_(chunk))):
                 children[str(parent_id)].append(account_id)
         return children
+
+
+def stored_group(connection: Connection, account_id: str) -> list[str]:
+    """Return an account and all its subsidiaries, level by level: for while they are not in memory."""
+    hierarchy, group, level = StoredHierarchy(connection), {account_id: None}, [account_id]
+    for _ in range(MAX_LEVELS - 1):
+        children = hierarchy.children(level)
+        level = [child for each in level for child in children.get(each, ()) if child not in group]
+        group |= dict.fromkeys(level)
+    return list(group)
 
 
 def read_parents(connection: Connection, account_ids: Collection[str] | None = None) -> dict[str, str]:

@@ -1,15 +1,17 @@
 """An account's profile: stored facts, and what the current artifact and the live state add to them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, Final, cast
 
 import numpy as np
 import orjson
 
+from service.accounts.group import value_of_group
 from service.accounts.schemas import AccountOut, Interest, OpenDealOut
 from service.accounts.value import segments_of, value_of
 from service.readmodel.account_cache import AccountCache
+from service.readmodel.account_hierarchy import AccountHierarchy
 from service.readmodel.deals import OpenDeal, OpenDeals
 from service.readmodel.whitespace import RowKind, WhitespaceIndex
 from service.sync.loaded_artifact import LoadedArtifact
@@ -22,22 +24,31 @@ PRIOR_LINES: Final = 5.0
 """Lines of the average mix that are added before the share is compared: a short history stays near the average."""
 
 
-def profile_of(artifact: LoadedArtifact | None, account_id: str, read: Callable[[], AccountOut]) -> dict[str, Any]:
+Read = Callable[[Sequence[str] | None], AccountOut]
+
+
+def profile_of(artifact: LoadedArtifact | None, account_id: str, read: Read) -> dict[str, Any]:
     """Describe an account; raises UnknownAccount.
 
-    read: reads the stored record. Called only if the record is not cached.
+    read: reads the stored record, given the account and its subsidiaries; None where these are not in memory. Called
+          only if the record is not cached.
     """
+    if artifact is None:
+        return cast(dict[str, Any], orjson.loads(read(None).model_dump_json()))
+    state, segments = artifact.state, artifact.segments
+    group = state.part(AccountHierarchy).now.group(account_id)
 
     def encoded() -> bytes:
-        return read().model_dump_json().encode()
+        # Looked up again: what changed since would be cached with the members of before.
+        return read(state.part(AccountHierarchy).now.group(account_id)).model_dump_json().encode()
 
-    if artifact is None:
-        return cast(dict[str, Any], orjson.loads(encoded()))
-    state, segments = artifact.state, artifact.segments
     profile: dict[str, Any] = orjson.loads(state.part(AccountCache).get(account_id, encoded))
     usage = profile["attributes"].get("usage")
     for product in profile["owned"] if isinstance(usage, dict) else ():
         product["usage"] = usage.get(product["product_id"])
+    if profile["group"]:
+        value_together = value_of_group(segments, group)
+        profile["group"]["value"] = value_together and value_together.model_dump(mode="json")
     value, deals = value_of(segments, account_id), state.part(OpenDeals).by_account.get(account_id, ())
     return profile | {
         "open_deals": [describe_deal(artifact, deal) for deal in deals[:MAX_DEALS]],

@@ -8,6 +8,8 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, case, func, sel
 from sqlalchemy.orm import Session
 
 from service.accounts.errors import UnknownAccount
+from service.accounts.group import find_group
+from service.accounts.hierarchy_queries import stored_group
 from service.accounts.live import ACCOUNTS_CHANGED
 from service.accounts.schemas import AccountOut, ConsentIn, ConsentOut, CurrencyTotal, Marketing, OwnedProduct
 from service.accounts.tables import Account, Consent
@@ -48,8 +50,11 @@ def undescribe_accounts(connection: Connection, account_ids: Sequence[str], now:
         connection.execute(statement.values(**blank, is_stub=True, updated_at=now))
 
 
-def find_account(session: Session, account_id: str) -> AccountOut:
-    """An account with its orders in numbers and what it owns; raises UnknownAccount."""
+def find_account(session: Session, account_id: str, group: Sequence[str] | None) -> AccountOut:
+    """An account with its orders in numbers and what it owns; raises UnknownAccount.
+
+    group: the account and its subsidiaries, whose orders count together; None to look them up.
+    """
     account = session.get(Account, account_id)
     if account is None:
         raise UnknownAccount(account_id)
@@ -70,6 +75,7 @@ def find_account(session: Session, account_id: str) -> AccountOut:
         totals=_totals(session, account_id),
         owned_count=owned_count,
         owned=owned,
+        group=find_group(session, stored_group(session.connection(), account_id) if group is None else group),
     )
 
 

@@ -1,6 +1,6 @@
 """Accounts over HTTP."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final
 
 import orjson
@@ -165,16 +165,17 @@ def get_consent(account_id: AccountInPath, session: ReadSession) -> ConsentOut:
 @router.live_route(ACCOUNT_PATH, "Show an account", "unknown-account", model=AccountOut)
 def get_account(account_id: AccountInPath, request: Request) -> Response:
     """The profile: attributes, consent, its orders in numbers, what it owns and since when, open deals, segments, what
-    it is worth, and which categories it buys above the average.
+    it is worth, and which categories it buys above the average; of an account with subsidiaries, the totals of all of
+    them together, in `group`.
 
     A product is owned while more of it was bought than returned. Cancelled orders count for nothing. `segments`,
     `value` and `interests` are as of the live artifact; everything else is as of now. It is answered from memory: the
     database is asked once, and again only after something about the account changed.
     """
 
-    def read() -> AccountOut:
+    def read(group: Sequence[str] | None) -> AccountOut:
         with open_read_session(request.app) as session:
-            return find_account(session, account_id)
+            return find_account(session, account_id, group)
 
     current = components_of(request.app).get(ArtifactHolder).current
     return etag_response(request, profile_of(current, account_id, read))

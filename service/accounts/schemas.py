@@ -208,6 +208,33 @@ class AccountSummary(BaseModel):
     updated_at: datetime
 
 
+class GroupValue(BaseModel):
+    """What a group is worth, as of the live artifact: sums over those of its accounts of which that is known."""
+
+    currency: ReportingCode
+    spend_minor: int | None = Field(description="Spent so far, returns subtracted; see `value.spend_minor`.")
+    spend_accounts: int = Field(description="Accounts in that sum.")
+    days: int = Field(description="How far value looks ahead.")
+    expected_minor: int | None = Field(description="Sum of `value.value_ahead.expected_minor`.")
+    low_minor: int | None = Field(
+        description="With the next, sums of the accounts' bounds: as wide as if all of them turned out alike."
+    )
+    high_minor: int | None
+    valued_accounts: int = Field(description="Accounts in these sums.")
+
+
+class AccountGroup(BaseModel):
+    """An account and all its subsidiaries, on all levels, together."""
+
+    accounts: int = Field(description="The account and its subsidiaries.")
+    account_ids: list[str] = Field(description="Which: the account first, then level by level; at most 100.")
+    order_count: int = Field(description="Orders of all of them in which something was bought.")
+    first_order_at: datetime | None
+    last_order_at: datetime | None
+    totals: list[CurrencyTotal] = Field(description="What they spent together, by currency.")
+    value: GroupValue | None = Field(default=None, description="Null where nothing is estimated for any of them.")
+
+
 class AccountOut(BaseModel):
     """What is known of one account."""
 
@@ -235,4 +262,7 @@ class AccountOut(BaseModel):
     segments: list[AccountSegment] = Field(default=[], description="Empty without an artifact.")
     value: AccountValue | None = Field(
         default=None, description="What it is worth; null without an artifact that knows purchases of it."
+    )
+    group: AccountGroup | None = Field(
+        default=None, description="The account and its subsidiaries together; null where it has none."
     )

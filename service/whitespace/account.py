@@ -44,7 +44,12 @@ def describe_account(
         for position, is_owned in enumerate(owned.tolist())
     ]
     described.sort(key=lambda item: (RANK[item["status"]], -(item["expected_minor"] or 0), item["row"]))
-    return describe_basis(index, dimension) | {"account_id": account_id, "items": described}
+    return describe_basis(index, dimension) | {
+        "scope": "account",
+        "account_id": account_id,
+        "items": described,
+        "group": None,
+    }
 
 
 def is_known_since(state: LiveState, account_id: str) -> bool:
@@ -94,11 +99,15 @@ def describe_row(
     else:
         reason = gap_reason(dimension, row, position)
     has_estimate = status in (LineStatus.GAP, LineStatus.PIPELINE) and np.isfinite(likely)
+    propensity = round(float(likely), 6) if has_estimate else None
     return {
         "row": dimension.names[position],
         "status": status,
-        "propensity": round(float(likely), 6) if has_estimate else None,
+        "propensity": propensity,
         "expected_minor": round(float(likely) * dimension.newcomer_spend(position) * factor) if has_estimate else None,
+        "expected_elsewhere_minor": None,
+        "expected_buyers": propensity,
+        "owners": int(is_owned),
         "reason": reason,
     }
 

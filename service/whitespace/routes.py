@@ -12,16 +12,16 @@ from service.rows.field_types import MAX_TEXT, NO_NUL
 from service.segments.errors import NothingLearned
 from service.sync.artifact_holder import ArtifactHolder
 from service.sync.loaded_artifact import LoadedArtifact
-from service.web.columns import CURRENCY, TEXT_WIDTH, WIDE, flag, money, share, text
+from service.web.columns import CURRENCY, TEXT_WIDTH, WIDE, flag, money, number, share, text
 from service.web.etag import etag_response
 from service.web.list_files import FormatOfExport, FormatOfList, ListFile, ListFormat, file_response, list_file
 from service.web.parameters import DEFAULT_PAGE_ITEMS, AccountInPath, Cursor, Limit, SegmentInPath
 from service.web.response_cache import cached_response
 from service.web.routing import Router
 from service.web.spreadsheets import Table
-from service.whitespace import account, answers
+from service.whitespace import account, answers, group
 from service.whitespace.export import COLUMNS, about, matrices_of, rows_of
-from service.whitespace.schemas import AccountWhiteSpace, CellAccounts, WhiteSpace
+from service.whitespace.schemas import AccountWhiteSpace, CellAccounts, WhiteSpace, WhitespaceScope
 
 router = Router("white space")
 CELL_COLUMNS: Final = (
@@ -42,6 +42,15 @@ ACCOUNT_COLUMNS: Final = (
     text("status"),
     share("propensity"),
     money("expected_revenue", "expected_minor"),
+    CURRENCY,
+    text("reason", width=TEXT_WIDTH),
+)
+GROUP_COLUMNS: Final = (
+    *ACCOUNT_COLUMNS[:4],
+    number("owners"),
+    number("expected_buyers"),
+    money("expected_revenue", "expected_minor"),
+    money("expected_elsewhere", "expected_elsewhere_minor"),
     CURRENCY,
     text("reason", width=TEXT_WIDTH),
 )
@@ -149,18 +158,28 @@ def get_account_whitespace(
     request: Request,
     account_id: AccountInPath,
     rows: Rows = RowKind.LINE,
+    scope: Annotated[
+        WhitespaceScope, Query(description="The account alone, or `group`: it and all its subsidiaries together.")
+    ] = WhitespaceScope.ACCOUNT,
     file_format: FormatOfList = ListFormat.JSON,
 ) -> Response:
     """Each line, or category, once: `owned`, in the `pipeline` (a deal is open), a `gap`, or `not_eligible`, with the
     reason. Gaps and open deals have the calibrated probability that the account buys of it within the horizon, and what
     that is worth. Orders, deals and objections count at once.
+
+    With `scope=group` the account and its subsidiaries, on all levels, count together. What any of them owns, the group
+    owns; what none does is a gap, in the pipeline if any has an open deal for it. Expected money is the sum over the
+    accounts that own nothing of the line: `expected_minor` where nobody does, `expected_elsewhere_minor` where another
+    account of the group does. `group` says which accounts they are, and what the lines add up to.
     """
     live = in_use(request)
     index = live.derived(WhitespaceIndex)
-    described = account.describe_account(index, index[rows], live.state, account_id)
+    describe = group.describe_group if scope is WhitespaceScope.GROUP else account.describe_account
+    described = describe(index, index[rows], live.state, account_id)
     (named,) = with_account_names(request.app, [described])
     if file_format is ListFormat.JSON:
         return etag_response(request, named)
     about = {**answers.describe_basis(index, index[rows]), "account": named["account_name"] or account_id}
-    file = ListFile(("whitespace", account_id), ACCOUNT_COLUMNS, lambda _, __: named | {"next_cursor": None}, 0, about)
+    columns = GROUP_COLUMNS if scope is WhitespaceScope.GROUP else ACCOUNT_COLUMNS
+    file = ListFile(("whitespace", account_id), columns, lambda _, __: named | {"next_cursor": None}, 0, about)
     return list_file(request, file_format, file)

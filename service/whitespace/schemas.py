@@ -144,20 +144,60 @@ class LineStatus(StrEnum):
 
 
 class AccountRow(BaseModel):
-    """One account and one line or category."""
+    """One account, or group of accounts, and one line or category."""
 
     row: str
     status: LineStatus
-    propensity: float | None = Field(description="P(buys of it within the horizon), calibrated; null for what it owns.")
-    expected_minor: int | None = Field(description="Propensity times the usual spend of a first-time buyer.")
+    propensity: float | None = Field(
+        description="P(buys of it within the horizon), calibrated; null for what it owns, and for a group."
+    )
+    expected_minor: int | None = Field(
+        description="Propensity times the usual spend of a first-time buyer. Of a group, the sum over its accounts "
+        "that do not object to marketing. Null for what is owned."
+    )
+    expected_elsewhere_minor: int | None = Field(
+        description="The same sum for what a group owns, over its other accounts, which own nothing of it."
+    )
+    expected_buyers: float | None = Field(
+        description="Accounts that are expected to buy of it for the first time within the horizon: the sum of "
+        "propensities."
+    )
+    owners: int = Field(description="Accounts that own something of it.")
     reason: str
+
+
+class WhitespaceScope(StrEnum):
+    """Whose white space it is."""
+
+    ACCOUNT = "account"
+    GROUP = "group"
+
+
+class GroupTotals(BaseModel):
+    """An account and all its subsidiaries, on all levels, and what their rows add up to."""
+
+    accounts: int = Field(description="The account and its subsidiaries.")
+    account_ids: list[str] = Field(description="Which: the account first, then level by level; at most 1,000.")
+    is_complete: bool = Field(
+        description="False where the service has no room for all links between accounts that training did not know."
+    )
+    objecting_accounts: int = Field(description="Accounts that object to marketing: nothing is expected of them.")
+    revenue_minor: int = Field(description="What the accounts spent on all rows in the window, returns subtracted.")
+    expected_revenue: ExpectedMoney | None = Field(
+        description="Sum over the rows that none of the accounts owns anything of. `n` counts pairs of account and row."
+    )
+    expected_elsewhere: ExpectedMoney | None = Field(
+        description="Sum over the other rows, of the accounts that own nothing of them. `n` counts such pairs."
+    )
 
 
 class AccountWhiteSpace(WhitespaceBasis):
     """Each line, or category, once: owned, in the pipeline, a gap, or not eligible."""
 
+    scope: WhitespaceScope
     account_id: str
     account_name: str | None = Field(
         description="Null where nobody has named it, and while the database does not answer."
     )
     items: list[AccountRow] = Field(description="Gaps first, the most expected first.")
+    group: GroupTotals | None = Field(description="With `scope=group` alone.")
