@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from models.artifact import NO_ROW, Content
 from service.base.arbitration_options import ArbitrationOptions
-from service.offers.account_products import AccountProducts
+from service.offers.account_products import NO_PAIRS, AccountProducts
 from service.offers.filters import AccountFilters, RelatedProducts
 from service.readmodel.account_policies import AccountPolicies
-from service.readmodel.active_policies import NO_SWITCHES
 from service.readmodel.availability import Availability, Unavailable
 from service.readmodel.levers import Levers
 from service.readmodel.pair_evidence import EvidenceIndex
@@ -32,6 +31,7 @@ class Facts(NamedTuple):
     is_known:         whether the artifact or the live state knows each account.
     is_objecting:     bool (n,), whether each account objects to marketing.
     owned:            the products that each account owns.
+    owned_above:      what accounts above each account own; nothing unless that counts.
     recent:           what accounts that the artifact has no candidates for bought last.
     basket, excluded: what the request for each account names.
     returned:         what each account returned recently, and does not own any more.
@@ -96,7 +96,8 @@ class Facts(NamedTuple):
     attributes: ProductAttributes
     includes_owned: bool = False
     policies: AccountPolicies | None = None
-    switched_off: frozenset[str] = NO_SWITCHES
+    switched_off: frozenset[str] = frozenset()
+    owned_above: AccountProducts = NO_PAIRS
 
     @property
     def n_accounts(self) -> int:
@@ -159,6 +160,7 @@ class Facts(NamedTuple):
             is_changed=[self.is_changed[place] for place in accounts.tolist()],
             is_objecting=self.is_objecting[accounts],
             owned=kept(self.owned),
+            owned_above=kept(self.owned_above),
             recent=kept(self.recent),
             basket=kept(self.basket),
             excluded=kept(self.excluded),

@@ -14,6 +14,7 @@ from service.offers.account_products import NO_PAIRS, AccountProducts, join
 from service.offers.facts import Facts
 from service.offers.filters import gather_filters
 from service.offers.request import OfferRequest
+from service.readmodel.account_hierarchy import AccountHierarchy
 from service.readmodel.active_policies import PoliciesInUse
 from service.readmodel.availability import Availability
 from service.readmodel.catalogue_view import CatalogueView
@@ -96,7 +97,8 @@ def gather(
         values=catalogue.values(options.margin_rate, options.max_value_ratio),
         includes_owned=includes_owned,
         policies=in_use.withheld_from(requests, accounts.rows, now),
-        switched_off=in_use.active.switched_off,
+        switched_off=in_use.active.rules_off,
+        owned_above=_owned_above(state, requests, n_products) if in_use.active.counts_parents else NO_PAIRS,
     )
 
 
@@ -138,6 +140,20 @@ def _look_up_accounts(state: LiveState, requests: Sequence[OfferRequest]) -> _Ac
         else:
             accounts.owned.append(NO_PRODUCTS if row is None else content.owned_by(row))
     return accounts
+
+
+def _owned_above(state: LiveState, requests: Sequence[OfferRequest], n_products: int) -> AccountProducts:
+    """Look up what accounts above each account own."""
+    hierarchy, content, by_account = state.part(AccountHierarchy).now, state.content, state.part(Ownership).by_account
+    owned: list[NDArray[np.int32]] = []
+    for request in requests:
+        above = () if request.account_id is None else hierarchy.ancestors(request.account_id)
+        of_each = [NO_PRODUCTS]
+        for account_id in above:
+            live, row = by_account.get(account_id), content.account_ids.row_of(account_id)
+            of_each.append(live.owned if live is not None else NO_PRODUCTS if row is None else content.owned_by(row))
+        owned.append(np.unique(np.concatenate(of_each)))
+    return AccountProducts.from_rows(owned, n_products)
 
 
 def _prioritised(

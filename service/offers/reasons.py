@@ -39,6 +39,7 @@ class WithheldCode(StrEnum):
     FILTERED = "filtered"
     IN_BASKET = "in-basket"
     OWNED = "owned"
+    OWNED_ABOVE = "owned-by-parent"
     INACTIVE = "inactive"
     NOT_AVAILABLE_NOW = "not-available-now"
     SOLD_OUT = "sold-out"
@@ -67,6 +68,8 @@ WITHHELD_MEANINGS = {
     WithheldCode.FILTERED: "the request's filters do not let it pass",
     WithheldCode.IN_BASKET: "it is in the basket already",
     WithheldCode.OWNED: "the account owns it",
+    WithheldCode.OWNED_ABOVE: "an account above it owns it (`parent_account_id`), which counts where the policy "
+    "`built-in.owned-by-parent` is switched on",
     WithheldCode.INACTIVE: "it is no longer sold",
     WithheldCode.NOT_AVAILABLE_NOW: "it is before its `available_from`, or not before its `available_until`",
     WithheldCode.SOLD_OUT: "its `stock` is 0 or less; where substitutes of it are known, they are candidates",

@@ -69,6 +69,12 @@ def is_owned(candidates: Candidates) -> NDArray[np.bool_] | None:
     return None if facts.includes_owned else _is_among(facts.owned, candidates.pool)
 
 
+def is_owned_above(candidates: Candidates) -> NDArray[np.bool_] | None:
+    """Withhold what an account above owns, where that counts."""
+    facts = candidates.facts
+    return None if facts.includes_owned else _is_among(facts.owned_above, candidates.pool)
+
+
 def is_inactive(candidates: Candidates) -> NDArray[np.bool_] | None:
     """Withhold what is no longer sold."""
     return ~candidates.facts.products.is_active[candidates.pool.product]
@@ -163,6 +169,7 @@ RULES: Final[tuple[tuple[WithheldCode, Rule], ...]] = (
     (WithheldCode.FILTERED, is_filtered),
     (WithheldCode.IN_BASKET, is_in_basket),
     (WithheldCode.OWNED, is_owned),
+    (WithheldCode.OWNED_ABOVE, is_owned_above),
     (WithheldCode.INACTIVE, is_inactive),
     (WithheldCode.NOT_AVAILABLE_NOW, is_out_of_time),
     (WithheldCode.SOLD_OUT, is_sold_out),

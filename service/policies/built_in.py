@@ -10,11 +10,15 @@ PREFIX: Final = "built-in."
 
 
 class BuiltIn(NamedTuple):
-    """A rule of the service. always_on: why it can't be switched off; None where it can."""
+    """A rule of the service.
+
+    always_on: why it can't be switched off; None where it can. is_on: whether it is on until somebody changes that.
+    """
 
     name: str
     type: PolicyType
     always_on: str | None = None
+    is_on: bool = True
 
 
 _ASKED: Final = "the request itself asks for it"
@@ -30,6 +34,7 @@ _RULES: Final = {
     WithheldCode.OWNED: BuiltIn(
         "Owned", PolicyType.APPLICABILITY, "candidates are ranked for being new to the account; others have no score"
     ),
+    WithheldCode.OWNED_ABOVE: BuiltIn("Owned by a parent", PolicyType.APPLICABILITY, is_on=False),
     WithheldCode.INACTIVE: BuiltIn(
         "No longer sold", PolicyType.ELIGIBILITY, "it can't be bought; activate the product instead"
     ),

@@ -7,27 +7,36 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
-from service.accounts.live import ACCOUNTS_CHANGED
+from service.accounts.live import ACCOUNTS_CHANGED, HIERARCHY
 from service.accounts.tables import Account
 from service.catalogue.live import CATALOGUE, PRODUCTS_CHANGED
 from service.orders.live import ORDERS_CHANGED, OWNERSHIP
 from service.policies.built_in import BUILT_IN
 from service.policies.queries import Stored, all_policies
 from service.policies.schemas import PolicyIn
+from service.readmodel.account_hierarchy import AccountHierarchy
 from service.readmodel.active_policies import ActivePolicies, CountingPolicies
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.factors import FactorColumn
 from service.readmodel.live_state import LiveState
 from service.readmodel.policies import PolicySet, PolicyType, leaves_of
-from service.readmodel.policy_accounts import AccountColumns, AccountTerms, attribute_columns, attribute_names
+from service.readmodel.policy_accounts import (
+    AccountColumns,
+    AccountTerms,
+    attribute_columns,
+    attribute_names,
+    relations_of,
+)
 from service.readmodel.policy_grammar import InSegmentRule
 from service.readmodel.policy_products import ProductPolicies
 from service.readmodel.product_columns import ProductColumns
+from service.readmodel.related_owners import accounts_concerned
 from service.readmodel.segment_membership import SegmentMembership
 from service.segments.live import SEGMENTS, SEGMENTS_CHANGED
 from service.segments.queries import read_attributes
 from service.storage.changes import ChangeKind
 from service.sync.sections import ChangeSet, LiveSection
+from service.tombstones.live import ACCOUNTS_ERASED
 
 POLICIES_CHANGED: Final = ChangeKind("policies")
 """Identifiers of policies."""
@@ -45,6 +54,8 @@ def load(state: LiveState, connection: Connection, changes: ChangeSet) -> None:
     accounts = AccountTerms(state, terms, _artifact_values(state, terms, columns))
     membership = state.part(SegmentMembership)
     known = [*changes.ids(ACCOUNTS_CHANGED, ORDERS_CHANGED), *membership.newcomers, *membership.strategic]
+    known += _linked_strangers(state, terms)
+    state.part(AccountHierarchy).take_left()  # Everything is worked out anew.
     strangers = {account_id for account_id in known if state.content.account_ids.row_of(account_id) is None}
     account_ids = sorted(strangers | others.keys())
     accounts.place(state, account_ids, attribute_columns(names, account_ids, others))
@@ -60,10 +71,18 @@ def refresh(state: LiveState, connection: Connection, changes: ChangeSet) -> Non
         active = active.with_products(ProductPolicies(active.policies, ProductColumns(state.part(CatalogueView))))
     if segment_ids := changes.ids(SEGMENTS_CHANGED):
         active = _with_segments(state, connection, active, segment_ids)
-    if account_ids := changes.ids(ACCOUNTS_CHANGED, ORDERS_CHANGED):
+    if account_ids := _accounts_to_place(state, active.accounts.terms, changes):
         place_accounts(state, connection, active.accounts, account_ids)
     if active is not state.part(ActivePolicies):
         state.replace_part(active)
+
+
+def _accounts_to_place(state: LiveState, terms: Sequence[Any], changes: ChangeSet) -> list[str]:
+    """Return the accounts that changed, and those of which terms ask what these own."""
+    account_ids, left = changes.ids(ACCOUNTS_CHANGED, ORDERS_CHANGED), state.part(AccountHierarchy).take_left()
+    if not (relations := relations_of(terms)):
+        return account_ids
+    return sorted({*account_ids, *left, *accounts_concerned(state, account_ids, relations)})
 
 
 class EnabledPolicies(NamedTuple):
@@ -154,7 +173,7 @@ def _recomputed(
     if unread:
         matrix[:, numbers] = _artifact_values(state, unread, columns)
     accounts = AccountTerms(state, terms, matrix)
-    place_accounts(state, connection, accounts, sorted({*before.by_account, *others}))
+    place_accounts(state, connection, accounts, sorted({*before.by_account, *others, *_linked_strangers(state, terms)}))
     return accounts
 
 
@@ -162,6 +181,11 @@ def _artifact_values(state: LiveState, terms: Sequence[Any], columns: Mapping[st
     if not terms:
         return np.zeros((len(state.content.account_ids), 0), dtype=np.int8)
     return AccountColumns.of_artifact(state, columns).values_of(terms)
+
+
+def _linked_strangers(state: LiveState, terms: Sequence[Any]) -> Iterable[str]:
+    """Return accounts that the artifact does not know, of which terms may know what related ones own."""
+    return state.part(AccountHierarchy).account_ids() if relations_of(terms) else ()
 
 
 def _segments_of(term: Any) -> set[str]:
@@ -191,8 +215,10 @@ def _stored_attributes(
 
 POLICIES: Final = LiveSection(
     "policies",
-    frozenset({ACCOUNTS_CHANGED, ORDERS_CHANGED, SEGMENTS_CHANGED, PRODUCTS_CHANGED, POLICIES_CHANGED}),
+    frozenset(
+        {ACCOUNTS_CHANGED, ACCOUNTS_ERASED, ORDERS_CHANGED, SEGMENTS_CHANGED, PRODUCTS_CHANGED, POLICIES_CHANGED}
+    ),
     load,
     refresh,
-    reads=frozenset({CATALOGUE.name, OWNERSHIP.name, SEGMENTS.name}),
+    reads=frozenset({CATALOGUE.name, OWNERSHIP.name, HIERARCHY.name, SEGMENTS.name}),
 )

@@ -155,7 +155,7 @@ def _refuse_name_in_use(connection: Connection, policy_id: str, name: str) -> No
 
 def _default(policy_id: str) -> Stored:
     _, rule = BUILT_IN[policy_id]
-    return Stored(policy_id, {"name": rule.name, "type": str(rule.type), "is_enabled": True})
+    return Stored(policy_id, {"name": rule.name, "type": str(rule.type), "is_enabled": rule.is_on})
 
 
 def _stored(row: Any) -> Stored:

@@ -121,7 +121,8 @@ def create_policy(policy: CheckedPolicy, by: Writer, writing: UnitOfWorkDep) -> 
     """Say which products may be offered to whom, and when. It takes effect in the next answer, on every worker.
 
     A rule is an object with one of these keys: `all` and `any` (lists of rules), `not` (a rule); of the account `field`
-    (a figure of its profile), `attribute` (what you stored of it), `owns` (`products`, `lines` or `categories`) and
+    (a figure of its profile), `attribute` (what you stored of it), `owns` (`products`, `lines` or `categories`; with
+    `"by": "parent"` any account above it owns them, with `"by": "group"` it or any of its subsidiaries) and
     `in_segment` (ids of segments); of the product `product` (`product_id`, `line`, `category`, `family`, `tier`,
     `price_minor`, `margin_minor`, `margin_rate`) and `product_attribute`; of the request `request` (`placement`,
     `has_account`, `basket_size`) and `context` (a key of its `context`). Comparisons have an `op` (`eq`, `ne`, `lt`,

@@ -47,6 +47,11 @@ class Hierarchy:
         row = self.accounts.row_of(account_id)
         return self.numbers.get(account_id) if row is None else row
 
+    def nodes_of(self, account_ids: Sequence[str]) -> Nodes:
+        """Return the numbers of accounts, int32 (n,); NO_NODE for one that has none."""
+        nodes = [self.node_of(account_id) for account_id in account_ids]
+        return np.array([NO_NODE if node is None else node for node in nodes], dtype=np.int32)
+
     def account_of(self, node: int) -> str:
         """Return an account's identifier."""
         n_rows = len(self.accounts)
@@ -59,8 +64,13 @@ class Hierarchy:
 
     def ancestors(self, account_id: str) -> list[str]:
         """Return the accounts above one, the nearest first."""
-        node, above = self.node_of(account_id), []
-        while node is not None and (node := int(self.parents[node])) != NO_NODE:
+        node = self.node_of(account_id)
+        return [] if node is None else self.above(node)
+
+    def above(self, node: int) -> list[str]:
+        """Return the accounts above a node, the nearest first."""
+        above: list[str] = []
+        while (node := int(self.parents[node])) != NO_NODE:
             above.append(self.account_of(node))
         return above
 
@@ -94,6 +104,7 @@ class AccountHierarchy:
     def __init__(self, accounts: VisibleAccounts, max_strangers: int = MAX_STRANGERS) -> None:
         self._max_strangers = max_strangers
         self.now = _unlinked(accounts)
+        self._left: set[str] = set()
 
     @classmethod
     def empty(cls, state: LiveState) -> Self:
@@ -102,11 +113,20 @@ class AccountHierarchy:
 
     def replace(self, account_ids: Iterable[str], parents: Mapping[str, str]) -> set[str]:
         """Store the parents of some accounts; those without one have none any more. Return whose changed."""
-        before = {account_id: self._stored_parent(account_id) for account_id in {*account_ids, *parents}}
-        changed = {account_id for account_id, parent in before.items() if parents.get(account_id) != parent}
+        if (self.now.stored != NO_NODE).any():
+            before = {account_id: self._stored_parent(account_id) for account_id in {*account_ids, *parents}}
+            changed = {account_id for account_id, parent in before.items() if parents.get(account_id) != parent}
+            self._left.update(above for account_id in changed for above in self.now.ancestors(account_id))
+        else:
+            changed = set(parents)
         if changed:
             self._link({account_id: parents.get(account_id) for account_id in sorted(changed)})
         return changed
+
+    def take_left(self) -> set[str]:
+        """Return the accounts that were above others whose parent changed, or that were erased, since the last call."""
+        left, self._left = self._left, set()
+        return left
 
     def account_ids(self) -> Iterable[str]:
         """See ``AccountPart``."""
@@ -117,6 +137,8 @@ class AccountHierarchy:
         numbers = {self.now.numbers[each] for each in account_ids if each in self.now.numbers}
         nodes = np.array(sorted(numbers.union(rows)), dtype=np.int32)
         if np.isin(nodes, self.now.stored).any() or (self.now.stored[nodes] != NO_NODE).any():
+            self._left.update(above for node in nodes.tolist() for above in self.now.above(node))
+            self._left.difference_update(account_ids)
             draft = _Draft(self.now, self._max_strangers)
             draft.unlink(nodes)
             self.now = draft.finish()

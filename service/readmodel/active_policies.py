@@ -27,7 +27,10 @@ MAX_CACHE_BYTES: Final = 32 * 1024 * 1024
 ENTRY_BYTES: Final = 300
 """What an entry of the cache takes beside its states and values."""
 MAX_CACHED_REQUESTS: Final = 1_000
-NO_SWITCHES: Final[frozenset[str]] = frozenset()
+OWNED_BY_PARENT: Final = "owned-by-parent"
+"""The reason code of the built-in rule that is off unless somebody switches it on."""
+NO_SWITCHES: Final[frozenset[str]] = frozenset({OWNED_BY_PARENT})
+"""What is switched off where nobody has switched anything."""
 
 
 class PolicyRequest(Protocol):
@@ -82,6 +85,8 @@ class ActivePolicies:
 
     Accounts that change are placed anew in ``accounts``.
     switched_off: reason codes of the built-in rules that are switched off.
+    rules_off: the same without the rule that withholds nothing unless ``counts_parents``.
+    counts_parents: whether what is owned by the accounts above an account is withheld from it.
     by_count: those without a rule, which come after the ones with rules.
     """
 
@@ -97,6 +102,8 @@ class ActivePolicies:
         self.accounts = accounts
         self.products = products
         self.switched_off = switched_off
+        self.rules_off = switched_off - {OWNED_BY_PARENT}  # mostly empty, which costs a decision nothing
+        self.counts_parents = OWNED_BY_PARENT not in switched_off
         self.by_count = by_count
         by_rule = [(compiled.policy.id, str(compiled.policy.type)) for compiled in policies.policies]
         named = [*by_rule, *by_count.named()]

@@ -9,15 +9,17 @@ from numpy.typing import NDArray
 
 from models.artifact import Content
 from models.artifact.segments import read_segment_report
+from service.readmodel.account_hierarchy import NO_NODE, AccountHierarchy
 from service.readmodel.factors import FactorColumn
 from service.readmodel.kleene import FALSE, TRUE, UNKNOWN, evaluate
 from service.readmodel.live_state import LiveState
 from service.readmodel.ownership import Ownership
 from service.readmodel.policies import leaves_of
-from service.readmodel.policy_grammar import InSegmentRule
+from service.readmodel.policy_grammar import InSegmentRule, PolicyOwnsRule
 from service.readmodel.profiles import UNKNOWN_ROW, Profiles
+from service.readmodel.related_owners import GROUP, RelatedOwners, Relation
 from service.readmodel.rule_evaluation import matches
-from service.readmodel.rule_grammar import FIELDS, AttributeRule, FieldRule
+from service.readmodel.rule_grammar import FIELDS, AttributeRule, FieldRule, Owned
 from service.readmodel.segment_membership import SegmentMembership
 
 ANY_ACCOUNT: Final = "any account that nobody knows"
@@ -59,6 +61,8 @@ class AccountColumns:
         self._codes = state.content.segments.codes
         self._attributes = attributes
         self._is_known = rows != UNKNOWN_ROW
+        self._state, self._rows = state, rows
+        self._related: dict[Relation, RelatedOwners] = {}
         owners = tuple(state.part(Ownership).by_account.items())
         is_strategic = np.zeros(len(rows), dtype=np.bool_)
         is_strategic[[place for each in self._membership.strategic if (place := place_of(each)) is not None]] = True
@@ -86,7 +90,25 @@ class AccountColumns:
             return self._attributes[condition.attribute].compare(condition)
         if isinstance(condition, InSegmentRule):
             return reduce(np.maximum, map(self._in_segment, condition.in_segment))
+        if isinstance(condition, PolicyOwnsRule) and condition.by is not None:
+            return self._related_owns(condition.owns, condition.by)
         return (TRUE * matches(condition, self.profiles)).astype(np.int8)
+
+    def _related_owns(self, owns: Owned, relation: Relation) -> NDArray[np.int8]:
+        """Tell which accounts are related to an owner; unknown where memory had no room for all links."""
+        names = owns.kind, getattr(owns, owns.kind)
+        hierarchy = self._state.part(AccountHierarchy).now
+        if relation not in self._related:
+            strangers = np.flatnonzero(~self._is_known)
+            nodes = self._rows.astype(np.int32)
+            nodes[strangers] = [
+                hierarchy.numbers.get(self._account_ids[place], NO_NODE) for place in strangers.tolist()
+            ]
+            self._related[relation] = RelatedOwners(self._state, nodes, relation)
+        is_owner = self._related[relation].owns(*names)
+        if relation == GROUP:
+            is_owner = is_owner | self.profiles.owns(*names)
+        return np.where(is_owner, TRUE, FALSE if hierarchy.is_complete else UNKNOWN).astype(np.int8)
 
     def _field(self, condition: FieldRule) -> NDArray[np.int8]:
         is_known = matches(FieldRule(field=condition.field, op="is_known"), self.profiles)
@@ -129,6 +151,12 @@ def attribute_names(terms: Iterable[Any]) -> list[str]:
     """Return the attributes of accounts that some terms ask for."""
     conditions = (condition for term in terms for condition in leaves_of(term))
     return sorted({condition.attribute for condition in conditions if isinstance(condition, AttributeRule)})
+
+
+def relations_of(terms: Iterable[Any]) -> set[Relation]:
+    """Return how accounts are related whose ownership some terms ask for."""
+    conditions = (condition for term in terms for condition in leaves_of(term))
+    return {condition.by for condition in conditions if isinstance(condition, PolicyOwnsRule) and condition.by}
 
 
 def attribute_columns(

@@ -1,6 +1,6 @@
 """The grammar of policies' rules: that of segments, and conditions on segments, products and the request."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, Tag, model_validator
 
@@ -37,6 +37,16 @@ REQUEST_FIELDS: Final[dict[str, FieldKind]] = {
     "basket_size": "number",
 }
 """What a rule may ask of a request, beside its ``context``."""
+
+
+class PolicyOwnsRule(OwnsRule):
+    """It owns one of these, or an account that it is related to does."""
+
+    by: Literal["parent", "group"] | None = Field(
+        default=None,
+        description="`parent`: any account above it. `group`: it or any of its subsidiaries. The account itself if "
+        "left out.",
+    )
 
 
 class InSegmentRule(Strict):
@@ -109,7 +119,7 @@ PolicyRule = Annotated[
     Annotated[PolicyAllRule, Tag("all")]
     | Annotated[PolicyAnyRule, Tag("any")]
     | Annotated[PolicyNotRule, Tag("not")]
-    | Annotated[OwnsRule, Tag("owns")]
+    | Annotated[PolicyOwnsRule, Tag("owns")]
     | Annotated[FieldRule, Tag("field")]
     | Annotated[AttributeRule, Tag("attribute")]
     | Annotated[InSegmentRule, Tag("in_segment")]

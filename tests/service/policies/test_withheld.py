@@ -1,6 +1,6 @@
 """What policies withhold, against a plain evaluation of every pair of account and product."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,7 @@ from service.offers.gathering import gather
 from service.offers.reasons import WithheldCode
 from service.offers.request import OfferRequest
 from service.policies.schemas import PolicyIn
+from service.readmodel.account_hierarchy import AccountHierarchy
 from service.readmodel.active_policies import NO_SWITCHES, ActivePolicies, PoliciesInUse
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.live_state import LiveState
@@ -46,9 +47,10 @@ PRODUCT_ATTRIBUTES: Final[dict[str, dict[str, Any]]] = {
     "milk": {"origin": "NL"},
     "mug": {"weight": "heavy"},
 }
+PARENTS: Final = {"a0": "a3", "a1": "a0", "new": "a44", "a55": "new", "a5": "nobody-described"}
 CATEGORIES: Final = {"beans": "food", "milk": "food", "mug": "ware", "kettle": "ware"}
 MARGINS: Final = {"beans": 300, "grinder": 0, "kettle": 2000, "milk": -5}
-ACCOUNTS: Final = (None, "a0", "a1", "a2", "a3", "a44", "a55", "new", "nobody-knows")
+ACCOUNTS: Final = (None, "a0", "a1", "a2", "a3", "a44", "a55", "new", "nobody-knows", "nobody-described")
 WEB: Final[dict[str, str | int]] = {"channel": "web", "visits": 3}
 REQUESTS: Final = [
     request
@@ -72,6 +74,7 @@ def make_state() -> LiveState:
     }
     view = view.with_products(changed)
     state.replace_part(view.with_all_attributes({key: orjson.dumps(of) for key, of in PRODUCT_ATTRIBUTES.items()}))
+    state.part(AccountHierarchy).replace((), PARENTS)
     membership = state.part(SegmentMembership)
     membership.set_strategic((), {"a1", "new"})
     membership.add_newcomers(["new"])
@@ -103,7 +106,8 @@ def activate(policies: Sequence[Policy], state: LiveState = STATE) -> ActivePoli
     known = list(state.content.account_ids.texts)
     columns = AccountColumns.of_artifact(state, attribute_columns(names, known, ATTRIBUTES))
     accounts = AccountTerms(state, terms, columns.values_of(terms))
-    accounts.place(state, ["new"], attribute_columns(names, ["new"], ATTRIBUTES))
+    others = ["new", "nobody-described"]
+    accounts.place(state, others, attribute_columns(names, others, ATTRIBUTES))
     products = ProductPolicies(compiled, ProductColumns(state.part(CatalogueView)))
     return ActivePolicies(compiled, accounts, products, NO_SWITCHES)
 
@@ -186,9 +190,23 @@ def holds(rule: Mapping[str, Any], request: OfferRequest, product_id: str) -> bo
         case {"attribute": name}:
             return compared(rule, ATTRIBUTES.get(account_id, {}).get(name))
         case {"owns": {"products": names}}:
-            owned = [] if row is None else [CONTENT.products.ids.texts[at] for at in CONTENT.owned_by(row)]
-            return not set(owned).isdisjoint(names)
+            return not owned_by(related(account_id, rule.get("by"))).isdisjoint(names)
     return any_of([in_segment(segment_id, account_id, row) for segment_id in rule["in_segment"]])
+
+
+def owned_by(account_ids: Iterable[str]) -> set[str]:
+    rows = [row for account_id in account_ids if (row := CONTENT.account_ids.row_of(account_id)) is not None]
+    return {CONTENT.products.ids.texts[product] for row in rows for product in CONTENT.owned_by(row)}
+
+
+def related(account_id: str, relation: str | None) -> set[str]:
+    if relation is None:
+        return {account_id}
+    if relation == "parent":
+        parent = PARENTS.get(account_id)
+        return set() if parent is None else {parent} | related(parent, relation)
+    children = [child for child, parent in PARENTS.items() if parent == account_id]
+    return {account_id}.union(*(related(child, relation) for child in children))
 
 
 def any_of(values: Sequence[bool | None]) -> bool | None:
@@ -197,7 +215,7 @@ def any_of(values: Sequence[bool | None]) -> bool | None:
 
 def in_segment(segment_id: str, account_id: str, row: int | None) -> bool | None:
     if segment_id == "strategic.accounts":
-        return None if account_id == "nobody-knows" else account_id in {"a1", "new"}
+        return None if account_id.startswith("nobody") else account_id in {"a1", "new"}
     if row is None:
         return None
     return bool(CONTENT.segments.codes_in("revenue-tier", np.array([row]))[0] == 0)
@@ -246,6 +264,8 @@ LEAVES: Final = st.one_of(
     comparison({"attribute": "size"}, [12, 100]),
     comparison({"attribute": "flags"}, ["risk"]),
     st.just({"owns": {"products": ["kettle", "mug"]}}),
+    st.sampled_from([["kettle"], ["grinder", "mug"]]).map(lambda names: {"owns": {"products": names}, "by": "parent"}),
+    st.sampled_from([["kettle"], ["grinder", "mug"]]).map(lambda names: {"owns": {"products": names}, "by": "group"}),
     st.sampled_from([["strategic.accounts"], ["revenue-tier.a"], ["revenue-tier.a", "strategic.accounts"]]).map(
         lambda names: {"in_segment": names}
     ),
@@ -362,7 +382,7 @@ def test_a_policy_withholds_what_is_owned_where_owned_products_are_ranked() -> N
     rule = {"product": "product_id", "op": "in", "values": ["kettle", "scale"]}
     policy = PolicyIn.model_validate({"name": "x", "type": "suitability", "withhold_if": rule}).policy("x")
     request = OfferRequest("a44", LIMIT)
-    assert "kettle" in owned_by("a44")
+    assert "kettle" in owned_by(["a44"])
 
     ranked = [
         {offer["product_id"] for offer in decide_many(facts)[0].offers}
@@ -373,7 +393,7 @@ def test_a_policy_withholds_what_is_owned_where_owned_products_are_ranked() -> N
     ]
 
     assert ranked[0] - ranked[1] == {"kettle", "scale"}
-    assert owned_by("a44") - {"kettle"} <= ranked[1]
+    assert owned_by(["a44"]) - {"kettle"} <= ranked[1]
 
 
 def test_what_policies_leave_of_a_large_catalogue_is_found() -> None:
@@ -389,8 +409,3 @@ def test_what_policies_leave_of_a_large_catalogue_is_found() -> None:
     for decision in decide_many(gather(state, requests, policies=in_use(active))):
         assert [offer["product_id"] for offer in decision.offers] == left
         assert decision.withheld_by_policy["z"] >= 31
-
-
-def owned_by(account_id: str) -> set[str]:
-    row = CONTENT.account_ids.row_of(account_id)
-    return set() if row is None else {CONTENT.products.ids.texts[product] for product in CONTENT.owned_by(row)}

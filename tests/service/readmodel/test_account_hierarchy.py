@@ -81,6 +81,21 @@ def test_an_erased_account_is_nobodys_parent_and_its_name_is_gone() -> None:
     assert [hierarchy.now.ancestors(name) for name in ("a", "b", LEARNED[0], LEARNED[1])] == [[], [], [], ["b"]]
     assert set(hierarchy.account_ids()) == {"b"}
     assert "top" not in hierarchy.now.strangers
+    assert hierarchy.take_left() == set()
+
+
+def test_it_remembers_once_who_lost_a_subsidiary() -> None:
+    index = accounts()
+    hierarchy = AccountHierarchy(index)
+    hierarchy.replace((), {LEARNED[0]: "b", "b": "c", "x": "y"})
+    row = index.row_of(LEARNED[0])
+    assert row is not None
+
+    index.hide([row])
+    hierarchy.erase([], [row])
+    hierarchy.replace(["x"], {})
+
+    assert [hierarchy.take_left(), hierarchy.take_left()] == [{"b", "c", "y"}, set()]
 
 
 def test_links_without_room_are_left_out_and_it_says_so() -> None:
