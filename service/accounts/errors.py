@@ -15,6 +15,26 @@ class HierarchyChanged(DomainError):
         )
 
 
+class UnknownNote(DomainError):
+    """An account has no such note."""
+
+    code = "unknown-note"
+
+    def __init__(self, account_id: str, note_id: str) -> None:
+        super().__init__(
+            f"Account {account_id!r} has no note {note_id!r}. GET /v1/accounts/{{account_id}}/notes lists its notes."
+        )
+
+
+class TooManyNotes(DomainError):
+    """An account has as many notes as it may have."""
+
+    code = "too-many-notes"
+
+    def __init__(self, account_id: str, limit: int) -> None:
+        super().__init__(f"Account {account_id!r} has {limit} notes, the most that are possible. Delete some first.")
+
+
 class UnknownAccount(DomainError):
     """Nobody has named this account yet."""
 

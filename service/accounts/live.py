@@ -22,6 +22,10 @@ ACCOUNTS_CHANGED: Final = ChangeKind("accounts")
 """Identifiers of accounts."""
 
 
+NOTES_CHANGED: Final = ChangeKind("account notes")
+"""Identifiers of accounts."""
+
+
 def load_objections(state: LiveState, connection: Connection, _changes: ChangeSet) -> None:
     """Read who objects to marketing."""
     state.part(Objections).replace((), objecting_accounts(connection))
@@ -59,6 +63,10 @@ def refresh_hierarchy(state: LiveState, connection: Connection, changes: ChangeS
     state.part(AccountCache).forget({above for account_id in changed for above in before.ancestors(account_id)})
 
 
+ACCOUNT_KINDS: Final = (ACCOUNTS_CHANGED, ORDERS_CHANGED, CONSENT_CHANGED, NOTES_CHANGED)
+"""Changes of what an account's record holds."""
+
+
 def skip_loading(_state: LiveState, _connection: Connection, _changes: ChangeSet) -> None:
     """Read nothing: a cache fills as accounts are asked for."""
 
@@ -68,10 +76,7 @@ def forget_accounts(state: LiveState, _connection: Connection, changes: ChangeSe
     cache = state.part(AccountCache)
     if changes.ids(PRODUCTS_CHANGED):
         cache.forget_all()
-    account_ids, hierarchy = (
-        changes.ids(ACCOUNTS_CHANGED, ORDERS_CHANGED, CONSENT_CHANGED),
-        state.part(AccountHierarchy),
-    )
+    account_ids, hierarchy = changes.ids(*ACCOUNT_KINDS), state.part(AccountHierarchy)
     cache.forget(account_ids)
     # An account's record holds totals over its group.
     cache.forget({above for account_id in account_ids for above in hierarchy.now.ancestors(account_id)})
@@ -81,7 +86,7 @@ OBJECTIONS: Final = LiveSection("objections", frozenset({CONSENT_CHANGED}), load
 HIERARCHY: Final = LiveSection("account hierarchy", frozenset({ACCOUNTS_CHANGED}), load_hierarchy, refresh_hierarchy)
 ACCOUNT_CACHE: Final = LiveSection(
     "account cache",
-    frozenset({ACCOUNTS_CHANGED, ORDERS_CHANGED, CONSENT_CHANGED, PRODUCTS_CHANGED}),
+    frozenset({*ACCOUNT_KINDS, PRODUCTS_CHANGED}),
     skip_loading,
     forget_accounts,
     reads=frozenset({HIERARCHY.name}),

@@ -4,8 +4,8 @@ from typing import Final
 
 from starlette.convertors import PathConvertor, register_url_convertor
 
-SUB_RESOURCES: Final = ("consent", "decisions", "whitespace")
-"""Last segments of paths below an account."""
+SUB_RESOURCES: Final = ("consent", "decisions", "notes", "notes/[^/]+", "whitespace")
+"""Patterns of how paths below an account end."""
 LISTS: Final = ("do-not-pitch",)
 """Lists of accounts that stand where an account's identifier would."""
 
@@ -24,3 +24,5 @@ register_url_convertor("account", AccountConvertor())
 
 ACCOUNT_PATH: Final = "/accounts/{account_id:account}"
 CONSENT_PATH: Final = "/accounts/{account_id:identifier}/consent"
+NOTES_PATH: Final = "/accounts/{account_id:identifier}/notes"
+NOTE_PATH: Final = NOTES_PATH + "/{note_id}"

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from typing import Any, Final, cast
+from datetime import date
+from typing import Any, Final
 
 import numpy as np
 import orjson
@@ -27,14 +28,14 @@ PRIOR_LINES: Final = 5.0
 Read = Callable[[Sequence[str] | None], AccountOut]
 
 
-def profile_of(artifact: LoadedArtifact | None, account_id: str, read: Read) -> dict[str, Any]:
+def profile_of(artifact: LoadedArtifact | None, account_id: str, read: Read, today: date) -> dict[str, Any]:
     """Describe an account; raises UnknownAccount.
 
     read: reads the stored record, given the account and its subsidiaries; None where these are not in memory. Called
-          only if the record is not cached.
+          only if the record is not cached. today: in UTC.
     """
     if artifact is None:
-        return cast(dict[str, Any], orjson.loads(read(None).model_dump_json()))
+        return _with_valid_notes(orjson.loads(read(None).model_dump_json()), today)
     state, segments = artifact.state, artifact.segments
     group = state.part(AccountHierarchy).now.group(account_id)
 
@@ -42,7 +43,7 @@ def profile_of(artifact: LoadedArtifact | None, account_id: str, read: Read) -> 
         # Looked up again: what changed since would be cached with the members of before.
         return read(state.part(AccountHierarchy).now.group(account_id)).model_dump_json().encode()
 
-    profile: dict[str, Any] = orjson.loads(state.part(AccountCache).get(account_id, encoded))
+    profile = _with_valid_notes(orjson.loads(state.part(AccountCache).get(account_id, encoded)), today)
     usage = profile["attributes"].get("usage")
     for product in profile["owned"] if isinstance(usage, dict) else ():
         product["usage"] = usage.get(product["product_id"])
@@ -58,6 +59,12 @@ def profile_of(artifact: LoadedArtifact | None, account_id: str, read: Read) -> 
         "segments": [segment.model_dump(mode="json") for segment in segments_of(segments, account_id)],
         "value": value and value.model_dump(mode="json"),
     }
+
+
+def _with_valid_notes(profile: dict[str, Any], today: date) -> dict[str, Any]:
+    """Leave out notes that are valid no more."""
+    ends = today.isoformat()
+    return profile | {"notes": [note for note in profile["notes"] if (note["valid_until"] or ends) >= ends]}
 
 
 def describe_deal(artifact: LoadedArtifact, deal: OpenDeal) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from service.accounts.errors import UnknownAccount
 from service.accounts.group import find_group
 from service.accounts.hierarchy_queries import stored_group
 from service.accounts.live import ACCOUNTS_CHANGED
+from service.accounts.notes import notes_of
 from service.accounts.schemas import AccountOut, ConsentIn, ConsentOut, CurrencyTotal, Marketing, OwnedProduct
 from service.accounts.tables import Account, Consent
 from service.catalogue.tables import Product
@@ -75,6 +76,7 @@ def find_account(session: Session, account_id: str, group: Sequence[str] | None)
         totals=_totals(session, account_id),
         owned_count=owned_count,
         owned=owned,
+        notes=notes_of(session.connection(), account_id),
         group=find_group(session, stored_group(session.connection(), account_id) if group is None else group),
     )
 

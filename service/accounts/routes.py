@@ -15,6 +15,7 @@ from service.accounts.paths import ACCOUNT_PATH, CONSENT_PATH
 from service.accounts.profile import profile_of
 from service.accounts.queries import find_account, find_consent, set_consent, upsert_accounts
 from service.accounts.schemas import AccountIn, AccountOut, AccountSummary, ConsentIn, ConsentOut
+from service.base.clock import Clock
 from service.base.components import components_of
 from service.base.pagination import Page
 from service.readmodel.errors import UnknownSegment
@@ -164,9 +165,9 @@ def get_consent(account_id: AccountInPath, session: ReadSession) -> ConsentOut:
 
 @router.live_route(ACCOUNT_PATH, "Show an account", "unknown-account", model=AccountOut)
 def get_account(account_id: AccountInPath, request: Request) -> Response:
-    """The profile: attributes, consent, its orders in numbers, what it owns and since when, open deals, segments, what
-    it is worth, and which categories it buys above the average; of an account with subsidiaries, the totals of all of
-    them together, in `group`.
+    """The profile: attributes, consent, goals and pain points, its orders in numbers, what it owns and since when, open
+    deals, segments, what it is worth, and which categories it buys above the average; of an account with subsidiaries,
+    the totals of all of them together, in `group`.
 
     A product is owned while more of it was bought than returned. Cancelled orders count for nothing. `segments`,
     `value` and `interests` are as of the live artifact; everything else is as of now. It is answered from memory: the
@@ -177,5 +178,6 @@ def get_account(account_id: AccountInPath, request: Request) -> Response:
         with open_read_session(request.app) as session:
             return find_account(session, account_id, group)
 
-    current = components_of(request.app).get(ArtifactHolder).current
-    return etag_response(request, profile_of(current, account_id, read))
+    components = components_of(request.app)
+    current, today = components.get(ArtifactHolder).current, components.get(Clock).now().date()
+    return etag_response(request, profile_of(current, account_id, read, today))

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.accounts.note_schemas import AccountNote
 from service.base.money import ReportingCode
 from service.base.request_body import PartialUpdate, RequestBody
 from service.rows.field_types import Attributes, Choice, Identifier, OptionalIdentifier, OptionalText
@@ -256,6 +257,10 @@ class AccountOut(BaseModel):
     owned: list[OwnedProduct] = Field(description="The products owned, last bought first; at most 100.")
     open_deals: list[OpenDealOut] = Field(default=[], description="What is in the pipeline; at most 100.")
     needs: list[Any] = Field(default=[], description="What the account said that it needs: nothing was recorded yet.")
+    notes: list[AccountNote] = Field(
+        default=[],
+        description="Its goals and pain points, the newest first; those whose `valid_until` is over left out.",
+    )
     interests: list[Interest] = Field(
         default=[], description="Categories that it buys most above the average, at most 10; of five lines or more."
     )

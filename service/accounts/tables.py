@@ -1,6 +1,6 @@
 """The accounts table."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, Text, false
@@ -22,6 +22,24 @@ class Account(Base):
     is_strategic: Mapped[bool] = mapped_column(server_default=false())
     is_stub: Mapped[bool]
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class StoredNote(Base):
+    """A goal or a pain point of an account. created_by: the id of the API key."""
+
+    __tablename__ = "account_notes"
+    __table_args__ = (Index(None, "account_id"),)
+
+    note_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.account_id"))
+    kind: Mapped[str] = mapped_column(Text)
+    text: Mapped[str] = mapped_column(Text)
+    source: Mapped[str | None] = mapped_column(Text)
+    noted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    noted_by: Mapped[str | None] = mapped_column(Text)
+    valid_until: Mapped[date | None]
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_by: Mapped[str] = mapped_column(Text)
 
 
 class Consent(Base):

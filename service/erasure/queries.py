@@ -11,6 +11,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import InstrumentedAttribute
 
 from service.accounts.live import ACCOUNTS_CHANGED
+from service.accounts.notes import remove_notes
 from service.accounts.tables import Account, Consent
 from service.deals.tables import Deal
 from service.decisions.queries import erase_decisions
@@ -65,6 +66,7 @@ def erase_account(connection: Connection, account_id: str, now: datetime, *, del
     order_times = connection.scalars(select(Order.ordered_at).where(Order.account_id == account_id)).all()
     orders = _release_orders(connection, account_id, deletes_orders=deletes_orders)
     deals = connection.execute(delete(Deal).where(Deal.account_id == account_id)).rowcount
+    remove_notes(connection, [account_id])
     connection.execute(delete(Consent).where(Consent.account_id == account_id))
     is_stored = connection.execute(delete(Account).where(Account.account_id == account_id)).rowcount > 0
     decisions = erase_decisions(connection, account_id)

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from service.accounts import note_routes
 from service.accounts import routes as accounts
 from service.arbitration import routes as arbitration
 from service.base.clock import Clock, utc_now
@@ -48,6 +49,7 @@ ROUTERS = (
     decisions.router,
     whitespace.router,
     targets.router,
+    note_routes.router,
     accounts.router,
     erasure.router,
     relationships.router,

@@ -18,6 +18,9 @@ RESERVATION_TURNS: Final = 0x6E786F726573
 ACCOUNT_TURNS: Final = 0x6E786F706172
 """Of writers that give accounts a parent: cycles and levels are judged on what is committed."""
 
+NOTE_TURNS: Final = 0x6E786F6E6F74
+"""Of writers of notes on accounts: their number is judged on what is committed."""
+
 
 def take_turn(connection: Connection, lock: int) -> None:
     """Have other writers that take the same turns wait for the end of this transaction. Call it first."""

@@ -59,6 +59,7 @@ def served(shop: Shop) -> Iterator[Served]:
             artifacts = client.get("/v1/artifacts").json()["items"]
             orders = client.get("/v1/orders", params={"limit": 1}).json()["items"]
             goal = client.post("/v1/goals", json=GOAL).json()
+            note = client.post("/v1/accounts/a-1/notes", json={"kind": "goal", "text": "Grow."}).json()
         named = {
             "account_id": "a-1",
             "product_id": "p-1",
@@ -69,6 +70,7 @@ def served(shop: Shop) -> Iterator[Served]:
             "version": artifacts[0]["version"],
             "policy_id": "built-in.owned",
             "goal_id": goal["goal_id"],
+            "note_id": note["note_id"],
         }
         yield Served(server.url, key, named)
 

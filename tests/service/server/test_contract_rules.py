@@ -21,7 +21,14 @@ WRITES = [
     (path, method) for path, method in OPERATIONS if DOCUMENT["paths"][path][method].get("x-required-scope") == "write"
 ]
 SCHEMAS = DOCUMENT["components"]["schemas"]
-NAMED = {"account_id": "a-1", "product_id": "p-1", "segment_id": "all", "row": "line-1", "decision_id": "x"}
+NAMED = {
+    "account_id": "a-1",
+    "product_id": "p-1",
+    "segment_id": "all",
+    "row": "line-1",
+    "decision_id": "x",
+    "note_id": "x",
+}
 NAMED |= {"policy_id": "p", "order_id": "o-1", "exchange_rate_id": "EUR-USD-2024-01-31"}
 NAMED |= {"outcome_id": "o", "goal_id": "coffee", "kind": "lines", "name": "coffee"}
 

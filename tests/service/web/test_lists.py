@@ -34,7 +34,7 @@ LISTS = {
     "policy versions": "/v1/policies/built-in.returned/history",
     "white space": "/v1/whitespace/cells/line-1/all.accounts/accounts",
 }
-SHORT_LISTS = {"list_segments", "list_goals", "list_goal_versions", "list_lever_weights"}
+SHORT_LISTS = {"list_segments", "list_goals", "list_goal_versions", "list_lever_weights", "list_account_notes"}
 """Lists that are answered whole: few items are allowed."""
 DOCUMENT = document(create_app(Settings()))
 DAYS = ("2024-01-01", "2024-02-01")
