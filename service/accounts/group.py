@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -46,12 +47,14 @@ def find_group(session: Session, account_ids: Sequence[str]) -> AccountGroup | N
     )
 
 
-def value_of_group(segments: SegmentCatalog, account_ids: Sequence[str]) -> GroupValue | None:
-    """Return what training estimated for a group; None where it estimated nothing for any of its accounts."""
+def value_of_group(segments: SegmentCatalog, rows: NDArray[np.int32]) -> GroupValue | None:
+    """Return what training estimated for a group; None where it estimated nothing for any of its accounts.
+
+    rows: int32 (n,), those of its accounts that the artifact knows.
+    """
     content, described = segments.content, segments.report.get("customers")
-    rows = [row for account_id in account_ids if (row := content.account_ids.row_of(account_id)) is not None]
     customers = content.customers
-    known = np.array([row for row in rows if customers.n_purchases[row]], dtype=np.int64)
+    known = rows[customers.n_purchases[rows] > 0]
     if not described or not len(known):
         return None
     ahead = customers.value[known]

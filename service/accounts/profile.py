@@ -37,10 +37,8 @@ def profile_of(artifact: LoadedArtifact | None, account_id: str, read: Read, tod
     if artifact is None:
         return _with_valid_notes(orjson.loads(read(None).model_dump_json()), today)
     state, segments = artifact.state, artifact.segments
-    group = state.part(AccountHierarchy).now.group(account_id)
 
     def encoded() -> bytes:
-        # Looked up again: what changed since would be cached with the members of before.
         return read(state.part(AccountHierarchy).now.group(account_id)).model_dump_json().encode()
 
     profile = _with_valid_notes(orjson.loads(state.part(AccountCache).get(account_id, encoded)), today)
@@ -48,7 +46,8 @@ def profile_of(artifact: LoadedArtifact | None, account_id: str, read: Read, tod
     for product in profile["owned"] if isinstance(usage, dict) else ():
         product["usage"] = usage.get(product["product_id"])
     if profile["group"]:
-        value_together = value_of_group(segments, group)
+        nodes = state.part(AccountHierarchy).now.group_nodes(account_id)
+        value_together = value_of_group(segments, nodes[nodes < len(state.accounts)])
         profile["group"]["value"] = value_together and value_together.model_dump(mode="json")
     value, deals = value_of(segments, account_id), state.part(OpenDeals).by_account.get(account_id, ())
     return profile | {

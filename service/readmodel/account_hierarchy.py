@@ -76,11 +76,12 @@ class Hierarchy:
 
     def group(self, account_id: str) -> list[str]:
         """Return an account and all its subsidiaries, level by level."""
-        node = self.node_of(account_id)
-        if node is None:
-            return [account_id]
-        below = self.nodes_below(np.array([node], dtype=np.int32))
-        return [account_id, *map(self.account_of, below.tolist())]
+        return [account_id, *map(self.account_of, self.group_nodes(account_id)[1:].tolist())]
+
+    def group_nodes(self, account_id: str) -> Nodes:
+        """Return the numbers of the same, int32 (k,); none for an account that has no number."""
+        nodes = self.nodes_of([account_id])
+        return nodes[:0] if nodes[0] == NO_NODE else np.concatenate((nodes, self.nodes_below(nodes)))
 
     def nodes_below(self, nodes: Nodes) -> Nodes:
         """Return the subsidiaries of accounts on all levels, int32 (k,), level by level; without the accounts."""
