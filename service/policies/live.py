@@ -19,18 +19,20 @@ from service.readmodel.active_policies import ActivePolicies, CountingPolicies
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.factors import FactorColumn
 from service.readmodel.live_state import LiveState
+from service.readmodel.parent_attributes import NO_PARENTS, ParentAttributes
 from service.readmodel.policies import PolicySet, PolicyType, leaves_of
 from service.readmodel.policy_accounts import (
     AccountColumns,
     AccountTerms,
     attribute_columns,
     attribute_names,
+    parent_attribute_names,
     relations_of,
 )
 from service.readmodel.policy_grammar import InSegmentRule
 from service.readmodel.policy_products import ProductPolicies
 from service.readmodel.product_columns import ProductColumns
-from service.readmodel.related_owners import accounts_concerned
+from service.readmodel.related_owners import accounts_concerned, nodes_above
 from service.readmodel.segment_membership import SegmentMembership
 from service.segments.live import SEGMENTS, SEGMENTS_CHANGED
 from service.segments.queries import read_attributes
@@ -51,14 +53,15 @@ def load(state: LiveState, connection: Connection, changes: ChangeSet) -> None:
     terms = enabled.rules.terms["account"]
     names = attribute_names(terms)
     columns, others = _stored_attributes(state, connection, names)
-    accounts = AccountTerms(state, terms, _artifact_values(state, terms, columns))
+    parents = read_parent_attributes(state, connection, terms)
+    accounts = AccountTerms(state, terms, _artifact_values(state, terms, columns, parents))
     membership = state.part(SegmentMembership)
     known = [*changes.ids(ACCOUNTS_CHANGED, ORDERS_CHANGED), *membership.newcomers, *membership.strategic]
     known += _linked_strangers(state, terms)
     state.part(AccountHierarchy).take_left()  # Everything is worked out anew.
     strangers = {account_id for account_id in known if state.content.account_ids.row_of(account_id) is None}
     account_ids = sorted(strangers | others.keys())
-    accounts.place(state, account_ids, attribute_columns(names, account_ids, others))
+    accounts.place(state, account_ids, attribute_columns(names, account_ids, others), parents)
     state.replace_part(activate_policies(state, enabled, accounts))
 
 
@@ -121,7 +124,8 @@ def place_accounts(
     """Work out anew what policies ask of some accounts."""
     names = attribute_names(accounts.terms)
     stored = read_attributes(connection, account_ids) if names else {}
-    accounts.place(state, account_ids, attribute_columns(names, account_ids, stored))
+    parents = read_parent_attributes(state, connection, accounts.terms, account_ids)
+    accounts.place(state, account_ids, attribute_columns(names, account_ids, stored), parents)
 
 
 def activate_policies(state: LiveState, enabled: EnabledPolicies, accounts: AccountTerms) -> ActivePolicies:
@@ -171,16 +175,31 @@ def _recomputed(
     unread = [terms[number] for number in numbers]
     columns, others = _stored_attributes(state, connection, attribute_names(unread))
     if unread:
-        matrix[:, numbers] = _artifact_values(state, unread, columns)
+        matrix[:, numbers] = _artifact_values(state, unread, columns, read_parent_attributes(state, connection, unread))
     accounts = AccountTerms(state, terms, matrix)
     place_accounts(state, connection, accounts, sorted({*before.by_account, *others, *_linked_strangers(state, terms)}))
     return accounts
 
 
-def _artifact_values(state: LiveState, terms: Sequence[Any], columns: Mapping[str, FactorColumn]) -> NDArray[np.int8]:
+def read_parent_attributes(
+    state: LiveState, connection: Connection, terms: Iterable[Any], account_ids: Sequence[str] | None = None
+) -> ParentAttributes:
+    """Read what terms ask of the accounts above some accounts, or of all parents."""
+    names, hierarchy = parent_attribute_names(terms), state.part(AccountHierarchy).now
+    if not names:
+        return NO_PARENTS
+    above = hierarchy.starts if account_ids is None else nodes_above(hierarchy, hierarchy.nodes_of(account_ids))[1]
+    nodes = np.unique(above)
+    parent_ids = list(map(hierarchy.account_of, nodes.tolist()))
+    return ParentAttributes(nodes, attribute_columns(names, parent_ids, read_attributes(connection, parent_ids)))
+
+
+def _artifact_values(
+    state: LiveState, terms: Sequence[Any], columns: Mapping[str, FactorColumn], parents: ParentAttributes
+) -> NDArray[np.int8]:
     if not terms:
         return np.zeros((len(state.content.account_ids), 0), dtype=np.int8)
-    return AccountColumns.of_artifact(state, columns).values_of(terms)
+    return AccountColumns.of_artifact(state, columns, parents).values_of(terms)
 
 
 def _linked_strangers(state: LiveState, terms: Sequence[Any]) -> Iterable[str]:

@@ -17,7 +17,7 @@ from service.offers.scores import sample_evenly
 from service.policies.caps import count_uses
 from service.policies.contacts import count_contacts
 from service.policies.errors import BuiltInPolicy, PolicyExists, UnknownPolicy
-from service.policies.live import activate_policies, enabled_policies, place_accounts
+from service.policies.live import activate_policies, enabled_policies, place_accounts, read_parent_attributes
 from service.policies.queries import Stored, changed_definition, id_of
 from service.policies.schemas import PolicyIn, PolicyPreviewIn
 from service.readmodel.active_policies import PoliciesInUse
@@ -176,7 +176,8 @@ def count_unknown_accounts(
     stored = read_attributes(connection, account_ids) if names else {}
     rows = [state.content.account_ids.row_of(account_id) for account_id in account_ids]
     known = np.array([UNKNOWN_ROW if row is None else row for row in rows], dtype=np.int64)
-    columns = AccountColumns(state, account_ids, known, attribute_columns(names, account_ids, stored))
+    parents = read_parent_attributes(state, connection, conditions, account_ids)
+    columns = AccountColumns(state, account_ids, known, attribute_columns(names, account_ids, stored), parents)
     return _count_unknown(conditions, columns, np.ones(len(account_ids), dtype=np.bool_))
 
 

@@ -121,12 +121,13 @@ def create_policy(policy: CheckedPolicy, by: Writer, writing: UnitOfWorkDep) -> 
     """Say which products may be offered to whom, and when. It takes effect in the next answer, on every worker.
 
     A rule is an object with one of these keys: `all` and `any` (lists of rules), `not` (a rule); of the account `field`
-    (a figure of its profile), `attribute` (what you stored of it), `owns` (`products`, `lines` or `categories`; with
-    `"by": "parent"` any account above it owns them, with `"by": "group"` it or any of its subsidiaries) and
-    `in_segment` (ids of segments); of the product `product` (`product_id`, `line`, `category`, `family`, `tier`,
-    `price_minor`, `margin_minor`, `margin_rate`) and `product_attribute`; of the request `request` (`placement`,
-    `has_account`, `basket_size`) and `context` (a key of its `context`). Comparisons have an `op` (`eq`, `ne`, `lt`,
-    `le`, `gt`, `ge`, `in`, `not_in`, `is_known`) and a `value`, or `values` for `in` and `not_in`.
+    (a figure of its profile), `attribute` (what you stored of it; with `"by": "parent"`, of the nearest account above
+    that has the attribute), `owns` (`products`, `lines` or `categories`; with `"by": "parent"` any account above it
+    owns them, with `"by": "group"` it or any of its subsidiaries) and `in_segment` (ids of segments); of the product
+    `product` (`product_id`, `line`, `category`, `family`, `tier`, `price_minor`, `margin_minor`, `margin_rate`) and
+    `product_attribute`; of the request `request` (`placement`, `has_account`, `basket_size`) and `context` (a key of
+    its `context`). Comparisons have an `op` (`eq`, `ne`, `lt`, `le`, `gt`, `ge`, `in`, `not_in`, `is_known`) and a
+    `value`, or `values` for `in` and `not_in`.
 
     A policy of type `limit` has no rule: it counts the decisions that offered an account something, whether they were
     shown or not, and withholds from the account what it has been offered often enough.

@@ -1,7 +1,7 @@
 """What the account contributes to policies: the value of each of their terms of accounts, for every account."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any, Final
 
 import numpy as np
@@ -9,15 +9,16 @@ from numpy.typing import NDArray
 
 from models.artifact import Content
 from models.artifact.segments import read_segment_report
-from service.readmodel.account_hierarchy import NO_NODE, AccountHierarchy
+from service.readmodel.account_hierarchy import NO_NODE, AccountHierarchy, Hierarchy, Nodes
 from service.readmodel.factors import FactorColumn
 from service.readmodel.kleene import FALSE, TRUE, UNKNOWN, evaluate
 from service.readmodel.live_state import LiveState
 from service.readmodel.ownership import Ownership
+from service.readmodel.parent_attributes import NO_PARENTS, ParentAttributes
 from service.readmodel.policies import leaves_of
-from service.readmodel.policy_grammar import InSegmentRule, PolicyOwnsRule
+from service.readmodel.policy_grammar import InSegmentRule, PolicyAttributeRule, PolicyOwnsRule
 from service.readmodel.profiles import UNKNOWN_ROW, Profiles
-from service.readmodel.related_owners import GROUP, RelatedOwners, Relation
+from service.readmodel.related_owners import GROUP, PARENT, RelatedOwners, Relation
 from service.readmodel.rule_evaluation import matches
 from service.readmodel.rule_grammar import FIELDS, AttributeRule, FieldRule, Owned
 from service.readmodel.segment_membership import SegmentMembership
@@ -31,20 +32,30 @@ class AccountColumns:
     """Some accounts as they are now, for conditions to be evaluated on.
 
     account_ids: of any accounts. rows: theirs in the artifact, or UNKNOWN_ROW. attributes: theirs.
+    parents: the attributes of the accounts above them.
     """
 
     def __init__(
-        self, state: LiveState, account_ids: Sequence[str], rows: NDArray[np.int64], attributes: Attributes
+        self,
+        state: LiveState,
+        account_ids: Sequence[str],
+        rows: NDArray[np.int64],
+        attributes: Attributes,
+        parents: ParentAttributes = NO_PARENTS,
     ) -> None:
         places = {account_id: place for place, account_id in enumerate(account_ids)}
         self._account_ids = account_ids
+        self._parents = parents
         self._fill(state, rows, attributes, places.get)
 
     @classmethod
-    def of_artifact(cls, state: LiveState, attributes: Attributes) -> "AccountColumns":
+    def of_artifact(
+        cls, state: LiveState, attributes: Attributes, parents: ParentAttributes = NO_PARENTS
+    ) -> "AccountColumns":
         """Return the columns of all accounts of the artifact, in its order."""
         columns = object.__new__(cls)
         columns._account_ids = state.content.account_ids.texts
+        columns._parents = parents
         rows = np.arange(len(state.content.account_ids))
         columns._fill(state, rows, attributes, state.content.account_ids.row_of)
         return columns
@@ -86,6 +97,8 @@ class AccountColumns:
         """Return the value of a condition on accounts: int8 (n,)."""
         if isinstance(condition, FieldRule):
             return self._field(condition)
+        if isinstance(condition, PolicyAttributeRule) and condition.by is not None:
+            return self._unless_links_are_missing(self._parents.value_above(self._hierarchy, self._nodes, condition))
         if isinstance(condition, AttributeRule):
             return self._attributes[condition.attribute].compare(condition)
         if isinstance(condition, InSegmentRule):
@@ -94,21 +107,33 @@ class AccountColumns:
             return self._related_owns(condition.owns, condition.by)
         return (TRUE * matches(condition, self.profiles)).astype(np.int8)
 
+    @cached_property
+    def _hierarchy(self) -> Hierarchy:
+        return self._state.part(AccountHierarchy).now
+
+    @cached_property
+    def _nodes(self) -> Nodes:
+        """Int32 (n,): the accounts' numbers in the hierarchy, or NO_NODE."""
+        strangers = np.flatnonzero(~self._is_known)
+        nodes = self._rows.astype(np.int32)
+        nodes[strangers] = [
+            self._hierarchy.numbers.get(self._account_ids[each], NO_NODE) for each in strangers.tolist()
+        ]
+        return nodes
+
     def _related_owns(self, owns: Owned, relation: Relation) -> NDArray[np.int8]:
-        """Tell which accounts are related to an owner; unknown where memory had no room for all links."""
+        """Tell which accounts are related to an owner."""
         names = owns.kind, getattr(owns, owns.kind)
-        hierarchy = self._state.part(AccountHierarchy).now
         if relation not in self._related:
-            strangers = np.flatnonzero(~self._is_known)
-            nodes = self._rows.astype(np.int32)
-            nodes[strangers] = [
-                hierarchy.numbers.get(self._account_ids[place], NO_NODE) for place in strangers.tolist()
-            ]
-            self._related[relation] = RelatedOwners(self._state, nodes, relation)
+            self._related[relation] = RelatedOwners(self._state, self._hierarchy, self._nodes, relation)
         is_owner = self._related[relation].owns(*names)
         if relation == GROUP:
             is_owner = is_owner | self.profiles.owns(*names)
-        return np.where(is_owner, TRUE, FALSE if hierarchy.is_complete else UNKNOWN).astype(np.int8)
+        return self._unless_links_are_missing((TRUE * is_owner).astype(np.int8))
+
+    def _unless_links_are_missing(self, values: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Where memory had no room for all links, what is not true is unknown."""
+        return values if self._hierarchy.is_complete else np.maximum(values, UNKNOWN).astype(np.int8)
 
     def _field(self, condition: FieldRule) -> NDArray[np.int8]:
         is_known = matches(FieldRule(field=condition.field, op="is_known"), self.profiles)
@@ -149,14 +174,24 @@ def learned_segments(content: Content) -> dict[str, tuple[int, int]]:
 
 def attribute_names(terms: Iterable[Any]) -> list[str]:
     """Return the attributes of accounts that some terms ask for."""
+    return _names_of(terms, of_parents=False)
+
+
+def parent_attribute_names(terms: Iterable[Any]) -> list[str]:
+    """Return the attributes of the accounts above that some terms ask for."""
+    return _names_of(terms, of_parents=True)
+
+
+def _names_of(terms: Iterable[Any], *, of_parents: bool) -> list[str]:
     conditions = (condition for term in terms for condition in leaves_of(term))
-    return sorted({condition.attribute for condition in conditions if isinstance(condition, AttributeRule)})
+    asked = (condition for condition in conditions if isinstance(condition, AttributeRule))
+    return sorted({each.attribute for each in asked if (getattr(each, "by", None) is not None) == of_parents})
 
 
 def relations_of(terms: Iterable[Any]) -> set[Relation]:
-    """Return how accounts are related whose ownership some terms ask for."""
-    conditions = (condition for term in terms for condition in leaves_of(term))
-    return {condition.by for condition in conditions if isinstance(condition, PolicyOwnsRule) and condition.by}
+    """Return how the accounts are related that some terms ask for."""
+    relations = {getattr(condition, "by", None) for term in terms for condition in leaves_of(term)}
+    return {relation for relation in (PARENT, GROUP) if relation in relations}
 
 
 def attribute_columns(
@@ -194,14 +229,20 @@ class AccountTerms:
             return stored.tobytes()
         return self.by_account.get(account_id, self.stranger)
 
-    def place(self, state: LiveState, account_ids: Sequence[str], attributes: Attributes) -> None:
-        """Work out the values of some accounts anew. attributes: of these, in their order."""
+    def place(
+        self,
+        state: LiveState,
+        account_ids: Sequence[str],
+        attributes: Attributes,
+        parents: ParentAttributes = NO_PARENTS,
+    ) -> None:
+        """Work out the values of some accounts anew. attributes: of these, in their order. parents: of those above."""
         if not self.terms or not account_ids:
             return
         row_of = state.content.account_ids.row_of
         rows = [row_of(account_id) for account_id in account_ids]
         known = np.array([UNKNOWN_ROW if row is None else row for row in rows], dtype=np.int64)
-        values = AccountColumns(state, account_ids, known, attributes).values_of(self.terms)
+        values = AccountColumns(state, account_ids, known, attributes, parents).values_of(self.terms)
         has_row = (known != UNKNOWN_ROW) & (known < len(self.matrix))
         if has_row.any():
             # Whoever reads meanwhile has a row as it was or as it is.

@@ -49,6 +49,16 @@ class PolicyOwnsRule(OwnsRule):
     )
 
 
+class PolicyAttributeRule(AttributeRule):
+    """Compare something that your company stored of the account, or of an account above it."""
+
+    by: Literal["parent"] | None = Field(
+        default=None,
+        description="`parent`: of the nearest account above it that has the attribute. Of the account itself if left "
+        "out.",
+    )
+
+
 class InSegmentRule(Strict):
     """The account is in one of these segments."""
 
@@ -121,7 +131,7 @@ PolicyRule = Annotated[
     | Annotated[PolicyNotRule, Tag("not")]
     | Annotated[PolicyOwnsRule, Tag("owns")]
     | Annotated[FieldRule, Tag("field")]
-    | Annotated[AttributeRule, Tag("attribute")]
+    | Annotated[PolicyAttributeRule, Tag("attribute")]
     | Annotated[InSegmentRule, Tag("in_segment")]
     | Annotated[ProductRule, Tag("product")]
     | Annotated[ProductAttributeRule, Tag("product_attribute")]

@@ -25,8 +25,8 @@ class RelatedOwners:
     nodes: int32 (n,), the accounts; NO_NODE for one that has neither.
     """
 
-    def __init__(self, state: LiveState, nodes: Nodes, relation: Relation) -> None:
-        hierarchy, by_account = state.part(AccountHierarchy).now, state.part(Ownership).by_account
+    def __init__(self, state: LiveState, hierarchy: Hierarchy, nodes: Nodes, relation: Relation) -> None:
+        by_account = state.part(Ownership).by_account
         related_nodes = nodes_above if relation == PARENT else nodes_below
         self._n = len(nodes)
         self._account, related = related_nodes(hierarchy, nodes)

@@ -46,6 +46,19 @@ def withhold_mugs(client: TestClient, relation: str | None, product_id: str = "k
     assert answer.json()["withhold_if"] == shown
 
 
+def withhold_by_contract(client: TestClient) -> None:
+    """Withhold mugs where an account above has a contract."""
+    rule = {"attribute": "contract", "op": "eq", "value": "frame", "by": "parent"}
+    fields = {"name": "No mugs by contract", "type": "suitability", "scope": {"products": ["mug"]}}
+    answer = client.post(URL, json={**fields, "withhold_if": {"all": [rule, {"not": {"not": rule}}]}})
+    assert answer.status_code == 201, answer.text
+
+
+def sign(client: TestClient, account_id: str, contract: str | None) -> None:
+    row = {"account_id": account_id, "attributes": {} if contract is None else {"contract": contract}}
+    assert client.post("/v1/accounts", json=[row]).json()["rejected"] == 0
+
+
 def withheld(client: TestClient) -> set[str]:
     return {account_id for account_id in ACCOUNTS if "mug" not in offered(client, account_id)}
 
@@ -66,6 +79,33 @@ def test_a_policy_follows_orders_of_related_accounts_at_once(
 
     assert bought == expected
     assert withheld(client) == set()
+
+
+def test_a_policy_follows_what_is_stored_of_accounts_above_at_once(client: TestClient, settings: Settings) -> None:
+    link(client, a0="a5", a1="a0", new="a1", other="a50")
+    sign(client, "a5", "frame")
+    sign(client, "a50", "spot")
+
+    withhold_by_contract(client)
+    first = withheld(client)
+    sign(client, "a5", "spot")
+    ended = withheld(client)
+    sign(client, "a1", "frame")
+    with running(settings, make_key(settings.database_url, "admin")) as another:
+        there = withheld(another)
+
+    assert first == {"a0", "a1", "new"}
+    assert ended == set()
+    assert withheld(client) == there == {"new"}
+
+
+def test_what_is_not_known_of_an_account_above_withholds(client: TestClient) -> None:
+    link(client, a1="a50", new="a1")
+    sign(client, "other", "frame")
+
+    withhold_by_contract(client)
+
+    assert withheld(client) == {"a1", "new"}  # a50 has no contract; who has no parent is not concerned
 
 
 def test_it_follows_accounts_that_move_and_are_erased(client: TestClient) -> None:
@@ -102,6 +142,7 @@ CHANGES: Final = st.lists(
         st.tuples(st.just("buy"), st.sampled_from(ACCOUNTS), st.sampled_from(PRODUCTS)),
         st.tuples(st.just("return"), st.sampled_from(ACCOUNTS), st.sampled_from(PRODUCTS)),
         st.tuples(st.just("link"), st.sampled_from(ACCOUNTS), st.sampled_from([*ACCOUNTS, "holding", None])),
+        st.tuples(st.just("sign"), st.sampled_from(ACCOUNTS), st.sampled_from(["frame", "spot", None])),
         st.tuples(st.just("erase"), st.sampled_from(["a1", "a50", "new"]), st.none()),
     ),
     max_size=10,
@@ -111,6 +152,8 @@ CHANGES: Final = st.lists(
 def change(client: TestClient, kind: str, account_id: str, other: str | None) -> None:
     if kind == "erase":
         client.delete(f"/v1/accounts/{account_id}")
+    elif kind == "sign":
+        sign(client, account_id, other)
     elif kind == "link":
         client.post("/v1/accounts", json=[{"account_id": account_id, "parent_account_id": other}])
     else:
@@ -149,6 +192,8 @@ def prepared(client: TestClient) -> Callable[[], TestClient]:
     """A client with policies of all relations; changes of one example are there for the next."""
     for relation in ("parent", "group", None):
         withhold_mugs(client, relation)
+    sign(client, "a0", "frame")
+    withhold_by_contract(client)
     return lambda: client
 
 

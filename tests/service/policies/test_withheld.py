@@ -23,8 +23,15 @@ from service.readmodel.account_hierarchy import AccountHierarchy
 from service.readmodel.active_policies import NO_SWITCHES, ActivePolicies, PoliciesInUse
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.live_state import LiveState
+from service.readmodel.parent_attributes import ParentAttributes
 from service.readmodel.policies import Policy, PolicySet, PolicyType
-from service.readmodel.policy_accounts import AccountColumns, AccountTerms, attribute_columns, attribute_names
+from service.readmodel.policy_accounts import (
+    AccountColumns,
+    AccountTerms,
+    attribute_columns,
+    attribute_names,
+    parent_attribute_names,
+)
 from service.readmodel.policy_products import ProductPolicies
 from service.readmodel.product_columns import ProductColumns
 from service.readmodel.product_index import ProductInfo, ProductRow
@@ -47,7 +54,7 @@ PRODUCT_ATTRIBUTES: Final[dict[str, dict[str, Any]]] = {
     "milk": {"origin": "NL"},
     "mug": {"weight": "heavy"},
 }
-PARENTS: Final = {"a0": "a3", "a1": "a0", "new": "a44", "a55": "new", "a5": "nobody-described"}
+PARENTS: Final = {"a0": "a3", "a1": "a0", "a3": "a2", "new": "a44", "a55": "new", "a5": "nobody-described"}
 CATEGORIES: Final = {"beans": "food", "milk": "food", "mug": "ware", "kettle": "ware"}
 MARGINS: Final = {"beans": 300, "grinder": 0, "kettle": 2000, "milk": -5}
 ACCOUNTS: Final = (None, "a0", "a1", "a2", "a3", "a44", "a55", "new", "nobody-knows", "nobody-described")
@@ -104,10 +111,13 @@ def activate(policies: Sequence[Policy], state: LiveState = STATE) -> ActivePoli
     terms = compiled.terms["account"]
     names = attribute_names(terms)
     known = list(state.content.account_ids.texts)
-    columns = AccountColumns.of_artifact(state, attribute_columns(names, known, ATTRIBUTES))
+    nodes = np.unique(state.part(AccountHierarchy).now.starts)
+    parent_ids = list(map(state.part(AccountHierarchy).now.account_of, nodes.tolist()))
+    parents = ParentAttributes(nodes, attribute_columns(parent_attribute_names(terms), parent_ids, ATTRIBUTES))
+    columns = AccountColumns.of_artifact(state, attribute_columns(names, known, ATTRIBUTES), parents)
     accounts = AccountTerms(state, terms, columns.values_of(terms))
     others = ["new", "nobody-described"]
-    accounts.place(state, others, attribute_columns(names, others, ATTRIBUTES))
+    accounts.place(state, others, attribute_columns(names, others, ATTRIBUTES), parents)
     products = ProductPolicies(compiled, ProductColumns(state.part(CatalogueView)))
     return ActivePolicies(compiled, accounts, products, NO_SWITCHES)
 
@@ -187,6 +197,8 @@ def holds(rule: Mapping[str, Any], request: OfferRequest, product_id: str) -> bo
     match rule:
         case {"field": name}:
             return compared(rule, value_of_field(row, account_id, name))
+        case {"attribute": name, "by": "parent"}:
+            return compared(rule, inherited(PARENTS[account_id], name)) if account_id in PARENTS else False
         case {"attribute": name}:
             return compared(rule, ATTRIBUTES.get(account_id, {}).get(name))
         case {"owns": {"products": names}}:
@@ -197,6 +209,12 @@ def holds(rule: Mapping[str, Any], request: OfferRequest, product_id: str) -> bo
 def owned_by(account_ids: Iterable[str]) -> set[str]:
     rows = [row for account_id in account_ids if (row := CONTENT.account_ids.row_of(account_id)) is not None]
     return {CONTENT.products.ids.texts[product] for row in rows for product in CONTENT.owned_by(row)}
+
+
+def inherited(account_id: str, name: str) -> Any:
+    """What is stored of an account, or else of the nearest one above that has it."""
+    value = ATTRIBUTES.get(account_id, {}).get(name)
+    return inherited(PARENTS[account_id], name) if value is None and account_id in PARENTS else value
 
 
 def related(account_id: str, relation: str | None) -> set[str]:
@@ -263,6 +281,8 @@ LEAVES: Final = st.one_of(
     comparison({"attribute": "country"}, ["US", "DE"]),
     comparison({"attribute": "size"}, [12, 100]),
     comparison({"attribute": "flags"}, ["risk"]),
+    comparison({"attribute": "country", "by": "parent"}, ["US", "DE"]),
+    comparison({"attribute": "size", "by": "parent"}, [12, 100]),
     st.just({"owns": {"products": ["kettle", "mug"]}}),
     st.sampled_from([["kettle"], ["grinder", "mug"]]).map(lambda names: {"owns": {"products": names}, "by": "parent"}),
     st.sampled_from([["kettle"], ["grinder", "mug"]]).map(lambda names: {"owns": {"products": names}, "by": "group"}),
