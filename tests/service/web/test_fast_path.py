@@ -37,7 +37,7 @@ from tests.service.sync.conftest import order
 from tests.sold import AS_OF_DAY, write_sold
 
 URL = "/v1/recommendations"
-ALWAYS_NEW = ("decision_id", "generated_at", "request_id", "instance", "date", "x-request-id")
+ALWAYS_NEW = ("decision_id", "generated_at", "valid_until", "request_id", "instance", "date", "x-request-id")
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
