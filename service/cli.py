@@ -69,7 +69,7 @@ COMMANDS: Final = {
         "service.imports.command",
         "app",
         "Import accounts, products, orders, relationships, deals, exchange rates from CSV, NDJSON (gzipped or not), "
-        "Parquet, XLSX; and policies from JSON.",
+        "Parquet, XLSX; and policies and goals from JSON.",
     ),
     "keys": LazyCommand("service.auth.command", "app", "Make, list, rotate and revoke API keys."),
     "artifacts": LazyCommand(

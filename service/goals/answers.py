@@ -29,7 +29,7 @@ def describe_goal(goal: Goal, state: LiveState | None, now: datetime) -> dict[st
         "name": goal.name,
         "scope": {str(goal.scope_kind): list(goal.scope)},
         "measure": str(goal.measure),
-        "target": _amount(goal, goal.target),
+        "target": goal.target if goal.measure is Measure.UNITS else round(goal.target),
         "currency": _currency_of(goal, state),
         "begins_on": as_date(goal.first_day),
         "ends_on": as_date(goal.end_day - 1),

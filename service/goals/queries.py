@@ -6,6 +6,7 @@ from typing import Any, Final, cast
 
 from sqlalchemy import Connection, Table, delete, func, insert, select, update
 
+from models.artifact.segments import slug
 from service.goals.days import days_since_epoch
 from service.goals.errors import (
     GoalExists,
@@ -15,7 +16,7 @@ from service.goals.errors import (
     UnknownGoal,
     UnknownWeight,
 )
-from service.goals.schemas import GoalIn
+from service.goals.schemas import GoalIn, NewGoal
 from service.goals.tables import SCOPE_COLUMNS, GoalVersion, StoredGoal, StoredWeight
 from service.readmodel.goals import Goal, Measure, ScopeKind
 from service.readmodel.levers import WeightKey
@@ -42,6 +43,11 @@ def find_goal(connection: Connection, goal_id: str) -> Goal:
     for goal in read_goals(connection, [goal_id]):
         return goal
     raise UnknownGoal(goal_id)
+
+
+def id_of(given: NewGoal) -> str:
+    """Return the identifier of a goal: given, or made of its name."""
+    return given.goal_id or slug(given.name) or "goal"
 
 
 def _goal_of(row: dict[str, Any]) -> Goal:

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Final
 import orjson
 from fastapi import Depends, Header, Path, Request, Response
 
-from models.artifact.segments import slug
 from service.auth.dependencies import require
 from service.auth.keys import Principal, Scope
 from service.base.clock import Clock
@@ -95,7 +94,7 @@ def create_goal(given: NewGoal, writing: UnitOfWorkDep, request: Request, by: Wr
     While the forecast falls short of the target, offers of the scope are lifted, as much as it takes and within
     `max_lever`; once it reaches the target, they no longer are. What needs no help is never lowered.
     """
-    goal_id = given.goal_id or slug(given.name) or "goal"
+    goal_id = queries.id_of(given)
     check_segment(request, given)
 
     def work(write: UnitOfWork) -> Response:

@@ -111,6 +111,12 @@ class NewGoal(GoalIn):
     )
 
 
+class GoalFileEntry(NewGoal):
+    """A goal of a file."""
+
+    currency: ReportingCode | None = Field(default=None, description="What a target in money is in, if it is given.")
+
+
 class GoalPatch(PartialUpdate):
     """What changes in a goal."""
 

@@ -14,12 +14,12 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from service.base.settings import Settings
+from service.imports import definition_commands as definitions
 from service.imports.arguments import FileOptions, with_file_options
 from service.imports.importer import import_file
 from service.imports.mapping_file import MappingFile, write_mapping_file
 from service.imports.registry import IMPORT_KINDS
 from service.imports.report import share_line, summary_lines
-from service.policies import command as policies
 from service.rows.chunks import Progress
 from service.rows.complete_files import TooManyRemovals
 from service.rows.errors import TooManyRejects, UnreadableFile
@@ -35,7 +35,7 @@ _SECONDS_BETWEEN_LINES: Final = 5.0
 
 app = typer.Typer(
     help="Import accounts, products, orders, relationships, deals, exchange rates from CSV, NDJSON (gzipped or not), "
-    "Parquet, XLSX; and policies from JSON.",
+    "Parquet, XLSX; and policies and goals from JSON.",
     no_args_is_help=True,
 )
 
@@ -124,7 +124,8 @@ def make_command(kind: ImportKind) -> Callable[..., None]:
 for _kind in IMPORT_KINDS.values():
     app.command(_kind.name, help=inspect.cleandoc(_kind.help))(make_command(_kind))
 
-app.command("policies", help=inspect.cleandoc(policies.HELP))(policies.import_policies_command)
+app.command("policies", help=inspect.cleandoc(definitions.POLICIES_HELP))(definitions.import_policies_command)
+app.command("goals", help=inspect.cleandoc(definitions.GOALS_HELP))(definitions.import_goals_command)
 
 
 def run_import(kind_name: str, files: list[Path], options: ImportOptions) -> ImportSummary:

@@ -17,12 +17,10 @@ from service.readmodel.contact_policies import Counted
 from service.readmodel.kleene import TRUE
 from service.readmodel.live_state import LiveState
 from service.readmodel.policies import PolicyScope
-from service.readmodel.policy_accounts import learned_segments
 from service.readmodel.policy_grammar import PRODUCT_CONDITIONS, InSegmentRule
 from service.readmodel.product_columns import ProductColumns
 from service.readmodel.rule_grammar import AnyRule, AttributeRule, Owned, OwnsRule, Rule, conditions_of
-from service.readmodel.segment_membership import STRATEGIC
-from service.segments.queries import read_attributes, read_definitions
+from service.segments.queries import known_segments, read_attributes
 from service.storage.bulk import in_chunks
 
 _COLUMNS: Final = {"products": Product.product_id, "lines": Product.line, "categories": Product.category}
@@ -75,8 +73,7 @@ class PolicyChecks:
 
     @cached_property
     def _segment_ids(self) -> set[str]:
-        learned = () if self._state is None else learned_segments(self._state.content)
-        return {STRATEGIC, *learned, *(definition.id for definition in read_definitions(self._connection))}
+        return known_segments(self._connection, None if self._state is None else self._state.content)
 
     def _check_names(self, named: Owned, begin: str) -> None:
         """Raise PolicyRefused unless each name is of a product, line or category, in the database or the artifact."""

@@ -7,10 +7,13 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from models.artifact import Content
 from service.accounts.tables import Account
 from service.readmodel.errors import UnknownSegment
+from service.readmodel.policy_accounts import learned_segments
 from service.readmodel.ranked_accounts import Definition
 from service.readmodel.rule_grammar import BoundedRule
+from service.readmodel.segment_membership import STRATEGIC
 from service.segments.errors import SegmentExists, TooManySegments
 from service.segments.tables import DefinedSegment
 from service.storage.bulk import in_chunks
@@ -28,6 +31,12 @@ def read_definitions(connection: Connection, segment_ids: Sequence[str] | None =
         Definition(row.segment_id, row.name, row.description, RULE.validate_python(row.rule), row.updated_at)
         for row in connection.execute(query)
     ]
+
+
+def known_segments(connection: Connection, content: Content | None) -> set[str]:
+    """Return the segments that there are. content: of the artifact in use; None while there is none."""
+    learned = () if content is None else learned_segments(content)
+    return {STRATEGIC, *learned, *(definition.id for definition in read_definitions(connection))}
 
 
 def add_segment(connection: Connection, definition: Definition, by: str, now: datetime) -> None:

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from service.base.settings import Settings
 from service.imports.command import app
-from service.policies.importing import PolicyImport, import_policies
+from service.policies.importing import PolicyFiles
+from service.rows.definitions import DefinitionImport, import_definitions
 from service.rows.errors import UnreadableFile
 from service.storage.database import create_database_engine
 from service.sync.artifact_holder import ArtifactHolder
@@ -40,10 +41,10 @@ def engine(settings: Settings) -> Iterator[Engine]:
     made.dispose()
 
 
-def imported(client: TestClient, engine: Engine, path: Path) -> PolicyImport:
+def imported(client: TestClient, engine: Engine, path: Path) -> DefinitionImport:
     current = part_of(client, ArtifactHolder).current
     assert current is not None
-    return import_policies(engine, path, current.state, NOON, 90)
+    return import_definitions(engine, path, PolicyFiles(current.state, 90), NOON)
 
 
 def write(path: Path, *values: Any) -> Path:
