@@ -13,11 +13,11 @@ from service.arbitration.tables import RankingVersion
 from service.auth.dependencies import require
 from service.auth.keys import Principal, Scope
 from service.base.components import components_of
-from service.base.pagination import ROW, Page, cut_page, decode_cursor
+from service.base.pagination import Page
 from service.base.settings import Settings
 from service.policies.checks import refuse_unknown_names
 from service.storage.turns import POLICY_TURNS, take_turn
-from service.storage.versions import versions_of
+from service.storage.versions import page_of_versions
 from service.sync.artifact_holder import ArtifactHolder
 from service.web.dependencies import ReadSession
 from service.web.etag import conditional_response, is_named
@@ -78,10 +78,8 @@ def list_arbitration_versions(
     session: ReadSession, cursor: Cursor = None, limit: Limit = DEFAULT_PAGE_ITEMS
 ) -> Page[ArbitrationVersionOut]:
     """Who changed it when, and what was stored before and after; the newest change first."""
-    before = decode_cursor(cursor, ("arbitration-versions",), ROW)
-    rows = versions_of(session.connection(), RankingVersion.name, NAME, before, limit + 1)
-    page, next_cursor = cut_page(rows, limit, ("arbitration-versions",), lambda row: row.version)
-    return Page(items=[_describe(row) for row in page], next_cursor=next_cursor)
+    rows, next_cursor = page_of_versions(session.connection(), RankingVersion.name, NAME, cursor, limit)
+    return Page(items=[_describe(row) for row in rows], next_cursor=next_cursor)
 
 
 def _etag_of(stored: Stored) -> str:

@@ -158,6 +158,7 @@ PROBLEMS: dict[str, ProblemType] = {
     "unknown-row": ProblemType(404, "No such line or category"),
     "unknown-segment": ProblemType(404, "No such segment"),
     "unknown-weight": ProblemType(404, "No such weight"),
+    "weight-modified": ProblemType(412, "The weight was changed since"),
     "unreadable-file": ProblemType(422, "A file can't be read"),
 }
 """Every error code, in alphabetical order: stable public API."""

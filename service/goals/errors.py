@@ -53,6 +53,18 @@ class TooManyWeights(DomainError):
         super().__init__(f"There are {most} weights, as many as there may be. Delete one first.")
 
 
+class WeightModified(DomainError):
+    """The weight is not at the version that the request is based on."""
+
+    code = "weight-modified"
+
+    def __init__(self, kind: ScopeKind, name: str, version: int | None) -> None:
+        now = "is not set any more" if version is None else f"is at version {version}"
+        super().__init__(
+            f"The weight on {name!r} of {kind} {now}: it was changed since you read it. GET it, and decide again."
+        )
+
+
 class ScopeMatchesNothing(DomainError):
     """No product is what a goal or a weight is set on."""
 

@@ -9,8 +9,9 @@ from service.catalogue.live import CATALOGUE, PRODUCTS_CHANGED
 from service.catalogue.tables import Product
 from service.exchange_rates.live import RATES_CHANGED
 from service.goals.days import days_of_hours
-from service.goals.queries import read_goals, read_weights
+from service.goals.queries import read_goals
 from service.goals.sales import SalesReader, margin_of
+from service.goals.weight_queries import read_weights
 from service.orders.live import SALES_CHANGED
 from service.readmodel.goals import Goal, Goals, Measure, ScopeKind
 from service.readmodel.levers import Levers

@@ -1,10 +1,10 @@
-"""The SQL of goals and weights."""
+"""The SQL of goals."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final
 
-from sqlalchemy import Connection, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from models.artifact.segments import slug
 from service.goals.days import days_since_epoch
@@ -12,19 +12,15 @@ from service.goals.errors import (
     GoalExists,
     ScopeMatchesNothing,
     TooManyGoals,
-    TooManyWeights,
     UnknownGoal,
-    UnknownWeight,
 )
 from service.goals.schemas import GoalIn, NewGoal
-from service.goals.tables import SCOPE_COLUMNS, GoalVersion, StoredGoal, StoredWeight
+from service.goals.tables import SCOPE_COLUMNS, GoalVersion, StoredGoal
 from service.readmodel.goals import Goal, Measure, ScopeKind
-from service.readmodel.levers import WeightKey
-from service.storage.bulk import in_chunks, upsert_rows
-from service.storage.versions import Version, last_version, note_version, versions_of
+from service.storage.bulk import in_chunks
+from service.storage.versions import Version, last_version, note_version
 
 MAX_GOALS: Final = 100
-MAX_WEIGHTS: Final = 500
 Written = Mapping[str, Any]
 """A goal as callers write it, in JSON."""
 _SHOWN: Final = ("period", "version", "created_at", "created_by", "updated_at", "updated_by")
@@ -131,14 +127,6 @@ def remove_goal(connection: Connection, goal: Goal, by: str, now: datetime) -> N
     note_version(connection, GoalVersion.goal_id, goal.goal_id, change)
 
 
-def read_versions(connection: Connection, goal_id: str) -> Sequence[Any]:
-    """Return every change of a goal, the newest first; raises UnknownGoal where there never was one."""
-    versions = versions_of(connection, GoalVersion.goal_id, goal_id)
-    if not versions:
-        raise UnknownGoal(goal_id)
-    return versions
-
-
 def check_scope(connection: Connection, kind: ScopeKind, names: Sequence[str]) -> None:
     """Raise ScopeMatchesNothing for names that no product has."""
     column = SCOPE_COLUMNS[kind]
@@ -149,38 +137,6 @@ def check_scope(connection: Connection, kind: ScopeKind, names: Sequence[str]) -
     }
     if missing := [name for name in names if name not in known]:
         raise ScopeMatchesNothing(kind, missing)
-
-
-def read_weights(connection: Connection) -> dict[WeightKey, float]:
-    """Return every weight, in percent."""
-    query = select(StoredWeight.kind, StoredWeight.name, StoredWeight.percent)
-    return {(ScopeKind(kind), name): percent for kind, name, percent in connection.execute(query)}
-
-
-def list_weights(connection: Connection) -> list[dict[str, Any]]:
-    """Return every weight with who set it, by kind and name."""
-    query = select(StoredWeight.__table__).order_by(StoredWeight.kind, StoredWeight.name)
-    return [dict(row) for row in connection.execute(query).mappings()]
-
-
-def put_weight(
-    connection: Connection, kind: ScopeKind, name: str, percent: float, by: str, now: datetime
-) -> dict[str, Any]:
-    """Store a weight; raises ScopeMatchesNothing or TooManyWeights. Call ``take_turn`` first."""
-    check_scope(connection, kind, [name])
-    stored = read_weights(connection)
-    if (kind, name) not in stored and len(stored) >= MAX_WEIGHTS:
-        raise TooManyWeights(MAX_WEIGHTS)
-    row = {"kind": str(kind), "name": name, "percent": percent, "updated_at": now, "updated_by": by}
-    upsert_rows(connection, cast(Table, StoredWeight.__table__), [row])
-    return row
-
-
-def remove_weight(connection: Connection, kind: ScopeKind, name: str) -> None:
-    """Delete a weight; raises UnknownWeight."""
-    query = delete(StoredWeight).where(StoredWeight.kind == str(kind), StoredWeight.name == name)
-    if connection.execute(query).rowcount == 0:
-        raise UnknownWeight(kind, name)
 
 
 def draft_goal(given: GoalIn, currency: str | None, timezone: str) -> Goal:

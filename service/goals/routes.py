@@ -1,4 +1,4 @@
-"""Goals and weights over HTTP. How goals stand is answered from memory."""
+"""Goals over HTTP. How goals stand is answered from memory."""
 
 from typing import Annotated, Any, Final
 
@@ -13,7 +13,7 @@ from service.base.pagination import Page
 from service.base.settings import Settings
 from service.goals import answers, queries
 from service.goals.errors import GoalModified, UnknownGoal
-from service.goals.live import GOALS_CHANGED, WEIGHTS_CHANGED
+from service.goals.live import GOALS_CHANGED
 from service.goals.sales import SalesReader
 from service.goals.schemas import (
     GoalIn,
@@ -22,31 +22,27 @@ from service.goals.schemas import (
     GoalPreview,
     GoalVersionOut,
     NewGoal,
-    WeightIn,
-    WeightOut,
 )
-from service.readmodel.goals import Goal, Goals, ScopeKind
+from service.goals.tables import GoalVersion
+from service.readmodel.goals import Goal, Goals
 from service.readmodel.live_state import LiveState
 from service.rows.field_types import MAX_IDENTIFIER, NO_NUL
 from service.segments.errors import NothingLearned
 from service.segments.routes import segments_in_use
 from service.storage.turns import GOAL_TURNS, take_turn
+from service.storage.versions import page_of_versions
 from service.sync.artifact_holder import ArtifactHolder
 from service.web.decoding import errors_of_body
 from service.web.dependencies import ReadSession
 from service.web.etag import conditional_response, etag_of, etag_response, tags_of
+from service.web.parameters import DEFAULT_PAGE_ITEMS, Cursor, Limit
 from service.web.responses import JsonResponse
 from service.web.routing import Router
 from service.web.unit_of_work import UnitOfWork, UnitOfWorkDep
 
 router = Router("goals")
 GOAL_PATH: Final = "/goals/{goal_id}"
-WEIGHT_PATH: Final = "/lever-weights/{kind}/{name:identifier}"
 GoalInPath = Annotated[str, Path(max_length=MAX_IDENTIFIER, pattern=NO_NUL, examples=["coffee-machines-q4"])]
-WeightName = Annotated[
-    str, Path(max_length=MAX_IDENTIFIER, pattern=NO_NUL, description="The product, line or category.")
-]
-WeightKind = Annotated[ScopeKind, Path(description="What the name is of.")]
 IfMatch = Annotated[
     str | None,
     Header(
@@ -195,48 +191,16 @@ def delete_goal(goal_id: GoalInPath, writing: UnitOfWorkDep, by: Writer, if_matc
 
 
 @router.read_route(GOAL_PATH + "/history", "Show who changed a goal", "unknown-goal")
-def list_goal_versions(goal_id: GoalInPath, session: ReadSession) -> Page[GoalVersionOut]:
+def list_goal_versions(
+    goal_id: GoalInPath, session: ReadSession, cursor: Cursor = None, limit: Limit = DEFAULT_PAGE_ITEMS
+) -> Page[GoalVersionOut]:
     """Every change of a goal, the newest first: who, when, and the goal before and after. Deleted ones have theirs."""
-    rows = queries.read_versions(session.connection(), goal_id)
-    return Page(items=[GoalVersionOut.model_validate(row, from_attributes=True) for row in rows], next_cursor=None)
-
-
-@router.read_route("/lever-weights", "List weights")
-def list_lever_weights(session: ReadSession) -> Page[WeightOut]:
-    """What operators add to the lever of products, lines and categories, in percent."""
-    rows = queries.list_weights(session.connection())
-    return Page(items=[WeightOut.model_validate(row) for row in rows], next_cursor=None)
-
-
-@router.write_route("PUT", WEIGHT_PATH, "Set a weight", "scope-matches-nothing", "too-many-weights", model=WeightOut)
-def put_lever_weight(
-    kind: WeightKind, name: WeightName, weight: WeightIn, writing: UnitOfWorkDep, by: Writer
-) -> Response:
-    """Raise or lower the priority of what is offered of a product, a line or a category.
-
-    Percentages of weights and goals are added up: the lever of an offer is 1 + sum / 100, at most 2 (or the largest
-    `max_lever` of the goals that lift it), and at least the inverse of that.
-    """
-
-    def work(write: UnitOfWork) -> Response:
-        take_turn(write.connection, GOAL_TURNS)
-        row = queries.put_weight(write.connection, kind, name, weight.percent, by.key_id, write.now)
-        write.changes.touch(WEIGHTS_CHANGED, [f"{kind}/{name}"])
-        return Response(orjson.dumps(row, option=orjson.OPT_UTC_Z), media_type="application/json")
-
-    return writing.answer(work)
-
-
-@router.write_route("DELETE", WEIGHT_PATH, "Delete a weight", "unknown-weight")
-def delete_lever_weight(kind: WeightKind, name: WeightName, writing: UnitOfWorkDep) -> Response:
-    """Delete a weight: from the next answer on nothing is added."""
-
-    def work(write: UnitOfWork) -> Response:
-        queries.remove_weight(write.connection, kind, name)
-        write.changes.touch(WEIGHTS_CHANGED, [f"{kind}/{name}"])
-        return Response()
-
-    return writing.answer(work)
+    connection = session.connection()
+    rows, next_cursor = page_of_versions(connection, GoalVersion.goal_id, goal_id, cursor, limit)
+    if not rows and cursor is None:
+        queries.find_goal(connection, goal_id)
+    items = [GoalVersionOut.model_validate(row, from_attributes=True) for row in rows]
+    return Page(items=items, next_cursor=next_cursor)
 
 
 def describe_written(write: UnitOfWork, goal: Goal, status: int) -> Response:

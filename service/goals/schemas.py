@@ -1,4 +1,4 @@
-"""Goals and weights as callers write and read them."""
+"""Goals as callers write and read them."""
 
 from datetime import date, datetime
 from typing import Annotated, Any, Final
@@ -16,8 +16,6 @@ from service.rows.field_types import MAX_IDENTIFIER, MAX_TEXT, NO_NUL
 MAX_SCOPE_NAMES: Final = 200
 DEFAULT_MAX_LEVER: Final = 2.0
 DEFAULT_LAG_DAYS: Final = 14.0
-MIN_PERCENT: Final = -50
-MAX_PERCENT: Final = 100
 GOAL_EXAMPLE: Final[dict[str, Any]] = {
     "name": "Coffee machines in the fourth quarter",
     "scope": {"lines": ["coffee machines"]},
@@ -257,23 +255,3 @@ class GoalVersionOut(BaseModel):
     changed_by: str = Field(description="Id of the API key.")
     before: dict[str, Any] | None = Field(description="Null where the goal was made.")
     after: dict[str, Any] | None = Field(description="Null where it was deleted.")
-
-
-class WeightIn(RequestBody):
-    """A weight to set."""
-
-    model_config = ConfigDict(json_schema_extra={"example": {"percent": 20}})
-
-    percent: float = Field(
-        ge=MIN_PERCENT, le=MAX_PERCENT, allow_inf_nan=False, description="What is added to the lever, in percent."
-    )
-
-
-class WeightOut(BaseModel):
-    """What an operator adds to the lever of a product, a line or a category."""
-
-    kind: ScopeKind
-    name: str
-    percent: float
-    updated_at: datetime
-    updated_by: str = Field(description="Id of the API key.")

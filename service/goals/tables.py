@@ -1,4 +1,4 @@
-"""The tables of goals, of their history, and of the operator's weights."""
+"""The tables of goals and of the operator's weights, and of their histories."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -59,8 +59,17 @@ class StoredWeight(Base):
     kind: Mapped[str] = mapped_column(Text, primary_key=True)
     name: Mapped[str] = mapped_column(Text, primary_key=True)
     percent: Mapped[float] = mapped_column(Float)
+    version: Mapped[int]
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_by: Mapped[str] = mapped_column(Text)
+
+
+class WeightVersion(VersionColumns, Base):
+    """One change of a weight. weight: its kind and name, such as ``lines/coffee``. before, after: its percentage."""
+
+    __tablename__ = "lever_weight_versions"
+
+    weight: Mapped[str] = mapped_column(Text, primary_key=True, sort_order=-1)
 
 
 SCOPE_COLUMNS: Final[Mapping[ScopeKind, Any]] = {

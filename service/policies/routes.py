@@ -11,7 +11,7 @@ from service.auth.dependencies import require
 from service.auth.keys import Principal, Scope
 from service.base.clock import Clock
 from service.base.components import components_of
-from service.base.pagination import IDENTIFIER, ROW, Page, cut_page, decode_cursor
+from service.base.pagination import IDENTIFIER, Page, cut_page, decode_cursor
 from service.base.settings import Settings
 from service.policies.answers import describe_policy, describe_version
 from service.policies.checks import PolicyChecks
@@ -44,7 +44,7 @@ from service.readmodel.policies import PolicyType
 from service.rows.field_types import MAX_IDENTIFIER, NO_NUL
 from service.segments.errors import NothingLearned
 from service.storage.turns import POLICY_TURNS, take_turn
-from service.storage.versions import versions_of
+from service.storage.versions import page_of_versions
 from service.sync.artifact_holder import ArtifactHolder
 from service.web.decoding import errors_of_body
 from service.web.dependencies import ReadSession, open_read_session
@@ -205,13 +205,11 @@ def list_policy_versions(
     policy_id: PolicyInPath, session: ReadSession, cursor: Cursor = None, limit: Limit = DEFAULT_PAGE_ITEMS
 ) -> Page[PolicyVersionOut]:
     """Who changed it when, and what it was before and after; the newest change first. Also of a deleted policy."""
-    list_name, connection = ("policy-versions", policy_id), session.connection()
-    before = decode_cursor(cursor, list_name, ROW)
-    rows = versions_of(connection, PolicyVersion.policy_id, policy_id, before, limit + 1)
-    if not rows and before is None:
+    connection = session.connection()
+    rows, next_cursor = page_of_versions(connection, PolicyVersion.policy_id, policy_id, cursor, limit)
+    if not rows and cursor is None:
         find_policy(connection, policy_id)
-    versions, next_cursor = cut_page(rows, limit, list_name, lambda row: row.version)
-    return Page(items=[describe_version(row) for row in versions], next_cursor=next_cursor)
+    return Page(items=[describe_version(row) for row in rows], next_cursor=next_cursor)
 
 
 @router.read_route(

@@ -23,6 +23,7 @@ from service.decisions import routes as decisions
 from service.erasure import routes as erasure
 from service.exchange_rates import routes as exchange_rates
 from service.goals import routes as goals
+from service.goals import weight_routes as weights
 from service.offers import coverage_routes as coverage
 from service.offers import routes as offers
 from service.orders import routes as orders
@@ -63,6 +64,7 @@ ROUTERS = (
     arbitration.router,
     reservations.router,
     goals.router,
+    weights.router,
     registry.router,
     health.router,
 )

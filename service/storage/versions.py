@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import JSON, Connection, Text, func, insert, select
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, mapped_column
 
+from service.base.pagination import ROW, cut_page, decode_cursor
 from service.storage.database import UtcDateTime
 
 
@@ -44,16 +45,18 @@ def note_version(connection: Connection, key: InstrumentedAttribute[str], identi
     connection.execute(insert(key.class_), {key.key: identifier, **version._asdict()})
 
 
-def versions_of(
-    connection: Connection,
-    key: InstrumentedAttribute[str],
-    identifier: str,
-    before: int | None = None,
-    limit: int | None = None,
-) -> Sequence[Any]:
-    """Return the changes of an identifier, the newest first. before: from the one before this version on."""
+def page_of_versions(
+    connection: Connection, key: InstrumentedAttribute[str], identifier: str, cursor: str | None, limit: int
+) -> tuple[Sequence[Any], str | None]:
+    """Return a page of an identifier's changes, the newest first, and the next cursor; raises InvalidCursor.
+
+    key: the identifier's column. Without any change, the identifier may have been stored before there were versions.
+    """
+    list_name = (key.class_.__tablename__.replace("_", "-"), identifier)
+    before = decode_cursor(cursor, list_name, ROW)
     version: InstrumentedAttribute[int] = key.class_.version
     query = select(key.class_.__table__).where(key == identifier)
     if before is not None:
         query = query.where(version < before)
-    return connection.execute(query.order_by(version.desc()).limit(limit)).all()
+    rows = connection.execute(query.order_by(version.desc()).limit(limit + 1)).all()
+    return cut_page(rows, limit, list_name, lambda row: row.version)

@@ -60,6 +60,7 @@ def served(shop: Shop) -> Iterator[Served]:
             orders = client.get("/v1/orders", params={"limit": 1}).json()["items"]
             goal = client.post("/v1/goals", json=GOAL).json()
             note = client.post("/v1/accounts/a-1/notes", json={"kind": "goal", "text": "Grow."}).json()
+            client.put("/v1/lever-weights/lines/line-1", json={"percent": 10})
         named = {
             "account_id": "a-1",
             "product_id": "p-1",
@@ -71,6 +72,8 @@ def served(shop: Shop) -> Iterator[Served]:
             "policy_id": "built-in.owned",
             "goal_id": goal["goal_id"],
             "note_id": note["note_id"],
+            "kind": "lines",
+            "name": "line-1",
         }
         yield Served(server.url, key, named)
 

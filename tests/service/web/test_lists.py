@@ -32,12 +32,15 @@ LISTS = {
     "outcomes": "/v1/outcomes",
     "reservations": "/v1/reservations",
     "policy versions": "/v1/policies/built-in.returned/history",
+    "goal versions": "/v1/goals/line-1/history",
+    "weight versions": "/v1/lever-weights/lines/line-1/history",
     "white space": "/v1/whitespace/cells/line-1/all.accounts/accounts",
 }
-SHORT_LISTS = {"list_segments", "list_goals", "list_goal_versions", "list_lever_weights", "list_account_notes"}
+SHORT_LISTS = {"list_segments", "list_goals", "list_lever_weights", "list_account_notes"}
 """Lists that are answered whole: few items are allowed."""
 DOCUMENT = document(create_app(Settings()))
 DAYS = ("2024-01-01", "2024-02-01")
+GOAL = {"goal_id": "line-1", "name": "Line 1", "scope": {"lines": ["line-1"]}, "measure": "units", "target": 10}
 
 
 def list_name(client: TestClient, name: str) -> list[Any]:
@@ -49,10 +52,12 @@ def list_name(client: TestClient, name: str) -> list[Any]:
         "exchange rates": ["exchange-rates"],
         "orders": ["orders"],
         "policies": ["policies", None],
-        "arbitration versions": ["arbitration-versions"],
+        "arbitration versions": ["arbitration-versions", "arbitration"],
         "outcomes": ["outcomes", *[None] * 6],
         "reservations": ["reservations", None, None],
         "policy versions": ["policy-versions", "built-in.returned"],
+        "goal versions": ["goal-versions", "line-1"],
+        "weight versions": ["lever-weight-versions", "lines/line-1"],
         "products": ["products"],
         "product relationships": ["relationships", "p-7"],
         "relationships": ["relationships", None],
@@ -74,6 +79,8 @@ def schemas_of(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def test_every_list_has_items_and_a_cursor(shop_client: TestClient) -> None:
+    set_twice(shop_client)
+
     for name, path in {**LISTS, "segments": "/v1/segments"}.items():
         page = shop_client.get(path).json()
         assert isinstance(page["items"], list), name
@@ -94,12 +101,21 @@ def test_every_list_in_the_contract_is_a_page() -> None:
         assert operation["operationId"] in SHORT_LISTS or {"cursor", "limit"} <= parameters
 
 
+def set_twice(client: TestClient) -> None:
+    """Set a goal and a weight, and change both."""
+    client.post("/v1/goals", json={**GOAL, "period": {"year": "2024"}})
+    client.patch("/v1/goals/line-1", json={"target": 20})
+    for percent in (10, 20):
+        client.put("/v1/lever-weights/lines/line-1", json={"percent": percent})
+
+
 def make_cursors(client: TestClient) -> dict[str, str]:
     """Return a cursor of each list whose first item is not its last."""
     client.post("/v1/deals", json=[deal("d-1"), deal("d-2")])
     client.post("/v1/relationships", json=[relationship("p-8"), relationship("p-9")])
     rates = [{"base_currency": "EUR", "quote_currency": "USD", "valid_from": day, "rate": 1.1} for day in DAYS]
     client.post("/v1/exchange-rates", json=rates)
+    set_twice(client)
     for is_enabled in (False, True):
         client.patch("/v1/arbitration", json={"up_sell_first": is_enabled})
         client.patch("/v1/policies/built-in.returned", json={"is_enabled": is_enabled})
