@@ -5,7 +5,7 @@ import sys
 
 NAMES = (
     "import", "train", "relationships", "customers", "propensity", "propensity_growth", "strategies", "score", "live",
-    "serving", "policies", "dashboard", "goals", "pacing",
+    "serving", "policies", "listed_policies", "dashboard", "goals", "pacing",
 )  # fmt: skip
 
 

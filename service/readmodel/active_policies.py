@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol, Self
 
@@ -136,6 +137,13 @@ class ActivePolicies:
         """Return the same policies over other accounts."""
         return ActivePolicies(self.policies, accounts, self.products, self.switched_off, self.by_count)
 
+    @cached_property
+    def for_any_request(self) -> "ActivePolicies":
+        """The policies with rules, as far as they withhold whatever an account's request is like."""
+        policies = self.policies.for_any_request()
+        products = self.products if policies is self.policies else self.products.with_policies(policies)
+        return ActivePolicies(policies, self.accounts, products, self.switched_off)
+
     def account_ids(self) -> Iterable[str]:
         """See ``AccountPart``."""
         return tuple(self.accounts.by_account)
@@ -164,7 +172,7 @@ class ActivePolicies:
         # Stacking takes longer than all the rest for one account.
         states = of_each[0][np.newaxis] if len(of_each) == 1 else np.stack(of_each)
         if self._bounds and now is not None:
-            states = states & self._in_force_at(now)
+            states = self.states_in_force(states, now)
         held: list[Held] = []
         if now is not None and self.by_count.has_contacts and contacts is not None:
             held += self._held_by_contacts(requests, contacts, now)
@@ -226,8 +234,16 @@ class ActivePolicies:
         terms = self.policies.terms["request"]
         return bytes(int(evaluate(term, lambda leaf: _of_request(leaf, request))) for term in terms)
 
+    def states_in_force(self, states: NDArray[np.uint64], now: datetime) -> NDArray[np.uint64]:
+        """Return those of some states, uint64 (…, W), whose policies are in force."""
+        return states & self._in_force_at(now) if self._bounds else states
+
+    def period_at(self, now: datetime) -> int:
+        """Return the number of the period, between dates at which policies begin or end, that a time is in."""
+        return bisect_right(self._bounds, now)
+
     def _in_force_at(self, now: datetime) -> NDArray[np.uint64]:
-        period = bisect_right(self._bounds, now)
+        period = self.period_at(now)
         if period not in self._in_force:
             self._in_force[period] = self.products.states_of(lambda number: self._is_in_force(number, now))
         return self._in_force[period]

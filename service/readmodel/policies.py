@@ -3,19 +3,21 @@
 A *term* is a largest part of a rule that depends on one of the three. Terms are shared by all policies.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from itertools import product as combinations
 from typing import Any, Final, Literal
 
-from service.readmodel.kleene import Node
+from service.readmodel.kleene import FALSE, TRUE, UNKNOWN, Node, compare, evaluate
 from service.readmodel.policy_grammar import (
     ACCOUNT_CONDITIONS,
     PRODUCT_CONDITIONS,
     PolicyAllRule,
     PolicyAnyRule,
     PolicyNotRule,
+    RequestRule,
 )
 from service.readmodel.rule_grammar import Owned
 
@@ -72,14 +74,15 @@ class Term:
 
 @dataclass(frozen=True)
 class CompiledPolicy:
-    """A policy, and its rule over terms."""
+    """A policy, and its rule over terms; or over terms and values, integers."""
 
     policy: Policy
     node: Any
 
     def terms(self, *subjects: Subject) -> list[Term]:
         """Return its distinct terms of some subjects."""
-        return list(dict.fromkeys(term for term in _leaves_of(self.node) if term.subject in subjects))
+        terms = (leaf for leaf in _leaves_of(self.node) if isinstance(leaf, Term))
+        return list(dict.fromkeys(term for term in terms if term.subject in subjects))
 
 
 class PolicySet:
@@ -96,6 +99,20 @@ class PolicySet:
     def account_keys(self) -> list[str]:
         """What each term of accounts asks: equal where the terms are."""
         return [repr(term) for term in self.terms["account"]]
+
+    def for_any_request(self) -> "PolicySet":
+        """Return policies that withhold what these withhold whatever the account's request is like.
+
+        A part of a rule that asks for the request may be true as well as false, except for whether there is an account.
+        The terms of accounts and products are the same.
+        """
+        if not self.terms["request"]:
+            return self
+        values = [_values_for_any_request(term) for term in self.terms["request"]]
+        policies = PolicySet(())
+        policies.terms = {**self.terms, "request": []}
+        policies.policies = [replace(each, node=_for_any_request(each, values)) for each in self.policies]
+        return policies
 
     def _compile(self, node: Any) -> Any:
         """Return a node in which terms stand in for the largest parts that have one subject."""
@@ -122,6 +139,33 @@ class PolicySet:
             self._numbers[key] = Term(subject, len(terms))
             terms.append(node)
         return self._numbers[key]
+
+
+def _values_for_any_request(term: Any) -> tuple[int, ...]:
+    """Return the values that a term of requests may have in a request of some account, if all of it is known."""
+    value = evaluate(term, _value_for_any_request)
+    return (FALSE, TRUE) if value == UNKNOWN else (value,)
+
+
+def _value_for_any_request(condition: Any) -> int:
+    has_account = isinstance(condition, RequestRule) and condition.request == "has_account"
+    return compare(condition, True) if has_account else UNKNOWN
+
+
+def _for_any_request(compiled: CompiledPolicy, values: Sequence[tuple[int, ...]]) -> Any:
+    """Return a policy's rule without its terms of requests: it lets pass what any of their values lets pass."""
+    terms = compiled.terms("request")
+    parts = [
+        _with_values(compiled.node, dict(zip(terms, combination, strict=True)))
+        for combination in combinations(*(values[term.number] for term in terms))
+    ]
+    return Node("any" if compiled.policy.is_requirement else "all", tuple(parts))
+
+
+def _with_values(node: Any, values: Mapping[Term, int]) -> Any:
+    if isinstance(node, Node):
+        return Node(node.operator, tuple(_with_values(part, values) for part in node.parts))
+    return values.get(node, node)
 
 
 def to_node(rule: Any) -> Any:

@@ -16,6 +16,7 @@ from service.readmodel.product_columns import ProductColumns
 from service.readmodel.suppressions import Suppression
 
 WORD_BITS: Final = 64
+NO_POLICY: Final = -1
 _POWERS: Final = np.uint64(1) << np.arange(WORD_BITS, dtype=np.uint64)
 
 
@@ -110,6 +111,28 @@ class ProductPolicies:
         flags[: len(self.policy)] = [is_wanted(number) for number in self.policy.tolist()]
         return np.packbits(flags, bitorder="little").view(np.uint64)
 
+    def with_policies(self, policies: PolicySet) -> "ProductPolicies":
+        """Return what other policies withhold over the same catalogue."""
+        return ProductPolicies(policies, self._columns)
+
+    def first_policies(self, values: NDArray[np.int8], states: NDArray[np.uint64]) -> NDArray[np.int16]:
+        """Return int16 (n,): the first policy of which any of some states withholds from each account, or NO_POLICY.
+
+        values: int8 (n, n_terms), of the terms of each account. states: uint64 (W,). It costs about 1 ns for each
+        account, term and policy that has any of the states, whatever the number of products.
+        """
+        flags = np.unpackbits(states.view(np.uint8), bitorder="little").astype(np.bool_)
+        first = np.full(len(values), NO_POLICY, dtype=np.int16)
+        for number in np.unique(self.policy[np.flatnonzero(flags[: len(self.policy)])])[::-1].tolist():
+            places = [place for place in self._places[number].tolist() if place < self.n_terms]
+            begin = self._offsets[number]
+            withholds = flags[self._states[begin : begin + N_VALUES ** len(places)]]
+            codes = np.zeros(len(values), dtype=np.uint8)
+            for place, weight in zip(places, self._weights.tolist(), strict=False):
+                codes += values[:, place].view(np.uint8) * np.uint8(weight)
+            first[withholds[codes]] = number
+        return first
+
     def policies_of(self, hits: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int16]]:
         """Find the first policy in each word of states of some products. hits: uint64 (m, W).
 
@@ -133,7 +156,9 @@ def _withheld_masks(
     for reversed_values in combinations(range(N_VALUES), repeat=len(terms)):
         known = dict(zip(terms, reversed(reversed_values), strict=True))
 
-        def value_of(term: Term, known: dict[Term, int] = known) -> Any:
+        def value_of(term: Term | int, known: dict[Term, int] = known) -> Any:
+            if isinstance(term, int):
+                return term
             return products[term.number] if term.subject == "product" else known[term]
 
         value = evaluate(compiled.node, value_of)

@@ -10,9 +10,11 @@ from service.base.clock import as_date
 from service.base.pagination import decode_row, encode_cursor
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.deals import OpenDeals
+from service.readmodel.listed_policies import ListedPolicies
 from service.readmodel.live_state import LiveState
 from service.readmodel.objections import Objections
 from service.readmodel.ownership import NO_PRODUCTS, Ownership
+from service.readmodel.policy_products import NO_POLICY
 from service.readmodel.product_index import ProductIndex
 from service.readmodel.returned_products import ReturnedProducts
 from service.readmodel.segment_catalog import Segment, SegmentCatalog
@@ -42,6 +44,7 @@ def page_of_targets(
     state: LiveState,
     product: TargetProduct,
     segment: Segment | None,
+    policies: ListedPolicies,
     cursor: str | None,
     limit: int,
 ) -> dict[str, Any]:
@@ -52,7 +55,8 @@ def page_of_targets(
     variants = Variants.of_product(state.part(CatalogueView).products, product.product_id)
     items: list[dict[str, Any]] = []
     next_rank = None
-    for block, place in walk_accounts(ranking, segments, segment, begin) if product.is_active else ():
+    walk = walk_accounts(ranking, segments, segment, policies, product, begin) if product.is_active else ()
+    for block, place in walk:
         if len(items) == limit:
             next_rank = block.begin + place
             break
@@ -65,13 +69,25 @@ def page_of_targets(
 
 
 def walk_accounts(
-    ranking: Ranking, segments: SegmentCatalog, segment: Segment | None, begin: int
+    ranking: Ranking,
+    segments: SegmentCatalog,
+    segment: Segment | None,
+    policies: ListedPolicies,
+    product: TargetProduct,
+    begin: int,
 ) -> Iterator[tuple[Block, int]]:
-    """Yield the accounts of a segment, or all, from a rank on: a block of ranks, and a place in it."""
+    """Yield the accounts of a segment, or all, from a rank on: a block of ranks, and a place in it.
+
+    Accounts from which policies withhold the product are left out. Of a product that is new since the training nothing
+    is known to them.
+    """
     is_member = None if segment is None else segments.is_member(segment)
     for block in ranking.blocks(begin):
-        places = range(len(block.rows)) if is_member is None else np.flatnonzero(is_member[block.rows]).tolist()
-        for place in places:
+        places = np.arange(len(block.rows)) if is_member is None else np.flatnonzero(is_member[block.rows])
+        if policies and product.row is not None:
+            withholding = policies.withholding(block.rows[places], np.array([product.row]))
+            places = places[withholding == NO_POLICY]
+        for place in places.tolist():
             yield block, place
 
 

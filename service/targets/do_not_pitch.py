@@ -80,6 +80,8 @@ def reasons_of(current: CurrentExclusions, account_id: str, row: int | None) -> 
         earned = _money(int(exclusions.earned[row]), exclusions.segments.currency)
         text = f"It brought {earned} in the last {WINDOW_DAYS} days, returns subtracted."
         reasons.append((ExclusionReason.UNPROFITABLE, text))
+    if (policy_id := current.withholding(account_id, row)) is not None:
+        reasons.append((ExclusionReason.POLICY, f"Policies withhold every product from it, such as {policy_id}."))
     return [{"code": code, "text": text} for code, text in reasons]
 
 

@@ -4,15 +4,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact.measures import WINDOW_DAYS
 from service.readmodel.deals import Declines
+from service.readmodel.listed_policies import ListedPolicies, offerable_products
 from service.readmodel.live_state import LiveState
 from service.readmodel.objections import Objections
+from service.readmodel.policy_products import NO_POLICY
 from service.readmodel.segment_catalog import SegmentCatalog
 from service.readmodel.segment_membership import SegmentMembership
 from service.targets.schemas import ExclusionReason
@@ -23,11 +25,33 @@ UNLIKELY_SHARE: Final = 0.25
 MIN_ALIVE: Final = 0.1
 
 
+class Withheld(NamedTuple):
+    """The accounts from which policies withhold every product; policies are given by their places in ``policy_ids``.
+
+    by_row: int16 (A,), a policy or NO_POLICY; without policies int16 (0,). rows: int64 (n,), ascending, those withheld
+    from. newcomers: a policy by account.
+    """
+
+    by_row: NDArray[np.int16]
+    rows: NDArray[np.int64]
+    newcomers: Mapping[str, int]
+
+
 class Exclusions:
     """What one artifact says against asking accounts."""
 
     def __init__(self, segments: SegmentCatalog) -> None:
         self.segments = segments
+        self._withheld: tuple[object, Withheld] | None = None
+
+    def withheld(self, policies: ListedPolicies, state: LiveState) -> Withheld:
+        """Return from whom policies withhold every product. It is worked out again when a change is applied."""
+        key = (policies.key, state.sequence)
+        if self._withheld is None or self._withheld[0] != key:
+            products = offerable_products(state)
+            by_row, newcomers = policies.withholding_from_all(products), policies.withholding_from_newcomers(products)
+            self._withheld = key, Withheld(by_row, np.flatnonzero(by_row != NO_POLICY), newcomers)
+        return self._withheld[1]
 
     @cached_property
     def best(self) -> NDArray[np.float32]:
@@ -93,7 +117,7 @@ class ExcludedAccounts:
 
 
 class CurrentExclusions:
-    """What speaks against asking accounts now: the artifact's reasons, objections and lost deals.
+    """What speaks against asking accounts now: the artifact's reasons, objections, lost deals and policies.
 
     declined: when accounts let a deal be lost, of those that did so within 90 days.
     """
@@ -106,6 +130,8 @@ class CurrentExclusions:
         self.strategic = state.part(SegmentMembership).strategic
         self.exclusions = exclusions
         self._accounts = state.accounts
+        self._policies = ListedPolicies.from_state(state, now)
+        self._withheld = exclusions.withheld(self._policies, state)
         self._ids = exclusions.segments.content.account_ids
 
     def is_erased(self, row: int) -> bool:
@@ -119,6 +145,7 @@ class CurrentExclusions:
             ExclusionReason.DECLINED.value: len(self.declined),
             ExclusionReason.UNLIKELY.value: len(self._unlikely_rows),
             ExclusionReason.UNPROFITABLE.value: len(self._unprofitable_rows),
+            ExclusionReason.POLICY.value: len(self._withheld_rows) + len(self._withheld.newcomers),
         }
 
     def accounts_with(self, reason: ExclusionReason | None) -> ExcludedAccounts:
@@ -128,13 +155,27 @@ class CurrentExclusions:
                 return ExcludedAccounts(self._unlikely_rows, [])
             case ExclusionReason.UNPROFITABLE:
                 return ExcludedAccounts(self._unprofitable_rows, [])
+            case ExclusionReason.POLICY:
+                return ExcludedAccounts(self._withheld_rows, sorted(self._withheld.newcomers))
             case ExclusionReason.OBJECTS:
                 return self._find(self.objecting)
             case ExclusionReason.DECLINED:
                 return self._find(self.declined)
-        live = self._find({*self.objecting, *self.declined})
+        live = self._find({*self.objecting, *self.declined, *self._withheld.newcomers})
         learned = np.union1d(self._unlikely_rows, self._unprofitable_rows)
-        return ExcludedAccounts(np.union1d(learned, live.rows), live.newcomers)
+        return ExcludedAccounts(np.union1d(np.union1d(learned, self._withheld_rows), live.rows), live.newcomers)
+
+    def withholding(self, account_id: str, row: int | None) -> str | None:
+        """Return a policy that withholds every product from an account, alone or together with others; or None."""
+        if row is None:
+            place = self._withheld.newcomers.get(account_id, NO_POLICY)
+        else:
+            place = int(self._withheld.by_row[row]) if len(self._withheld.by_row) else NO_POLICY
+        return None if place == NO_POLICY else self._policies.policy_ids[place]
+
+    @cached_property
+    def _withheld_rows(self) -> NDArray[np.int64]:
+        return self._accounts.visible(self._withheld.rows)
 
     @cached_property
     def _unlikely_rows(self) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ from service.accounts.names import with_account_names
 from service.base.clock import Clock, as_date
 from service.base.components import components_of
 from service.catalogue.queries import find_product
+from service.readmodel.listed_policies import ListedPolicies
 from service.rows.field_types import MAX_IDENTIFIER
 from service.targets.answers import page_of_targets
 from service.targets.do_not_pitch import count_excluded, page_of_excluded
@@ -67,16 +68,19 @@ def list_targets(
     Who has it among their candidates has a probability of their own; the others have the rate at which accounts of
     their segment buy it. A product that is new since the training has the rate of its category. Who owns it by now,
     or a variant, predecessor or successor of it, who returned one of these recently, and who objects to marketing, is
-    left out.
+    left out. So is from whom a policy of eligibility, applicability or suitability withholds the product, whatever the
+    placement, channel, basket and context of a request are; of a product that is new since the training policies are
+    not asked.
     """
     live = in_use(request)
     known = find_target_product(live.catalogue.products, product_id)
     product = known or new_product(request, product_id, live.segments.content.currency)
     chosen = None if segment is None else live.segments.find(segment)
     rankings = live.derived(TargetRankings)
+    policies = ListedPolicies.from_state(live.state, components_of(request.app).get(Clock).now())
 
     def fetch(cursor: str | None, limit: int) -> dict[str, Any]:
-        page = page_of_targets(rankings, live.state, product, chosen, cursor, limit)
+        page = page_of_targets(rankings, live.state, product, chosen, policies, cursor, limit)
         return page | {"items": with_account_names(request.app, page["items"])}
 
     if file_format is ListFormat.JSON:
@@ -116,7 +120,9 @@ def list_do_not_pitch(
 ) -> Response:
     """Accounts that should not be asked now, each with its reasons: it objects to marketing; a deal with it was lost
     within 90 days; it is unlikely to buy anything (its likeliest candidate is below a quarter of the median account's,
-    or P(still buying) is below .1); or it brought less than nothing in the last 365 days, unless it is strategic.
+    or P(still buying) is below .1); it brought less than nothing in the last 365 days, unless it is strategic; or
+    policies of eligibility, applicability and suitability withhold every product from it, whatever the placement,
+    channel, basket and context of a request are.
     """
     live = in_use(request)
     now = components_of(request.app).get(Clock).now()

@@ -64,6 +64,7 @@ class ExclusionReason(StrEnum):
     DECLINED = "declined-recently"
     UNLIKELY = "unlikely"
     UNPROFITABLE = "unprofitable"
+    POLICY = "withheld-by-policy"
 
 
 class ExclusionReasonOut(BaseModel):

@@ -1,5 +1,6 @@
 """White space of one account, by line or category."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -11,6 +12,7 @@ from service.accounts.errors import UnknownAccount
 from service.base.clock import as_date
 from service.base.money import from_minor
 from service.readmodel.deals import Declines, OpenDeal, OpenDealLine, OpenDeals
+from service.readmodel.listed_policies import ListedPolicies
 from service.readmodel.live_state import LiveState
 from service.readmodel.objections import Objections
 from service.readmodel.ownership import Ownership
@@ -19,13 +21,18 @@ from service.readmodel.segment_membership import SegmentMembership
 from service.readmodel.whitespace import WhitespaceDimension, WhitespaceIndex
 from service.whitespace.answers import describe_basis, open_deals_by_row
 from service.whitespace.schemas import LineStatus
+from service.whitespace.withheld import withheld_rows
 
 MAX_NAMED: Final = 5
 RANK: Final = {LineStatus.GAP: 0, LineStatus.PIPELINE: 1, LineStatus.OWNED: 2, LineStatus.NOT_ELIGIBLE: 3}
 
 
 def describe_account(
-    index: WhitespaceIndex, dimension: WhitespaceDimension, state: LiveState, account_id: str
+    index: WhitespaceIndex,
+    dimension: WhitespaceDimension,
+    state: LiveState,
+    policies: ListedPolicies,
+    account_id: str,
 ) -> dict[str, Any]:
     """Describe every row for one account: gaps first, the most expected first. Raises UnknownAccount."""
     row = index.segments.content.account_ids.row_of(account_id)
@@ -37,9 +44,17 @@ def describe_account(
     likely = np.where(np.isnan(likely), dimension.averages, likely)
     factor = 1.0 if row is None else float(dimension.demand.factors[row])
     pipeline = open_deals_by_row(dimension, state, account_id)
+    ineligible = ineligible_rows(dimension, state, policies, account_id, row)
     described = [
         describe_row(
-            dimension, state, account_id, row, position, likely[position], factor, is_owned, pipeline.get(position, [])
+            dimension,
+            ineligible,
+            row,
+            position,
+            likely[position],
+            factor,
+            is_owned,
+            pipeline.get(position, []),
         )
         for position, is_owned in enumerate(owned.tolist())
     ]
@@ -77,8 +92,7 @@ def owned_rows(dimension: WhitespaceDimension, state: LiveState, account_id: str
 
 def describe_row(
     dimension: WhitespaceDimension,
-    state: LiveState,
-    account_id: str,
+    ineligible: Mapping[int, str],
     row: int | None,
     position: int,
     likely: float,
@@ -86,16 +100,14 @@ def describe_row(
     is_owned: bool,
     deals: list[tuple[OpenDeal, OpenDealLine]],
 ) -> dict[str, Any]:
-    """Describe one row for one account."""
+    """Describe one row for one account. ineligible: the reason, by row, why nothing of it can be offered."""
     status, reason = LineStatus.GAP, ""
     if is_owned:
         status, reason = LineStatus.OWNED, owned_reason(dimension, row, position)
     elif deals:
         status, reason = LineStatus.PIPELINE, pipeline_reason(deals)
-    elif account_id in state.part(Objections).accounts:
-        status, reason = LineStatus.NOT_ELIGIBLE, "The account objects to marketing."
-    elif not dimension.demand.is_sold[position]:
-        status, reason = LineStatus.NOT_ELIGIBLE, "None of its products is sold any more."
+    elif position in ineligible:
+        status, reason = LineStatus.NOT_ELIGIBLE, ineligible[position]
     else:
         reason = gap_reason(dimension, row, position)
     has_estimate = status in (LineStatus.GAP, LineStatus.PIPELINE) and np.isfinite(likely)
@@ -110,6 +122,17 @@ def describe_row(
         "owners": int(is_owned),
         "reason": reason,
     }
+
+
+def ineligible_rows(
+    dimension: WhitespaceDimension, state: LiveState, policies: ListedPolicies, account_id: str, row: int | None
+) -> dict[int, str]:
+    """Return why nothing can be offered of a row to an account, for each row of which this is so."""
+    if account_id in state.part(Objections).accounts:
+        return dict.fromkeys(range(len(dimension.names)), "The account objects to marketing.")
+    reasons = withheld_rows(dimension, state, policies, account_id, row) if policies else {}
+    unsold = np.flatnonzero(~dimension.demand.is_sold).tolist()
+    return reasons | dict.fromkeys(unsold, "None of its products is sold any more.")
 
 
 def owned_reason(dimension: WhitespaceDimension, row: int | None, position: int) -> str:

@@ -11,11 +11,13 @@ from service.accounts.value import whole
 from service.base.clock import as_date
 from service.base.pagination import decode_row, encode_cursor
 from service.readmodel.deals import OpenDeal, OpenDealLine, OpenDeals
+from service.readmodel.listed_policies import ListedPolicies
 from service.readmodel.live_state import LiveState
 from service.readmodel.objections import Objections
 from service.readmodel.ownership import Ownership
 from service.readmodel.segment_catalog import EVERYONE, RULE_FAMILY, Segment, SegmentCatalog
 from service.readmodel.whitespace import WhitespaceDimension, WhitespaceIndex
+from service.whitespace.withheld import offerable_ranks, products_of
 
 MIN_COMPARABLE: Final = 30
 NO_SEGMENT: Final = "None of these"
@@ -173,6 +175,7 @@ def page_of_cell(
     state: LiveState,
     row: str,
     segment: Segment,
+    policies: ListedPolicies,
     cursor: str | None,
     limit: int,
 ) -> dict[str, Any]:
@@ -182,9 +185,10 @@ def page_of_cell(
     begin = decode_row(cursor, tag)
     ranked = dimension.accounts_without(position) if dimension.demand.is_sold[position] else NO_ACCOUNTS
     ranks = np.flatnonzero(index.segments.is_member(segment)[ranked])
+    ranks = ranks[ranks.searchsorted(begin) :]
     items: list[dict[str, Any]] = []
     following = None
-    for rank in ranks[ranks.searchsorted(begin) :].tolist():
+    for rank in offerable_ranks(ranks, ranked, policies, products_of(dimension, state, position)):
         if len(items) == limit:
             following = rank
             break

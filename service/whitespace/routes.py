@@ -6,7 +6,9 @@ from typing import Annotated, Any, Final
 from fastapi import Path, Query, Request, Response
 
 from service.accounts.names import with_account_names
+from service.base.clock import Clock
 from service.base.components import components_of
+from service.readmodel.listed_policies import ListedPolicies
 from service.readmodel.whitespace import RowKind, WhitespaceIndex
 from service.rows.field_types import MAX_TEXT, NO_NUL
 from service.segments.errors import NothingLearned
@@ -74,7 +76,7 @@ def get_whitespace(request: Request, rows: Rows = RowKind.LINE, columns: Family 
 
     Expected revenue is the sum, over the accounts that own nothing of it, of the calibrated probability that they buy
     times what newcomers usually spend. Accounts and revenue of the segments and of `others` add up to `total`, and
-    `totals` to the orders.
+    `totals` to the orders. Policies do not count here.
     """
 
     def make() -> object:
@@ -130,13 +132,16 @@ def list_whitespace_accounts(
 ) -> Response:
     """The segment's accounts that own nothing of a line or category, those that are expected to spend most on it first.
 
-    Who bought of it since the training, and who objects to marketing, is left out.
+    Who bought of it since the training, and who objects to marketing, is left out. So is from whom policies of
+    eligibility, applicability and suitability withhold every product of it, whatever the placement, channel, basket and
+    context of a request are.
     """
     live = in_use(request)
     index, segment = live.derived(WhitespaceIndex), live.segments.find(segment_id)
+    policies = ListedPolicies.from_state(live.state, components_of(request.app).get(Clock).now())
 
     def fetch(cursor: str | None, limit: int) -> dict[str, Any]:
-        page = answers.page_of_cell(index, index[rows], live.state, row, segment, cursor, limit)
+        page = answers.page_of_cell(index, index[rows], live.state, row, segment, policies, cursor, limit)
         return page | {"items": with_account_names(request.app, page["items"])}
 
     if file_format is ListFormat.JSON:
@@ -165,17 +170,21 @@ def get_account_whitespace(
 ) -> Response:
     """Each line, or category, once: `owned`, in the `pipeline` (a deal is open), a `gap`, or `not_eligible`, with the
     reason. Gaps and open deals have the calibrated probability that the account buys of it within the horizon, and what
-    that is worth. Orders, deals and objections count at once.
+    that is worth. Orders, deals, objections and policies count at once; see the accounts of a cell for which policies.
 
     With `scope=group` the account and its subsidiaries, on all levels, count together. What any of them owns, the group
     owns; what none does is a gap, in the pipeline if any has an open deal for it. Expected money is the sum over the
     accounts that own nothing of the line: `expected_minor` where nobody does, `expected_elsewhere_minor` where another
-    account of the group does. `group` says which accounts they are, and what the lines add up to.
+    account of the group does. `group` says which accounts they are, and what the lines add up to. Policies, which are
+    of single accounts, are not asked.
     """
     live = in_use(request)
     index = live.derived(WhitespaceIndex)
-    describe = group.describe_group if scope is WhitespaceScope.GROUP else account.describe_account
-    described = describe(index, index[rows], live.state, account_id)
+    if scope is WhitespaceScope.GROUP:
+        described = group.describe_group(index, index[rows], live.state, account_id)
+    else:
+        policies = ListedPolicies.from_state(live.state, components_of(request.app).get(Clock).now())
+        described = account.describe_account(index, index[rows], live.state, policies, account_id)
     (named,) = with_account_names(request.app, [described])
     if file_format is ListFormat.JSON:
         return etag_response(request, named)

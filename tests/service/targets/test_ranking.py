@@ -7,8 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from service.readmodel.catalogue_view import CatalogueView
+from service.readmodel.listed_policies import ListedPolicies
 from service.targets.answers import page_of_targets
 from service.targets.ranking import TargetProduct, TargetRankings, find_target_product
+from tests.service.conftest import NOON
 from tests.service.targets.large import N_ACCOUNTS, PRODUCTS, large_state
 
 
@@ -72,13 +74,13 @@ def test_without_a_rate_only_candidates_are_ranked(rankings: TargetRankings) -> 
 def test_pages_of_many_products_leave_no_more_memory_behind_than_one_order_of_the_accounts() -> None:
     state, segments = large_state()
     rankings = TargetRankings(segments)
-    page_of_targets(rankings, state, product_of("beans"), None, None, 100)
+    page_of_targets(rankings, state, product_of("beans"), None, ListedPolicies.from_state(state, NOON), None, 100)
     products = [product_of(product_id) for product_id in PRODUCTS]
 
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     for product in products * 10:
-        page_of_targets(rankings, state, product, None, None, 100)
+        page_of_targets(rankings, state, product, None, ListedPolicies.from_state(state, NOON), None, 100)
     left_behind = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
 
