@@ -4,8 +4,8 @@ import importlib
 import sys
 
 NAMES = (
-    "import", "train", "relationships", "customers", "propensity", "propensity_growth", "strategies", "score", "live",
-    "serving", "policies", "listed_policies", "dashboard", "goals", "pacing",
+    "import", "train", "relationships", "customers", "propensity", "propensity_growth", "strategies", "repeats",
+    "score", "live", "serving", "policies", "listed_policies", "dashboard", "goals", "pacing",
 )  # fmt: skip
 
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from benchmarks.measure import console
+from service.base.clock import EPOCH_ORDINAL
 from service.demo.dataset import package_folder
-from service.readmodel.goals import EPOCH_ORDINAL
 from service.readmodel.sales_forecast import forecast_sales
 
 MIN_HISTORY_DAYS = 84

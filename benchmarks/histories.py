@@ -16,6 +16,7 @@ from models.customers.accounts import LearnedAccounts, learn_accounts
 from models.data.accounts import AccountFacts
 from models.data.interactions import Interactions, owned_matrix
 from models.data.split import DAY_SECONDS, format_time
+from models.products.repurchases import learn_repurchases
 
 DAYS = 300
 R, ALPHA, A, B = 0.8, 20.0, 0.9, 3.0
@@ -96,6 +97,7 @@ def write_segmented_world(root: Path, n_accounts: int) -> str:
         owned_offsets=owned.indptr.astype(np.int64),
         owned_products=owned.indices.astype(np.int32),
         owned_scores=np.ones(owned.nnz, dtype=np.float32),
+        repurchases=learn_repurchases(interactions, catalogue(), owned, None),
         propensities=Propensities.empty(sizes),
         line_cells=CellTotals.empty(sizes | {GROUPS: n_lines}),
         category_cells=CellTotals.empty(sizes | {GROUPS: n_categories}),

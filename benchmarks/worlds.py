@@ -12,12 +12,13 @@ from models.artifact import (
     IdIndex,
     Manifest,
     Products,
+    Repurchases,
     TextColumn,
     Verdict,
     in_hash_order,
     write_artifact,
 )
-from models.artifact.dimensions import ACCOUNTS, CANDIDATES, PRODUCTS
+from models.artifact.dimensions import ACCOUNTS, CANDIDATES, OWNED, PRODUCTS
 from service.offers.smoke import smoke_test
 from service.sync.artifact_store import ArtifactStore
 
@@ -70,6 +71,7 @@ def world(n_accounts: int, rng: np.random.Generator) -> Content:
         owned_offsets=np.arange(0, n_accounts * N_OWNED + 1, N_OWNED, dtype=np.int64),
         owned_products=owned.ravel(),
         owned_scores=np.ones(owned.size, dtype=np.float32),
+        repurchases=Repurchases.empty({OWNED: owned.size, PRODUCTS: N_PRODUCTS}),
         candidate_products=rng.integers(0, N_PRODUCTS, shape, dtype=np.int32),
         candidate_scores=np.ascontiguousarray(scores),
         candidate_reasons=np.ascontiguousarray(np.broadcast_to(owned[:, None, :2], (n_accounts, N_EXPLAINED, 2))),

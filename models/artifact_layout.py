@@ -97,6 +97,7 @@ def lay_out(
         relationships=final.relationships,
         evidence=final.evidence,
         propensities=propensities,
+        repurchases=final.repurchases,
         line_cells=CellTotals.empty(),
         category_cells=CellTotals.empty(),
         **vars(accounts),

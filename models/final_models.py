@@ -7,12 +7,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from models.artifact import NO_VARIANTS, BasketChances, Evidence, Products, Relationships, variant_groups
+from models.artifact import (
+    NO_VARIANTS,
+    BasketChances,
+    Evidence,
+    Products,
+    Relationships,
+    Repurchases,
+    variant_groups,
+)
 from models.candidates import CandidateLists, list_candidates
 from models.data.interactions import owned_matrix
 from models.evaluate.holdout import Chosen
 from models.products.evidence import count_evidence
 from models.products.relationships import count_baskets, mine_relationships
+from models.products.repurchases import learn_repurchases
 from models.propensity.rank_candidates import Ranking, list_ranked
 from models.propensity.snapshot import Snapshot
 from models.propensity.windows import PropensityInputs, SnapshotModels
@@ -41,6 +50,7 @@ class FinalModels:
     evidence: Evidence
     lists: CandidateLists
     p: NDArray[np.float32]
+    repurchases: Repurchases
 
 
 def fit_finally(
@@ -77,7 +87,10 @@ def fit_finally(
     evidence = count_evidence(*named_pairs(neighbours, lists), *counted, owned)
     popularity = fitted.popularity.popularity
     chances = replace(chances, rates=order_rates(interactions, as_of))
-    return FinalModels(fitted.als, owned, popularity, neighbours, chances, relationships, evidence, lists, p)
+    repurchases = learn_repurchases(interactions, products, owned, lists.owned_scores if second_stage else None)
+    return FinalModels(
+        fitted.als, owned, popularity, neighbours, chances, relationships, evidence, lists, p, repurchases
+    )
 
 
 def has_evidence(strength: csr_matrix) -> NDArray[np.bool_]:

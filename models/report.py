@@ -53,8 +53,9 @@ class Report:
     served:     the model of "new" and "all" whose lists are in the artifact; NEIGHBOURS where it is of baskets alone.
     currency:   the reporting currency, order lines by their own currency, and the factors that convert minor units.
     customers:  the models that accounts' value was estimated with.
-    propensity: the features' weights, the method that the gate let through, and its reliability; under "live", whether
-                the predictions of the artifact in use have held.
+    propensity: the features' weights, the method that the gate let through, and its reliability; under "repeat", how
+                many owned products were bought again over how many were expected to be; under "repurchase_intervals",
+                how many products have one; under "live", whether the predictions of the artifact in use have held.
     """
 
     metrics: dict[str, dict[str, dict[str, Any]]]

@@ -14,6 +14,7 @@ from models.evaluate.holdout import Chosen, Evaluated, choose, conclude, evaluat
 from models.evaluate.ranking import RankingMetrics
 from models.export_factors import export_factors
 from models.final_models import FinalModels, fit_finally
+from models.products.repurchases import describe_repurchases
 from models.propensity.artifact_in_use import compare_with_outcomes
 from models.propensity.rank_candidates import Ranking, learn_ranking
 from models.propensity.train_propensity import LearnedPropensity, learn_propensity, no_propensity
@@ -84,6 +85,7 @@ def learn_everything(data: TrainingData, options: TrainingOptions, step: Step) -
         currency=currency,
         customers=described,
         propensity=propensity.described
+        | {"repurchase_intervals": describe_repurchases(final.repurchases)}
         | compare_with_outcomes(in_use, goods, split.as_of, propensity, seed, split.zone),
     )
     if options.factors_folder and final.als:

@@ -21,6 +21,7 @@ from models.final_models import FinalModels, named_pairs
 from models.products.completion import fit_pairs
 from models.products.evidence import count_evidence
 from models.products.relationships import count_baskets, mine_relationships
+from models.products.repurchases import learn_repurchases
 from models.propensity.train_propensity import no_propensity
 from models.ranking.basket_chances import order_rates
 from models.ranking.baskets import Neighbours, fit_neighbours
@@ -148,6 +149,7 @@ def fit_baskets(
         evidence=evidence,
         lists=lists,
         p=np.full(lists.products.shape, np.nan, dtype=np.float32),
+        repurchases=learn_repurchases(goods, valued, owned, None),
     )
 
 

@@ -19,6 +19,7 @@ from models.artifact import (
     Products,
     Propensities,
     Relationships,
+    Repurchases,
     TextColumn,
     Verdict,
     in_hash_order,
@@ -26,6 +27,7 @@ from models.artifact import (
 )
 from models.artifact.dimensions import ACCOUNTS, CANDIDATES, PRODUCTS
 from models.artifact.relationships import ACCESSORY, RELATIONS
+from models.artifact.repurchases import NO_DAY
 from models.artifact.sections import Dimension
 
 IN_EUROS = {"reporting": "EUR", "lines": [], "minor_factors": {"": 1.0, "EUR": 1.0}}
@@ -59,6 +61,9 @@ class World:
 
     rates: P(an account buys the product), by product; empty where no propensity was learned.
     chances: the same of an account's own candidates, by account and product.
+    repeat_chances: the same of what an account owns, 1 by default. repeat_rates: of any other owner, by product.
+    last_days: the day of the last purchase of what accounts own, by account and product.
+    intervals: learned days between purchases, by product.
     relationships: source, relation, target, and the number of baskets of 100 in which they are together.
     """
 
@@ -71,6 +76,10 @@ class World:
     metrics: Mapping[str, float] = field(default_factory=lambda: {"recall_at_10": 0.25})
     rates: Mapping[str, float] = field(default_factory=dict)
     chances: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    repeat_chances: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    repeat_rates: Mapping[str, float] = field(default_factory=dict)
+    last_days: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    intervals: Mapping[str, float] = field(default_factory=dict)
 
     def contributions(self, account_id: str, product_id: str) -> dict[str, float]:
         """What each owned product adds to the score of a product, strongest first, ties in hash order."""
@@ -140,7 +149,7 @@ def content_of(world: World) -> Content:
         popular_scores=np.arange(len(popular), 0, -1).astype(np.float32),
         owned_offsets=np.cumsum([0, *map(len, owned)]).astype(np.int64),
         owned_products=np.array([i for rows in owned for i in rows], dtype=np.int32),
-        owned_scores=np.ones(sum(map(len, owned)), dtype=np.float32),
+        owned_scores=np.array(_of_owned(world.repeat_chances, 1, accounts, owned, ids), dtype=np.float32),
         candidate_products=_padded([[row[i] for i, _ in ranked] for ranked in candidates], NO_ROW, world.n_candidates),
         candidate_scores=_padded([[s for _, s in ranked] for ranked in candidates], 0, world.n_candidates).astype(
             np.float32
@@ -151,6 +160,31 @@ def content_of(world: World) -> Content:
         relationships=world.relationships_of(row),
         evidence=_evidence(world, row),
         propensities=_propensities(world, ids, [[i for i, _ in ranked] for ranked in candidates], accounts, sizes),
+        repurchases=_repurchases(world, ids, accounts, owned),
+    )
+
+
+def _of_owned(
+    given: Mapping[str, Mapping[str, float]],
+    default: float,
+    accounts: Sequence[str],
+    owned: Sequence[Sequence[int]],
+    ids: Sequence[str],
+) -> list[float]:
+    """Return a number for each account and product that it owns."""
+    pairs = ((a, ids[i]) for a, rows in zip(accounts, owned, strict=True) for i in rows)
+    return [given.get(account_id, {}).get(product_id, default) for account_id, product_id in pairs]
+
+
+def _repurchases(
+    world: World, ids: Sequence[str], accounts: Sequence[str], owned: Sequence[Sequence[int]]
+) -> Repurchases:
+    intervals = np.array([world.intervals.get(i, np.nan) for i in ids], dtype=np.float32)
+    return Repurchases(
+        last_days=np.array(_of_owned(world.last_days, NO_DAY, accounts, owned, ids), dtype=np.int32),
+        interval_days=intervals,
+        interval_bases=np.isfinite(intervals).astype(np.uint8),
+        rates=np.array([world.repeat_rates.get(i, np.nan) for i in ids], dtype=np.float32),
     )
 
 

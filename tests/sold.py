@@ -12,7 +12,8 @@ from models.artifact import CellTotals, Content, Propensities, TextColumn, dimen
 from models.artifact.dimensions import ACCOUNTS, CANDIDATES, GROUPS, PRODUCTS, SEGMENTS
 from models.customers.accounts import learn_accounts
 from models.data.accounts import AccountFacts
-from models.data.interactions import Interactions
+from models.data.interactions import Interactions, owned_matrix
+from models.products.repurchases import learn_repurchases
 from tests.artifacts import World, coffee_world, content_of, write_world
 
 DAY = 86_400
@@ -77,6 +78,7 @@ def sold_content(as_of_day: int = AS_OF_DAY) -> Content:
         content,
         products=products,
         propensities=Propensities.empty(sizes),
+        repurchases=learn_repurchases(sold_history(), products, owned_matrix(sold_history()), None),
         line_cells=CellTotals.empty(sizes | {GROUPS: len(accounts.lines)}),
         category_cells=CellTotals.empty(sizes),
         report=orjson.dumps({"customers": described}),

@@ -18,6 +18,7 @@ from models.artifact.products import NO_NUMBER, NO_ROW, Products
 from models.artifact.propensities import Propensities
 from models.artifact.relationships import Relationships
 from models.artifact.reporting_currency import ReportingCurrency
+from models.artifact.repurchases import Repurchases
 from models.artifact.segments import Segments
 from models.artifact.variants import NO_VARIANTS, variant_groups
 from models.artifact.whitespace import CellTotals, GroupDemand
@@ -44,6 +45,7 @@ __all__ = [
     "Propensities",
     "Relationships",
     "ReportingCurrency",
+    "Repurchases",
     "Segments",
     "TextColumn",
     "Verdict",

@@ -31,6 +31,7 @@ from models.artifact.products import NO_NUMBER, NO_ROW, Products
 from models.artifact.propensities import Propensities
 from models.artifact.relationships import Relationships
 from models.artifact.reporting_currency import ReportingCurrency
+from models.artifact.repurchases import Repurchases
 from models.artifact.sections import Along, Section, Shape
 from models.artifact.segments import Segments
 from models.artifact.whitespace import CellTotals, GroupDemand
@@ -47,7 +48,8 @@ class Content(Section):
     popular_products:   every product row, most popular first. popular_scores: aligned with it, descending.
     owned_offsets:      account a owns owned_products[owned_offsets[a]:owned_offsets[a + 1]].
     owned_products:     product rows with a positive net quantity, ascending within an account.
-    owned_scores:       of each owned product, comparable with candidates' scores, for lists that include both.
+    owned_scores:       of each owned product, comparable with candidates' scores: the probability that the account buys
+                        it again within the horizon, or else the blend's score.
     candidate_scores:   descending within an account: the probability of the second stage, or else the blend's score.
     candidate_products: the best products that the account does not own, best first, NO_ROW padded.
     candidate_reasons:  for the first candidates, up to two owned products that contributed most to the score; or
@@ -83,6 +85,7 @@ class Content(Section):
     category_holdings: Holdings
     segments: Segments
     propensities: Propensities
+    repurchases: Repurchases
     line_cells: Annotated[CellTotals, Along({GROUPS: LINES})]
     category_cells: Annotated[CellTotals, Along({GROUPS: CATEGORIES})]
     report: bytes
@@ -96,6 +99,11 @@ class Content(Section):
     def horizon_days(self) -> float:
         """The horizon of propensities in days, 0 where none were learned."""
         return float(json.loads(self.report or b"{}").get("propensity", {}).get("horizon_days", 0.0))
+
+    @cached_property
+    def timezone(self) -> str:
+        """The time zone of days, an IANA name."""
+        return str(json.loads(self.report or b"{}").get("timezone", "UTC"))
 
     @cached_property
     def has_margins(self) -> bool:
@@ -130,3 +138,7 @@ class Content(Section):
     def owned_by(self, account_row: int) -> NDArray[np.int32]:
         """Product rows that the account owns, ascending."""
         return self.owned_products[self.owned_offsets[account_row] : self.owned_offsets[account_row + 1]]
+
+    def last_days_of(self, account_row: int) -> NDArray[np.int32]:
+        """The day on which each of these was bought last, days since 1970."""
+        return self.repurchases.last_days[self.owned_offsets[account_row] : self.owned_offsets[account_row + 1]]

@@ -9,7 +9,7 @@ from typing import Any
 from models.artifact.errors import ArtifactInvalid
 
 FORMAT = "nextoffer-artifact"
-FORMAT_VERSION = 9
+FORMAT_VERSION = 10
 MANIFEST_NAME = "manifest.json"
 
 

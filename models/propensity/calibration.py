@@ -17,29 +17,30 @@ MAX_ERROR = 0.02
 MIN_TRUE = 50
 """In each window: with fewer purchases nothing can be learned or measured."""
 LEVELS = (0.5, 2.0)
-PRIOR_FIRSTS = 50.0
+PRIOR_PURCHASES = 50.0
 """Prior: the logarithm of a level changes by about 1 / sqrt(50) from window to window."""
 METHODS = ("model", "bins")
 
 
 @dataclass(frozen=True)
-class NoveltyRate:
-    """Recent first purchases, and the pairs of account and product (or group) that could have been one."""
+class RecentRate:
+    """Recent purchases, first ones or repeats, and the pairs of account and product (or group) that could be one."""
 
-    firsts: float
+    purchases: float
     pairs: float
 
-    def ratio_to(self, earlier: "NoveltyRate") -> float:
-        """First purchases per pair relative to an earlier rate, between a half and two.
+    def ratio_to(self, earlier: "RecentRate") -> float:
+        """Purchases per pair relative to an earlier rate, between a half and two.
 
-        As histories grow, less and less is new to an account; what was bought just before each snapshot shows how much.
-        Shrunk towards 1 where counts are small, like a normal logarithm with the variance 1 / PRIOR_FIRSTS.
+        As histories grow, less and less is new to an account, and more and more of what it owns is of the past; what
+        was bought just before each snapshot shows how much.
+        Shrunk towards 1 where counts are small, like a normal logarithm with the variance 1 / PRIOR_PURCHASES.
         """
-        n = self.firsts * earlier.firsts / max(self.firsts + earlier.firsts, 1)
+        n = self.purchases * earlier.purchases / max(self.purchases + earlier.purchases, 1)
         if not n:
             return 1.0
-        ratio = self.firsts / max(self.pairs, 1e-9) / (earlier.firsts / max(earlier.pairs, 1e-9))
-        return float(np.clip(ratio ** (n / (n + PRIOR_FIRSTS)), *LEVELS))
+        ratio = self.purchases / max(self.pairs, 1e-9) / (earlier.purchases / max(earlier.pairs, 1e-9))
+        return float(np.clip(ratio ** (n / (n + PRIOR_PURCHASES)), *LEVELS))
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Examples:
     score: NDArray[np.float32]
     is_true: NDArray[np.bool_]
     account: NDArray[np.int64]
-    novelty: NoveltyRate
+    novelty: RecentRate
 
     def predictions(self, p: NDArray[np.float32]) -> Predictions:
         """Predictions for these pairs with their outcomes. p: (n,). Accounts are numbered anew, without gaps."""
@@ -82,9 +83,9 @@ class Predictor:
 
     method: str
     model: Calibrated
-    novelty: NoveltyRate
+    novelty: RecentRate
 
-    def adapted(self, features: NDArray[np.float32], score: NDArray[np.float32], novelty: NoveltyRate) -> "Predictor":
+    def adapted(self, features: NDArray[np.float32], score: NDArray[np.float32], novelty: RecentRate) -> "Predictor":
         """Adapt to a later snapshot. features: (n, F), score: (n,), of examples that represent it."""
         model = relative_to(self.model, self._inputs(features, score))
         return replace(self, model=at_level(model, novelty.ratio_to(self.novelty)), novelty=novelty)

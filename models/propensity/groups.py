@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from models.artifact.groups import NO_GROUP
 from models.data.interactions import Interactions, owned_matrix
 from models.data.split import DAY_SECONDS
-from models.propensity.calibration import Examples, NoveltyRate
+from models.propensity.calibration import Examples, RecentRate
 from models.propensity.pairs import least_of_pairs
 from models.propensity.penetration import Penetration, learn_penetration
 from models.propensity.snapshot import N_SEGMENTS, Snapshot
@@ -96,14 +96,14 @@ class GroupFeatures:
         """Return bool (n, G): the groups of which accounts own nothing. rows: int32 (n,)."""
         return np.asarray(self.owned[rows].toarray() == 0)
 
-    def novelty_rate(self, open_per_account: float) -> NoveltyRate:
+    def novelty_rate(self, open_per_account: float) -> RecentRate:
         """The rate at which accounts recently first bought of groups; see ``Snapshot.novelty_rate``.
 
         open_per_account: groups of which an account owns nothing, on average.
         """
         is_established = self.snapshot.is_established
         firsts = (self.first_age[is_established].data <= self.snapshot.recent_days).sum()
-        return NoveltyRate(float(firsts), float(is_established.sum() * open_per_account))
+        return RecentRate(float(firsts), float(is_established.sum() * open_per_account))
 
 
 def group_examples(features: GroupFeatures, bought: csr_matrix, seed: int) -> tuple[Examples, NDArray[np.int64]]:

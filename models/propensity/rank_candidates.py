@@ -16,9 +16,8 @@ from models.evaluate.ranking import RankingMetrics
 from models.propensity.calibration import Predictor, Verdict, describe_verdict, is_enough, learn_predictor, verdict_on
 from models.propensity.examples import ListedCandidates, best_of, describe_pairs, sample_of_known
 from models.propensity.features import functions_for
-from models.propensity.repeats import RepeatModel, learn_repeats
+from models.propensity.repeats import RepeatModel, describe_calibration, learn_repeats
 from models.propensity.second_stage import SecondStage, learn_second_stage
-from models.propensity.snapshot import Snapshot
 from models.propensity.windows import PropensityInputs, SnapshotModels, Step, Window, describe_window, learn_window
 from models.ranking.shortlist import Shortlist
 from models.report import CUT, Targets, describe
@@ -67,16 +66,18 @@ def learn_ranking(inputs: PropensityInputs, targets: Targets, seed: int, step: S
     stage = stage.adapted(third.examples.features, third.examples.novelty)
     scores = stage.scores(third.examples.features)
     step("measure the second stage on the held-out period")
-    repeats = learn_repeats(second.repeats, second.is_repeated).adapted(third.repeats)
+    repeats = _learn_repeats(second).adapted(third.repeats, third.models.repeats.rate)
     bins = learn_predictor(second.examples, second.examples, "bins")
     p = {"model": stage.probabilities(scores), "bins": bins.predict_examples(third.examples)}
-    measured = _measure_lists(third, p["model"], scores, repeats, targets)
+    p_again = repeats.probabilities(third.repeats)
+    measured = _measure_lists(third, p["model"], scores, p_again, targets)
     verdict, metrics, above = _judge(third, scores, p, stage.base.logistic.weights, seed)
     step("fit the second stage on the newest window")
     newest, held_out_newest = learn_second_stage(third.examples, third.product, seed)
     newest = newest.calibrated_on(held_out_newest, scores, third.examples.is_true)
     described = describe_verdict(verdict, tuple(functions_for(third.listed))) | {
         "stack": dict(zip(("logistic", "trees"), newest.stack.weights.round(4).tolist(), strict=True)),
+        "repeat": describe_calibration(p_again, third.is_repeated, third.owned_offsets, seed),
         "horizon_days": horizon,
         "windows": [describe_window(window, inputs.split.zone) for window in (second, third)],
         "average_precision_above": {name: describe(estimate) for name, estimate in above.items()},
@@ -85,7 +86,7 @@ def learn_ranking(inputs: PropensityInputs, targets: Targets, seed: int, step: S
         described=described,
         horizon_days=horizon,
         stage=newest,
-        repeats=learn_repeats(third.repeats, third.is_repeated),
+        repeats=_learn_repeats(third),
         bins=learn_predictor(third.examples, third.examples, "bins") if verdict.method == "bins" else None,
         windows=(second, third),
         listed=(_listed(second, held_out), _listed(third, scores)),
@@ -109,7 +110,7 @@ def list_ranked(
     owned_scores = []
     known = np.flatnonzero(np.diff(first_stage.owned.indptr) > 0).astype(np.int32)
     sample = DescribedAccounts.of_rows(models, sample_of_known(first_stage.owned, seed))
-    adapted = _adapt(ranking, models.snapshot, sample)
+    adapted = _adapt(ranking, models, sample)
     blocks = (DescribedAccounts.of_rows(models, known[begin : begin + BLOCK]) for begin in range(0, len(known), BLOCK))
     for block in [sample] if len(sample.listed.rows) == len(known) else blocks:
         listed, rows = block.listed, block.listed.rows
@@ -143,12 +144,17 @@ class DescribedAccounts:
         return cls(listed, describe_pairs(models.tables, listed), models.repeats.features_of(listed))
 
 
-def _adapt(ranking: Ranking, now: Snapshot, sample: DescribedAccounts) -> Ranking:
+def _learn_repeats(window: Window) -> RepeatModel:
+    return learn_repeats(window.repeats, window.is_repeated, window.models.repeats.rate)
+
+
+def _adapt(ranking: Ranking, models: SnapshotModels, sample: DescribedAccounts) -> Ranking:
     """Adapt the models to a later snapshot. sample: of its accounts."""
     is_pair = sample.listed.is_pair
-    novelty = now.novelty_rate(is_pair.sum() / max(len(is_pair), 1))
+    novelty = models.snapshot.novelty_rate(is_pair.sum() / max(len(is_pair), 1))
     bins = ranking.bins and ranking.bins.adapted(sample.features, sample.listed.scores[is_pair], novelty)
-    stage, repeats = ranking.stage.adapted(sample.features, novelty), ranking.repeats.adapted(sample.repeats)
+    stage = ranking.stage.adapted(sample.features, novelty)
+    repeats = ranking.repeats.adapted(sample.repeats, models.repeats.rate)
     return replace(ranking, stage=stage, repeats=repeats, bins=bins)
 
 
@@ -156,16 +162,19 @@ def _measure_lists(
     window: Window,
     p: NDArray[np.float32],
     scores: NDArray[np.float64],
-    repeats: RepeatModel,
+    p_again: NDArray[np.float32],
     targets: Targets,
 ) -> dict[str, RankingMetrics]:
-    """Compare the first of each list with what was bought: of new products alone, and with what is bought again."""
+    """Compare the first of each list with what was bought: of new products alone, and with what is bought again.
+
+    p_again: (m,), of what the accounts own: see ``Window.repeats``.
+    """
     listed, owned = window.listed, window.models.first_stage.owned
     place = np.searchsorted(listed.rows, targets.rows)
     candidates, places = best_of(listed, scores, CANDIDATES)
     best, places = candidates[:, :CUT], places[:, :CUT]
     again = owned[listed.rows]
-    again = csr_matrix((repeats.probabilities(window.repeats), again.indices, again.indptr), again.shape)
+    again = csr_matrix((p_again, again.indices, again.indptr), again.shape)
     merged = [
         _merge(
             best[row],

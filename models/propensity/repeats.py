@@ -1,6 +1,7 @@
 """Repeat purchases: how likely an account is to buy again what it owns, by how often and how lately it bought it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,11 +9,14 @@ from scipy.sparse import csr_matrix
 
 from models.arrays import numbers_of_ranges
 from models.artifact.calibrated import Calibrated
-from models.propensity.classifier import calibrate, fit_classifier, relative_to
+from models.evaluate.intervals import estimate_ratio
+from models.propensity.calibration import RecentRate
+from models.propensity.classifier import at_level, calibrate, fit_classifier, relative_to
 from models.propensity.pairs import least_of_pairs
 from models.propensity.snapshot import AccountFeatures, Snapshot
 from models.ranking.shortlist import Shortlist
 from models.ranking.weights import look_up
+from models.report import describe
 
 HALF_LIVES = (10.0, 30.0, 90.0)
 """In days: each gives a number of order lines that fade by age."""
@@ -32,7 +36,7 @@ class RepeatTables:
     """Figures of what accounts own at a snapshot.
 
     faded, bought, last, first: (A, P), stored wherever something was bought. buyers, repurchases: float32 (P,), see
-    REPEAT_FEATURES.
+    REPEAT_FEATURES. rate: recent repeat purchases of what was bought before the recent days.
     """
 
     owned: csr_matrix
@@ -42,6 +46,7 @@ class RepeatTables:
     first: csr_matrix
     buyers: NDArray[np.float32]
     repurchases: NDArray[np.float32]
+    rate: RecentRate
     accounts: AccountFeatures
 
     @classmethod
@@ -67,6 +72,8 @@ class RepeatTables:
             np.bincount(products, minlength=shape[1]) for products in (lines.product, lines.product[recent])
         )
         owners = np.bincount(owned.indices, minlength=shape[1])
+        is_old = first.data > snapshot.recent_days
+        is_again = is_old & (last.data <= snapshot.recent_days)
         return cls(
             owned=owned,
             faded=faded,
@@ -75,6 +82,7 @@ class RepeatTables:
             first=first,
             buyers=np.log1p(buyers).astype(np.float32),
             repurchases=np.log1p(sold / np.maximum(owners, 1)).astype(np.float32),
+            rate=RecentRate(float(is_again.sum()), float(is_old.sum())),
             accounts=snapshot.accounts,
         )
 
@@ -98,25 +106,47 @@ class RepeatTables:
 
 @dataclass(frozen=True)
 class RepeatModel:
-    """A calibrated logistic model of REPEAT_FEATURES."""
+    """A calibrated logistic model of REPEAT_FEATURES. rate: when it was fitted."""
 
     model: Calibrated
+    rate: RecentRate
 
-    def adapted(self, features: NDArray[np.float32]) -> "RepeatModel":
-        """Adapt to a later snapshot. features: (n, F), of pairs that represent it."""
-        return RepeatModel(relative_to(self.model, features))
+    def adapted(self, features: NDArray[np.float32], rate: RecentRate) -> "RepeatModel":
+        """Adapt to a later snapshot. features: (n, F), of pairs that represent it. rate: at that time."""
+        return RepeatModel(at_level(relative_to(self.model, features), rate.ratio_to(self.rate)), rate)
 
     def probabilities(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return float32 (n,): P(the account buys it again within the horizon)."""
         return self.model.predict(features)
 
 
-def learn_repeats(features: NDArray[np.float32], is_true: NDArray[np.bool_]) -> RepeatModel:
+def learn_repeats(features: NDArray[np.float32], is_true: NDArray[np.bool_], rate: RecentRate) -> RepeatModel:
     """Fit and calibrate on one window; below 50 of either kind without calibration, below 10 all get one share.
 
     Few weights learn from many pairs here, so that the calibration may use the same ones.
     """
     model = fit_classifier(features, is_true)
     if min(int(is_true.sum()), int((~is_true).sum())) < MIN_TRUE:
-        return RepeatModel(model)
-    return RepeatModel(calibrate(model, features, is_true))
+        return RepeatModel(model, rate)
+    return RepeatModel(calibrate(model, features, is_true), rate)
+
+
+def describe_calibration(
+    p: NDArray[np.float32], is_true: NDArray[np.bool_], offsets: NDArray[np.integer], seed: int
+) -> dict[str, Any]:
+    """Describe observed over expected repeat purchases for the report, with intervals over accounts.
+
+    p, is_true: (m,), of what accounts own on a window that the model has not seen; those of account k are
+    ``[offsets[k]:offsets[k + 1]]``. first_observed_over_expected: of each account's likeliest product alone.
+    """
+    account = numbers_of_ranges(offsets)
+    expected, observed = (np.bincount(account, values, len(offsets) - 1).astype(np.float64) for values in (p, is_true))
+    # Descending within an account; of equal probabilities, the first.
+    order = np.lexsort((-p, account))
+    first = order[offsets[:-1][np.diff(offsets) > 0]]
+    return {
+        "observed_over_expected": describe(estimate_ratio(observed, expected, seed)),
+        "first_observed_over_expected": describe(
+            estimate_ratio(is_true[first].astype(np.float64), p[first].astype(np.float64), seed)
+        ),
+    }

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from models.artifact.calibrated import Calibrated
-from models.propensity.calibration import Examples, NoveltyRate
+from models.propensity.calibration import Examples, RecentRate
 from models.propensity.classifier import at_level, by_score, calibrate, fit_classifier, relative_to
 
 ACCOUNT_FOLDS, PRODUCT_FOLDS = 3, 2
@@ -54,9 +54,9 @@ class SecondStage:
 
     base: BaseModels
     stack: Calibrated
-    novelty: NoveltyRate
+    novelty: RecentRate
 
-    def adapted(self, features: NDArray[np.float32], novelty: NoveltyRate) -> "SecondStage":
+    def adapted(self, features: NDArray[np.float32], novelty: RecentRate) -> "SecondStage":
         """Adapt to a later snapshot. features: (n, F), of candidates that represent it."""
         base = replace(self.base, logistic=relative_to(self.base.logistic, features))
         stack = relative_to(self.stack, base.scores(_sample(features)))

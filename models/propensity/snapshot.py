@@ -16,7 +16,7 @@ from models.data.interactions import Interactions
 from models.data.split import DAY_SECONDS
 from models.products.prices import unit_prices
 from models.products.timing import FirstPurchases, first_purchases
-from models.propensity.calibration import NoveltyRate
+from models.propensity.calibration import RecentRate
 
 RECENT_SHARE = 3
 """Recent: the last third of a horizon."""
@@ -81,7 +81,7 @@ class Snapshot:
         np.maximum.at(oldest, self.firsts.account, self.firsts.age)
         return np.asarray(oldest > self.recent_days)
 
-    def novelty_rate(self, per_account: float) -> NoveltyRate:
+    def novelty_rate(self, per_account: float) -> RecentRate:
         """Recent first purchases of established accounts, relative to the pairs that could have been one.
 
         per_account: how many products each could have bought. New accounts are left out, or the rate would rise with
@@ -89,7 +89,7 @@ class Snapshot:
         """
         is_recent = self.firsts.age <= self.recent_days
         firsts = (is_recent & self.is_established[self.firsts.account]).sum()
-        return NoveltyRate(float(firsts), float(self.is_established.sum() * per_account))
+        return RecentRate(float(firsts), float(self.is_established.sum() * per_account))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from models.arrays import offsets_of
 from models.artifact import Products
 from models.data.accounts import AccountFacts
 from models.data.day_zone import DayZone
@@ -127,6 +128,11 @@ class Window:
     @property
     def snapshot(self) -> Snapshot:
         return self.models.snapshot
+
+    @property
+    def owned_offsets(self) -> NDArray[np.int64]:
+        """Int64: what account k of the list owns has the entries ``[offsets[k]:offsets[k + 1]]`` of ``repeats``."""
+        return offsets_of(np.diff(self.models.first_stage.owned.indptr)[self.listed.rows])
 
 
 def learn_window(inputs: PropensityInputs, place: int, horizon: float, rows: NDArray[np.int32], seed: int) -> Window:

@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Final
+
+EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 
 
 def utc_now() -> datetime:
@@ -19,4 +22,4 @@ class Clock:
 
 def as_date(since_epoch: int) -> date:
     """Return the date of so many days since 1970."""
-    return date.fromordinal(date(1970, 1, 1).toordinal() + since_epoch)
+    return date.fromordinal(EPOCH_ORDINAL + since_epoch)

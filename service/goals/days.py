@@ -1,16 +1,14 @@
 """Days of a time zone in SQL: which local day an order is of."""
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Connection, Integer, case, cast, func, literal
 
-from service.base.clock import as_date
-from service.base.time_zones import find_zone
+from service.base.time_zones import day_start, days_since_epoch, find_zone
 from service.orders.tables import Order
-from service.readmodel.goals import EPOCH_ORDINAL
 
 _DAY_SECONDS = 86_400
 
@@ -21,16 +19,6 @@ class EqualDays(NamedTuple):
     first_day: int
     begin: int
     end: int
-
-
-def day_start(day: int, timezone: str) -> datetime:
-    """Return the instant at which a day of a time zone begins. day: since 1970."""
-    return datetime.combine(as_date(day), time.min, find_zone(timezone)).astimezone(UTC)
-
-
-def days_since_epoch(day: date) -> int:
-    """Return the number of a day since 1970."""
-    return day.toordinal() - EPOCH_ORDINAL
 
 
 def equal_days(first_day: int, end_day: int, timezone: str) -> list[EqualDays]:

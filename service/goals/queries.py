@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from models.artifact.segments import slug
-from service.goals.days import days_since_epoch
+from service.base.time_zones import days_since_epoch
 from service.goals.errors import (
     GoalExists,
     ScopeMatchesNothing,

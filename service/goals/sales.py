@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Null, case, func, null, or_, select
 
 from models.exchange import Exchange, ExchangeRates
+from service.base.time_zones import day_start, days_since_epoch
 from service.catalogue.tables import Product
 from service.exchange_rates.queries import all_rates
-from service.goals.days import day_start, days_since_epoch, order_day
+from service.goals.days import order_day
 from service.goals.tables import SCOPE_COLUMNS
 from service.orders.tables import Order, OrderLine
 from service.readmodel.catalogue_view import CatalogueView

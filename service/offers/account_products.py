@@ -36,6 +36,10 @@ class AccountProducts(NamedTuple):
         """Tell whether no account has any product."""
         return not len(self.keys)
 
+    def select(self, is_kept: NDArray[np.bool_]) -> "AccountProducts":
+        """Return some of the pairs. is_kept: bool (N,)."""
+        return AccountProducts(self.account[is_kept], self.product[is_kept], self.keys[is_kept])
+
     def has(self, keys: NDArray[Any]) -> NDArray[np.bool_]:
         """Return which of some pairs are among these, which must not be empty. keys: int (m,)."""
         return np.asarray(self.keys.take(self.keys.searchsorted(keys), mode="clip") == keys)

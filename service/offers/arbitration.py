@@ -11,7 +11,9 @@ from service.offers.facts import Facts
 from service.offers.priorities import Priorities, prioritise
 from service.offers.rules import ALLOWED, BELOW_FLOOR, N_REASONS, SIMILAR
 from service.offers.sources.blocks import CandidateSource
+from service.offers.sources.model import ModelList, Popular
 from service.offers.sources.relationships import Promoted, Upgrades
+from service.offers.sources.repeats import RepeatPurchases
 
 MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 """Odd multiplier that spreads product rows (Knuth, volume 3, 6.4): equal priorities have no fixed order."""
@@ -19,6 +21,8 @@ MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 
 LAST_TIER: Final = 2
 N_TIERS: Final = LAST_TIER + 1
+MERGED: Final = (ModelList, RepeatPurchases)
+"""Sources whose scores are comparable."""
 NO_POSITIONS: Final = np.empty(0, dtype=np.int64)
 
 
@@ -82,13 +86,30 @@ def arbitrate(pool: CandidatePool, arbitration: Arbitration, facts: Facts) -> li
 
 
 def _by_source(pool: CandidatePool, facts: Facts) -> NDArray[np.int64]:
-    """Order the candidates of each account by their sources, best first within each."""
-    if facts.first_upgrades is not None:
+    """Order the candidates of each account by their sources, best first within each.
+
+    Upgrades go first where only some of them do. What an account may buy again is ranked among the model's list, whose
+    scores are comparable.
+    """
+    if facts.first_upgrades is not None or facts.repeats is not None:
+        is_merged = np.array([isinstance(source, MERGED) for source in pool.sources], dtype=np.bool_)[pool.source]
+        keys = np.where(is_merged, -pool.score, 0), _places_with_repeats(pool.sources)[pool.source]
+        if facts.first_upgrades is None:
+            return np.lexsort((*keys, pool.account))
         tiers = _tiers([_tier(source, facts) for source in pool.sources], pool, facts)
-        return np.lexsort((np.arange(len(tiers)), tiers, pool.account))
+        return np.lexsort((*keys, tiers, pool.account))
     if facts.n_accounts == 1:
         return np.arange(len(pool.product))
     return pool.account.argsort(kind="stable")
+
+
+def _places_with_repeats(sources: list[CandidateSource]) -> NDArray[np.float64]:
+    """Return the rank of each source: repeats have that of the model's list, or else come before popular products."""
+    places = np.arange(len(sources), dtype=np.float64)
+    before = next((place for place, source in enumerate(sources) if isinstance(source, Popular)), len(sources)) - 0.5
+    listed = next((place for place, source in enumerate(sources) if isinstance(source, ModelList)), before)
+    places[[isinstance(source, RepeatPurchases) for source in sources]] = listed
+    return places
 
 
 def _by_priority(
@@ -101,7 +122,9 @@ def _by_priority(
     rank, group = -factors.ranks_by(facts.options.strategy), pool.account
     tiers = [_tier(source, facts) for source in pool.sources]
     if not is_prioritised.all():
-        rank = np.where(is_prioritised, rank, np.arange(len(rank)))
+        by_source = np.empty(len(rank))
+        by_source[_by_source(pool, facts)] = np.arange(len(rank))
+        rank = np.where(is_prioritised, rank, by_source)
         group = group * N_TIERS + np.where(is_prioritised, _tiers(tiers, pool, facts), 0)
     elif min(tiers) < LAST_TIER:
         group = group * N_TIERS + _tiers(tiers, pool, facts)

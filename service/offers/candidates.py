@@ -13,7 +13,7 @@ from service.offers.filters import RelatedProducts
 from service.offers.neighbours import sort_with_places
 from service.offers.reasons import Source
 from service.offers.sources.blocks import NO_CANDIDATES, Block, CandidateSource
-from service.offers.sources.model import ModelList, Named, Neighbours, OwnedAndModelList, Popular
+from service.offers.sources.model import ModelList, Named, Neighbours, Popular
 from service.offers.sources.relationships import (
     BasketCompanions,
     OwnedCompanions,
@@ -22,6 +22,7 @@ from service.offers.sources.relationships import (
     Substitutes,
     Upgrades,
 )
+from service.offers.sources.repeats import RepeatPurchases
 
 
 class CandidatePool(NamedTuple):
@@ -98,7 +99,9 @@ def _find_repeated(keys: NDArray[Any], n_keys: int) -> NDArray[np.bool_]:
 
 
 def _sources(facts: Facts, n_popular: int) -> Iterator[CandidateSource]:  # noqa: C901  One line for each source.
-    """Yield the sources in their order of precedence."""
+    """Yield the sources in their order of precedence. What an account buys again is that, whatever else names it."""
+    if facts.repeats is not None:
+        yield RepeatPurchases(facts, facts.repeats)
     index = facts.relationships
     basket, owned, recent = facts.leading(facts.basket), facts.leading(facts.owned), facts.leading(facts.recent)
     seeds = [(Source.BASKET, basket), (Source.PERSONALIZED, owned)]
@@ -113,7 +116,7 @@ def _sources(facts: Facts, n_popular: int) -> Iterator[CandidateSource]:  # noqa
     if not recent.is_empty:
         yield Neighbours(Source.PERSONALIZED, facts, recent)
     if not facts.owned.is_empty:
-        yield OwnedAndModelList(facts) if facts.includes_owned else ModelList(facts)
+        yield ModelList(facts)
     if not facts.options.is_up_sell_first:
         yield from upgrades
     if not basket.is_empty:

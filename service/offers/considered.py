@@ -6,6 +6,7 @@ from typing import Final, TypedDict
 
 import numpy as np
 
+from models.artifact import NO_ROW
 from service.offers.arbitration import Arbitration, Selection
 from service.offers.candidates import CandidatePool
 from service.offers.explanation import ArbitrationFigures, figures_of
@@ -57,9 +58,11 @@ def describe_candidates(
     if factors is not None:
         figures = [*figures_of(positions, factors)]
     if not facts.owned.is_empty:
-        # Propensities are of what is new to an account.
-        is_owned = facts.owned.has(pool.keys[positions]).tolist()
-        figures = [None if owned else figure for owned, figure in zip(is_owned, figures, strict=True)]
+        # Other propensities are of what is new to an account.
+        is_unknown = facts.owned.has(pool.keys[positions])
+        if facts.repeats is not None:
+            is_unknown &= facts.repeats.places(pool.keys[positions]) == NO_ROW
+        figures = [None if unknown else figure for unknown, figure in zip(is_unknown.tolist(), figures, strict=True)]
     ranks = {position: rank for rank, position in enumerate(selection.positions.tolist(), 1)}
     similar = set(selection.similar.tolist())
     reasons = arbitration.reasons[positions].astype(np.int64).tolist()
@@ -77,6 +80,8 @@ def describe_candidates(
             until = policies.held_until(place, reason - FIRST_POLICY, int(pool.product[position]))
         elif reason != ALLOWED:
             outcome, code = Outcome.WITHHELD, WITHHELD_CODES[reason]
+            if code is WithheldCode.BOUGHT_RECENTLY and facts.repeats is not None:
+                until = facts.repeats.due_at(pool.keys[position])
         considered.append(
             {
                 "product_id": facts.products.info(ProductRow(int(pool.product[position]))).product_id,

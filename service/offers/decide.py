@@ -168,7 +168,9 @@ def _describe(facts: Facts, asked: _Asked, chosen: _Chosen, part: Ranked) -> Dec
     if not described.offers:
         is_held = not HELD_CODES.isdisjoint(described.withheld)
         released_at = _released_at(place, part) if is_held else None
-        no_offer = explain_no_offer(described.withheld, facts, is_objecting=is_objecting, released_at=released_at)
+        no_offer = explain_no_offer(
+            described.withheld, facts, account, is_objecting=is_objecting, released_at=released_at
+        )
     return Decision(
         source=described.source,
         offers=described.offers,

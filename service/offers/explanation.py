@@ -8,6 +8,9 @@ from typing import Any, Final, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from models.artifact import NO_ROW
+from models.artifact.repurchases import NO_DAY
+from service.base.clock import as_date
 from service.offers.candidates import CandidatePool
 from service.offers.facts import Facts
 from service.offers.priorities import Priorities
@@ -84,11 +87,14 @@ def explain(
     figures = repeat(None) if factors is None else figures_of(positions, factors)
     ranks = [rank for of_account in chosen for rank in range(1, len(of_account) + 1)]
     rows = zip(ranks, figures, *(column[positions].tolist() for column in columns), strict=False)
+    repeats = facts.repeats
+    places = None if repeats is None else iter(repeats.places(pool.keys[positions]).tolist())
     offers: list[Offer] = []
     for rank, arbitration, product, score, source_number, origin in rows:
         source = sources[source_number]
         named_source, named = source.name, source.contributors(origin)
-        if leads is not None and (lead := next(leads)) is not None:
+        lead = None if leads is None else next(leads)
+        if lead is not None:
             named_source, named = lead[0], [lead[1]]
         # What was switched off since the training is no reason any more.
         contributors = [(row, known) for row in named or () if (known := info(row)).is_active and known.is_merchandise]
@@ -99,7 +105,10 @@ def explain(
             if link is not None:
                 name, product_ids = leading.name, [leading.product_id]
                 break
-        if link is not None:
+        place = NO_ROW if places is None else next(places)
+        if repeats is not None and place != NO_ROW and lead is None:
+            code, text, product_ids = ReasonCode.BOUGHT_BEFORE, describe_repeat(int(repeats.last_day[place])), []
+        elif link is not None:
             relation = link.relation
             code, text = code_of(named_source, link), f"{link.before}{name}{link.after}"
         elif named is None:
@@ -229,6 +238,14 @@ def describe_contributors(
     code = ReasonCode.FITS_BASKET if is_basket else ReasonCode.FITS_HISTORY
     whole = "Fits the basket." if is_basket else "Fits what this customer has bought so far."
     return code, f"Based on {names}." if names else whole, [known.product_id for _, known in contributors]
+
+
+def describe_repeat(last_day: int) -> str:
+    """Say when the account bought a product that it may buy again. last_day: since 1970, or NO_DAY."""
+    if last_day == NO_DAY:
+        return "Bought before."
+    date = as_date(last_day)
+    return f"Bought before, last on {date.day} {date:%B %Y}."
 
 
 def describe_popular(n_buyers: int) -> tuple[ReasonCode, str]:

@@ -12,6 +12,7 @@ from models.artifact import NO_ROW, Content
 from service.base.arbitration_options import ArbitrationOptions
 from service.offers.account_products import NO_PAIRS, AccountProducts
 from service.offers.filters import AccountFilters, RelatedProducts
+from service.offers.repeats import Repeats
 from service.readmodel.account_policies import AccountPolicies
 from service.readmodel.availability import Availability, Unavailable
 from service.readmodel.levers import Levers
@@ -53,7 +54,7 @@ class Facts(NamedTuple):
     unavailable:      what can't be had now; None where everything can. availability: until when what can be had can.
     valid_until:      when offers cease to be good; None where no time counts.
     levers:           what goals and weights multiply priorities by. now: when it is decided; None where no time counts.
-    includes_owned:   whether what accounts own is ranked among the rest, rather than withheld.
+    repeats:          what accounts own and may be offered again, now or later; None where there is nothing of it.
     policies:         what policies withhold from each account; None where there are none.
     switched_off:     reason codes of the built-in rules that are switched off.
     """
@@ -94,7 +95,7 @@ class Facts(NamedTuple):
     fields: Sequence[Sequence[str]]
     unknown_products: Sequence[Sequence[str]]
     attributes: ProductAttributes
-    includes_owned: bool = False
+    repeats: Repeats | None = None
     policies: AccountPolicies | None = None
     switched_off: frozenset[str] = frozenset()
     owned_above: AccountProducts = NO_PAIRS
@@ -133,7 +134,7 @@ class Facts(NamedTuple):
         is_leading = self.products.is_offerable[pairs.product]
         if is_leading.all():
             return pairs
-        return AccountProducts(pairs.account[is_leading], pairs.product[is_leading], pairs.keys[is_leading])
+        return pairs.select(is_leading)
 
     def only(self, accounts: NDArray[np.int64]) -> "Facts":
         """Return the facts of some of the accounts. accounts: int64, ascending places."""
@@ -148,6 +149,11 @@ class Facts(NamedTuple):
         def kept_related(related: RelatedProducts) -> RelatedProducts:
             is_kept = number[related.pairs.account] != NO_ROW
             return RelatedProducts(kept(related.pairs), *(column[is_kept] for column in related[1:]))
+
+        def kept_repeats(repeats: Repeats | None) -> Repeats | None:
+            if repeats is None or not (is_kept := number[repeats.pairs.account] != NO_ROW).any():
+                return None
+            return repeats.select(is_kept, kept(repeats.pairs))
 
         n_groups = max(self.products.n_variant_groups, 1)
         place, group = np.divmod(self.variants_elsewhere, n_groups)
@@ -176,6 +182,7 @@ class Facts(NamedTuple):
             tie_seeds=self.tie_seeds[accounts],
             filters=None if self.filters is None else self.filters.only(accounts, kept_related(self.filters.related)),
             policies=None if self.policies is None else self.policies.only(accounts),
+            repeats=kept_repeats(self.repeats),
             fields=[self.fields[place] for place in accounts.tolist()],
             unknown_products=[self.unknown_products[place] for place in accounts.tolist()],
         )

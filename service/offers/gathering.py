@@ -13,6 +13,7 @@ from service.base.arbitration_options import DEFAULT_OPTIONS, ArbitrationOptions
 from service.offers.account_products import NO_PAIRS, AccountProducts, join
 from service.offers.facts import Facts
 from service.offers.filters import gather_filters
+from service.offers.repeats import gather_repeats
 from service.offers.request import OfferRequest
 from service.readmodel.account_hierarchy import AccountHierarchy
 from service.readmodel.active_policies import PoliciesInUse
@@ -22,7 +23,7 @@ from service.readmodel.deals import DealProducts, ProductsInDeals
 from service.readmodel.levers import Levers
 from service.readmodel.live_state import LiveState
 from service.readmodel.objections import Objections
-from service.readmodel.ownership import NO_PRODUCTS, Ownership
+from service.readmodel.ownership import NO_PRODUCTS, AccountState, Ownership
 from service.readmodel.product_index import ProductIndex
 from service.readmodel.returned_products import ReturnedProducts
 from service.readmodel.stored_arbitration import StoredArbitration
@@ -38,7 +39,6 @@ def gather(
     *,
     now: datetime | None = None,
     policies: PoliciesInUse | None = None,
-    includes_owned: bool = False,
 ) -> Facts:
     """Look up everything that some requests name, each for one account or for nobody in particular.
 
@@ -54,6 +54,8 @@ def gather(
     products, n_products = catalogue.products, len(catalogue.products.is_active)
     accounts = _look_up_accounts(state, requests)
     owned_products = had = AccountProducts.from_rows(accounts.owned, n_products)
+    of_accounts = accounts.rows, accounts.live
+    repurchases = in_use.active.repurchases_at(now)
     in_basket = _named(products, [request.basket for request in requests])
     if not in_basket.is_empty:
         had = in_basket if owned_products.is_empty else join(owned_products, in_basket)
@@ -74,7 +76,7 @@ def gather(
         excluded=_named(products, [request.exclude for request in requests]),
         among=_named(products, [request.among for request in requests]),
         has_among=np.array([bool(request.among) for request in requests], dtype=np.bool_),
-        is_prioritised=_prioritised(content, options, in_basket, len(requests), includes_owned=includes_owned),
+        is_prioritised=_prioritised(content, options, in_basket, len(requests)),
         explains_all=[request.explains_all for request in requests],
         returned=_returned(state, requests, n_products),
         negotiated=negotiated,
@@ -95,7 +97,7 @@ def gather(
         availability=availability,
         valid_until=None if now is None else now + timedelta(hours=options.valid_hours),
         values=catalogue.values(options.margin_rate, options.max_value_ratio),
-        includes_owned=includes_owned,
+        repeats=gather_repeats(content, requests, of_accounts, owned_products, repurchases, now),
         policies=in_use.withheld_from(requests, accounts.rows, now),
         switched_off=in_use.active.rules_off,
         owned_above=_owned_above(state, requests, n_products) if in_use.active.counts_parents else NO_PAIRS,
@@ -106,7 +108,7 @@ class _Accounts(NamedTuple):
     """What is known of each account, in the order of the requests; see ``Facts``.
 
     elsewhere: of each, the products in the basket or owned, among which may be some that the artifact does not know;
-    empty where there are no variants.
+    empty where there are no variants. live: what is known of each since the artifact, None where nothing is.
     """
 
     rows: list[int]
@@ -116,13 +118,14 @@ class _Accounts(NamedTuple):
     owned: list[NDArray[np.int32]]
     recent: list[NDArray[np.int32]]
     elsewhere: list[Iterable[str]]
+    live: list[AccountState | None]
 
 
 def _look_up_accounts(state: LiveState, requests: Sequence[OfferRequest]) -> _Accounts:
     """Look each account up; what happened since the artifact stands in place of what the artifact says."""
     content, by_account = state.content, state.part(Ownership).by_account
     objecting, has_variants = state.part(Objections).accounts, state.part(CatalogueView).products.n_variant_groups > 0
-    accounts = _Accounts([], [], [], [], [], [], [])
+    accounts = _Accounts([], [], [], [], [], [], [], [])
     for request in requests:
         account_id = request.account_id
         row = live = None
@@ -131,6 +134,7 @@ def _look_up_accounts(state: LiveState, requests: Sequence[OfferRequest]) -> _Ac
         accounts.rows.append(NO_ROW if row is None else row)
         accounts.is_known.append(row is not None or live is not None)
         accounts.is_changed.append(live is not None)
+        accounts.live.append(live)
         accounts.is_objecting.append(account_id in objecting)
         if has_variants:
             accounts.elsewhere.append((*request.basket, *(live.others if live is not None else ())))
@@ -157,14 +161,14 @@ def _owned_above(state: LiveState, requests: Sequence[OfferRequest], n_products:
 
 
 def _prioritised(
-    content: Content, options: ArbitrationOptions, basket: AccountProducts, n_accounts: int, *, includes_owned: bool
+    content: Content, options: ArbitrationOptions, basket: AccountProducts, n_accounts: int
 ) -> NDArray[np.bool_]:
     """Tell which accounts' candidates are ranked by propensity.
 
     What completes a basket has one of its own, where enough orders taught it.
     """
-    is_known = content.propensities.has_any and not includes_owned
-    prioritised = np.full(n_accounts, is_known and options.strategy is not Strategy.RELEVANCE)
+    is_prioritised = content.propensities.has_any and options.strategy is not Strategy.RELEVANCE
+    prioritised = np.full(n_accounts, is_prioritised)
     if not content.basket_chances.has_any:
         prioritised[basket.account] = False
     return prioritised

@@ -39,9 +39,14 @@ class NoOffer(TypedDict):
 
 
 def explain_no_offer(
-    withheld: Mapping[WithheldCode, int], facts: Facts, *, is_objecting: bool, released_at: datetime | None = None
+    withheld: Mapping[WithheldCode, int],
+    facts: Facts,
+    account: int,
+    *,
+    is_objecting: bool,
+    released_at: datetime | None = None,
 ) -> NoOffer:
-    """Say why an account has no offer. withheld: how many candidates each rule withholds.
+    """Say why an account has no offer. withheld: how many candidates each rule withholds. account: its place.
 
     released_at: when limits cease to withhold the first candidate; None where they withhold none.
     """
@@ -53,7 +58,10 @@ def explain_no_offer(
         code = NoOfferCode.NOTHING_WORTH_OFFERING
     else:
         code = NoOfferCode.ALL_WITHHELD if withheld else NoOfferCode.NO_CANDIDATES
-    unavailable = facts.unavailable if WithheldCode.NOT_AVAILABLE_NOW in withheld else None
-    times = (unavailable.ends if unavailable else None, None if is_objecting else released_at)
+    times = [None if is_objecting else released_at]
+    if facts.unavailable is not None and WithheldCode.NOT_AVAILABLE_NOW in withheld:
+        times.append(facts.unavailable.ends)
+    if facts.repeats is not None and WithheldCode.BOUGHT_RECENTLY in withheld:
+        times.append(facts.repeats.next_due(account))
     ask_again_at = min((time for time in times if time is not None), default=None)
     return {"code": code, "text": NO_OFFER_MEANINGS[code], "ask_again_at": ask_again_at}

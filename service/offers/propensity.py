@@ -15,7 +15,8 @@ def propensities(pool: CandidatePool, facts: Facts) -> NDArray[np.float32]:
     """Return float32 (m,): P(the account buys the candidate within the horizon), calibrated.
 
     A candidate in the model's list of its account has a probability of its own; any other the rate of its product,
-    adjusted to the account's segment. NaN where nothing was learned, and for what the account owns if that is ranked.
+    adjusted to the account's segment. What the account may buy again has the probability of that. NaN where nothing was
+    learned.
     """
     learned = facts.content.propensities
     probabilities = learned.rates[pool.product] * _factors(facts)[pool.account]
@@ -26,9 +27,11 @@ def propensities(pool: CandidatePool, facts: Facts) -> NDArray[np.float32]:
         chance = learned.candidates.ravel()[slots[listed]]
         is_learned = ~np.isnan(chance)
         probabilities[listed[is_learned]] = chance[is_learned]
-    # Elsewhere rules withhold what is owned, so that nobody asks.
-    if facts.includes_owned and not facts.owned.is_empty:
-        probabilities[facts.owned.has(pool.keys)] = np.nan
+    # Rules withhold what is owned otherwise, so that nobody asks.
+    if facts.repeats is not None and learned.has_any:
+        place = facts.repeats.places(pool.keys)
+        is_repeat = place != NO_ROW
+        probabilities[is_repeat] = facts.repeats.score[place[is_repeat]]
     if facts.content.basket_chances.has_any and not facts.basket.is_empty:
         return _with_baskets(probabilities, pool, facts)
     return probabilities

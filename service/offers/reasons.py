@@ -13,6 +13,7 @@ class ReasonCode(StrEnum):
     UPGRADE = "upgrade"
     FITS_HISTORY = "fits-history"
     FITS_BASKET = "fits-basket"
+    BOUGHT_BEFORE = "bought-before"
     POPULAR = "popular"
     IN_CATALOGUE = "in-catalogue"
 
@@ -27,6 +28,7 @@ REASON_MEANINGS = {
     ReasonCode.FITS_HISTORY: "the model puts it high for what the account has bought; `product_ids` names what "
     "contributed most, if anything stands out, and no number of customers is claimed",
     ReasonCode.FITS_BASKET: "the same for the products in the basket",
+    ReasonCode.BOUGHT_BEFORE: "the account bought this very product before and may buy it again; the text says when",
     ReasonCode.POPULAR: "at least 3 customers bought it, and little else speaks for it; the text says how many",
     ReasonCode.IN_CATALOGUE: "it is sold; fewer than 3 customers bought it, and nothing else speaks for it",
 }
@@ -40,6 +42,7 @@ class WithheldCode(StrEnum):
     IN_BASKET = "in-basket"
     OWNED = "owned"
     OWNED_ABOVE = "owned-by-parent"
+    BOUGHT_RECENTLY = "bought-recently"
     INACTIVE = "inactive"
     NOT_AVAILABLE_NOW = "not-available-now"
     SOLD_OUT = "sold-out"
@@ -67,9 +70,11 @@ WITHHELD_MEANINGS = {
     WithheldCode.EXCLUDED: "the request excludes it",
     WithheldCode.FILTERED: "the request's filters do not let it pass",
     WithheldCode.IN_BASKET: "it is in the basket already",
-    WithheldCode.OWNED: "the account owns it",
+    WithheldCode.OWNED: "the account owns it, and no policy of the type `repurchase` lets it be offered again",
     WithheldCode.OWNED_ABOVE: "an account above it owns it (`parent_account_id`), which counts where the policy "
     "`built-in.owned-by-parent` is switched on",
+    WithheldCode.BOUGHT_RECENTLY: "the account owns it, and a policy of the type `repurchase` lets it be offered again "
+    "later: the days from its last purchase have not passed yet",
     WithheldCode.INACTIVE: "it is no longer sold",
     WithheldCode.NOT_AVAILABLE_NOW: "it is before its `available_from`, or not before its `available_until`",
     WithheldCode.SOLD_OUT: "its `stock` is 0 or less; where substitutes of it are known, they are candidates",
@@ -113,6 +118,7 @@ class Source(StrEnum):
 
     PERSONALIZED = "personalized"
     BASKET = "basket"
+    REPEAT = "repeat"
     SEGMENT = "segment"
     POPULAR = "popular"
     NONE = "none"
@@ -121,6 +127,7 @@ class Source(StrEnum):
 SOURCE_MEANINGS = {
     Source.PERSONALIZED: "the account's own history",
     Source.BASKET: "the products in the basket",
+    Source.REPEAT: "the account bought the product before, and may be offered it again",
     Source.SEGMENT: "what similar accounts buy (reserved: not given by this release)",
     Source.POPULAR: "what most customers buy, for want of anything better known",
     Source.NONE: "no offer may be made",

@@ -35,6 +35,7 @@ class OfferRequest(NamedTuple):
     explains_all: what became of every candidate is part of the answer.
     context: what else is known of the request; policies read it.
     channel: by which the offers will reach the account; None where it is not known.
+    includes_owned: whether what the account owns is ranked, too, unless a policy calls it durable.
     """
 
     account_id: str | None
@@ -49,3 +50,4 @@ class OfferRequest(NamedTuple):
     among: Sequence[str] = ()
     explains_all: bool = False
     channel: str | None = None
+    includes_owned: bool = False

@@ -38,7 +38,7 @@ ACCOUNTS_AT_ONCE = 50
 
 REPEATED_PARAMETERS = ("lines", "categories", "relations", "attributes", "fields")
 PLAIN_PARAMETERS = {"account_id", "limit", "dry_run", "explain"}
-LOGGED_PARAMETERS = {"limit", "explain", "channel", "price_max_minor", *REPEATED_PARAMETERS}
+LOGGED_PARAMETERS = {"limit", "explain", "channel", "include_owned", "price_max_minor", *REPEATED_PARAMETERS}
 
 ANY_PROBLEMS = (
     "key-missing",
@@ -153,6 +153,7 @@ async def respond_in_parts(request: Request, principal: Principal, given: BatchR
         context=given.context,
         among=given.among or (),
         channel=given.channel,
+        includes_owned=given.include_owned,
     )
     logged = orjson.dumps(given.model_dump(exclude={"account_ids"}, exclude_unset=True))
     answers: list[bytes] = []
@@ -184,6 +185,7 @@ def read_account_request(account_id: str, query: bytes) -> tuple[OfferRequest, b
         is_dry_run=given.dry_run,
         explains_all=given.explain is not None,
         channel=given.channel,
+        includes_owned=given.include_owned,
     )
     if given.model_fields_set <= PLAIN_PARAMETERS and not wanted.explains_all:
         return wanted, b'{"limit":%d}' % given.limit

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.arrays import run_starts
-from models.artifact import NO_VARIANTS
+from models.artifact import NO_ROW, NO_VARIANTS
 from service.offers.account_products import AccountProducts
 from service.offers.candidates import CandidatePool
 from service.offers.facts import Facts
@@ -64,15 +64,30 @@ def is_in_basket(candidates: Candidates) -> NDArray[np.bool_] | None:
 
 
 def is_owned(candidates: Candidates) -> NDArray[np.bool_] | None:
-    """Withhold what the account owns: an offer is something new."""
-    facts = candidates.facts
-    return None if facts.includes_owned else _is_among(facts.owned, candidates.pool)
+    """Withhold what the account owns, and may not be offered again, whenever that is."""
+    facts, pool = candidates.facts, candidates.pool
+    withheld = _is_among(facts.owned, pool)
+    if withheld is not None and facts.repeats is not None:
+        withheld &= facts.repeats.places(pool.keys) == NO_ROW
+    return withheld
+
+
+def is_bought_recently(candidates: Candidates) -> NDArray[np.bool_] | None:
+    """Withhold what the account may be offered again, but not yet."""
+    repeats = candidates.facts.repeats
+    if repeats is None or repeats.is_due.all():
+        return None
+    place = repeats.places(candidates.pool.keys)
+    return np.asarray((place != NO_ROW) & ~repeats.is_due[place])
 
 
 def is_owned_above(candidates: Candidates) -> NDArray[np.bool_] | None:
-    """Withhold what an account above owns, where that counts."""
-    facts = candidates.facts
-    return None if facts.includes_owned else _is_among(facts.owned_above, candidates.pool)
+    """Withhold what an account above owns, where that counts, unless the account itself may buy it again."""
+    facts, pool = candidates.facts, candidates.pool
+    withheld = _is_among(facts.owned_above, pool)
+    if withheld is not None and facts.repeats is not None:
+        withheld &= facts.repeats.places(pool.keys) == NO_ROW
+    return withheld
 
 
 def is_inactive(candidates: Candidates) -> NDArray[np.bool_] | None:
@@ -170,6 +185,7 @@ RULES: Final[tuple[tuple[WithheldCode, Rule], ...]] = (
     (WithheldCode.IN_BASKET, is_in_basket),
     (WithheldCode.OWNED, is_owned),
     (WithheldCode.OWNED_ABOVE, is_owned_above),
+    (WithheldCode.BOUGHT_RECENTLY, is_bought_recently),
     (WithheldCode.INACTIVE, is_inactive),
     (WithheldCode.NOT_AVAILABLE_NOW, is_out_of_time),
     (WithheldCode.SOLD_OUT, is_sold_out),
@@ -188,7 +204,7 @@ STAGES_AFTER_RULES: Final = (WithheldCode.BELOW_FLOOR, WithheldCode.SIMILAR)
 WITHHELD_CODES: Final = (*(code for code, _ in RULES), *STAGES_AFTER_RULES)
 """Every reason for which a candidate is withheld, by its number."""
 FIRST_BETWEEN_PRODUCTS: Final = [rule for _, rule in RULES].index(is_variant_owned)
-"""From here on, rules compare a candidate with what is owned: what is owned itself is then ranked for what it is."""
+"""From here on, rules compare a candidate with what is owned: they do not withhold a repurchase of the very product."""
 BELOW_FLOOR: Final = WITHHELD_CODES.index(WithheldCode.BELOW_FLOOR)
 SIMILAR: Final = WITHHELD_CODES.index(WithheldCode.SIMILAR)
 ALLOWED: Final = len(WITHHELD_CODES)
@@ -209,7 +225,7 @@ def apply_rules(pool: CandidatePool, facts: Facts) -> NDArray[np.int16]:
     """
     candidates = Candidates(pool, facts, _find_guards(pool, facts))
     reasons = _apply_policies(pool, facts.policies)
-    by_policies = reasons.copy() if facts.includes_owned else reasons
+    by_policies = reasons if facts.repeats is None else reasons.copy()
     # The last rule first: a rule before it then overwrites its reason.
     for position in range(len(RULES) - 1, -1, -1):
         if facts.switched_off and RULES[position][0] in facts.switched_off:
@@ -217,9 +233,10 @@ def apply_rules(pool: CandidatePool, facts: Facts) -> NDArray[np.int16]:
         withheld = RULES[position][1](candidates)
         if withheld is not None:
             reasons[withheld] = position
-    if facts.includes_owned and not facts.owned.is_empty:
+    if facts.repeats is not None:
         is_between_products = (reasons >= FIRST_BETWEEN_PRODUCTS) & (reasons < ALLOWED)
-        reasons = np.where(is_between_products & facts.owned.has(pool.keys), by_policies, reasons)
+        is_repeat = facts.repeats.places(pool.keys) != NO_ROW
+        reasons = np.where(is_between_products & is_repeat, by_policies, reasons)
     reasons[pool.is_repeated] = REPEATED
     return reasons
 
@@ -233,8 +250,11 @@ def withheld_by_each_rule(pool: CandidatePool, facts: Facts) -> dict[WithheldCod
     masks: dict[WithheldCode, NDArray[np.bool_]] = {}
     for code, rule in RULES:
         withheld = None if code in facts.switched_off else rule(candidates)
-        if withheld is not None:
-            masks[code] = withheld
+        if withheld is None:
+            continue
+        if facts.repeats is not None and WITHHELD_CODES.index(code) >= FIRST_BETWEEN_PRODUCTS:
+            withheld = withheld & (facts.repeats.places(pool.keys) == NO_ROW)
+        masks[code] = withheld
     if facts.policies is not None:
         policy = _apply_policies(pool, facts.policies) - FIRST_POLICY
         types = np.array([*facts.policies.policy_types, ""], dtype=object)[np.where(policy >= 0, policy, -1)]

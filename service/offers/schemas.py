@@ -35,6 +35,10 @@ CHANNEL = (
     "By which channel the offers will reach the account, in your own words, such as `email`. Limits of a channel hold "
     "for requests that don't name any, too: those might be for it."
 )
+INCLUDE_OWNED = (
+    "Rank what the account owns among the other candidates, by how likely it is to buy it again, without waiting for a "
+    "consumable to be due. Products that a policy of the type `repurchase` calls `durable` stay withheld."
+)
 DRY_RUN = "Only look: the decision is not recorded, and has no identifier."
 
 Identifier = Annotated[str, Field(min_length=1, max_length=MAX_IDENTIFIER)]
@@ -64,6 +68,7 @@ class AccountQuery(FilterParameters):
     channel: Channel | None = Field(default=None, description=CHANNEL)
     dry_run: bool = Field(default=False, description=DRY_RUN)
     explain: Literal["full"] | None = Field(default=None, description=EXPLAIN)
+    include_owned: bool = Field(default=False, description=INCLUDE_OWNED)
 
 
 class RecommendationRequest(FilterFields):
@@ -111,6 +116,7 @@ class RecommendationRequest(FilterFields):
     )
     context: Context = Field(default_factory=dict, max_length=32, description=CONTEXT)
     dry_run: StrictBool = Field(default=False, description=DRY_RUN)
+    include_owned: StrictBool = Field(default=False, description=INCLUDE_OWNED)
 
     def wanted(self) -> OfferRequest:
         """Return what decisions read."""
@@ -127,6 +133,7 @@ class RecommendationRequest(FilterFields):
             self.among or (),
             self.explain is not None,
             self.channel,
+            self.include_owned,
         )
 
 
@@ -155,6 +162,7 @@ class BatchRequest(FilterFields):
     )
     context: Context = Field(default_factory=dict, max_length=32, description=CONTEXT)
     dry_run: StrictBool = Field(default=False, description=DRY_RUN)
+    include_owned: StrictBool = Field(default=False, description=INCLUDE_OWNED)
 
 
 class ReasonOut(BaseModel):
@@ -179,7 +187,9 @@ class LeverPartOut(BaseModel):
 class ArbitrationOut(BaseModel):
     """Why an offer ranks where it does: `priority` is `propensity` * `value_minor` * `context` * `lever`."""
 
-    propensity: float = Field(description="P(the account buys it within the artifact's horizon), calibrated.")
+    propensity: float = Field(
+        description="P(the account buys it, or buys it again, within the artifact's horizon), calibrated."
+    )
     value_minor: int = Field(description="What one unit is worth: its expected margin, minor units of `currency`.")
     value_basis: str = Field(
         description="What `value_minor` rests on: "
@@ -237,9 +247,12 @@ class ConsideredOut(BaseModel):
     reason: WithheldCode | None = Field(description="Why it is withheld, as in `withheld`; null otherwise.")
     policy_id: str | None = Field(description="The stored policy that withholds it; null otherwise.")
     until: datetime | None = Field(
-        description="When a policy of type `limit`, `suppression` or `cap` ceases to withhold it; null otherwise."
+        description="When a policy of type `limit`, `suppression` or `cap` ceases to withhold it, or it may be bought "
+        "again; else null."
     )
-    arbitration: ArbitrationOut | None = Field(description="As in the offers; null for what the account owns, too.")
+    arbitration: ArbitrationOut | None = Field(
+        description="As in the offers; null for what the account owns and may not buy again, too."
+    )
 
 
 class NoOfferOut(BaseModel):
@@ -248,8 +261,8 @@ class NoOfferOut(BaseModel):
     code: NoOfferCode = Field(description="; ".join(f"`{code}`: {text}" for code, text in NO_OFFER_MEANINGS.items()))
     text: str = Field(description="The same in words.")
     ask_again_at: datetime | None = Field(
-        description="When a product becomes available, or ceases to be; or when a limit allows an offer again. Null "
-        "where no time is known."
+        description="When a product becomes available, or ceases to be; or when a limit allows an offer again, or a "
+        "product may be bought again. Null where no time is known."
     )
 
 

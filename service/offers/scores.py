@@ -74,12 +74,12 @@ def score_accounts(
 ) -> Iterator[tuple[int, ScoredLists]]:
     """Yield the lists of accounts, a thousand at a time, with the place of the first of them.
 
-    An account that objects to marketing has no list. now: see ``gather``. includes_owned: rank what accounts own among
-    the rest.
+    An account that objects to marketing has no list. now: see ``gather``. includes_owned: see ``OfferRequest``.
     """
     for begin in range(0, len(account_ids), ACCOUNTS_AT_ONCE):
-        requests = [OfferRequest(account_id, limit) for account_id in account_ids[begin : begin + ACCOUNTS_AT_ONCE]]
-        facts = gather(state, requests, options, now=now, includes_owned=includes_owned)
+        wanted = OfferRequest(None, limit, includes_owned=includes_owned)
+        requests = [wanted._replace(account_id=each) for each in account_ids[begin : begin + ACCOUNTS_AT_ONCE]]
+        facts = gather(state, requests, options, now=now)
         parts = [_lists_of(part) for part in rank_offers(facts)]
         columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
         order = columns[0].argsort(kind="stable")

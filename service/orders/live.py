@@ -28,6 +28,7 @@ _WAS_KEPT: Final = ~Order.is_cancelled
 _KEPT_QUANTITY: Final = case((_WAS_KEPT, OrderLine.quantity), else_=0)
 _RETURNED_AT: Final[Any] = case((and_(_WAS_KEPT, OrderLine.quantity < 0), Order.ordered_at))
 _KEPT_AT: Final[Any] = case((_WAS_KEPT, Order.ordered_at))
+_BOUGHT_AT: Final[Any] = case((and_(_WAS_KEPT, OrderLine.quantity > 0), Order.ordered_at))
 
 
 def sales_hours(times: Iterable[datetime]) -> set[str]:
@@ -39,13 +40,14 @@ class Purchases(NamedTuple):
     """What one account's orders say: products it owns now, those bought last first, and those it owns no more.
 
     returned_at: when it returned those last that it owns no more and did return: others were only cancelled.
-    newest: when it ordered or returned anything last.
+    newest: when it ordered or returned anything last. bought_at: when it bought each product last that it owns.
     """
 
     owned: list[str]
     returned: list[str]
     returned_at: dict[str, datetime]
     newest: datetime | None
+    bought_at: dict[str, datetime]
 
 
 def load(state: LiveState, connection: Connection, changes: ChangeSet) -> None:
@@ -66,7 +68,7 @@ def _read_ownership(state: LiveState, connection: Connection, account_ids: Seque
     ownership = state.part(Ownership)
     returned: dict[str, list[str]] = {}
     for account_id, account in purchases(connection, account_ids):
-        ownership.replace(account_id, account.owned, account.returned)
+        ownership.replace(account_id, account.owned, account.returned, account.bought_at)
         if recent := _returned_recently(state, account):
             returned[account_id] = recent
     state.part(ReturnedProducts).replace(account_ids, _rows_of(state, returned))
@@ -98,6 +100,7 @@ def purchases(connection: Connection, account_ids: Sequence[str]) -> Iterator[tu
                 func.sum(_KEPT_QUANTITY) > 0,
                 func.max(_RETURNED_AT),
                 func.max(_KEPT_AT),
+                func.max(_BOUGHT_AT),
             )
             .join(OrderLine, OrderLine.order_id == Order.order_id)
             .where(Order.account_id.in_(chunk))
@@ -111,12 +114,13 @@ def purchases(connection: Connection, account_ids: Sequence[str]) -> Iterator[tu
 
 
 def _purchases_of(rows: Sequence[Any]) -> Purchases:
-    """Read an account's rows: product, whether it is owned, when it was returned and when it was ordered last."""
+    """Read an account's rows: product, whether it is owned, when it was returned, ordered and bought last."""
     return Purchases(
-        [product_id for product_id, is_owned, _, _ in rows if is_owned],
-        [product_id for product_id, is_owned, _, _ in rows if not is_owned],
-        {product_id: at for product_id, is_owned, at, _ in rows if at is not None and not is_owned},
-        max((kept_at for _, _, _, kept_at in rows if kept_at is not None), default=None),
+        [product_id for product_id, is_owned, *_ in rows if is_owned],
+        [product_id for product_id, is_owned, *_ in rows if not is_owned],
+        {product_id: at for product_id, is_owned, at, *_ in rows if at is not None and not is_owned},
+        max((kept_at for *_, kept_at, _ in rows if kept_at is not None), default=None),
+        {product_id: at for product_id, is_owned, _, _, at in rows if is_owned and at is not None},
     )
 
 

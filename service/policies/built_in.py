@@ -32,7 +32,12 @@ _RULES: Final = {
         "In the basket", PolicyType.APPLICABILITY, "what is in the basket is being bought already"
     ),
     WithheldCode.OWNED: BuiltIn(
-        "Owned", PolicyType.APPLICABILITY, "candidates are ranked for being new to the account; others have no score"
+        "Owned", PolicyType.APPLICABILITY, "store a policy of the type repurchase for what may be offered again"
+    ),
+    WithheldCode.BOUGHT_RECENTLY: BuiltIn(
+        "Bought recently",
+        PolicyType.APPLICABILITY,
+        "policies of the type repurchase say how long it lasts; change them instead",
     ),
     WithheldCode.OWNED_ABOVE: BuiltIn("Owned by a parent", PolicyType.APPLICABILITY, is_on=False),
     WithheldCode.INACTIVE: BuiltIn(

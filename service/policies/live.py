@@ -33,6 +33,7 @@ from service.readmodel.policy_grammar import InSegmentRule
 from service.readmodel.policy_products import ProductPolicies
 from service.readmodel.product_columns import ProductColumns
 from service.readmodel.related_owners import accounts_concerned, nodes_above
+from service.readmodel.repurchases import RepurchasePolicies, RepurchasePolicy
 from service.readmodel.segment_membership import SegmentMembership
 from service.segments.live import SEGMENTS, SEGMENTS_CHANGED
 from service.segments.queries import read_attributes
@@ -70,8 +71,9 @@ def refresh(state: LiveState, connection: Connection, changes: ChangeSet) -> Non
     active = state.part(ActivePolicies)
     if changes.ids(POLICIES_CHANGED):
         active = _with_policies(state, connection, active)
-    elif changes.ids(PRODUCTS_CHANGED) and active.policy_ids:
-        active = active.with_products(ProductPolicies(active.policies, ProductColumns(state.part(CatalogueView))))
+    elif changes.ids(PRODUCTS_CHANGED) and (active.policy_ids or active.repurchases is not None):
+        repurchases = () if active.repurchases is None else active.repurchases.policies
+        active = active.with_products(*over_catalogue(state, active.policies, repurchases))
     if segment_ids := changes.ids(SEGMENTS_CHANGED):
         active = _with_segments(state, connection, active, segment_ids)
     if account_ids := _accounts_to_place(state, active.accounts.terms, changes):
@@ -97,6 +99,7 @@ class EnabledPolicies(NamedTuple):
     rules: PolicySet
     switched_off: frozenset[str]
     by_count: CountingPolicies
+    repurchases: list[RepurchasePolicy]
 
 
 def enabled_policies(stored: Sequence[Stored]) -> EnabledPolicies:
@@ -109,7 +112,11 @@ def enabled_policies(stored: Sequence[Stored]) -> EnabledPolicies:
         policy.suppression_policy(policy_id) for policy_id, policy in enabled if policy.type is PolicyType.SUPPRESSION
     ]
     caps = [policy.product_cap(policy_id) for policy_id, policy in enabled if policy.type is PolicyType.CAP]
-    return EnabledPolicies(rules, frozenset(switched_off), CountingPolicies(limits, suppressions, caps))
+    repurchases = [
+        policy.repurchase_policy(policy_id) for policy_id, policy in enabled if policy.type is PolicyType.REPURCHASE
+    ]
+    by_count = CountingPolicies(limits, suppressions, caps)
+    return EnabledPolicies(rules, frozenset(switched_off), by_count, repurchases)
 
 
 def _enabled(stored: Iterable[Stored]) -> Iterator[tuple[str, PolicyIn]]:
@@ -128,10 +135,19 @@ def place_accounts(
     accounts.place(state, account_ids, attribute_columns(names, account_ids, stored), parents)
 
 
+def over_catalogue(
+    state: LiveState, rules: PolicySet, repurchases: Sequence[RepurchasePolicy]
+) -> tuple[ProductPolicies, RepurchasePolicies | None]:
+    """Work out which products policies are about."""
+    columns, learned = ProductColumns(state.part(CatalogueView)), state.content.repurchases
+    products = ProductPolicies(rules, columns)
+    return products, RepurchasePolicies(repurchases, columns, learned) if repurchases else None
+
+
 def activate_policies(state: LiveState, enabled: EnabledPolicies, accounts: AccountTerms) -> ActivePolicies:
     """Return policies as decisions apply them. accounts: what the rules ask of them."""
-    products = ProductPolicies(enabled.rules, ProductColumns(state.part(CatalogueView)))
-    return ActivePolicies(enabled.rules, accounts, products, enabled.switched_off, enabled.by_count)
+    products, repurchases = over_catalogue(state, enabled.rules, enabled.repurchases)
+    return ActivePolicies(enabled.rules, accounts, products, enabled.switched_off, enabled.by_count, repurchases)
 
 
 def _with_policies(state: LiveState, connection: Connection, active: ActivePolicies) -> ActivePolicies:

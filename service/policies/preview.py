@@ -32,6 +32,7 @@ from service.readmodel.policy_grammar import (
 )
 from service.readmodel.product_columns import ProductColumns
 from service.readmodel.profiles import UNKNOWN_ROW
+from service.readmodel.repurchases import RepurchaseMode
 from service.readmodel.rule_grammar import OwnsRule, conditions_of
 from service.segments.queries import read_attributes
 
@@ -102,12 +103,11 @@ def try_out(
     before, after = (activate(state, connection, stored, accounts) for stored in (proposal.before, proposal.after))
     result = preview(state, before, after, policy_id, accounts, now, options)
     definition, fired = proposal.definition, result.fired
-    tried = definition if definition is not None and definition.type.is_engagement else None
     described = {name: value for name, value in vars(result).items() if name != "fired"}
     return described | {
         "never_fired": [each for each in after.active.policy_ids if not fired[each]],
-        "unknown": count_unknown_accounts(state, connection, tried.rule, accounts) if tried else {},
-        "unknown_products": count_unknown_products(state, tried) if tried else {},
+        "unknown": count_unknown_accounts(state, connection, definition.rule, accounts) if definition else {},
+        "unknown_products": count_unknown_products(state, definition) if definition else {},
     }
 
 
@@ -171,6 +171,8 @@ def count_unknown_accounts(
     state: LiveState, connection: Connection, rule: Any, account_ids: Sequence[str]
 ) -> dict[str, int]:
     """Count the accounts of which each condition of a rule on accounts is unknown, by what it asks for."""
+    if rule is None:
+        return {}
     conditions = [condition for condition in conditions_of(rule) if isinstance(condition, ACCOUNT_CONDITIONS)]
     names = attribute_names(conditions)
     stored = read_attributes(connection, account_ids) if names else {}
@@ -184,8 +186,19 @@ def count_unknown_accounts(
 def count_unknown_products(state: LiveState, policy: PolicyIn) -> dict[str, int]:
     """Count the products in scope of which each condition of a policy on products is unknown."""
     columns = ProductColumns(state.part(CatalogueView))
+    if policy.rule is None:
+        n = _count_without_interval(state, policy, columns)
+        return {"repurchase_interval": n} if n else {}
     conditions = [condition for condition in conditions_of(policy.rule) if isinstance(condition, PRODUCT_CONDITIONS)]
     return _count_unknown(conditions, columns, columns.in_scope(policy.scope))
+
+
+def _count_without_interval(state: LiveState, policy: PolicyIn, columns: ProductColumns) -> int:
+    """Count the consumables of a policy that are treated as durable, as no interval is given or learned."""
+    repurchase = policy.repurchase
+    if repurchase is None or repurchase.mode is not RepurchaseMode.CONSUMABLE or repurchase.after_days is not None:
+        return 0
+    return int(np.isnan(state.content.repurchases.interval_days[columns.in_scope(policy.scope)]).sum())
 
 
 def _count_unknown(conditions: Sequence[Any], columns: AccountColumns | ProductColumns, counted: Any) -> dict[str, int]:

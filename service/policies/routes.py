@@ -134,7 +134,13 @@ def create_policy(policy: CheckedPolicy, by: Writer, writing: UnitOfWorkDep) -> 
 
     A comparison with what is not known is neither true nor false, but unknown; so are `all`, `any` and `not` of it,
     unless the rest decides. What is unknown withholds: `country not_in [US]` withholds from an account without a
-    country. Names of products, lines, categories and segments must exist, and each condition on products must be true
+    country.
+
+    A policy of the type `repurchase` has no rule: its `repurchase` says when products in its scope may be offered to
+    accounts that own them, such as `{"mode": "consumable", "after_days": 30}`. It needs training for the intervals that
+    it does not give, and its products compete by P(the account buys it again within the horizon).
+
+    Names of products, lines, categories and segments must exist, and each condition on products must be true
     of at least one of them.
     """
     policy_id = id_of(policy)

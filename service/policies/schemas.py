@@ -7,10 +7,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, 
 
 from service.base.request_body import PartialUpdate, RequestBody
 from service.policies.contact_schemas import CapIn, LimitIn, SuppressionIn
+from service.policies.repurchase import Repurchase
 from service.readmodel.caps import Cap
 from service.readmodel.contact_policies import ContactLimit
 from service.readmodel.policies import MAX_MIXED_TERMS, Policy, PolicyScope, PolicySet, PolicyType
 from service.readmodel.policy_grammar import BoundedPolicyRule
+from service.readmodel.repurchases import RepurchasePolicy
 from service.readmodel.suppressions import Suppression
 from service.rows.field_types import NO_NUL
 from service.rows.time_fields import read_timestamp
@@ -30,7 +32,7 @@ PREVIEW_EXAMPLE: Final[dict[str, Any]] = {
 MAX_NAME: Final = 200
 MAX_SAMPLE: Final = 2_000
 RULE_FIELDS: Final = ("offer_only_if", "withhold_if")
-CONTENT_FIELDS: Final = (*RULE_FIELDS, "limit", "suppression", "cap")
+CONTENT_FIELDS: Final = (*RULE_FIELDS, "limit", "suppression", "cap", "repurchase")
 Time = Annotated[datetime, BeforeValidator(read_timestamp), WithJsonSchema({"type": "string", "format": "date-time"})]
 Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME, pattern=NO_NUL)]
 Description = Annotated[str, Field(max_length=2000, pattern=NO_NUL)]
@@ -39,7 +41,9 @@ PolicyId = Annotated[str, Field(pattern=r"^[a-z0-9]+([-_][a-z0-9]+)*$", max_leng
 TYPE = (
     "`eligibility`: may the account have it; `applicability`: is it relevant now; `suitability`: is it good for the "
     "account; `limit`: has it been offered too often; `suppression`: has it said no; `cap`: is anything left of "
-    "it. Policies apply in this order, and in the order of their ids within a type."
+    "it. Policies apply in this order, and in the order of their ids within a type. `repurchase`: may an account that "
+    "owns the product be offered it again; of several policies about one product, that of the most specific scope "
+    "counts (products, then categories, lines, and all products), then the first by id."
 )
 SCOPE = "The products that it is about; all products without it."
 FROM = "When it begins to be in force."
@@ -49,10 +53,11 @@ LIMIT = "How often an account may be offered the products: of a policy of type `
 SUPPRESSION = "What answers of an account pause: of a policy of type `suppression`, instead of a rule."
 CAP = "How often the products may be taken up in all: of a policy of type `cap`, instead of a rule."
 WITHHOLD_IF = "Withhold the products where this rule is true, or not known to be false."
+REPURCHASE = "When the products may be offered to accounts that own them; of policies of the type `repurchase` alone."
 
 
 class PolicyIn(RequestBody):
-    """A policy to store, with exactly one of `offer_only_if`, `withhold_if`, `limit`, `suppression` and `cap`."""
+    """A policy to store, with a rule (`offer_only_if` or `withhold_if`) or the field that is named like its type."""
 
     model_config = ConfigDict(json_schema_extra={"example": POLICY_EXAMPLE})
 
@@ -69,6 +74,7 @@ class PolicyIn(RequestBody):
     limit: LimitIn | None = Field(default=None, description=LIMIT)
     suppression: SuppressionIn | None = Field(default=None, description=SUPPRESSION)
     cap: CapIn | None = Field(default=None, description=CAP)
+    repurchase: Repurchase | None = Field(default=None, description=REPURCHASE)
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
@@ -137,6 +143,12 @@ class PolicyIn(RequestBody):
         assert cap is not None and scope is not None  # noqa: S101, PT018  Its type needs them.
         return Cap(policy_id, cap.at_most, cap.per, scope, self.valid_from, self.valid_until)
 
+    def repurchase_policy(self, policy_id: str) -> RepurchasePolicy:
+        """Return a policy of repurchase as decisions apply it."""
+        assert self.repurchase is not None  # noqa: S101  Validated for its type.
+        times = (self.valid_from, self.valid_until)
+        return RepurchasePolicy(policy_id, self.repurchase.mode, self.repurchase.after_days, self.scope, *times)
+
     def definition(self) -> dict[str, Any]:
         """Return what is stored of it beside its identifier."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"policy_id"})
@@ -159,12 +171,13 @@ class PolicyPatch(PartialUpdate):
     limit: LimitIn | None = Field(default=None, description=LIMIT)
     suppression: SuppressionIn | None = Field(default=None, description=SUPPRESSION)
     cap: CapIn | None = Field(default=None, description=CAP)
+    repurchase: Repurchase | None = Field(default=None, description=REPURCHASE)
 
     def apply(self, before: dict[str, Any]) -> dict[str, Any]:
         """Return a stored definition with the changes. before: see ``PolicyIn.definition``."""
         given = self.model_dump(mode="json", by_alias=True, include=self.model_fields_set)
-        if any(given.get(name) is not None for name in RULE_FIELDS):
-            given = dict.fromkeys(RULE_FIELDS) | given
+        if any(given.get(name) is not None for name in CONTENT_FIELDS):
+            given = dict.fromkeys(CONTENT_FIELDS) | given
         rules = {name: _without_nulls(given[name]) for name in CONTENT_FIELDS if given.get(name) is not None}
         return {**before, **given, **rules}
 
@@ -195,6 +208,7 @@ class PolicyOut(BaseModel):
     limit: LimitIn | None = Field(description=LIMIT)
     suppression: SuppressionIn | None = Field(description=SUPPRESSION)
     cap: CapIn | None = Field(description=CAP)
+    repurchase: Repurchase | None = Field(description=REPURCHASE)
     version: int = Field(description="One more at each change.")
     created_at: datetime | None = Field(description="Null of a built-in policy that was never changed.")
     created_by: str | None = Field(description="The identifier of the API key; `import` for a file.")
@@ -252,7 +266,7 @@ class PolicyPreviewOut(BaseModel):
     without_offers: int = Field(description="Accounts that would get no offer.")
     withheld: int = Field(
         description="Candidates that the policy would withhold until lists are full; of one to be removed, that it "
-        "withholds now."
+        "withholds now; 0 of a policy of repurchase, which adds candidates."
     )
     never_fired: list[str] = Field(
         description="Policies that withheld nothing in the sample: nothing meets them, or other reasons come first."
@@ -262,6 +276,7 @@ class PolicyPreviewOut(BaseModel):
         examples=[{"country": 12}],
     )
     unknown_products: dict[str, int] = Field(
-        description="Products in its scope of which what it asks for is not known, by field or attribute.",
+        description="Products in its scope of which what it asks for is not known, by field or attribute; under "
+        "`repurchase_interval`, consumables whose interval is neither given nor learned.",
         examples=[{"margin_rate": 310}],
     )

@@ -22,6 +22,7 @@ from service.readmodel.policy_accounts import AccountTerms
 from service.readmodel.policy_grammar import ContextRule
 from service.readmodel.policy_products import ProductPolicies
 from service.readmodel.product_columns import ProductColumns
+from service.readmodel.repurchases import ProductRepurchases, RepurchasePolicies
 from service.readmodel.suppressions import Suppression
 
 MAX_CACHE_BYTES: Final = 32 * 1024 * 1024
@@ -89,6 +90,7 @@ class ActivePolicies:
     rules_off: the same without the rule that withholds nothing unless ``counts_parents``.
     counts_parents: whether what is owned by the accounts above an account is withheld from it.
     by_count: those without a rule, which come after the ones with rules.
+    repurchases: what may be bought again; None where no policy is about that.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class ActivePolicies:
         products: ProductPolicies,
         switched_off: frozenset[str],
         by_count: CountingPolicies = NO_COUNTING,
+        repurchases: RepurchasePolicies | None = None,
     ) -> None:
         self.policies = policies
         self.accounts = accounts
@@ -106,6 +109,7 @@ class ActivePolicies:
         self.rules_off = switched_off - {OWNED_BY_PARENT}  # mostly empty, which costs a decision nothing
         self.counts_parents = OWNED_BY_PARENT not in switched_off
         self.by_count = by_count
+        self.repurchases = repurchases
         by_rule = [(compiled.policy.id, str(compiled.policy.type)) for compiled in policies.policies]
         named = [*by_rule, *by_count.named()]
         self.policy_ids = [policy_id for policy_id, _ in named]
@@ -129,13 +133,15 @@ class ActivePolicies:
             policies, accounts, ProductPolicies(policies, ProductColumns(state.part(CatalogueView))), NO_SWITCHES
         )
 
-    def with_products(self, products: ProductPolicies) -> "ActivePolicies":
+    def with_products(self, products: ProductPolicies, repurchases: RepurchasePolicies | None) -> "ActivePolicies":
         """Return the same policies over another version of the catalogue."""
-        return ActivePolicies(self.policies, self.accounts, products, self.switched_off, self.by_count)
+        return ActivePolicies(self.policies, self.accounts, products, self.switched_off, self.by_count, repurchases)
 
     def with_accounts(self, accounts: AccountTerms) -> "ActivePolicies":
         """Return the same policies over other accounts."""
-        return ActivePolicies(self.policies, accounts, self.products, self.switched_off, self.by_count)
+        return ActivePolicies(
+            self.policies, accounts, self.products, self.switched_off, self.by_count, self.repurchases
+        )
 
     @cached_property
     def for_any_request(self) -> "ActivePolicies":
@@ -203,6 +209,10 @@ class ActivePolicies:
             for cap in self.by_count.caps
             if cap.id in exhausted and cap.is_in_force(now)
         ]
+
+    def repurchases_at(self, now: datetime | None) -> ProductRepurchases | None:
+        """Return which products may be bought again; None where there are no policies about that."""
+        return None if self.repurchases is None else self.repurchases.in_force(now)
 
     def _states_of(self, request: PolicyRequest, row: int) -> NDArray[np.uint64]:
         terms = self.accounts.values(request.account_id, row) + self._request_terms(request)

@@ -10,12 +10,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from service.base.time_zones import find_zone
+from service.base.time_zones import day_of, find_zone
 from service.readmodel.live_state import LiveState
 
 HISTORY_DAYS = 760
 """How many days before its first one a goal's forecast learns from: two years and a month."""
-EPOCH_ORDINAL = datetime(1970, 1, 1).toordinal()  # noqa: DTZ001  a day, not a time
 
 
 class Measure(StrEnum):
@@ -69,7 +68,7 @@ class Goal:
 
     def day_at(self, now: datetime) -> int:
         """Return which day it is for the goal, since 1970."""
-        return now.astimezone(find_zone(self.timezone)).toordinal() - EPOCH_ORDINAL
+        return day_of(now, find_zone(self.timezone))
 
     def counts_like(self, other: "Goal") -> bool:
         """Whether the same order lines count towards another goal, by the same figure."""

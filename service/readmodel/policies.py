@@ -27,7 +27,10 @@ Subject = Literal["account", "request", "product"]
 
 
 class PolicyType(StrEnum):
-    """The question that a policy answers. Policies apply in the order of their types."""
+    """The question that a policy answers. Policies apply in the order of their types.
+
+    Those of repurchase have no rule: see ``repurchases``.
+    """
 
     ELIGIBILITY = "eligibility"
     APPLICABILITY = "applicability"
@@ -35,11 +38,12 @@ class PolicyType(StrEnum):
     LIMIT = "limit"
     SUPPRESSION = "suppression"
     CAP = "cap"
+    REPURCHASE = "repurchase"
 
     @property
     def is_engagement(self) -> bool:
-        """Whether a rule decides what it withholds; otherwise what was offered, said or taken up before does."""
-        return self not in (PolicyType.LIMIT, PolicyType.SUPPRESSION, PolicyType.CAP)
+        """Whether a rule decides what it withholds; otherwise what was offered, said, taken up or bought does."""
+        return self in (PolicyType.ELIGIBILITY, PolicyType.APPLICABILITY, PolicyType.SUITABILITY)
 
 
 class PolicyScope(Owned):

@@ -35,7 +35,9 @@ def score(
     out: Annotated[Path, typer.Option(dir_okay=False, help=f"File to write: {', '.join(ENDINGS)}.")],
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Products per account.")] = 20,
     artifacts: Annotated[Path | None, typer.Option(file_okay=False, help="Folder of artifacts.")] = None,
-    include_owned: Annotated[bool, typer.Option("--include-owned", help="Rank owned products too.")] = False,
+    include_owned: Annotated[
+        bool, typer.Option("--include-owned", help="Rank owned products too, except what a policy calls durable.")
+    ] = False,
 ) -> None:
     """Write every account's list from the live artifact, for a CRM's nightly load.
 

@@ -42,6 +42,13 @@ def show_report(report: "Report") -> None:
         else:
             turned = zip(names, *cells, strict=True)
             _print_table(title, ["metric", *models], [list(row) for row in turned])
+    if repeat := report.propensity.get("repeat"):
+        of_all, of_first = (_cell(repeat[name]) for name in ("observed_over_expected", "first_observed_over_expected"))
+        console.print(
+            f"Owned products bought again, observed over expected: {of_all}; each account's likeliest: {of_first}.",
+            highlight=False,
+            soft_wrap=True,
+        )
     if note := report.propensity.get("note"):
         console.print(f"Propensity: {note}.", highlight=False, soft_wrap=True)
 

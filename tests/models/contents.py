@@ -12,10 +12,11 @@ from models.artifact import (
     Content,
     IdIndex,
     Products,
+    Repurchases,
     TextColumn,
     in_hash_order,
 )
-from models.artifact.dimensions import ACCOUNTS, CANDIDATES, PRODUCTS
+from models.artifact.dimensions import ACCOUNTS, CANDIDATES, OWNED, PRODUCTS
 from tests.artifacts import IN_EUROS
 
 N_PRODUCTS = 5
@@ -56,6 +57,7 @@ def make_content(
         owned_offsets=np.cumsum([0, *map(len, owned)]),
         owned_products=np.array(flat, dtype=np.int32),
         owned_scores=np.array(owned_scores or [0] * len(flat), dtype=np.float32),
+        repurchases=Repurchases.empty({OWNED: len(flat), PRODUCTS: N_PRODUCTS}),
         candidate_products=np.array(candidates, dtype=np.int32),
         candidate_scores=np.array(scores, dtype=np.float32),
         candidate_reasons=np.full((len(owned), 1, 2), NO_ROW, dtype=np.int32),

@@ -9,9 +9,11 @@ import pytest
 
 from models.artifact import NO_ROW, Manifest, open_artifact
 from models.artifact.files import verify_files
+from models.artifact.repurchases import OF_PRODUCT
 from models.data.errors import HistoryInvalid
 from models.data.history import History
 from models.data.interactions import owned_matrix
+from models.products.repurchases import learn_repurchases
 from models.train import Trained, TrainingOptions, train
 from tests.models.histories import DAY, START, Line, make_history
 
@@ -154,6 +156,14 @@ def test_learning_stops_at_the_as_of(tmp_path: Path) -> None:
     counts = result.manifest.counts
     assert counts["order_lines"] == int((HISTORY.interactions.time < START + 200 * DAY).sum())
     assert result.manifest.as_of == "2024-07-19T00:00:00Z"
+    content = open_artifact(result.folder).content
+    learned = HISTORY.interactions.select(HISTORY.interactions.time < START + 200 * DAY)
+    expected = learn_repurchases(learned, HISTORY.products, owned_matrix(learned), content.owned_scores)
+    assert content.repurchases.last_days.tolist() == expected.last_days.tolist()
+    assert content.repurchases.interval_days.tolist() == expected.interval_days.tolist()
+    assert content.repurchases.last_days.max() < (START + 200 * DAY) // DAY
+    assert set(content.repurchases.interval_bases.tolist()) == {OF_PRODUCT}
+    assert ((content.repurchases.rates > 0) & (content.repurchases.rates < 1)).all()
 
 
 def test_nothing_before_the_as_of_is_said_so(tmp_path: Path) -> None:

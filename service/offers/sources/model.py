@@ -5,7 +5,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.arrays import concatenate_ranges
 from models.artifact import NO_ROW
 from models.artifact.content import BY_POPULARITY
 from service.offers.account_products import AccountProducts
@@ -86,31 +85,6 @@ class ModelList:
         owned, content = self._facts.owned, self._facts.content
         products = owned.product[owned.account == account]
         return contributors_to(content, products, int(content.candidate_products.ravel()[origin]))
-
-
-class OwnedAndModelList(ModelList):
-    """The model's list with what the account owned at training, and still owns, ranked among it."""
-
-    def block(self) -> Block:
-        facts, content, listed = self._facts, self._facts.content, super().block()
-        accounts = (facts.account_rows != NO_ROW).nonzero()[0]
-        rows = facts.account_rows[accounts]
-        begins = content.owned_offsets[rows]
-        places, positions = concatenate_ranges(begins, content.owned_offsets[rows + 1] - begins)
-        account, product = accounts[places], content.owned_products[positions]
-        still = facts.owned.has(facts.keys(account, product))
-        account, product, positions = account[still], product[still], positions[still]
-        merged = Block(
-            np.concatenate((listed.account, account)),
-            np.concatenate((listed.product, product)),
-            np.concatenate((listed.score, content.owned_scores[positions])),
-            np.concatenate((listed.origin, np.full(len(product), NO_ROW))),
-        )
-        order = np.lexsort((merged.product, -merged.score, merged.account))
-        return Block(merged.account[order], merged.product[order], merged.score[order], merged.origin[order])
-
-    def contributors(self, origin: int) -> list[ProductRow] | None:
-        return [] if origin == NO_ROW else super().contributors(origin)
 
 
 class Named:

@@ -7,7 +7,7 @@ from models.propensity.calibration import (
     MAX_ERROR,
     MIN_TRUE,
     Examples,
-    NoveltyRate,
+    RecentRate,
     describe_verdict,
     is_enough,
     judge,
@@ -15,10 +15,10 @@ from models.propensity.calibration import (
 )
 
 N = 20_000
-STILL = NoveltyRate(1e6, 1e8)
+STILL = RecentRate(1e6, 1e8)
 
 
-def window(seed: int, shift: float = 0.0, drift: float = 0.0, novelty: NoveltyRate = STILL, n: int = N) -> Examples:
+def window(seed: int, shift: float = 0.0, drift: float = 0.0, novelty: RecentRate = STILL, n: int = N) -> Examples:
     """Examples whose log odds follow one of two features. shift: of the log odds. drift: of all features alike."""
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(n, 2)).astype(np.float32)
@@ -72,7 +72,7 @@ def test_what_moves_for_all_alike_changes_nothing(method: str) -> None:
 @pytest.mark.parametrize("ratio", [0.7, 1.0, 1.6])
 def test_the_odds_follow_the_novelty_rate(method: str, ratio: float) -> None:
     predictor = learn_predictor(window(1), window(2), method)
-    later = window(5, shift=float(np.log(ratio)), novelty=NoveltyRate(ratio * 1e6, 1e8))
+    later = window(5, shift=float(np.log(ratio)), novelty=RecentRate(ratio * 1e6, 1e8))
 
     expected = predictor.predict_examples(later).sum()
 
@@ -84,13 +84,13 @@ def test_the_odds_follow_the_novelty_rate(method: str, ratio: float) -> None:
 
 
 def test_the_novelty_rate_is_per_pair_and_between_a_half_and_two() -> None:
-    assert NoveltyRate(3e6, 5e7).ratio_to(NoveltyRate(2e6, 1e8)) == 2
-    assert NoveltyRate(1e6, 5e8).ratio_to(NoveltyRate(2e6, 1e8)) == 0.5
-    assert NoveltyRate(3e6, 1.2e8).ratio_to(NoveltyRate(2e6, 1e8)) == pytest.approx(3 / 1.2 / 2, rel=1e-4)
+    assert RecentRate(3e6, 5e7).ratio_to(RecentRate(2e6, 1e8)) == 2
+    assert RecentRate(1e6, 5e8).ratio_to(RecentRate(2e6, 1e8)) == 0.5
+    assert RecentRate(3e6, 1.2e8).ratio_to(RecentRate(2e6, 1e8)) == pytest.approx(3 / 1.2 / 2, rel=1e-4)
 
 
 def test_a_novelty_rate_of_few_purchases_is_shrunk() -> None:
-    few, fewer, none = NoveltyRate(100, 1e4), NoveltyRate(50, 1e4), NoveltyRate(0, 1e4)
+    few, fewer, none = RecentRate(100, 1e4), RecentRate(50, 1e4), RecentRate(0, 1e4)
 
     # 50 and 100 purchases tell as much as 100 / 3 would of one level that is known: 100 / 3 of 100 / 3 + 50.
     assert fewer.ratio_to(few) == pytest.approx(0.5 ** (100 / 3 / (100 / 3 + 50)))

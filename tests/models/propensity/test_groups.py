@@ -11,7 +11,7 @@ from models.artifact import Groups
 from models.artifact.dimensions import ACCOUNTS, PRODUCTS
 from models.customers.groups import groups_of
 from models.data.interactions import owned_matrix
-from models.propensity.calibration import Examples, NoveltyRate
+from models.propensity.calibration import Examples, RecentRate
 from models.propensity.examples import bought_between
 from models.propensity.groups import (
     FEATURES,
@@ -109,7 +109,7 @@ def test_the_novelty_rate_counts_recent_first_purchases_in_a_group_by_existing_a
     novelty = KNOWN.novelty_rate(1.5)
 
     new = sum(age <= RECENT_DAYS and account in here for name in NAMES for account, age in firsts_of(name).items())
-    assert novelty == NoveltyRate(new, 1.5 * len(here))
+    assert novelty == RecentRate(new, 1.5 * len(here))
 
 
 def test_examples_are_the_open_groups_of_buyers_and_what_was_bought_of_them() -> None:
@@ -146,7 +146,7 @@ def test_spend_is_added_up_from_the_lines_of_the_horizon_returns_subtracted() ->
 def test_usual_spend_is_mean_and_spread_of_adopters_with_three_average_ones_added() -> None:
     group, spent = np.array([0, 0, 1, 1, 1, 2, 2]), np.array([100.0, 300.0, 50.0, 0.0, -40.0, 1_000.0, 7.0])
     is_true = np.array([True, True, True, True, True, False, False])
-    examples = Examples(np.zeros((7, 1), np.float32), np.zeros(7, np.float32), is_true, np.arange(7), NoveltyRate(1, 1))
+    examples = Examples(np.zeros((7, 1), np.float32), np.zeros(7, np.float32), is_true, np.arange(7), RecentRate(1, 1))
 
     measured = usual_spend(examples, group, spent, 3)
 
@@ -161,7 +161,7 @@ def test_usual_spend_is_mean_and_spread_of_adopters_with_three_average_ones_adde
 
 def test_where_nobody_bought_anything_new_spend_is_unknown() -> None:
     nobody = Examples(
-        np.zeros((2, 1), np.float32), np.zeros(2, np.float32), np.zeros(2, np.bool_), np.arange(2), NoveltyRate(1, 1)
+        np.zeros((2, 1), np.float32), np.zeros(2, np.float32), np.zeros(2, np.bool_), np.arange(2), RecentRate(1, 1)
     )
 
     assert np.isnan(usual_spend(nobody, np.array([0, 1]), np.zeros(2), 2)).all()

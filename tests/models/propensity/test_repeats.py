@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from models.data.interactions import owned_matrix
-from models.propensity.repeats import REPEAT_FEATURES, RepeatTables, learn_repeats
+from models.propensity.calibration import RecentRate
+from models.propensity.repeats import REPEAT_FEATURES, RepeatTables, describe_calibration, learn_repeats
 from models.ranking.shortlist import RANKERS, Shortlist
 from tests.models.propensity.counted import RECENT_DAYS, Counted
 from tests.models.propensity.samples import random_shop, snapshot_of
@@ -16,6 +17,7 @@ SHOP = random_shop(1)
 SNAPSHOT = snapshot_of(SHOP)
 OWNED = owned_matrix(SNAPSHOT.past)
 COUNTED = Counted(SHOP)
+STILL = RecentRate(1e6, 1e8)
 
 
 def shortlist_of_owned(rows: NDArray[np.int32]) -> Shortlist:
@@ -103,7 +105,7 @@ def test_probabilities_of_a_later_window_are_the_true_ones_in_each_tenth() -> No
     later, share, _ = window(2)
     later_moved = later * np.float32(2) + np.float32(3)
 
-    p = learn_repeats(features, is_true).adapted(later_moved).probabilities(later_moved)
+    p = learn_repeats(features, is_true, STILL).adapted(later_moved, STILL).probabilities(later_moved)
 
     for tenth in np.array_split(np.argsort(p, kind="stable"), 10):
         assert p[tenth].mean() == pytest.approx(share[tenth].mean(), abs=0.03)
@@ -114,8 +116,40 @@ def test_probabilities_of_a_later_window_are_the_true_ones_in_each_tenth() -> No
 def test_where_too_little_or_nearly_everything_is_bought_again_all_get_one_share(n_true: int) -> None:
     features, _, _ = window(3, n=1_000)
 
-    p = learn_repeats(features, np.arange(1_000) < n_true).probabilities(features)
+    p = learn_repeats(features, np.arange(1_000) < n_true, STILL).probabilities(features)
 
     assert np.ptp(p) == 0
     assert 0 < p[0] < 1
     assert p[0] == pytest.approx(n_true / 1_000, abs=1e-3)
+
+
+def test_where_less_is_bought_again_just_before_a_snapshot_less_is_expected_after_it() -> None:
+    """As for what is new: by the ratio of the rates, in odds."""
+    features, _, is_true = window(4)
+    model = learn_repeats(features, is_true, STILL)
+
+    p, less = (model.adapted(features, RecentRate(n, 1e8)).probabilities(features) for n in (1e6, 0.7e6))
+
+    assert less / (1 - less) == pytest.approx(0.7 * p / (1 - p), rel=1e-3)
+
+
+def test_the_recent_rate_is_of_pairs_that_were_bought_before_the_recent_days() -> None:
+    rate = RepeatTables.from_snapshot(SNAPSHOT, OWNED).rate
+
+    ages: dict[tuple[str, str], list[float]] = {}
+    for buyer, line in COUNTED.bought:
+        ages.setdefault((buyer, line.product), []).append(COUNTED.age(line))
+    old = [each for each in ages.values() if max(each) > RECENT_DAYS]
+    assert rate == RecentRate(sum(min(each) <= RECENT_DAYS for each in old), len(old))
+    assert 0 < rate.purchases < rate.pairs
+
+
+def test_calibration_is_described_of_all_pairs_and_of_the_likeliest_of_each_account() -> None:
+    p = np.array([0.2, 0.6, 0.5, 0.1, 0.1], dtype=np.float32)
+    is_true = np.array([False, True, False, True, False])
+
+    described = describe_calibration(p, is_true, np.array([0, 2, 2, 5]), 0)
+
+    assert described["observed_over_expected"]["value"] == pytest.approx(2 / 1.5, abs=1e-6)
+    assert described["first_observed_over_expected"]["value"] == pytest.approx(1 / 1.1, abs=1e-6)
+    assert described["first_observed_over_expected"]["n"] == 2

@@ -7,11 +7,11 @@ import pytest
 from numpy.typing import NDArray
 
 from models.propensity import second_stage
-from models.propensity.calibration import Examples, NoveltyRate
+from models.propensity.calibration import Examples, RecentRate
 from models.propensity.second_stage import SecondStage, _folds, learn_second_stage
 
 N, N_ACCOUNTS, N_PRODUCTS = 9_000, 300, 90
-STILL = NoveltyRate(1e6, 1e8)
+STILL = RecentRate(1e6, 1e8)
 
 
 def features_of(seed: int, n: int = N) -> NDArray[np.float32]:
@@ -125,7 +125,7 @@ def test_what_moves_and_stretches_for_all_alike_changes_no_score() -> None:
 def test_the_odds_follow_the_novelty_rate(ratio: float) -> None:
     features = window(2)[0].features
     still = predict(STAGE, features).astype(np.float64)
-    stage = STAGE.adapted(features, NoveltyRate(ratio * 1e6, 1e8))
+    stage = STAGE.adapted(features, RecentRate(ratio * 1e6, 1e8))
 
     p = stage.probabilities(stage.scores(features)).astype(np.float64)
 

@@ -6,7 +6,7 @@ from math import log
 import numpy as np
 import pytest
 
-from models.propensity.calibration import NoveltyRate
+from models.propensity.calibration import RecentRate
 from models.propensity.snapshot import N_SEGMENTS, Snapshot
 from tests.models.histories import START, Line, make_history
 from tests.models.propensity.counted import RECENT_DAYS, Counted
@@ -70,7 +70,7 @@ def test_the_novelty_rate_counts_recent_first_purchases_of_existing_accounts() -
 
     expected = sum(age <= RECENT_DAYS and account in here for account, age in ages)
 
-    assert SNAPSHOT.novelty_rate(2.5) == NoveltyRate(expected, 2.5 * len(here))
+    assert SNAPSHOT.novelty_rate(2.5) == RecentRate(expected, 2.5 * len(here))
 
 
 def test_what_comes_later_changes_neither_novelty_rate_nor_prices_nor_segments() -> None:

@@ -13,7 +13,8 @@ from sqlalchemy import Engine
 from starlette.testclient import TestClient
 
 from service.base.settings import Settings
-from service.goals.days import day_start, days_of_hours, days_since_epoch, equal_days
+from service.base.time_zones import day_start, days_since_epoch
+from service.goals.days import days_of_hours, equal_days
 from service.goals.live import load
 from service.readmodel.goals import AccountSales, DailySales, Goals
 from service.sync.artifact_holder import ArtifactHolder

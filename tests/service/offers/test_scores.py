@@ -162,15 +162,15 @@ def test_propensity_and_worth_stand_beside_the_score(tmp_path: Path) -> None:
     assert {row["expected_margin_minor"] for row in table} == {None}
 
 
-def test_what_is_owned_has_no_propensity_and_what_fills_a_list_has_the_rate_of_its_product() -> None:
+def test_what_is_owned_has_its_score_as_propensity_and_what_fills_a_list_the_rate_of_its_product() -> None:
     content = make_content(owned=[[0, 4]], candidates=[[2, 1]], scores=[[0.5, 0.2]], owned_scores=[0.3, 0.9])
     state = with_propensities(content)
 
     ((_, lists),) = score_accounts(state, known_accounts(state), 5, includes_owned=True)
 
-    assert lists.product.tolist() == [4, 2, 0, 1, 3]
-    expected = np.array([np.nan, 0.5, np.nan, 0.25, 0.1], dtype=np.float32)
-    assert np.array_equal(lists.propensity, expected, equal_nan=True)
+    # By propensity times a margin of 30 % of the price, which is 100 times the product's number.
+    assert lists.product.tolist() == [4, 2, 3, 1, 0]
+    assert lists.propensity.tolist() == pytest.approx([0.9, 0.5, 0.1, 0.25, 0.3])
 
 
 def test_prices_are_those_of_the_catalogue_now(tmp_path: Path) -> None:

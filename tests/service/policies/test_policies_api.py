@@ -212,7 +212,7 @@ def test_built_in_policies_are_listed_and_some_can_be_switched_off(client: TestC
     assert {item["policy_id"]: item["can_be_switched_off"] for item in items} == {
         "built-in.objected-to-marketing": False, "built-in.excluded": False, "built-in.filtered": False,
         "built-in.in-basket": False, "built-in.owned": False, "built-in.owned-by-parent": True,
-        "built-in.inactive": False,
+        "built-in.bought-recently": False, "built-in.inactive": False,
         "built-in.not-available-now": False, "built-in.sold-out": True,
         "built-in.not-merchandise": False, "built-in.banned": False, "built-in.returned": True,
         "built-in.deal-open": True, "built-in.deal-lost": True, "built-in.variant-owned": True,

@@ -327,7 +327,7 @@ def policies(draw: st.DrawFn) -> list[PolicyIn]:
         given_policy = {
             "policy_id": f"p-{number}",
             "name": f"Policy {number}",
-            "type": draw(st.sampled_from(list(PolicyType))),
+            "type": draw(st.sampled_from([each for each in PolicyType if each.is_engagement])),
             "is_enabled": draw(st.sampled_from([True, True, True, False])),
             "valid_from": draw(TIMES),
             "valid_until": draw(TIMES),
@@ -401,14 +401,14 @@ def test_each_of_hundreds_of_policies_is_told_apart() -> None:
 def test_a_policy_withholds_what_is_owned_where_owned_products_are_ranked() -> None:
     rule = {"product": "product_id", "op": "in", "values": ["kettle", "scale"]}
     policy = PolicyIn.model_validate({"name": "x", "type": "suitability", "withhold_if": rule}).policy("x")
-    request = OfferRequest("a44", LIMIT)
+    request = OfferRequest("a44", LIMIT, includes_owned=True)
     assert "kettle" in owned_by(["a44"])
 
     ranked = [
         {offer["product_id"] for offer in decide_many(facts)[0].offers}
         for facts in (
-            gather(STATE, [request], includes_owned=True),
-            gather(STATE, [request], includes_owned=True, policies=in_use(activate([policy]))),
+            gather(STATE, [request]),
+            gather(STATE, [request], policies=in_use(activate([policy]))),
         )
     ]
 

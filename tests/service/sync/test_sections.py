@@ -275,8 +275,8 @@ def assert_same_facts(live: LiveState, scratch: LiveState) -> None:
     assert live.part(Objections).accounts == scratch.part(Objections).accounts
     owned, expected = (
         {
-            key: (owned_products.owned.tolist(), owned_products.recent.tolist(), owned_products.others)
-            for key, owned_products in state.part(Ownership).by_account.items()
+            key: (account.owned.tolist(), account.last_days.tolist(), account.recent.tolist(), account.others)
+            for key, account in state.part(Ownership).by_account.items()
         }
         for state in (live, scratch)
     )
