@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 from service.base.request_body import RequestBody
 from service.base.time_zones import find_zone
 from service.readmodel.caps import CapPer
-from service.readmodel.contact_policies import Counted, Per
+from service.readmodel.contact_policies import Counted, Per, Unit
 from service.readmodel.contact_windows import CalendarUnit, CalendarWindow, ContactWindow, RollingWindow
 from service.readmodel.outcome_kinds import OutcomeKind, RejectReason
 from service.rows.field_types import NO_NUL
@@ -117,6 +117,11 @@ class LimitIn(RequestBody):
     at_most: int = Field(ge=1, le=MAX_AT_MOST, description="Contacts that are allowed within the window.")
     window: WindowIn
     per: Per = Field(default=Per.ACCOUNT, description=PER)
+    unit: Unit = Field(
+        default=Unit.ACCOUNT,
+        description="`account`: each for itself; `group`: the topmost account above it with all its subsidiaries share "
+        "a limit of what is `decided`.",
+    )
     counts: Counted = Field(
         default=Counted.DECIDED,
         description="`decided`: decisions, whether they were shown or not, so that what is never reported counts, too; "
@@ -126,3 +131,9 @@ class LimitIn(RequestBody):
         default=None,
         description="Counts and holds requests by these channels, and those that don't name any; all without it.",
     )
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        if self.unit is Unit.GROUP and self.counts is not Counted.DECIDED:
+            raise ValueError("groups share a limit of what is decided: counts must be decided where unit is group")
+        return self

@@ -7,12 +7,14 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, and_, or_, select
 
+from service.accounts.live import ACCOUNTS_CHANGED, HIERARCHY
 from service.base.ids import first_decision_id
 from service.decisions.tables import DecisionOffer, DecisionRow
 from service.decisions.writing import DECISIONS_CHANGED
 from service.outcomes.queries import OUTCOMES_CHANGED
 from service.outcomes.tables import OutcomeRow
 from service.policies.live import POLICIES, POLICIES_CHANGED
+from service.readmodel.account_hierarchy import AccountHierarchy, Hierarchy
 from service.readmodel.active_policies import ActivePolicies, CountingPolicies
 from service.readmodel.contact_policies import Contact, ContactProduct
 from service.readmodel.contacts import Contacts
@@ -27,13 +29,18 @@ ROWS_AT_ONCE: Final = 10_000
 
 def load(state: LiveState, connection: Connection, _changes: ChangeSet) -> None:
     """Count what each account was offered, and what it said."""
-    state.replace_part(count_contacts(connection, state.part(ActivePolicies).by_count))
+    by_count = state.part(ActivePolicies).by_count
+    state.replace_part(count_contacts(connection, by_count, state.part(AccountHierarchy).now))
 
 
 def refresh(state: LiveState, connection: Connection, changes: ChangeSet) -> None:
-    """Count what some accounts were offered, or said, since; for all of them anew if a policy changed."""
+    """Count what some accounts were offered, or said, since; for all of them anew if a policy changed, or a group did
+    that is counted.
+    """
     contacts, by_count = state.part(Contacts), state.part(ActivePolicies).by_count
     is_same = list(contacts.limits.values()) == list(by_count.limits)
+    if contacts.counts_groups:
+        is_same &= contacts.hierarchy is state.part(AccountHierarchy).now
     if not is_same or contacts.suppressions != tuple(by_count.suppressions):
         load(state, connection, changes)
         return
@@ -44,11 +51,18 @@ def refresh(state: LiveState, connection: Connection, changes: ChangeSet) -> Non
 
 
 def count_contacts(
-    connection: Connection, policies: CountingPolicies, account_ids: Sequence[str] | None = None
+    connection: Connection,
+    policies: CountingPolicies,
+    hierarchy: Hierarchy,
+    account_ids: Sequence[str] | None = None,
 ) -> Contacts:
     """Return what some accounts, or all, were offered and said as far as it may still count."""
-    contacts = Contacts(policies.limits, policies.suppressions)
-    _count_decisions(contacts, connection, account_ids)
+    contacts = Contacts(policies.limits, policies.suppressions, hierarchy)
+    named = account_ids
+    if account_ids is not None and contacts.counts_groups:
+        tops = {contacts.top_of(account_id) for account_id in account_ids}
+        named = sorted({member for top in tops for member in hierarchy.group(top)})
+    _count_decisions(contacts, connection, named)
     _count_reports(contacts, connection, account_ids)
     return contacts
 
@@ -127,8 +141,8 @@ def _product(row: Any) -> ContactProduct:
 
 CONTACTS: Final = LiveSection(
     "contacts",
-    frozenset({DECISIONS_CHANGED, OUTCOMES_CHANGED, POLICIES_CHANGED}),
+    frozenset({DECISIONS_CHANGED, OUTCOMES_CHANGED, POLICIES_CHANGED, ACCOUNTS_CHANGED}),
     load,
     refresh,
-    reads=frozenset({POLICIES.name}),
+    reads=frozenset({POLICIES.name, HIERARCHY.name}),
 )

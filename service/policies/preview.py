@@ -20,6 +20,7 @@ from service.policies.errors import BuiltInPolicy, PolicyExists, UnknownPolicy
 from service.policies.live import activate_policies, enabled_policies, place_accounts, read_parent_attributes
 from service.policies.queries import Stored, changed_definition, id_of
 from service.policies.schemas import PolicyIn, PolicyPreviewIn
+from service.readmodel.account_hierarchy import AccountHierarchy
 from service.readmodel.active_policies import PoliciesInUse
 from service.readmodel.catalogue_view import CatalogueView
 from service.readmodel.kleene import UNKNOWN
@@ -125,7 +126,7 @@ def activate(state: LiveState, connection: Connection, stored: Sequence[Stored],
     place_accounts(state, connection, terms, accounts)
     return PoliciesInUse(
         activate_policies(state, enabled, terms),
-        count_contacts(connection, enabled.by_count, accounts),
+        count_contacts(connection, enabled.by_count, state.part(AccountHierarchy).now, accounts),
         count_uses(connection, enabled.by_count.caps),
     )
 

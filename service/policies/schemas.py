@@ -117,7 +117,15 @@ class PolicyIn(RequestBody):
         channels = None if limit.channels is None else frozenset(limit.channels)
         times = (self.valid_from, self.valid_until)
         return ContactLimit(
-            policy_id, limit.at_most, limit.window.window, limit.per, channels, self.scope, *times, limit.counts
+            policy_id,
+            limit.at_most,
+            limit.window.window,
+            limit.per,
+            channels,
+            self.scope,
+            *times,
+            limit.counts,
+            limit.unit,
         )
 
     def suppression_policy(self, policy_id: str) -> Suppression:

@@ -44,6 +44,13 @@ class Counted(StrEnum):
     SHOWN = "shown"
 
 
+class Unit(StrEnum):
+    """Whose contacts are counted together."""
+
+    ACCOUNT = "account"
+    GROUP = "group"
+
+
 @dataclass(frozen=True)
 class ContactLimit:
     """At most so many contacts within a window; then the products concerned are withheld until one ceases to count.
@@ -51,6 +58,7 @@ class ContactLimit:
     channels: whose contacts count; None for all. A contact of no known channel counts for each.
     scope:    the products whose contacts count, and which are withheld; None for all.
     counts:   decisions, or what was reported as sent or shown.
+    unit:     each account for itself; or the topmost account above it with all its subsidiaries.
     valid_from, valid_until: when it is in force. Contacts before that count, too.
     """
 
@@ -63,6 +71,7 @@ class ContactLimit:
     valid_from: datetime | None = None
     valid_until: datetime | None = None
     counts: Counted = Counted.DECIDED
+    unit: Unit = Unit.ACCOUNT
 
     def concerns(self, channel: str | None) -> bool:
         """Tell whether contacts by a channel count: by one that is not known they do."""

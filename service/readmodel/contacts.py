@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import NamedTuple, Self
 
-from service.readmodel.contact_policies import Contact, ContactLimit, Counted
+from service.readmodel.account_hierarchy import Hierarchy
+from service.readmodel.contact_policies import Contact, ContactLimit, Counted, Unit
 from service.readmodel.live_state import LiveState
 from service.readmodel.outcome_kinds import OutcomeKind
 from service.readmodel.suppressions import Reported, Suppression
@@ -96,12 +97,22 @@ class Contacts:
     """The contacts of all accounts. Its policies never change: others make another object.
 
     Two threads write, each of them the same contact: the one that decides, and the one that follows the change log.
+    hierarchy: which accounts are of one group, where limits count groups.
     """
 
-    def __init__(self, limits: Sequence[ContactLimit], suppressions: Sequence[Suppression] = ()) -> None:
+    def __init__(
+        self,
+        limits: Sequence[ContactLimit],
+        suppressions: Sequence[Suppression] = (),
+        hierarchy: Hierarchy | None = None,
+    ) -> None:
         self.limits = {limit.id: limit for limit in limits}
         self.suppressions = tuple(suppressions)
+        self._of_accounts = [limit for limit in limits if limit.unit is Unit.ACCOUNT]
+        self._of_groups = [limit for limit in limits if limit.unit is Unit.GROUP]
+        self.hierarchy = hierarchy
         self._by_account: dict[str, AccountContacts] = {}
+        self._by_group: dict[str, AccountContacts] = {}
         self._writing = Lock()
 
     @classmethod
@@ -127,25 +138,41 @@ class Contacts:
         """See ``AccountPart``."""
         for account_id in account_ids:
             self._by_account.pop(account_id, None)
+            self._by_group.pop(account_id, None)
+
+    @property
+    def counts_groups(self) -> bool:
+        """Whether a limit counts what is decided for whole groups."""
+        return bool(self._of_groups)
+
+    def top_of(self, account_id: str) -> str:
+        """Return the topmost account above an account, or itself."""
+        above = self.hierarchy.ancestors(account_id) if self.hierarchy is not None else []
+        return above[-1] if above else account_id
 
     def note(self, account_id: str, contact: Contact) -> None:
         """Count a decision, unless it is counted already."""
         with self._writing:
-            self._by_account.setdefault(account_id, AccountContacts()).note(contact, self.limits.values())
+            self._by_account.setdefault(account_id, AccountContacts()).note(contact, self._of_accounts)
+            if self._of_groups:
+                group = self._by_group.setdefault(self.top_of(account_id), AccountContacts())
+                group.note(contact, self._of_groups)
 
     def report(self, account_id: str, reported: Sequence[Reported]) -> None:
         """Replace what was reported of an account by all that is reported of it now."""
         with self._writing:
             account = self._by_account.setdefault(account_id, AccountContacts())
-            account.report(reported, self.limits.values(), self.suppressions)
+            account.report(reported, self._of_accounts, self.suppressions)
 
     def reached_by(self, account_id: str | None, channel: str | None, now: datetime) -> list[Reached]:
         """Return the limits and pauses in force that hold a request by a channel for an account."""
-        account = self._by_account.get(account_id or "")
-        if account is None:
+        if account_id is None:
             return []
+        counted = [self._by_account.get(account_id)]
+        if self._of_groups:
+            counted.append(self._by_group.get(self.top_of(account_id)))
         with self._writing:
-            reached = account.reached(self.limits, now)
+            reached = [each for unit in counted if unit is not None for each in unit.reached(self.limits, now)]
         return [each for each in reached if each.policy.concerns(channel) and each.policy.is_in_force(now)]
 
     def earliest_decision(self, now: datetime) -> datetime:

@@ -217,6 +217,29 @@ def test_other_workers_hear_of_it_and_a_restart_forgets_nothing(settings: Settin
         assert ask(client, "a0")["offers"] == []
 
 
+def test_a_group_of_accounts_may_share_a_limit(client: TestClient) -> None:
+    parents = {"a5": "top", "a0": "a5", "a10": None}
+    rows = [
+        {"account_id": "top"},
+        *({"account_id": key, "parent_account_id": parent} for key, parent in parents.items()),
+    ]
+    assert client.post("/v1/accounts", json=rows).json()["rejected"] == 0
+    ask(client, "a0")
+    flush(client)
+    limit(client, limit={"at_most": 2, "window": {"days": 7}, "unit": "group"})
+
+    assert offered(ask(client, "a5"))
+    for account_id in ("top", "a5", "a0"):
+        assert ask(client, account_id)["no_offer"]["code"] == "limit-reached"
+    assert offered(ask(client, "a10"))
+    flush(client)
+    assert client.post(f"{URL}/preview", json={"policy_id": "twice-a-week", "sample": 100}).json()["changed"] >= 2
+    client.post("/v1/accounts", json=[{"account_id": "a0", "parent_account_id": None}])
+    assert offered(ask(client, "a0"))
+    assert offered(ask(client, "a5"))
+    assert ask(client, "a5")["offers"] == []
+
+
 def test_an_erased_account_s_contacts_go_with_it(client: TestClient) -> None:
     limit(client, limit={"at_most": 1, "window": {"days": 7}})
     ask(client)
@@ -294,6 +317,7 @@ def test_a_preview_counts_what_was_offered_and_changes_nothing(client: TestClien
         ({"limit": {"at_most": 1, "window": {"calendar": "week", "timezone": "Mars"}}}, "no such time zone"),
         ({"limit": {"at_most": 1, "window": {"days": 1}, "channels": []}}, "at least 1 item"),
         ({"limit": {"at_most": 1, "window": {"days": 1}, "per": "shop"}}, "'account', 'line', 'category'"),
+        ({"limit": {"at_most": 1, "window": {"days": 1}, "unit": "group", "counts": "shown"}}, "must be decided"),
         ({"scope": {"lines": ["No such line"]}}, "does not exist"),
         ({"limit": {"at_most": 1, "window": {"days": 91}}}, "longer than decisions are kept, 90 days"),
         ({"limit": {"at_most": 1, "window": {"calendar": "quarter", "timezone": "UTC"}}}, "longer than decisions are"),
