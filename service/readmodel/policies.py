@@ -147,7 +147,7 @@ class PolicySet:
 
 def _values_for_any_request(term: Any) -> tuple[int, ...]:
     """Return the values that a term of requests may have in a request of some account, if all of it is known."""
-    value = evaluate(term, _value_for_any_request)
+    value = int(evaluate(term, _value_for_any_request))
     return (FALSE, TRUE) if value == UNKNOWN else (value,)
 
 

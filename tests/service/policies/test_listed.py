@@ -109,6 +109,8 @@ HAS_ACCOUNT: Final = {"request": "has_account", "op": "eq", "value": True}
         ({"withhold_if": {"any": [AMERICAN, AT_CHECKOUT]}}, {"a0", "a2", "a3", "a44", "a55"}),
         ({"withhold_if": {"all": [HAS_ACCOUNT, AMERICAN]}}, {"a0", "a2", "a3", "a44", "a55"}),
         ({"withhold_if": HAS_ACCOUNT}, set(KNOWN)),
+        ({"withhold_if": {"any": [HAS_ACCOUNT, AT_CHECKOUT]}}, set(KNOWN)),
+        ({"offer_only_if": {"all": [{"not": HAS_ACCOUNT}, AT_CHECKOUT]}}, set(KNOWN)),
         ({"offer_only_if": {"not": HAS_ACCOUNT}}, set(KNOWN)),
     ],
 )
