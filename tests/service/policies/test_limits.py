@@ -202,6 +202,18 @@ def test_twenty_requests_at_once_get_no_more_than_the_limit(client: TestClient) 
     assert sum(bool(answer["offers"]) for answer in answers) == 2
 
 
+def test_two_workers_exceed_a_limit_by_no_more_than_each_of_them_allows(settings: Settings, watch: Watch) -> None:
+    key = make_key(settings.database_url, "admin")
+    with running(settings, key, now=watch) as client, running(settings, key, now=watch) as other:
+        sequence = {"X-Min-Sequence": str(limit(client)["sequence"])}
+        assert other.get(f"{ASK}/a0?dry_run=true", headers=sequence).status_code == 200
+
+        with ThreadPoolExecutor(20) as pool:
+            answers = list(pool.map(lambda number: ask((client, other)[number % 2]), range(20)))
+
+        assert 2 <= sum(bool(answer["offers"]) for answer in answers) <= 4
+
+
 def test_other_workers_hear_of_it_and_a_restart_forgets_nothing(settings: Settings, watch: Watch) -> None:
     key = make_key(settings.database_url, "admin")
     with running(settings, key, now=watch) as client, running(settings, key, now=watch) as other:
