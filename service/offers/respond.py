@@ -114,7 +114,8 @@ class Recommender:
         loaded = self._holder.current
         if loaded is None:
             raise NothingToOffer
-        if loaded.state.part(Contacts).counts_decisions and has_repetition(calls):
+        contacts = loaded.state.part(Contacts)
+        if contacts.counts_decisions and has_repetition(calls, contacts):
             # What an account is offered counts for its next request, even if both came together.
             return [answer for call in calls for answer in self._respond_together(loaded, [call])]
         return self._respond_together(loaded, calls)
@@ -178,10 +179,11 @@ class Recommender:
         return body
 
 
-def has_repetition(calls: Sequence[Call]) -> bool:
-    """Tell whether several calls are for the same account."""
+def has_repetition(calls: Sequence[Call], contacts: Contacts) -> bool:
+    """Tell whether several calls are for accounts that are counted together."""
     account_ids = [call.wanted.account_id for call in calls if call.wanted.account_id is not None]
-    return len(set(account_ids)) < len(account_ids)
+    counted = map(contacts.top_of, account_ids) if contacts.counts_groups else account_ids
+    return len(set(counted)) < len(account_ids)
 
 
 def contact_products(offers: Sequence[Offer], products: ProductIndex) -> list[ContactProduct]:

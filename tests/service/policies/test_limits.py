@@ -240,7 +240,8 @@ def test_a_group_of_accounts_may_share_a_limit(client: TestClient) -> None:
     flush(client)
     limit(client, limit={"at_most": 2, "window": {"days": 7}, "unit": "group"})
 
-    assert offered(ask(client, "a5"))
+    batch = client.post(f"{ASK}/batch", json={"account_ids": ["a5", "top"]}).json()["items"]
+    assert [bool(answer["offers"]) for answer in batch] == [True, False]
     for account_id in ("top", "a5", "a0"):
         assert ask(client, account_id)["no_offer"]["code"] == "limit-reached"
     assert offered(ask(client, "a10"))
