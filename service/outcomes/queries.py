@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, func, insert, select, tuple_, update
 
@@ -12,6 +12,7 @@ from service.catalogue.tables import Product
 from service.decisions.tables import DecisionOffer, DecisionRow
 from service.outcomes.errors import UnknownOutcome
 from service.outcomes.tables import OutcomeRow
+from service.readmodel.outcome_kinds import OutcomeKind
 from service.storage.bulk import in_chunks
 from service.storage.changes import ChangeKind
 
@@ -99,16 +100,26 @@ def add_outcomes(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> N
         connection.execute(insert(OutcomeRow), [dict(row) for row in rows])
 
 
-def retract(connection: Connection, outcome_id: str, now: datetime) -> str | None:
-    """Note that an outcome is retracted, once, and return its account; raises UnknownOutcome."""
+class Retracted(NamedTuple):
+    """An outcome that counted until now."""
+
+    account_id: str
+    product_id: str
+    is_acceptance: bool
+
+
+def retract(connection: Connection, outcome_id: str, now: datetime) -> Retracted | None:
+    """Note that an outcome is retracted, once; raises UnknownOutcome. Return None for one that did not count."""
     is_row = OutcomeRow.outcome_id == outcome_id
     row = connection.execute(select(_OUTCOMES).where(is_row)).one_or_none()
     if row is None:
         raise UnknownOutcome(outcome_id)
-    if row.retracted_at is None:
-        connection.execute(update(OutcomeRow).where(is_row).values(retracted_at=now))
-    account_id: str | None = row.account_id
-    return account_id
+    if row.retracted_at is not None:
+        return None
+    connection.execute(update(OutcomeRow).where(is_row).values(retracted_at=now))
+    if row.account_id is None or not row.is_placed or row.is_automated:
+        return None
+    return Retracted(row.account_id, row.product_id, row.kind == OutcomeKind.ACCEPT)
 
 
 def list_rows(connection: Connection, after: str | None, limit: int, **conditions: str | bool | None) -> Sequence[Any]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from service.base.ids import new_decision_id
+from service.outcomes.acceptances import Acceptance
 from service.outcomes.queries import (
     KEY,
     OUTCOMES_CHANGED,
@@ -19,6 +20,7 @@ from service.outcomes.queries import (
     stored_before,
 )
 from service.outcomes.schemas import OutcomeIn, OutcomeStatus
+from service.readmodel.outcome_kinds import OutcomeKind
 from service.storage.changes import ChangeLog
 
 MAX_AHEAD: Final = timedelta(days=1)
@@ -31,8 +33,8 @@ Result = dict[str, Any]
 
 def record_outcomes(
     connection: Connection, given: Mapping[int, OutcomeIn], by: str, now: datetime, changes: ChangeLog
-) -> dict[int, Result]:
-    """Store outcomes and return what became of each, by index."""
+) -> tuple[dict[int, Result], list[Acceptance]]:
+    """Store outcomes and return what became of each, by index, and what was accepted by them."""
     placing = _Placing(connection, given.values())
     results: dict[int, Result] = {}
     rows: dict[int, dict[str, Any]] = {}
@@ -59,7 +61,15 @@ def record_outcomes(
         new.append(row)
     add_outcomes(connection, new)
     changes.touch(OUTCOMES_CHANGED, {row["account_id"] for row in new if row["is_placed"]})
-    return results
+    return results, [_acceptance(row) for row in new if _is_acceptance(row)]
+
+
+def _is_acceptance(row: Mapping[str, Any]) -> bool:
+    return row["kind"] == OutcomeKind.ACCEPT and row["is_placed"] and not row["is_automated"]
+
+
+def _acceptance(row: Mapping[str, Any]) -> Acceptance:
+    return Acceptance(*(row[name] for name in Acceptance._fields))
 
 
 def result(index: int, status: OutcomeStatus, outcome_id: str | None, errors: Sequence[tuple[str, str]]) -> Result:

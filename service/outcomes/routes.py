@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import orjson
-from fastapi import Depends, Path, Query, Response
+from fastapi import Depends, Path, Query, Request, Response
 from pydantic import TypeAdapter
 
 from service.auth.dependencies import require
 from service.auth.keys import Principal, Scope
+from service.base.components import components_of
 from service.base.pagination import IDENTIFIER, Page, cut_page, decode_cursor
+from service.outcomes.acceptances import Acceptances
 from service.outcomes.queries import OUTCOMES_CHANGED, list_rows, retract
 from service.outcomes.recording import Result, record_outcomes, result
 from service.outcomes.schemas import (
@@ -48,12 +50,12 @@ Identifier = Annotated[str, Query(min_length=1, max_length=MAX_IDENTIFIER, patte
     model=OutcomesAnswer,
     openapi_extra=body_schema(OutcomeIn),
 )
-def create_outcomes(rows: BulkRows, by: Reporter, writing: UnitOfWorkDep) -> Response:
+def create_outcomes(rows: BulkRows, by: Reporter, writing: UnitOfWorkDep, request: Request) -> Response:
     """Say what became of offers, up to 1,000 at once: felt by the next answer, on every worker.
 
     Each report is judged by itself: valid ones are stored even if others are not. The same report counts once, with an
     `outcome_id` or without: the same account, product, outcome and time. What names a decision or an account that is
-    not known is kept apart, counts for nothing, and makes no account.
+    not known is kept apart, counts for nothing, and makes no account. What is accepted is taken up: see caps.
     """
     if len(rows) > MAX_OUTCOMES:
         raise TooManyRows(MAX_OUTCOMES)
@@ -61,7 +63,9 @@ def create_outcomes(rows: BulkRows, by: Reporter, writing: UnitOfWorkDep) -> Res
 
     def work(write: UnitOfWork) -> Response:
         take_turn(write.connection, OUTCOME_TURNS)
-        results = record_outcomes(write.connection, good, by.key_id, write.now, write.changes)
+        results, accepted = record_outcomes(write.connection, good, by.key_id, write.now, write.changes)
+        if accepted:
+            components_of(request.app).get(Acceptances).desk.take_up(write, accepted)
         for index, row_faults in faults.items():
             errors = [(fault.field, fault.reason.encode(errors="replace").decode()) for fault in row_faults]
             results[index] = result(index, OutcomeStatus.REJECTED, None, errors)
@@ -99,7 +103,7 @@ def list_outcomes(
 
 
 @router.write_route("DELETE", "/outcomes/{outcome_id}", "Retract an outcome", "unknown-outcome")
-def retract_outcome(outcome_id: OutcomeInPath, writing: UnitOfWorkDep) -> Response:
+def retract_outcome(outcome_id: OutcomeInPath, writing: UnitOfWorkDep, request: Request) -> Response:
     """Say that a report was wrong: the next answer is as if there had been none. It stays in the list, marked.
 
     Reported again under another identifier, it is still the same report, and counts for nothing.
@@ -107,8 +111,12 @@ def retract_outcome(outcome_id: OutcomeInPath, writing: UnitOfWorkDep) -> Respon
 
     def work(write: UnitOfWork) -> Response:
         take_turn(write.connection, OUTCOME_TURNS)
-        account_id = retract(write.connection, outcome_id, write.now)
-        write.changes.touch(OUTCOMES_CHANGED, [] if account_id is None else [account_id])
+        retracted = retract(write.connection, outcome_id, write.now)
+        if retracted is not None:
+            write.changes.touch(OUTCOMES_CHANGED, [retracted.account_id])
+            if retracted.is_acceptance:
+                desk = components_of(request.app).get(Acceptances).desk
+                desk.give_back(write, retracted.account_id, retracted.product_id)
         return Response()
 
     return writing.answer(work)

@@ -1,5 +1,6 @@
 """Reserves offers: decides in the transaction that reserves, so that neither caps nor limits are ever exceeded."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -8,14 +9,25 @@ from sqlalchemy import Connection
 from service.decisions.queries import find_in
 from service.decisions.writing import DECISIONS_CHANGED, write_new_decisions
 from service.offers.respond import Call, Recommender, Recorded
-from service.policies.caps import RESERVATIONS_CHANGED
+from service.outcomes.acceptances import Acceptance
+from service.policies.caps import RESERVATIONS_CHANGED, count_uses
 from service.policies.queries import has_limits
 from service.readmodel.active_policies import ActivePolicies
 from service.readmodel.caps import Cap, CapUses
 from service.readmodel.live_state import LiveState
 from service.reservations.errors import CapReached, UnknownReservation
-from service.reservations.queries import accept, live_reservations, release, reservations_of, reserve
+from service.reservations.queries import (
+    accept,
+    acceptance_of,
+    add_acceptance,
+    live_reservations,
+    release,
+    reservation_of,
+    reservations_of,
+    reserve,
+)
 from service.storage.turns import RESERVATION_TURNS, take_turn
+from service.sync.artifact_holder import ArtifactHolder
 from service.sync.follower import ChangeFollower
 from service.web.unit_of_work import UnitOfWork
 
@@ -44,9 +56,10 @@ class Kept:
 class ReservationDesk:
     """Reserves, accepts and releases, one request at a time, on what is committed by then."""
 
-    def __init__(self, recommender: Recommender, follower: ChangeFollower) -> None:
+    def __init__(self, recommender: Recommender, follower: ChangeFollower, holder: ArtifactHolder) -> None:
         self._recommender = recommender
         self._follower = follower
+        self._holder = holder
 
     def reserve(self, write: UnitOfWork, call: Call, minutes: int) -> Reserved:
         """Decide for one account and reserve what it is offered.
@@ -89,6 +102,42 @@ class ReservationDesk:
         rows = _named(write.connection, decision_id, product_ids)
         release(write.connection, [row.reservation_id for row in rows])
         return self._touched(write, rows)
+
+    def take_up(self, write: UnitOfWork, accepted: Sequence[Acceptance]) -> None:
+        """See ``TakesUp``: accept what is reserved; what is not counts where a cap asks for it and has room left.
+
+        What has no room left was accepted all the same, and is not counted: what is used never exceeds a cap.
+        """
+        self._begin(write.connection)
+        for each in accepted:
+            row = reservation_of(write.connection, each.account_id, each.product_id, write.now)
+            if row is not None:
+                accept(write.connection, [row.reservation_id], write.now)
+            elif not self._add(write, each):
+                continue
+            write.changes.touch(RESERVATIONS_CHANGED, [each.product_id])
+
+    def give_back(self, write: UnitOfWork, account_id: str, product_id: str) -> None:
+        """See ``TakesUp``."""
+        self._begin(write.connection)
+        row = acceptance_of(write.connection, account_id, product_id)
+        if row is not None:
+            release(write.connection, [row.reservation_id])
+            write.changes.touch(RESERVATIONS_CHANGED, [product_id])
+
+    def _add(self, write: UnitOfWork, accepted: Acceptance) -> bool:
+        """Count an acceptance without a reservation, and tell whether a cap asks for it and has room."""
+        uses = count_uses(write.connection, [cap for cap in self._caps() if _is_covered(cap, accepted)])
+        in_force = [cap for cap in uses.caps.values() if cap.is_in_force(write.now)]
+        exhausted = uses.exhausted(write.now)
+        if not in_force or any(cap.key_of(accepted.product_id) in exhausted.get(cap.id, ()) for cap in in_force):
+            return False
+        add_acceptance(write.connection, accepted, write.now)
+        return True
+
+    def _caps(self) -> Sequence[Cap]:
+        current = self._holder.current
+        return () if current is None else current.state.part(ActivePolicies).by_count.caps
 
     def _begin(self, connection: Connection) -> None:
         take_turn(connection, RESERVATION_TURNS)

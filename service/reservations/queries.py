@@ -8,6 +8,7 @@ from sqlalchemy import Connection, and_, delete, insert, select, update
 
 from service.base.ids import new_decision_id
 from service.offers.respond import Recorded
+from service.outcomes.acceptances import Acceptance
 from service.policies.tables import Reservation
 
 KEPT_EXPIRED: Final = timedelta(days=1)
@@ -57,6 +58,32 @@ def list_rows(
     if after is not None:
         query = query.where(Reservation.reservation_id > after)
     return connection.execute(query).all()
+
+
+def reservation_of(connection: Connection, account_id: str, product_id: str, now: datetime) -> Any | None:
+    """Return the reservation of a product that an account holds now."""
+    rows = (row for row in live_reservations(connection, account_id, now) if row.product_id == product_id)
+    return next(rows, None)
+
+
+def acceptance_of(connection: Connection, account_id: str, product_id: str) -> Any | None:
+    """Return the newest acceptance of a product by an account."""
+    is_theirs = (Reservation.account_id == account_id, Reservation.product_id == product_id)
+    query = select(Reservation.__table__).where(*is_theirs, Reservation.accepted_at.is_not(None))
+    return connection.execute(query.order_by(Reservation.accepted_at.desc()).limit(1)).one_or_none()
+
+
+def add_acceptance(connection: Connection, accepted: Acceptance, now: datetime) -> None:
+    """Store an acceptance that nobody had reserved."""
+    row = {
+        **accepted._asdict(),
+        "decision_id": accepted.decision_id or "",
+        "reservation_id": new_decision_id(now),
+        "reserved_at": now,
+        "expires_at": None,
+        "accepted_at": now,
+    }
+    connection.execute(insert(Reservation), row)
 
 
 def accept(connection: Connection, reservation_ids: Sequence[str], now: datetime) -> None:

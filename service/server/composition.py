@@ -20,6 +20,7 @@ from service.offers.fallback import load_fallback
 from service.offers.respond import Recommender
 from service.offers.shadow import Shadow
 from service.offers.smoke import smoke_test
+from service.outcomes.acceptances import Acceptances
 from service.policies.queries import has_limits
 from service.reservations.desk import ReservationDesk
 from service.server.live_sections import LIVE_SECTIONS
@@ -52,6 +53,7 @@ def open_components(
         return follower.is_database_up
 
     recommender = Recommender(holder, decision_log, shadow, telemetry, clock.now, is_database_up, settings.arbitration)
+    desk = ReservationDesk(recommender, follower, holder)
     parts = (
         settings,
         clock,
@@ -72,7 +74,8 @@ def open_components(
         decision_log,
         recommender,
         Batcher(recommender),
-        ReservationDesk(recommender, follower),
+        desk,
+        Acceptances(desk),
         PeriodicCleanup(engine, store, settings, clock.now),
     )
     return Components(*(part for part in parts if part is not None))

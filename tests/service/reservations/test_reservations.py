@@ -220,6 +220,44 @@ def test_a_limit_is_never_exceeded_by_reservations_on_two_workers(settings: Sett
         assert sum(each["expires_at"] is not None for each in made) == 2
 
 
+def test_an_outcome_that_says_accept_takes_up_and_its_retraction_gives_back(client: TestClient) -> None:
+    client.post("/v1/accounts", json=[{"account_id": account_id} for account_id in ("a5", "a0", "n1")])
+    store(client, cap={"at_most": 2})
+    made = reserve(client, "a5")
+
+    def say(account_id: str, **fields: Any) -> str:
+        outcome = {"account_id": account_id, "product_id": "kettle", "outcome": "accept", **fields}
+        (result,) = client.post("/v1/outcomes", json=[outcome]).json()["results"]
+        assert result["status"] == "stored"
+        return str(result["outcome_id"])
+
+    say("a5", decision_id=made["answer"]["decision_id"])
+    first = say("a0", occurred_at="2024-02-29T00:00:00Z")
+    late = say("n1", occurred_at="2024-02-28T00:00:00Z")
+
+    states = sorted((item["account_id"], item["state"]) for item in client.get(URL).json()["items"])
+    assert states == [("a0", "accepted"), ("a5", "accepted")]
+    assert not is_offered(client, "n2")
+    for outcome_id in (first, first, late):
+        client.delete(f"/v1/outcomes/{outcome_id}")
+    assert is_offered(client, "n2")
+    assert len(client.get(URL).json()["items"]) == 1
+
+
+def test_a_hundred_accepts_at_once_use_no_more_than_the_cap(client: TestClient) -> None:
+    client.post("/v1/accounts", json=[{"account_id": account_id} for account_id in ACCOUNTS])
+    store(client)
+
+    def say(account_id: str) -> int:
+        outcome = {"account_id": account_id, "product_id": "kettle", "outcome": "accept"}
+        return int(client.post("/v1/outcomes", json=[outcome]).json()["stored"])
+
+    with ThreadPoolExecutor(10) as pool:
+        assert sum(pool.map(say, ACCOUNTS)) == 100
+
+    assert len(client.get(URL, params={"limit": 100}).json()["items"]) == 10
+
+
 def test_reservations_outlive_a_restart(settings: Settings, key: str, watch: Watch) -> None:
     with running(settings, key, now=watch) as client:
         store(client, cap={"at_most": 1})
