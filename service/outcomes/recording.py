@@ -97,12 +97,10 @@ class _Placing:
         if occurred_at > now + MAX_AHEAD:
             return ("occurred_at", "is more than a day in the future"), {}
         decision = self._decisions.get(outcome.decision_id or "")
+        if decision is not None and outcome.account_id not in (None, decision.account_id):
+            return ("account_id", "is not the account that the decision was for"), {}
         account_id = outcome.account_id or (decision.account_id if decision else None)
         error = self._misplaced(outcome, decision, account_id)
-        if error is not None and decision is not None and error[0] == "account_id" and outcome.account_id:
-            is_other = decision.account_id != outcome.account_id
-            if is_other:
-                return error, {}
         line, category = self._kinds_of(outcome, decision)
         return error, {
             "outcome_id": outcome.outcome_id or new_decision_id(now),
@@ -132,8 +130,6 @@ class _Placing:
     ) -> tuple[str, str] | None:
         if outcome.decision_id is not None and decision is None:
             return "decision_id", "is not known: mistyped, older than decisions are kept, or not yet written"
-        if decision is not None and outcome.account_id not in (None, decision.account_id):
-            return "account_id", "is not the account that the decision was for"
         if decision is not None and outcome.product_id not in decision.offers:
             return "product_id", "was not offered by the decision"
         if account_id is None:
