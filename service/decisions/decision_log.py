@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from sqlalchemy import Connection, Engine
@@ -67,6 +67,11 @@ class DecisionLog:
         """Return a decision of this worker that is not written yet. What is not found here may be in the database."""
         waiting = (each for each in self._queue.copy() if each.decision_id == decision_id)
         return next((Decided(*each[:4], each.request, each.answer) for each in waiting), None)
+
+    def write_named(self, decision_ids: Collection[str]) -> None:
+        """Write what is queued now if any of some decisions waits; raises what the database raises."""
+        if any(each.decision_id in decision_ids for each in self._queue.copy()):
+            self.write_queued()
 
     @property
     def depth(self) -> int:
