@@ -152,13 +152,13 @@ PROBLEMS: dict[str, ProblemType] = {
     "unknown-order": ProblemType(404, "No such order"),
     "unknown-outcome": ProblemType(404, "No such outcome"),
     "unknown-policy": ProblemType(404, "No such policy"),
-    "unknown-reservation": ProblemType(404, "No such reservation"),
     "unknown-product": ProblemType(404, "No such product"),
     "unknown-relationship": ProblemType(404, "No such relationship"),
+    "unknown-reservation": ProblemType(404, "No such reservation"),
     "unknown-row": ProblemType(404, "No such line or category"),
     "unknown-segment": ProblemType(404, "No such segment"),
     "unknown-weight": ProblemType(404, "No such weight"),
-    "weight-modified": ProblemType(412, "The weight was changed since"),
     "unreadable-file": ProblemType(422, "A file can't be read"),
+    "weight-modified": ProblemType(412, "The weight was changed since"),
 }
 """Every error code, in alphabetical order: stable public API."""

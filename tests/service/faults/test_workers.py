@@ -80,9 +80,11 @@ def test_any_worker_exposes_the_telemetry_of_all(server: Server, key: str) -> No
     for _ in range(10):
         assert call(server, "GET", f"{URL}/ann")[0] == 401
 
+    route = "/v1/recommendations/{account_id}"
+    # An answer is counted after it is sent.
+    wait_until(lambda: metric(metrics(server, key), "nextoffer_requests_total", route=route, status="401") == 10)
     expositions = [metrics(server, key) for _ in range(6)]
 
-    route = "/v1/recommendations/{account_id}"
     for text in expositions:
         assert metric(text, "nextoffer_requests_total", route=route, status="200") == 40
         assert metric(text, "nextoffer_requests_total", route=route, status="401") == 10
