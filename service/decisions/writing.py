@@ -11,8 +11,7 @@ from sqlalchemy import Connection, insert, select
 from service.base.ids import new_decision_id
 from service.decisions.binary_copy import copy_rows
 from service.decisions.tables import DecisionBlock, DecisionRow
-from service.offers.explanation import Offer
-from service.offers.respond import Recorded
+from service.offers.respond import Recorded, RecordedOffer
 from service.readmodel.product_index import ProductIndex
 from service.storage.bulk import in_chunks, insert_new, sqlite_time
 from service.storage.changes import ChangeKind
@@ -112,24 +111,12 @@ def _offer_rows(decisions: Sequence[Recorded]) -> list[Row]:
     return [_offer_row(each.decision_id, offer, each.products) for each in decisions for offer in each.offers]
 
 
-def _offer_row(decision_id: str, offer: Offer, products: ProductIndex) -> Row:
-    product_id, figures = offer["product_id"], offer["arbitration"]
+def _offer_row(decision_id: str, offer: RecordedOffer, products: ProductIndex) -> Row:
+    rank, product_id, source, *factors = offer
     row = products.row_of(product_id)
     assert row is not None  # noqa: S101  It was offered by its row.
     info = products.info(row)
-    factors = (
-        (None, None, None, None, None)
-        if figures is None
-        else (
-            figures["propensity"],
-            figures["value_minor"],
-            figures["context"],
-            figures["lever"],
-            figures["priority"],
-        )
-    )
-    described = (product_id, info.line or None, info.category or None, str(offer["source"]))
-    return (decision_id, offer["rank"], *described, *factors, CERTAIN)
+    return (decision_id, rank, product_id, info.line or None, info.category or None, source, *factors, CERTAIN)
 
 
 def _with_sqlite_times(rows: Sequence[Row]) -> list[Row]:

@@ -27,6 +27,13 @@ CHECKOUT: Final = "checkout"
 """The placement that needs the artifact alone."""
 
 
+RecordedOffer = tuple[int, str, str, float | None, int | None, float | None, float | None, float | None]
+"""Rank, product and source of an offer; propensity, value in minor units, context, lever and priority, or None.
+
+Plain values in a plain tuple: decisions wait for a while, and the garbage collector does not look at these.
+"""
+
+
 class Recorded(NamedTuple):
     """A decision to keep. request and answer: JSON, the bytes that came and the bytes that were sent.
 
@@ -41,7 +48,7 @@ class Recorded(NamedTuple):
     placement: str | None
     request: bytes
     answer: bytes
-    offers: Sequence[Offer]
+    offers: Sequence[RecordedOffer]
     products: ProductIndex
 
 
@@ -171,7 +178,7 @@ class Recommender:
         if decision_id is not None:
             named = (wanted.channel, wanted.placement)
             recorded = (decision_id, wanted.account_id, context.now, key_id, *named, call.body, body)
-            recorder.record(Recorded(*recorded, decision.offers, products))
+            recorder.record(Recorded(*recorded, recorded_offers(decision.offers), products))
             contacts = context.loaded.state.part(Contacts)
             if contacts.counts_decisions and decision.offers and wanted.account_id is not None:
                 offered = contact_products(decision.offers, products)
@@ -184,6 +191,19 @@ def has_repetition(calls: Sequence[Call], contacts: Contacts) -> bool:
     account_ids = [call.wanted.account_id for call in calls if call.wanted.account_id is not None]
     counted = map(contacts.top_of, account_ids) if contacts.counts_groups else account_ids
     return len(set(counted)) < len(account_ids)
+
+
+def recorded_offers(offers: Sequence[Offer]) -> tuple[RecordedOffer, ...]:
+    """Return what is kept of offers beside the answer."""
+    recorded: list[RecordedOffer] = []
+    for offer in offers:
+        named, figures = (offer["rank"], offer["product_id"], str(offer["source"])), offer["arbitration"]
+        if figures is None:
+            recorded.append((*named, None, None, None, None, None))
+        else:
+            factors = (figures["propensity"], figures["value_minor"], figures["context"], figures["lever"])
+            recorded.append((*named, *factors, figures["priority"]))
+    return tuple(recorded)
 
 
 def contact_products(offers: Sequence[Offer], products: ProductIndex) -> list[ContactProduct]:

@@ -21,7 +21,7 @@ def reserve(connection: Connection, decision: Recorded, expires_at: datetime) ->
     What the account has reserved already is reserved by the later decision from then on, and counts once.
     """
     held = {row.product_id: row for row in live_reservations(connection, decision.account_id, decision.decided_at)}
-    product_ids = [offer["product_id"] for offer in decision.offers]
+    product_ids = [product_id for _, product_id, *_ in decision.offers]
     for product_id in product_ids:
         if product_id in held:
             row = held[product_id]
