@@ -82,8 +82,14 @@ NO_TRACING = {"tracing": False, "metrics": False, "logs": False, "operation_span
 """The framework's own, which costs a tenth of a request."""
 
 
-def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now, logs: Logs | None = None) -> FastAPI:
-    """Assemble the application. Nothing is opened before it starts."""
+def create_app(
+    settings: Settings,
+    *,
+    now: Callable[[], datetime] = utc_now,
+    logs: Logs | None = None,
+    owns_process: bool = False,
+) -> FastAPI:
+    """Assemble the application. Nothing is opened before it starts. owns_process: see ``open_components``."""
     logs = logs or Logs(settings.log_level)
     telemetry = Telemetry()
 
@@ -91,7 +97,9 @@ def create_app(settings: Settings, *, now: Callable[[], datetime] = utc_now, log
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = create_database_engine(settings.database_url, busy_seconds=BUSY_SECONDS)
         try:
-            components = app.state.components = open_components(engine, settings, Clock(now), telemetry, logs.log)
+            components = app.state.components = open_components(
+                engine, settings, Clock(now), telemetry, logs.log, owns_process=owns_process
+            )
             async with background_work(components, logs.log):
                 yield
         finally:

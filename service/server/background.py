@@ -19,6 +19,7 @@ from service.decisions.decision_log import DecisionLog
 from service.offers.shadow import Shadow
 from service.readmodel.ownership import Ownership
 from service.server.periodic_cleanup import PeriodicCleanup
+from service.server.settled_memory import SettledMemory
 from service.sync.artifact_holder import ArtifactHolder
 from service.sync.follower import ChangeFollower
 from service.sync.listener import NotificationListener
@@ -74,10 +75,11 @@ async def loops(components: Components, log: FilteringBoundLogger) -> AsyncItera
     settings, key_ring = components.get(Settings), components.get(KeyRing)
     works: dict[str, tuple[Callable[[], None], float]] = {
         "keys": (key_ring.load, settings.key_refresh_seconds),
-        "artifact": (components.get(ArtifactHolder).poll, settings.artifact_poll_seconds),
+        "artifact": (partial(poll_artifact, components), settings.artifact_poll_seconds),
         "cleanup": (components.get(PeriodicCleanup).delete_expired, settings.cleanup_seconds),
         "telemetry": (partial(set_gauges, components), GAUGE_SECONDS),
     }
+    settle_memory(components)
     set_gauges(components)
     stop = asyncio.Event()
     telemetry = components.get(Telemetry)
@@ -93,6 +95,19 @@ async def loops(components: Components, log: FilteringBoundLogger) -> AsyncItera
         _, late = await asyncio.wait([*tasks, *key_ring.pending()], timeout=MAX_STOP_SECONDS)
         for task in late:
             task.cancel()
+
+
+def poll_artifact(components: Components) -> None:
+    """Load the artifact that is active now, unless it is in use."""
+    components.get(ArtifactHolder).poll()
+    settle_memory(components)
+
+
+def settle_memory(components: Components) -> None:
+    """Spare the garbage collector what is loaded, where the process is the application's own."""
+    settled = components.find(SettledMemory)
+    if settled is not None:
+        settled.settle()
 
 
 def set_gauges(components: Components) -> None:

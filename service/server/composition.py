@@ -25,6 +25,7 @@ from service.policies.queries import has_limits
 from service.reservations.desk import ReservationDesk
 from service.server.live_sections import LIVE_SECTIONS
 from service.server.periodic_cleanup import PeriodicCleanup
+from service.server.settled_memory import SettledMemory
 from service.storage.database import check_schema, read_session_factory, session_factory
 from service.storage.sessions import ReadSessions, WriteSessions
 from service.sync.artifact_holder import ArtifactHolder
@@ -36,9 +37,18 @@ from service.web.response_cache import ResponseCache
 
 
 def open_components(
-    engine: Engine, settings: Settings, clock: Clock, telemetry: Telemetry, log: FilteringBoundLogger
+    engine: Engine,
+    settings: Settings,
+    clock: Clock,
+    telemetry: Telemetry,
+    log: FilteringBoundLogger,
+    *,
+    owns_process: bool = False,
 ) -> Components:
-    """Check the schema, then load keys and artifact. Raises SchemaOutdated: the service then does not start."""
+    """Check the schema, then load keys and artifact. Raises SchemaOutdated: the service then does not start.
+
+    owns_process: whether the process serves and does nothing else.
+    """
     check_schema(engine)
     read_sessions = ReadSessions(read_session_factory(engine))
     follower = ChangeFollower(
@@ -76,6 +86,7 @@ def open_components(
         Batcher(recommender),
         desk,
         Acceptances(desk),
+        SettledMemory(holder) if owns_process else None,
         PeriodicCleanup(engine, store, settings, clock.now),
     )
     return Components(*(part for part in parts if part is not None))

@@ -91,7 +91,9 @@ def serve(
     with listen(settings) as listener:
         if settings.workers == 1:
             prepare_process(settings)
-            uvicorn.Server(uvicorn.Config(create_app(settings), **server_options(settings))).run(sockets=[listener])
+            uvicorn.Server(uvicorn.Config(create_app(settings, owns_process=True), **server_options(settings))).run(
+                sockets=[listener]
+            )
         else:
             serve_with_workers(settings, listener, given)
 
@@ -147,7 +149,7 @@ def make_worker_app() -> FastAPI:
                 sys.exit(os.EX_TEMPFAIL)
             time.sleep(1)
         else:
-            return create_app(settings)
+            return create_app(settings, owns_process=True)
 
 
 def prepare_process(settings: Settings) -> None:
