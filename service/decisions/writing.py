@@ -12,7 +12,6 @@ from service.base.ids import new_decision_id
 from service.decisions.binary_copy import copy_rows
 from service.decisions.tables import DecisionBlock, DecisionRow
 from service.offers.respond import Recorded, RecordedOffer
-from service.readmodel.product_index import ProductIndex
 from service.storage.bulk import in_chunks, insert_new, sqlite_time
 from service.storage.changes import ChangeKind
 
@@ -108,15 +107,14 @@ def _storable(text: str | None) -> str | None:
 
 
 def _offer_rows(decisions: Sequence[Recorded]) -> list[Row]:
-    return [_offer_row(each.decision_id, offer, each.products) for each in decisions for offer in each.offers]
+    return [_offer_row(each, offer) for each in decisions for offer in each.offers]
 
 
-def _offer_row(decision_id: str, offer: RecordedOffer, products: ProductIndex) -> Row:
+def _offer_row(decision: Recorded, offer: RecordedOffer) -> Row:
     rank, product_id, source, *factors = offer
-    row = products.row_of(product_id)
-    assert row is not None  # noqa: S101  It was offered by its row.
-    info = products.info(row)
-    return (decision_id, rank, product_id, info.line or None, info.category or None, source, *factors, CERTAIN)
+    product = decision.product(product_id)
+    described = (product_id, product.line or None, product.category or None, source)
+    return (decision.decision_id, rank, *described, *factors, CERTAIN)
 
 
 def _with_sqlite_times(rows: Sequence[Row]) -> list[Row]:

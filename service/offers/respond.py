@@ -51,6 +51,19 @@ class Recorded(NamedTuple):
     offers: Sequence[RecordedOffer]
     products: ProductIndex
 
+    def product(self, product_id: str) -> ContactProduct:
+        """Return an offered product with its line and category."""
+        row = self.products.row_of(product_id)
+        assert row is not None  # noqa: S101  It was offered by its row.
+        info = self.products.info(row)
+        return ContactProduct(info.product_id, info.line, info.category)
+
+    @property
+    def contact(self) -> Contact:
+        """What limits count of it."""
+        products = [self.product(product_id) for _, product_id, *_ in self.offers]
+        return Contact(self.decided_at, self.decision_id, self.channel, products)
+
 
 class DecisionRecorder(Protocol):
     """Where decisions go that were sent."""
@@ -178,11 +191,11 @@ class Recommender:
         if decision_id is not None:
             named = (wanted.channel, wanted.placement)
             recorded = (decision_id, wanted.account_id, context.now, key_id, *named, call.body, body)
-            recorder.record(Recorded(*recorded, recorded_offers(decision.offers), products))
+            kept = Recorded(*recorded, recorded_offers(decision.offers), products)
+            recorder.record(kept)
             contacts = context.loaded.state.part(Contacts)
             if contacts.counts_decisions and decision.offers and wanted.account_id is not None:
-                offered = contact_products(decision.offers, products)
-                contacts.note(wanted.account_id, Contact(context.now, decision_id, wanted.channel, offered))
+                contacts.note(wanted.account_id, kept.contact)
         return body
 
 
@@ -204,13 +217,6 @@ def recorded_offers(offers: Sequence[Offer]) -> tuple[RecordedOffer, ...]:
             factors = (figures["propensity"], figures["value_minor"], figures["context"], figures["lever"])
             recorded.append((*named, *factors, figures["priority"]))
     return tuple(recorded)
-
-
-def contact_products(offers: Sequence[Offer], products: ProductIndex) -> list[ContactProduct]:
-    """Return what limits count of some offers."""
-    rows = (products.row_of(offer["product_id"]) for offer in offers)
-    infos = [products.info(row) for row in rows if row is not None]
-    return [ContactProduct(info.product_id, info.line, info.category) for info in infos]
 
 
 def encode(

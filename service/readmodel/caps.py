@@ -58,6 +58,10 @@ class CapUse(NamedTuple):
     n_accepted: int = 0
     holds: tuple[Hold, ...] = ()
 
+    def n_used(self, now: datetime) -> int:
+        """Return how much is used now."""
+        return self.n_accepted + sum(hold.expires_at > now for hold in self.holds)
+
     def free_at(self, at_most: int, now: datetime) -> datetime | None:
         """Return when one more is free as far as is known: ``now`` if there is one; None if no expiry frees one."""
         live = [hold.expires_at for hold in self.holds if hold.expires_at > now]

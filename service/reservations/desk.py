@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy import Connection
 
 from service.decisions.queries import find_in
 from service.decisions.writing import DECISIONS_CHANGED, write_new_decisions
 from service.offers.respond import Call, Recommender, Recorded
 from service.outcomes.acceptances import Acceptance
-from service.policies.caps import RESERVATIONS_CHANGED, count_uses
+from service.policies.caps import RESERVATIONS_CHANGED
 from service.policies.queries import has_limits
 from service.readmodel.active_policies import ActivePolicies
-from service.readmodel.caps import Cap, CapUses
-from service.readmodel.live_state import LiveState
+from service.readmodel.contact_policies import ContactProduct
 from service.reservations.errors import CapReached, UnknownReservation
 from service.reservations.queries import (
     accept,
@@ -26,6 +26,7 @@ from service.reservations.queries import (
     reservations_of,
     reserve,
 )
+from service.reservations.room import Room
 from service.storage.turns import RESERVATION_TURNS, take_turn
 from service.sync.artifact_holder import ArtifactHolder
 from service.sync.follower import ChangeFollower
@@ -33,11 +34,12 @@ from service.web.unit_of_work import UnitOfWork
 
 
 class Reserved(NamedTuple):
-    """An answer, and until when its offers are reserved. is_repeated: see ``ReservationsMade``."""
+    """An answer, and which of its offers are reserved until when; see ``ReservationsMade``."""
 
     answer: bytes
-    expires_at: datetime | None
-    is_repeated: bool
+    expires_at: datetime | None = None
+    product_ids: Sequence[str] = ()
+    is_repeated: bool = False
 
 
 class Kept:
@@ -76,23 +78,26 @@ class ReservationDesk:
         if decision is None or not decision.offers:
             if decision is not None:
                 write_new_decisions(write.connection, [decision])
-            return Reserved(answer, None, is_repeated=False)
+            return Reserved(answer)
         write_new_decisions(write.connection, [decision])
         if has_limits(write.connection) and decision.account_id is not None:
             write.changes.touch(DECISIONS_CHANGED, [decision.account_id])
-        write.changes.touch(RESERVATIONS_CHANGED, reserve(write.connection, decision, expires_at))
-        return Reserved(answer, expires_at, is_repeated=False)
+        product_ids = reserve(write.connection, decision, expires_at, self._room(write))
+        write.changes.touch(RESERVATIONS_CHANGED, product_ids)
+        return Reserved(answer, expires_at if product_ids else None, product_ids)
 
-    def accept(self, write: UnitOfWork, decision_id: str, product_ids: list[str] | None, state: LiveState) -> list[str]:
+    def accept(self, write: UnitOfWork, decision_id: str, product_ids: list[str] | None) -> list[str]:
         """Accept what a decision reserved, once; an expired reservation only if something is left of each cap.
 
         Raises UnknownReservation or CapReached; then nothing is accepted.
         """
         self._begin(write.connection)
-        rows = _named(write.connection, decision_id, product_ids)
+        rows, room = _named(write.connection, decision_id, product_ids), self._room(write)
         for row in rows:
             if row.expires_at is not None and row.expires_at <= write.now:
-                _refuse_exhausted(state, row, write.now)
+                cap = room.take(_product_of(row))
+                if cap is not None:
+                    raise CapReached(row.product_id, cap.id)
         accept(write.connection, [row.reservation_id for row in rows if row.accepted_at is None], write.now)
         return self._touched(write, rows)
 
@@ -109,11 +114,14 @@ class ReservationDesk:
         What has no room left was accepted all the same, and is not counted: what is used never exceeds a cap.
         """
         self._begin(write.connection)
+        room = self._room(write)
         for each in accepted:
             row = reservation_of(write.connection, each.account_id, each.product_id, write.now)
             if row is not None:
                 accept(write.connection, [row.reservation_id], write.now)
-            elif not self._add(write, each):
+            elif room.caps_of(_product_of(each)) and room.take(_product_of(each)) is None:
+                add_acceptance(write.connection, each, write.now)
+            else:
                 continue
             write.changes.touch(RESERVATIONS_CHANGED, [each.product_id])
 
@@ -125,19 +133,10 @@ class ReservationDesk:
             release(write.connection, [row.reservation_id])
             write.changes.touch(RESERVATIONS_CHANGED, [product_id])
 
-    def _add(self, write: UnitOfWork, accepted: Acceptance) -> bool:
-        """Count an acceptance without a reservation, and tell whether a cap asks for it and has room."""
-        uses = count_uses(write.connection, [cap for cap in self._caps() if _is_covered(cap, accepted)])
-        in_force = [cap for cap in uses.caps.values() if cap.is_in_force(write.now)]
-        exhausted = uses.exhausted(write.now)
-        if not in_force or any(cap.key_of(accepted.product_id) in exhausted.get(cap.id, ()) for cap in in_force):
-            return False
-        add_acceptance(write.connection, accepted, write.now)
-        return True
-
-    def _caps(self) -> Sequence[Cap]:
+    def _room(self, write: UnitOfWork) -> Room:
         current = self._holder.current
-        return () if current is None else current.state.part(ActivePolicies).by_count.caps
+        caps = () if current is None else current.state.part(ActivePolicies).by_count.caps
+        return Room(write.connection, caps, write.now)
 
     def _begin(self, connection: Connection) -> None:
         take_turn(connection, RESERVATION_TURNS)
@@ -155,8 +154,10 @@ def _repeated(connection: Connection, call: Call, now: datetime) -> Reserved | N
     for decision_id in dict.fromkeys(row.decision_id for row in held):
         decided = find_in(connection, decision_id)
         if decided is not None and decided.request == call.body:
-            expires_at = min(row.expires_at for row in held if row.decision_id == decision_id)
-            return Reserved(decided.answer, expires_at, is_repeated=True)
+            reserved = {row.product_id: row.expires_at for row in held if row.decision_id == decision_id}
+            offered = (offer["product_id"] for offer in orjson.loads(decided.answer)["offers"])
+            product_ids = [product_id for product_id in offered if product_id in reserved]
+            return Reserved(decided.answer, min(reserved.values()), product_ids, is_repeated=True)
     return None
 
 
@@ -170,13 +171,6 @@ def _named(connection: Connection, decision_id: str, product_ids: list[str] | No
     return [rows[product_id] for product_id in dict.fromkeys(product_ids or rows)]
 
 
-def _refuse_exhausted(state: LiveState, row: Any, now: datetime) -> None:
-    exhausted = state.part(CapUses).exhausted(now)
-    for cap in state.part(ActivePolicies).by_count.caps:
-        if cap.is_in_force(now) and _is_covered(cap, row) and cap.key_of(row.product_id) in exhausted.get(cap.id, ()):
-            raise CapReached(row.product_id, cap.id)
-
-
-def _is_covered(cap: Cap, row: Any) -> bool:
-    names = {"products": row.product_id, "lines": row.line, "categories": row.category}
-    return names[cap.scope.kind] in getattr(cap.scope, cap.scope.kind)
+def _product_of(row: Any) -> ContactProduct:
+    """Return the product of a reservation or an acceptance, as it was then."""
+    return ContactProduct(row.product_id, row.line or "", row.category or "")

@@ -10,28 +10,34 @@ from service.base.ids import new_decision_id
 from service.offers.respond import Recorded
 from service.outcomes.acceptances import Acceptance
 from service.policies.tables import Reservation
+from service.readmodel.contact_policies import ContactProduct
+from service.reservations.room import Room
 
 KEPT_EXPIRED: Final = timedelta(days=1)
 """For so long an expired reservation can still be accepted, if there is anything left."""
 
 
-def reserve(connection: Connection, decision: Recorded, expires_at: datetime) -> list[str]:
-    """Reserve the offers of a decision for its account and return the products.
+def reserve(connection: Connection, decision: Recorded, expires_at: datetime, room: Room) -> list[str]:
+    """Reserve the offers of a decision for its account, best first, and return the products.
 
-    What the account has reserved already is reserved by the later decision from then on, and counts once.
+    What the account has reserved already is reserved by the later decision from then on, and counts once. Of products
+    that share a cap, those for which nothing is left are not reserved.
     """
     held = {row.product_id: row for row in live_reservations(connection, decision.account_id, decision.decided_at)}
-    product_ids = [product_id for _, product_id, *_ in decision.offers]
-    for product_id in product_ids:
+    reserved: list[str] = []
+    for _, product_id, *_ in decision.offers:
         if product_id in held:
             row = held[product_id]
             is_row = Reservation.reservation_id == row.reservation_id
             values = {"decision_id": decision.decision_id, "expires_at": max(row.expires_at, expires_at)}
             connection.execute(update(Reservation).where(is_row).values(**values))
-    new = [product_id for product_id in product_ids if product_id not in held]
-    if new:
-        connection.execute(insert(Reservation), [_new_row(decision, product_id, expires_at) for product_id in new])
-    return product_ids
+        else:
+            product = decision.product(product_id)
+            if room.take(product) is not None:
+                continue
+            connection.execute(insert(Reservation), _new_row(decision, product, expires_at))
+        reserved.append(product_id)
+    return reserved
 
 
 def live_reservations(connection: Connection, account_id: str | None, now: datetime) -> Sequence[Any]:
@@ -106,17 +112,14 @@ def erase_reservations(connection: Connection, account_id: str) -> list[str]:
     return product_ids
 
 
-def _new_row(decision: Recorded, product_id: str, expires_at: datetime) -> dict[str, Any]:
-    row = decision.products.row_of(product_id)
-    assert row is not None  # noqa: S101  It was offered by its row.
-    info = decision.products.info(row)
+def _new_row(decision: Recorded, product: ContactProduct, expires_at: datetime) -> dict[str, Any]:
     return {
         "reservation_id": new_decision_id(decision.decided_at),
         "decision_id": decision.decision_id,
         "account_id": decision.account_id,
-        "product_id": product_id,
-        "line": info.line or None,
-        "category": info.category or None,
+        "product_id": product.product_id,
+        "line": product.line or None,
+        "category": product.category or None,
         "reserved_at": decision.decided_at,
         "expires_at": expires_at,
         "accepted_at": None,

@@ -10,9 +10,7 @@ from service.auth.keys import Principal, Scope
 from service.base.clock import Clock
 from service.base.components import components_of
 from service.base.pagination import IDENTIFIER, Page, cut_page, decode_cursor
-from service.offers.errors import NothingToOffer
 from service.offers.respond import Call
-from service.readmodel.live_state import LiveState
 from service.reservations.desk import ReservationDesk
 from service.reservations.queries import list_rows
 from service.reservations.schemas import (
@@ -24,7 +22,6 @@ from service.reservations.schemas import (
     ReservationState,
 )
 from service.rows.field_types import MAX_IDENTIFIER, NO_NUL
-from service.sync.artifact_holder import ArtifactHolder
 from service.web.dependencies import ReadSession
 from service.web.parameters import DEFAULT_PAGE_ITEMS, Cursor, Limit
 from service.web.responses import JsonResponse
@@ -61,8 +58,7 @@ def create_reservations(given: ReservationIn, by: Asker, writing: UnitOfWorkDep,
 
     def work(write: UnitOfWork) -> Response:
         made = desk.reserve(write, call, given.minutes)
-        fields = {"expires_at": made.expires_at, "is_repeated": made.is_repeated}
-        return _answer({**fields, "answer": orjson.Fragment(made.answer)})
+        return _answer({**made._asdict(), "answer": orjson.Fragment(made.answer)})
 
     return writing.answer(work)
 
@@ -90,7 +86,6 @@ def list_reservations(
     "Accept what is reserved",
     "unknown-reservation",
     "cap-reached",
-    "nothing-to-offer",
     model=ReservationsChanged,
     scope=Scope.RECOMMEND,
 )
@@ -104,7 +99,7 @@ def accept_reservations(
     desk = components_of(request.app).get(ReservationDesk)
 
     def work(write: UnitOfWork) -> Response:
-        product_ids = desk.accept(write, decision_id, given.product_ids, state_in_use(request))
+        product_ids = desk.accept(write, decision_id, given.product_ids)
         return _answer({"decision_id": decision_id, "product_ids": product_ids})
 
     return writing.answer(work)
@@ -134,14 +129,6 @@ def release_reservations(
         return _answer({"decision_id": decision_id, "product_ids": product_ids})
 
     return writing.answer(work)
-
-
-def state_in_use(request: Request) -> LiveState:
-    """Return what is in memory; raises NothingToOffer while there is nothing."""
-    current = components_of(request.app).get(ArtifactHolder).current
-    if current is None:
-        raise NothingToOffer
-    return current.state
 
 
 def _answer(content: dict[str, Any]) -> Response:

@@ -27,9 +27,13 @@ class ReservationIn(RecommendationRequest):
 
 
 class ReservationsMade(BaseModel):
-    """An answer, and until when its offers are reserved."""
+    """An answer, and which of its offers are reserved until when."""
 
-    expires_at: datetime | None = Field(description="When the reservations expire; null if there is nothing to offer.")
+    expires_at: datetime | None = Field(description="When the reservations expire; null if nothing is reserved.")
+    product_ids: list[str] = Field(
+        description="The offers that are reserved, best first: all of them, unless a cap that products share has less "
+        "left than there are offers."
+    )
     is_repeated: bool = Field(
         description="Whether the same request was answered before, and its reservations still hold: then the answer is "
         "the same one, and nothing more is reserved."

@@ -193,6 +193,25 @@ def test_all_products_of_a_scope_may_share_a_cap(client: TestClient) -> None:
     assert is_offered(client, "n3", "kettle")
 
 
+def test_a_decision_reserves_no_more_of_a_shared_cap_than_is_left(client: TestClient, watch: Watch) -> None:
+    names = ["kettle", "filter", "mug"]
+    store(client, scope={"products": names}, cap={"at_most": 2, "per": "scope"})
+
+    made = reserve(client, "n1", *names)
+
+    offered = [offer["product_id"] for offer in made["answer"]["offers"]]
+    assert len(offered) == 3
+    assert made["product_ids"] == offered[:2]
+    assert len(client.get(URL).json()["items"]) == 2
+    again = reserve(client, "n1", *names)
+    assert (again["is_repeated"], again["product_ids"]) == (True, offered[:2])
+    watch.now += timedelta(hours=1)
+    reserve(client, "n2", "kettle")
+    assert accept(client, made).json()["code"] == "cap-reached"
+    assert {item["state"] for item in client.get(URL, params={"account_id": "n1"}).json()["items"]} == {"expired"}
+    assert accept(client, made, product_ids=offered[:1]).status_code == 200
+
+
 def test_what_was_accepted_before_a_cap_begins_does_not_count(client: TestClient, watch: Watch) -> None:
     accept(client, reserve(client, "a5"))
     watch.now += timedelta(days=1)
