@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final
 
 import orjson
-from fastapi import Depends, Header, Request, Response
+from fastapi import Depends, Request, Response
 
 from service.arbitration.errors import ArbitrationChanged
 from service.arbitration.live import ARBITRATION_CHANGED
@@ -15,22 +15,18 @@ from service.auth.keys import Principal, Scope
 from service.base.components import components_of
 from service.base.pagination import Page
 from service.base.settings import Settings
-from service.policies.checks import refuse_unknown_names
+from service.policies.dependencies import checks_of
 from service.storage.turns import POLICY_TURNS, take_turn
 from service.storage.versions import page_of_versions
-from service.sync.artifact_holder import ArtifactHolder
 from service.web.dependencies import ReadSession
 from service.web.etag import conditional_response, is_named
-from service.web.parameters import DEFAULT_PAGE_ITEMS, Cursor, Limit
+from service.web.parameters import DEFAULT_PAGE_ITEMS, Cursor, IfMatch, Limit
 from service.web.routing import Router
 from service.web.unit_of_work import UnitOfWork, UnitOfWorkDep
 
 router = Router("arbitration")
 PATH: Final = "/arbitration"
 Writer = Annotated[Principal, Depends(require(Scope.WRITE))]
-IfMatch = Annotated[
-    str | None, Header(max_length=1000, description="The `ETag` as you know it: 412 if it was changed since.")
-]
 
 
 @router.read_route(PATH, "Show how offers are ranked", model=ArbitrationOut, has_etag=True)
@@ -61,9 +57,7 @@ def update_arbitration(
         if if_match is not None and not is_named(_etag_of(before), if_match):
             raise ArbitrationChanged(before.version)
         if change.up_sell_scope is not None:
-            current = components_of(request.app).get(ArtifactHolder).current
-            state = None if current is None or current.is_fallback else current.state
-            refuse_unknown_names(write.connection, state, change.up_sell_scope)
+            checks_of(request, write.connection).check_scope(change.up_sell_scope)
         stored = change_stored(write.connection, before, change.apply(dict(before.definition)), by.key_id, write.now)
         if stored is not before:
             write.changes.touch(ARBITRATION_CHANGED, [NAME])

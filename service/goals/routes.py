@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final
 
 import orjson
-from fastapi import Depends, Header, Path, Request, Response
+from fastapi import Depends, Path, Request, Response
 
 from service.auth.dependencies import require
 from service.auth.keys import Principal, Scope
@@ -35,7 +35,7 @@ from service.sync.artifact_holder import ArtifactHolder
 from service.web.decoding import errors_of_body
 from service.web.dependencies import ReadSession
 from service.web.etag import conditional_response, etag_of, etag_response, tags_of
-from service.web.parameters import DEFAULT_PAGE_ITEMS, Cursor, Limit
+from service.web.parameters import DEFAULT_PAGE_ITEMS, Cursor, IfMatch, Limit
 from service.web.responses import JsonResponse
 from service.web.routing import Router
 from service.web.unit_of_work import UnitOfWork, UnitOfWorkDep
@@ -43,14 +43,6 @@ from service.web.unit_of_work import UnitOfWork, UnitOfWorkDep
 router = Router("goals")
 GOAL_PATH: Final = "/goals/{goal_id}"
 GoalInPath = Annotated[str, Path(max_length=MAX_IDENTIFIER, pattern=NO_NUL, examples=["coffee-machines-q4"])]
-IfMatch = Annotated[
-    str | None,
-    Header(
-        max_length=1000,
-        description="The ETag with which the goal was read: if it was changed since, the answer is 412. An ETag also "
-        "tells how the goal stood; only the version that it names is compared.",
-    ),
-]
 Writer = Annotated[Principal, Depends(require(Scope.WRITE))]
 
 
@@ -129,7 +121,9 @@ def preview_goal(given: GoalIn, session: ReadSession, request: Request) -> Respo
 
 @router.live_route(GOAL_PATH, "Show a goal", "unknown-goal", "nothing-learned", model=GoalOut)
 def get_goal(request: Request, goal_id: GoalInPath) -> Response:
-    """One goal and how it stands. The ETag names its version: send it as `If-Match` when changing the goal."""
+    """One goal and how it stands. The ETag names its version: send it as `If-Match` when changing the goal. It also
+    tells how the goal stands, which is not compared then.
+    """
     state = state_in_use(request)
     goal = state.part(Goals).by_id.get(goal_id)
     if goal is None:

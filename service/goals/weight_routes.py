@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final
 
 import orjson
-from fastapi import Depends, Header, Path, Request, Response
+from fastapi import Depends, Path, Request, Response
 from starlette.convertors import PathConvertor, register_url_convertor
 
 from service.auth.dependencies import require
@@ -28,7 +28,7 @@ from service.storage.turns import GOAL_TURNS, take_turn
 from service.storage.versions import page_of_versions
 from service.web.dependencies import ReadSession
 from service.web.etag import conditional_response, is_named
-from service.web.parameters import DEFAULT_PAGE_ITEMS, Cursor, Limit
+from service.web.parameters import DEFAULT_PAGE_ITEMS, Cursor, IfMatch, Limit
 from service.web.routing import Router
 from service.web.unit_of_work import UnitOfWork, UnitOfWorkDep
 
@@ -51,10 +51,6 @@ WeightName = Annotated[
     str, Path(max_length=MAX_IDENTIFIER, pattern=NO_NUL, description="The product, line or category.")
 ]
 WeightKind = Annotated[ScopeKind, Path(description="What the name is of.")]
-IfMatch = Annotated[
-    str | None,
-    Header(max_length=1000, description="The `ETag` of the weight as you know it: 412 if it was changed since."),
-]
 Writer = Annotated[Principal, Depends(require(Scope.WRITE))]
 
 

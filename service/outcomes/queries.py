@@ -37,7 +37,7 @@ class Decision:
 
 def read_decisions(connection: Connection, decision_ids: Iterable[str]) -> dict[str, Decision]:
     """Return those of some decisions that are known."""
-    found: dict[str, Decision] = {}
+    known: dict[str, Decision] = {}
     for chunk in in_chunks(list(dict.fromkeys(decision_ids))):
         offers: dict[str, dict[str, tuple[str | None, str | None]]] = {}
         columns = (DecisionOffer.decision_id, DecisionOffer.product_id, DecisionOffer.line, DecisionOffer.category)
@@ -46,8 +46,8 @@ def read_decisions(connection: Connection, decision_ids: Iterable[str]) -> dict[
             offers.setdefault(decision_id, {})[product_id] = (line, category)
         for row in connection.execute(select(DecisionRow.__table__).where(DecisionRow.decision_id.in_(chunk))):
             of_decision = offers.get(row.decision_id, {})
-            found[row.decision_id] = Decision(row.account_id, row.decided_at, row.channel, row.placement, of_decision)
-    return found
+            known[row.decision_id] = Decision(row.account_id, row.decided_at, row.channel, row.placement, of_decision)
+    return known
 
 
 def known_accounts(connection: Connection, account_ids: Iterable[str]) -> set[str]:

@@ -43,14 +43,14 @@ class PolicyChecks:
         if (
             policy.limit is not None
             and policy.limit.counts is Counted.DECIDED
-            and policy.limit.window.longest > timedelta(days=self._kept_days)
+            and policy.limit.window.window.longest > timedelta(days=self._kept_days)
         ):
             raise PolicyRefused(
                 f"The limit's window is longer than decisions are kept, {self._kept_days:g} days: older contacts would "
                 "not be counted. Make it shorter, or raise NEXTOFFER_DECISION_RETENTION_DAYS."
             )
         if policy.scope is not None:
-            self._check_names(policy.scope, "The scope names")
+            self.check_scope(policy.scope)
         conditions = [] if policy.rule is None else list(conditions_of(policy.rule))
         for condition in conditions:
             if isinstance(condition, OwnsRule):
@@ -62,6 +62,10 @@ class PolicyChecks:
             check_attributes(AnyRule(any=attribute_rules), self._attributes)
         if self._columns is not None:
             _check_products(conditions, self._columns, policy.scope)
+
+    def check_scope(self, scope: PolicyScope) -> None:
+        """Raise PolicyRefused unless each name of a scope is of a product, line or category."""
+        self._check_names(scope, "The scope names")
 
     @cached_property
     def _attributes(self) -> Mapping[str, Mapping[str, Any]]:
@@ -99,11 +103,6 @@ class PolicyChecks:
             # Which segments an artifact has can't be known without one.
             if name not in self._segment_ids and (self._state is not None or name.startswith("custom.")):
                 raise PolicyRefused(f"There is no segment {name!r}.{_hint(name, self._segment_ids)}")
-
-
-def refuse_unknown_names(connection: Connection, state: LiveState | None, scope: PolicyScope) -> None:
-    """Raise PolicyRefused unless each name of a scope is of a product, line or category."""
-    PolicyChecks(connection, state, 0)._check_names(scope, "The scope names")
 
 
 def _check_products(conditions: Iterable[Any], columns: ProductColumns, scope: PolicyScope | None) -> None:

@@ -55,14 +55,6 @@ class WindowIn(RequestBody):
             return CalendarWindow(self.calendar, self.timezone)
         return RollingWindow(timedelta(days=self.days or 0, hours=self.hours or 0))
 
-    @property
-    def longest(self) -> timedelta:
-        """For how long a contact counts at most."""
-        if self.calendar is None:
-            return timedelta(days=self.days or 0, hours=self.hours or 0)
-        days = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
-        return timedelta(days=days[self.calendar])
-
 
 class CapIn(RequestBody):
     """At most so many acceptances and reservations that have not expired, by all accounts together, from the policy's

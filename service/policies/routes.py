@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import orjson
-from fastapi import Depends, Header, Path, Query, Request, Response
-from sqlalchemy import Connection
+from fastapi import Depends, Path, Query, Request, Response
 
 from service.auth.dependencies import require
 from service.auth.keys import Principal, Scope
@@ -14,7 +13,7 @@ from service.base.components import components_of
 from service.base.pagination import IDENTIFIER, Page, cut_page, decode_cursor
 from service.base.settings import Settings
 from service.policies.answers import describe_policy, describe_version
-from service.policies.checks import PolicyChecks
+from service.policies.dependencies import checks_of, state_in_use
 from service.policies.errors import PolicyChanged
 from service.policies.live import POLICIES_CHANGED
 from service.policies.preview import proposal_of, try_out
@@ -39,17 +38,15 @@ from service.policies.schemas import (
     PolicyVersionOut,
 )
 from service.policies.tables import PolicyVersion
-from service.readmodel.live_state import LiveState
 from service.readmodel.policies import PolicyType
 from service.rows.field_types import MAX_IDENTIFIER, NO_NUL
 from service.segments.errors import NothingLearned
 from service.storage.turns import POLICY_TURNS, take_turn
 from service.storage.versions import page_of_versions
-from service.sync.artifact_holder import ArtifactHolder
 from service.web.decoding import errors_of_body
 from service.web.dependencies import ReadSession, open_read_session
 from service.web.etag import conditional_response, is_named
-from service.web.parameters import DEFAULT_PAGE_ITEMS, Cursor, Limit
+from service.web.parameters import DEFAULT_PAGE_ITEMS, Cursor, IfMatch, Limit
 from service.web.responses import JsonResponse
 from service.web.routing import Router
 from service.web.unit_of_work import UnitOfWork, UnitOfWorkDep
@@ -58,10 +55,6 @@ router = Router("policies")
 POLICY_PATH: Final = "/policies/{policy_id}"
 PolicyInPath = Annotated[str, Path(max_length=MAX_IDENTIFIER, pattern=NO_NUL, examples=["no-alcohol-abroad"])]
 Writer = Annotated[Principal, Depends(require(Scope.WRITE))]
-IfMatch = Annotated[
-    str | None,
-    Header(max_length=1000, description="The `ETag` of the policy as you know it: 412 if it was changed since."),
-]
 
 
 def checked_policy(policy: PolicyIn, request: Request) -> PolicyIn:
@@ -247,18 +240,6 @@ def preview_policy(given: PolicyPreviewIn, session: ReadSession, request: Reques
     now = components.get(Clock).now()
     result = try_out(state, connection, proposal, given.sample, now, options)
     return JsonResponse(orjson.dumps(result))
-
-
-def checks_of(request: Request, connection: Connection) -> PolicyChecks:
-    """Return checks against what there is now."""
-    kept_days = components_of(request.app).get(Settings).decision_retention_days
-    return PolicyChecks(connection, state_in_use(request), kept_days)
-
-
-def state_in_use(request: Request) -> LiveState | None:
-    """Return what is in memory; None while there is no artifact."""
-    current = components_of(request.app).get(ArtifactHolder).current
-    return None if current is None or current.is_fallback else current.state
 
 
 def answer_changed(write: UnitOfWork, stored: Stored, status_code: int) -> Response:

@@ -255,13 +255,10 @@ class ActivePolicies:
     def _in_force_at(self, now: datetime) -> NDArray[np.uint64]:
         period = self.period_at(now)
         if period not in self._in_force:
-            self._in_force[period] = self.products.states_of(lambda number: self._is_in_force(number, now))
+            self._in_force[period] = self.products.states_of(
+                lambda number: self.policies.policies[number].policy.is_in_force(now)
+            )
         return self._in_force[period]
-
-    def _is_in_force(self, number: int, now: datetime) -> bool:
-        policy = self.policies.policies[number].policy
-        has_begun = policy.valid_from is None or policy.valid_from <= now
-        return has_begun and (policy.valid_until is None or now < policy.valid_until)
 
 
 class PoliciesInUse(NamedTuple):

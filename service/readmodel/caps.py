@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple, Self
 
+from service.readmodel.in_force import InForce
 from service.readmodel.live_state import LiveState
 from service.readmodel.policies import PolicyScope
 
@@ -21,7 +22,7 @@ class CapPer(StrEnum):
 
 
 @dataclass(frozen=True)
-class Cap:
+class Cap(InForce):
     """At most so many acceptances and reservations of products in a scope, from ``valid_from`` on, by all accounts.
 
     per: each product, or all of the scope together. valid_from, valid_until: when it is in force.
@@ -33,11 +34,6 @@ class Cap:
     scope: PolicyScope
     valid_from: datetime | None = None
     valid_until: datetime | None = None
-
-    def is_in_force(self, now: datetime) -> bool:
-        """Tell whether it applies now."""
-        has_begun = self.valid_from is None or self.valid_from <= now
-        return has_begun and (self.valid_until is None or now < self.valid_until)
 
     def key_of(self, product_id: str) -> str:
         """Return what a product of the scope counts for: itself, or the whole scope."""

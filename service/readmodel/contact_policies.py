@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from service.readmodel.contact_windows import ContactWindow
+from service.readmodel.in_force import InForce
 from service.readmodel.policies import PolicyScope
 
 
@@ -52,7 +53,7 @@ class Unit(StrEnum):
 
 
 @dataclass(frozen=True)
-class ContactLimit:
+class ContactLimit(InForce):
     """At most so many contacts within a window; then the products concerned are withheld until one ceases to count.
 
     channels: whose contacts count; None for all. A contact of no known channel counts for each.
@@ -76,11 +77,6 @@ class ContactLimit:
     def concerns(self, channel: str | None) -> bool:
         """Tell whether contacts by a channel count: by one that is not known they do."""
         return self.channels is None or channel is None or channel in self.channels
-
-    def is_in_force(self, now: datetime) -> bool:
-        """Tell whether it applies now."""
-        has_begun = self.valid_from is None or self.valid_from <= now
-        return has_begun and (self.valid_until is None or now < self.valid_until)
 
     def keys_of(self, products: Iterable[ContactProduct]) -> set[str]:
         """Return what a contact with some products counts for: names of products, categories or lines.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from typing import Final
 
 from service.base.time_zones import find_zone
 
@@ -17,11 +18,25 @@ class CalendarUnit(StrEnum):
     YEAR = "year"
 
 
+LONGEST_DAYS: Final = {
+    CalendarUnit.DAY: 1,
+    CalendarUnit.WEEK: 7,
+    CalendarUnit.MONTH: 31,
+    CalendarUnit.QUARTER: 92,
+    CalendarUnit.YEAR: 366,
+}
+
+
 @dataclass(frozen=True)
 class RollingWindow:
     """A contact counts for a length of time from when it was made."""
 
     length: timedelta
+
+    @property
+    def longest(self) -> timedelta:
+        """For how long a contact counts at most."""
+        return self.length
 
     def end_of(self, contacted_at: datetime) -> datetime:
         """Return the first instant at which a contact does not count any more."""
@@ -38,6 +53,11 @@ class CalendarWindow:
 
     unit: CalendarUnit
     timezone: str
+
+    @property
+    def longest(self) -> timedelta:
+        """For how long a contact counts at most."""
+        return timedelta(days=LONGEST_DAYS[self.unit])
 
     def end_of(self, contacted_at: datetime) -> datetime:
         """Return the first instant at which a contact does not count any more."""
@@ -73,11 +93,4 @@ def _period_of(day: date, unit: CalendarUnit) -> date:
 
 def _next_period(first_day: date, unit: CalendarUnit) -> date:
     """Return the first day of the period after the one that begins on a day."""
-    longest = {
-        CalendarUnit.DAY: 1,
-        CalendarUnit.WEEK: 7,
-        CalendarUnit.MONTH: 31,
-        CalendarUnit.QUARTER: 92,
-        CalendarUnit.YEAR: 366,
-    }
-    return _period_of(first_day + timedelta(days=longest[unit]), unit)
+    return _period_of(first_day + timedelta(days=LONGEST_DAYS[unit]), unit)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from itertools import product as combinations
 from typing import Any, Final, Literal
 
+from service.readmodel.in_force import InForce
 from service.readmodel.kleene import FALSE, TRUE, UNKNOWN, Node, compare, evaluate
 from service.readmodel.policy_grammar import (
     ACCOUNT_CONDITIONS,
@@ -51,7 +52,7 @@ class PolicyScope(Owned):
 
 
 @dataclass(frozen=True)
-class Policy:
+class Policy(InForce):
     """A policy that is switched on.
 
     is_requirement: whether products are offered only where the rule is true (``offer_only_if``), rather than withheld

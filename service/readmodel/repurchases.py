@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.artifact import Repurchases
+from service.readmodel.in_force import InForce
 from service.readmodel.policies import PolicyScope
 from service.readmodel.product_columns import ProductColumns
 
@@ -32,7 +33,7 @@ _PRECEDENCE: Final = ("products", "categories", "lines", None)
 
 
 @dataclass(frozen=True)
-class RepurchasePolicy:
+class RepurchasePolicy(InForce):
     """A policy that is switched on.
 
     after_days: days from a purchase of a consumable until it may be offered again; None for the learned interval.
@@ -44,13 +45,6 @@ class RepurchasePolicy:
     scope: PolicyScope | None = None
     valid_from: datetime | None = None
     valid_until: datetime | None = None
-
-    def is_in_force(self, now: datetime | None) -> bool:
-        """Tell whether it applies at a time; without one, always."""
-        if now is None:
-            return True
-        has_begun = self.valid_from is None or self.valid_from <= now
-        return has_begun and (self.valid_until is None or now < self.valid_until)
 
 
 class ProductRepurchases(NamedTuple):
@@ -92,7 +86,7 @@ class RepurchasePolicies:
         mode = np.full(self._n_products, NO_MODE, dtype=np.int8)
         wait_days = np.zeros(self._n_products, dtype=np.int32)
         for policy, rows in zip(self.policies, self._rows, strict=True):
-            if policy.is_in_force(now):
+            if now is None or policy.is_in_force(now):
                 mode[rows], wait_days[rows] = self._mode_and_wait(policy, rows)
         return ProductRepurchases(mode, wait_days, bool((mode > DURABLE).any()))
 

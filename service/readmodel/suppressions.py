@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from service.readmodel.contact_policies import ContactProduct, Per, covers, key_of
+from service.readmodel.in_force import InForce
 from service.readmodel.outcome_kinds import OutcomeKind
 from service.readmodel.policies import PolicyScope
 
@@ -30,7 +31,7 @@ class Pause(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Suppression:
+class Suppression(InForce):
     """So many outcomes of some kinds within a length of time pause what they are about for another one.
 
     reasons: of rejections that count; None for all. per: what is paused, and whose outcomes are counted together.
@@ -51,11 +52,6 @@ class Suppression:
     def concerns(self, _channel: str | None) -> bool:
         """Tell whether it holds for requests by a channel: it does for all."""
         return True
-
-    def is_in_force(self, now: datetime) -> bool:
-        """Tell whether it applies now."""
-        has_begun = self.valid_from is None or self.valid_from <= now
-        return has_begun and (self.valid_until is None or now < self.valid_until)
 
     def pauses(self, reported: Iterable[Reported]) -> Iterator[Pause]:
         """Yield the pauses that an account's outcomes cause, one after the other.

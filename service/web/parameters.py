@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final
 
-from fastapi import Path, Query
+from fastapi import Header, Path, Query
 
 from service.base.examples import ACCOUNT_ID, PRODUCT_ID
 from service.rows.field_types import MAX_IDENTIFIER, MAX_TEXT, NO_NUL, WHOLE_IDENTIFIER
@@ -17,6 +17,9 @@ NewAccountInPath = Annotated[
 ]
 ProductInPath = Annotated[str, Path(max_length=MAX_IDENTIFIER, pattern=NO_NUL, examples=[PRODUCT_ID])]
 SegmentInPath = Annotated[str, Path(max_length=MAX_IDENTIFIER, pattern=NO_NUL, examples=["rfm.champions"])]
+IfMatch = Annotated[
+    str | None, Header(max_length=1000, description="The `ETag` as you know it: 412 if it was changed since.")
+]
 Cursor = Annotated[str | None, Query(max_length=MAX_CURSOR, description="`next_cursor` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE_ITEMS, description="Most items to return.")]
 

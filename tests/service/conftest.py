@@ -1,13 +1,14 @@
 """A running application over a small real artifact."""
 
 import io
+import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pytest
 from starlette.testclient import TestClient
@@ -149,6 +150,29 @@ def running(
 def part_of(client: TestClient, kind: type[Part]) -> Part:
     """Return a part of the application that a client asks."""
     return components_of(client.app).get(kind)
+
+
+def write_lines(path: Path, *values: Any) -> Path:
+    """Write a file of JSON lines; a text is written as it is."""
+    path.write_text("\n".join(value if isinstance(value, str) else json.dumps(value) for value in values))
+    return path
+
+
+class Watch:
+    """A clock that is set by hand; it stands at noon of March 1st, 2024."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        """Return what it shows."""
+        return self.now
+
+
+@pytest.fixture
+def watch() -> Watch:
+    """The clock of the application."""
+    return Watch()
 
 
 @pytest.fixture

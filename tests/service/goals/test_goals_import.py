@@ -1,9 +1,7 @@
 """Goals from a file: the valid ones go in, each invalid one is named, and twice is as good as once."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -14,17 +12,9 @@ from service.base.settings import Settings
 from service.goals.importing import GoalFiles
 from service.imports.command import app
 from service.rows.definitions import DefinitionImport, import_definitions
-from service.storage.database import create_database_engine
 from service.sync.artifact_holder import ArtifactHolder
-from tests.service.conftest import NOON, part_of, wait_until
+from tests.service.conftest import NOON, part_of, wait_until, write_lines
 from tests.service.goals.conftest import COFFEE, URL, line, progress, sell, set_goal
-
-
-@pytest.fixture
-def engine(settings: Settings) -> Iterator[Engine]:
-    made = create_database_engine(settings.database_url)
-    yield made
-    made.dispose()
 
 
 def imported(client: TestClient, engine: Engine, path: Path) -> DefinitionImport:
@@ -33,14 +23,9 @@ def imported(client: TestClient, engine: Engine, path: Path) -> DefinitionImport
     return import_definitions(engine, path, GoalFiles(current.state, "UTC"), NOON)
 
 
-def write(path: Path, *values: Any) -> Path:
-    path.write_text("\n".join(value if isinstance(value, str) else json.dumps(value) for value in values))
-    return path
-
-
 def test_the_valid_goals_of_a_file_go_in_and_are_measured(client: TestClient, engine: Engine, tmp_path: Path) -> None:
     sell(client, "o-1", "2024-03-01", line("beans", 3))
-    file = write(
+    file = write_lines(
         tmp_path / "goals.ndjson",
         COFFEE,
         "",
@@ -131,7 +116,7 @@ def test_a_stored_goal_keeps_what_is_no_longer_there(client: TestClient, engine:
 def test_before_the_first_training_goals_of_segments_alone_are_refused(
     client: TestClient, engine: Engine, tmp_path: Path
 ) -> None:
-    file = write(
+    file = write_lines(
         tmp_path / "goals.json",
         {**COFFEE, "goal_id": "segment", "segment_id": "strategic.accounts"},
         {**COFFEE, "goal_id": "money", "measure": "revenue", "target": 100, "currency": "EUR"},
@@ -150,8 +135,8 @@ def test_the_command_says_what_was_refused_and_ends_with_code_4(
     monkeypatch.setenv("NEXTOFFER_ARTIFACTS_DIR", str(settings.artifacts_dir))
     bad = {**COFFEE, "scope": {"products": ["x"]}}
 
-    good = CliRunner().invoke(app, ["goals", str(write(tmp_path / "good.json", COFFEE))])
-    refused = CliRunner().invoke(app, ["goals", str(write(tmp_path / "bad.json", bad, {**COFFEE, "target": 7}))])
+    good = CliRunner().invoke(app, ["goals", str(write_lines(tmp_path / "good.json", COFFEE))])
+    refused = CliRunner().invoke(app, ["goals", str(write_lines(tmp_path / "bad.json", bad, {**COFFEE, "target": 7}))])
 
     assert (good.exit_code, refused.exit_code) == (0, 4), good.output + refused.output
     assert "Goals: 1 created, 0 updated, 0 unchanged, 0 refused." in good.output

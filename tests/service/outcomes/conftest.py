@@ -1,29 +1,5 @@
 """An application on each of the two databases, over an artifact whose accounts have a history."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from tests.service.over_sold_world import client, key, settings, version
 
-import pytest
-from starlette.testclient import TestClient
-
-from service.base.settings import Settings
-from tests.service.conftest import make_key, make_settings, running
-
-
-@pytest.fixture
-def version(sold_version: str) -> str:
-    """The artifact, written and activated."""
-    return sold_version
-
-
-@pytest.fixture
-def settings(database_url: str, artifacts_dir: Path, version: str) -> Settings:
-    """Settings over each database in turn."""
-    return make_settings(database_url, artifacts_dir)
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[TestClient]:
-    """An admin's client, over each database."""
-    with running(settings, make_key(settings.database_url, "admin")) as made:
-        yield made
+__all__ = ["client", "key", "settings", "version"]

@@ -1,8 +1,7 @@
 """Outcomes are durable, count once, are felt by the next answer, and misplaced ones are kept apart."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 import pytest
@@ -10,7 +9,7 @@ from starlette.testclient import TestClient
 
 from service.base.settings import Settings
 from service.decisions.decision_log import DecisionLog
-from tests.service.conftest import NOON, make_key, part_of, running, wait_until
+from tests.service.conftest import NOON, Watch, part_of, running, wait_until
 
 URL: Final = "/v1/outcomes"
 ASK: Final = "/v1/recommendations"
@@ -25,34 +24,10 @@ NO_TWICE: Final[dict[str, Any]] = {
 }
 
 
-class Watch:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def watch() -> Watch:
-    """The clock of the application."""
-    return Watch()
-
-
-@pytest.fixture
-def key(settings: Settings) -> str:
-    """A key that opens everything."""
-    return make_key(settings.database_url, "admin")
-
-
-@pytest.fixture
-def client(settings: Settings, key: str, watch: Watch) -> Iterator[TestClient]:
-    """An admin's client, over each database, whose accounts are stored."""
-    with running(settings, key, now=watch) as made:
-        made.post("/v1/accounts", json=[{"account_id": account_id} for account_id in ("a5", "a0", "Ann Lee")])
-        yield made
+@pytest.fixture(autouse=True)
+def _stored(client: TestClient) -> None:
+    """Three accounts."""
+    client.post("/v1/accounts", json=[{"account_id": account_id} for account_id in ("a5", "a0", "Ann Lee")])
 
 
 def store(client: TestClient, policy: dict[str, Any], **fields: Any) -> None:
@@ -66,7 +41,7 @@ def report(client: TestClient, *outcomes: dict[str, Any]) -> Any:
     return answer.json()
 
 
-def said(client: TestClient, outcome: str, *, days: float = 0, **fields: Any) -> str:
+def reported(client: TestClient, outcome: str, *, days: float = 0, **fields: Any) -> str:
     """Report one outcome, so many days from noon, and return its identifier."""
     occurred_at = (NOON + timedelta(days=days)).isoformat()
     answer = report(client, {"outcome": outcome, "occurred_at": occurred_at, **fields})
@@ -198,9 +173,9 @@ def test_reports_that_make_no_sense_are_rejected(client: TestClient, fields: dic
 
 def test_rejections_pause_a_product_and_cause_no_second_pause(client: TestClient, watch: Watch) -> None:
     store(client, NO_TWICE)
-    said(client, "reject", days=-20)
+    reported(client, "reject", days=-20)
     assert is_offered(client)
-    said(client, "reject", days=0)
+    reported(client, "reject", days=0)
 
     assert not is_offered(client)
     assert is_offered(client, "filter")
@@ -211,30 +186,30 @@ def test_rejections_pause_a_product_and_cause_no_second_pause(client: TestClient
     assert answer["considered"][0]["until"] == answer["no_offer"]["ask_again_at"] == "2024-03-11T12:00:00Z"
     watch.now = NOON + timedelta(days=10)
     assert is_offered(client)
-    said(client, "reject", days=9)
+    reported(client, "reject", days=9)
     assert is_offered(client)
-    said(client, "reject", days=9.5)
+    reported(client, "reject", days=9.5)
     assert considered(client)["no_offer"]["ask_again_at"] == "2024-03-21T00:00:00Z"
 
 
 def test_outcomes_that_come_late_are_placed_where_they_belong(client: TestClient) -> None:
     store(client, NO_TWICE)
-    said(client, "reject", days=-1)
-    said(client, "reject", days=-40)
+    reported(client, "reject", days=-1)
+    reported(client, "reject", days=-40)
     assert is_offered(client)
 
-    said(client, "reject", days=-29)
+    reported(client, "reject", days=-29)
 
     # The two oldest cause a pause that is over; the newest waits for another one.
     assert is_offered(client)
-    said(client, "reject", days=-2)
+    reported(client, "reject", days=-2)
     assert not is_offered(client)
 
 
 def test_a_retracted_outcome_is_as_if_it_had_not_been(client: TestClient) -> None:
     store(client, NO_TWICE)
-    said(client, "reject", days=-2)
-    outcome_id = said(client, "reject", days=-1)
+    reported(client, "reject", days=-2)
+    outcome_id = reported(client, "reject", days=-1)
     assert not is_offered(client)
 
     for _ in range(2):
@@ -248,11 +223,11 @@ def test_a_retracted_outcome_is_as_if_it_had_not_been(client: TestClient) -> Non
 
 def test_what_a_machine_did_changes_nothing_and_is_listed_apart(client: TestClient) -> None:
     store(client, NO_TWICE, suppression={**TWICE, "outcomes": ["click"], "count": 1})
-    said(client, "click", automated=True)
+    reported(client, "click", automated=True)
 
     assert is_offered(client)
     assert len(client.get(URL, params={"automated": True}).json()["items"]) == 1
-    said(client, "click", days=-1)
+    reported(client, "click", days=-1)
     assert not is_offered(client)
 
 
@@ -265,10 +240,10 @@ def test_a_reason_may_pause_a_category(client: TestClient) -> None:
             "outcomes": ["reject"], "reasons": ["not-relevant"], "count": 1, "pauses": "category", "pause_days": 5
         },
     )  # fmt: skip
-    said(client, "reject", reason="too-expensive")
+    reported(client, "reject", reason="too-expensive")
     assert is_offered(client, "filter")
 
-    said(client, "reject", days=-1, reason="not-relevant")
+    reported(client, "reject", days=-1, reason="not-relevant")
 
     assert not is_offered(client, "filter")
     assert is_offered(client, "mug")
@@ -284,16 +259,16 @@ def test_limits_may_count_what_was_shown(client: TestClient, watch: Watch) -> No
     store(client, {"name": "Shown twice", "type": "limit", "limit": limit})
     for _ in range(3):
         client.post(ASK, json={"account_id": "a5", "among": ["kettle"]})
-    said(client, "impression", days=-6)
+    reported(client, "impression", days=-6)
     assert is_offered(client)
 
-    outcome_id = said(client, "impression", days=-1, channel="email")
+    outcome_id = reported(client, "impression", days=-1, channel="email")
 
     assert considered(client)["no_offer"]["ask_again_at"] == "2024-03-02T12:00:00Z"
     assert is_offered(client, "filter")
     client.delete(f"{URL}/{outcome_id}")
     assert is_offered(client)
-    said(client, "impression", days=0)
+    reported(client, "impression", days=0)
     assert not is_offered(client)
     watch.now += timedelta(days=1)
     assert is_offered(client)
@@ -304,8 +279,8 @@ def test_other_workers_hear_of_outcomes_and_a_restart_forgets_none(
 ) -> None:
     with running(settings, key, now=watch) as other:
         store(client, NO_TWICE)
-        said(client, "reject", days=-2)
-        said(client, "reject", days=-1)
+        reported(client, "reject", days=-2)
+        reported(client, "reject", days=-1)
         wait_until(lambda: not is_offered(other), seconds=1)
     with running(settings, key, now=watch) as other:
         assert not is_offered(other)
@@ -313,8 +288,8 @@ def test_other_workers_hear_of_outcomes_and_a_restart_forgets_none(
 
 def test_an_erased_account_s_outcomes_stay_without_its_name(client: TestClient) -> None:
     store(client, NO_TWICE)
-    said(client, "reject", days=-2, reason="own-words", note="Ann says no")
-    said(client, "reject", days=-1)
+    reported(client, "reject", days=-2, reason="own-words", note="Ann says no")
+    reported(client, "reject", days=-1)
 
     client.delete("/v1/accounts/a5")
 

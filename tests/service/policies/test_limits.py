@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from service.base.settings import Settings
 from service.decisions.decision_log import DecisionLog
-from tests.service.conftest import NOON, make_key, part_of, running, wait_until
+from tests.service.conftest import NOON, Watch, make_key, part_of, running, wait_until
 
 URL: Final = "/v1/policies"
 ASK: Final = "/v1/recommendations"
@@ -19,29 +19,6 @@ TWICE_A_WEEK: Final = {
     "type": "limit",
     "limit": {"at_most": 2, "window": {"days": 7}},
 }
-
-
-class Watch:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def watch() -> Watch:
-    """The clock of the application."""
-    return Watch()
-
-
-@pytest.fixture
-def client(settings: Settings, watch: Watch) -> Any:
-    """An admin's client, over each database."""
-    with running(settings, make_key(settings.database_url, "admin"), now=watch) as made:
-        yield made
 
 
 def limit(client: TestClient, **fields: Any) -> Any:

@@ -1,9 +1,8 @@
 """Policies from a file: the valid ones go in, each invalid one is named, and twice is as good as once."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from sqlalchemy import Engine
@@ -15,9 +14,8 @@ from service.imports.command import app
 from service.policies.importing import PolicyFiles
 from service.rows.definitions import DefinitionImport, import_definitions
 from service.rows.errors import UnreadableFile
-from service.storage.database import create_database_engine
 from service.sync.artifact_holder import ArtifactHolder
-from tests.service.conftest import NOON, part_of, wait_until
+from tests.service.conftest import NOON, part_of, wait_until, write_lines
 from tests.service.policies.test_policies_api import ABROAD, URL, create, describe
 from tests.service.sync.conftest import offered
 
@@ -34,26 +32,14 @@ def _described(client: TestClient) -> None:
     describe(client, a0="US", a5="DE")
 
 
-@pytest.fixture
-def engine(settings: Settings) -> Iterator[Engine]:
-    made = create_database_engine(settings.database_url)
-    yield made
-    made.dispose()
-
-
 def imported(client: TestClient, engine: Engine, path: Path) -> DefinitionImport:
     current = part_of(client, ArtifactHolder).current
     assert current is not None
     return import_definitions(engine, path, PolicyFiles(current.state, 90), NOON)
 
 
-def write(path: Path, *values: Any) -> Path:
-    path.write_text("\n".join(value if isinstance(value, str) else json.dumps(value) for value in values))
-    return path
-
-
 def test_the_valid_policies_of_a_file_go_in_and_are_felt(client: TestClient, engine: Engine, tmp_path: Path) -> None:
-    file = write(
+    file = write_lines(
         tmp_path / "policies.ndjson",
         ABROAD,
         "",
@@ -123,7 +109,7 @@ def test_a_file_that_holds_no_policies_is_refused(
     client: TestClient, engine: Engine, tmp_path: Path, content: str
 ) -> None:
     with pytest.raises(UnreadableFile, match="JSON"):
-        imported(client, engine, write(tmp_path / "policies.json", content))
+        imported(client, engine, write_lines(tmp_path / "policies.json", content))
 
 
 def test_the_command_says_what_was_refused_and_ends_with_code_4(
@@ -133,8 +119,8 @@ def test_the_command_says_what_was_refused_and_ends_with_code_4(
     monkeypatch.setenv("NEXTOFFER_ARTIFACTS_DIR", str(settings.artifacts_dir))
     bad = {**ABROAD, "scope": {"products": ["x"]}}
 
-    good = CliRunner().invoke(app, ["policies", str(write(tmp_path / "good.json", ABROAD))])
-    refused = CliRunner().invoke(app, ["policies", str(write(tmp_path / "bad.json", bad, SMALL))])
+    good = CliRunner().invoke(app, ["policies", str(write_lines(tmp_path / "good.json", ABROAD))])
+    refused = CliRunner().invoke(app, ["policies", str(write_lines(tmp_path / "bad.json", bad, SMALL))])
 
     assert (good.exit_code, refused.exit_code) == (0, 4), good.output + refused.output
     assert "1 created, 0 updated, 0 unchanged, 0 refused" in good.output

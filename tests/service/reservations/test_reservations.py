@@ -1,8 +1,7 @@
 """Caps and limits hold strictly for what is reserved, whatever comes at once, on however many workers."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 import pytest
@@ -10,7 +9,7 @@ from starlette.testclient import TestClient
 
 from service.base.settings import Settings
 from service.decisions.decision_log import DecisionLog
-from tests.service.conftest import NOON, make_key, part_of, running, wait_until
+from tests.service.conftest import Watch, part_of, running, wait_until
 
 URL: Final = "/v1/reservations"
 ASK: Final = "/v1/recommendations"
@@ -22,35 +21,6 @@ CAP: Final = {
     "cap": {"at_most": 10},
 }
 ACCOUNTS: Final = [f"n{number}" for number in range(100)]
-
-
-class Watch:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def watch() -> Watch:
-    """The clock of the application."""
-    return Watch()
-
-
-@pytest.fixture
-def key(settings: Settings) -> str:
-    """A key that opens everything."""
-    return make_key(settings.database_url, "admin")
-
-
-@pytest.fixture
-def client(settings: Settings, key: str, watch: Watch) -> Iterator[TestClient]:
-    """An admin's client, over each database."""
-    with running(settings, key, now=watch) as made:
-        yield made
 
 
 def store(client: TestClient, **fields: Any) -> None:
