@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, func, insert, select, tuple_, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, tuple_, update
 
 from service.accounts.tables import Account
 from service.catalogue.tables import Product
@@ -79,18 +79,27 @@ def products_now(connection: Connection, product_ids: Iterable[str]) -> dict[str
 
 
 def stored_before(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> tuple[set[str], dict[Any, str]]:
-    """Return the identifiers of some outcomes that are stored; and by ``KEY`` those of equal ones."""
-    ids = {
-        outcome_id
-        for chunk in in_chunks([row["outcome_id"] for row in rows])
-        for outcome_id in connection.scalars(select(OutcomeRow.outcome_id).where(OutcomeRow.outcome_id.in_(chunk)))
-    }
-    columns = [_OUTCOMES.c[name] for name in KEY]
+    """Return the identifiers of some outcomes that are stored; and by ``KEY`` those of equal ones.
+
+    What could not be placed before is deleted: the same report may be placed now, and is stored anew.
+    """
+    ids: set[str] = set()
     equal: dict[Any, str] = {}
+    unplaced: list[str] = []
+    columns = [_OUTCOMES.c[name] for name in KEY]
     for begin in range(0, len(rows), KEYS_PER_QUERY):
-        keys = [tuple(row[name] for name in KEY) for row in rows[begin : begin + KEYS_PER_QUERY]]
-        query = select(OutcomeRow.outcome_id, *columns).where(tuple_(*columns).in_(keys))
-        equal |= {tuple(key): outcome_id for outcome_id, *key in connection.execute(query)}
+        part = rows[begin : begin + KEYS_PER_QUERY]
+        is_same = OutcomeRow.outcome_id.in_([row["outcome_id"] for row in part])
+        is_equal = tuple_(*columns).in_([tuple(row[name] for name in KEY) for row in part])
+        query = select(OutcomeRow.outcome_id, OutcomeRow.is_placed, *columns).where(or_(is_same, is_equal))
+        for outcome_id, is_placed, *key in connection.execute(query):
+            if is_placed:
+                ids.add(outcome_id)
+                equal[tuple(key)] = outcome_id
+            else:
+                unplaced.append(outcome_id)
+    for chunk in in_chunks(unplaced):
+        connection.execute(delete(OutcomeRow).where(OutcomeRow.outcome_id.in_(chunk)))
     return ids, equal
 
 

@@ -68,7 +68,8 @@ def create_outcomes(rows: WrittenRows, by: Reporter, writing: UnitOfWorkDep, req
 
     Each report is judged by itself: valid ones are stored even if others are not. The same report counts once, with an
     `outcome_id` or without: the same account, product, outcome and time. What names a decision or an account that is
-    not known is kept apart, counts for nothing, and makes no account. What is accepted is taken up: see caps.
+    not known is kept apart, counts for nothing, and makes no account; sent again, it is judged anew. What is accepted
+    is taken up: see caps.
     """
     if len(rows) > MAX_OUTCOMES:
         raise TooManyRows(MAX_OUTCOMES)

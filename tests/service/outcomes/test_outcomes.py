@@ -133,6 +133,21 @@ def test_what_names_nobody_known_is_kept_apart(client: TestClient) -> None:
     assert client.get("/v1/accounts/nobody").status_code == 404
 
 
+def test_a_report_that_could_not_be_placed_is_placed_when_it_is_sent_again(client: TestClient) -> None:
+    store(client, NO_TWICE, suppression={**TWICE, "count": 1})
+    late = {"account_id": "late", "outcome": "reject", "occurred_at": "2024-02-25T00:00:00Z"}
+    rows = [{**late, "outcome_id": "own"}, {**late, "outcome": "click"}]
+    assert report(client, *rows)["unplaced"] == 2
+    assert report(client, *rows)["unplaced"] == 2
+
+    client.post("/v1/accounts", json=[{"account_id": "late"}])
+
+    assert report(client, *rows)["stored"] == 2
+    assert report(client, *rows)["duplicates"] == 2
+    assert [item["is_placed"] for item in client.get(URL).json()["items"]] == [True, True]
+    assert not is_offered(client, account_id="late")
+
+
 def test_what_contradicts_its_decision_does_not_count(client: TestClient) -> None:
     decision_id = client.post(ASK, json={"account_id": "a5", "among": ["kettle"]}).json()["decision_id"]
     part_of(client, DecisionLog).write_queued()
