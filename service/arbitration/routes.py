@@ -73,7 +73,8 @@ def list_arbitration_versions(
 ) -> Page[ArbitrationVersionOut]:
     """Who changed it when, and what was stored before and after; the newest change first."""
     rows, next_cursor = page_of_versions(session.connection(), RankingVersion.name, NAME, cursor, limit)
-    return Page(items=[_describe(row) for row in rows], next_cursor=next_cursor)
+    items = [ArbitrationVersionOut.model_validate(row, from_attributes=True) for row in rows]
+    return Page(items=items, next_cursor=next_cursor)
 
 
 def _etag_of(stored: Stored) -> str:
@@ -97,9 +98,3 @@ def _encode(stored: Stored, request: Request) -> bytes:
         "updated_by": stored.updated_by,
     }
     return orjson.dumps(values, option=orjson.OPT_UTC_Z)
-
-
-def _describe(row: Any) -> ArbitrationVersionOut:
-    return ArbitrationVersionOut(
-        version=row.version, changed_at=row.changed_at, changed_by=row.changed_by, before=row.before, after=row.after
-    )

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, TypedDict
+from typing import Final, NamedTuple, TypedDict
 
 import numpy as np
 
@@ -67,31 +67,47 @@ def describe_candidates(
     similar = set(selection.similar.tolist())
     reasons = arbitration.reasons[positions].astype(np.int64).tolist()
     considered: list[Considered] = []
-    policies = facts.policies
     for position, reason, figure in zip(positions.tolist(), reasons, figures, strict=True):
-        outcome, code, policy_id, until = Outcome.OUTRANKED, None, None, None
+        outcome, withheld = Outcome.OUTRANKED, NOT_WITHHELD
         if position in ranks:
             outcome = Outcome.OFFERED
         elif position in similar:
-            outcome, code = Outcome.WITHHELD, WithheldCode.SIMILAR
-        elif reason >= FIRST_POLICY and policies is not None:
-            outcome, policy_id = Outcome.WITHHELD, policies.policy_ids[reason - FIRST_POLICY]
-            code = POLICY_CODES[policies.policy_types[reason - FIRST_POLICY]]
-            until = policies.held_until(place, reason - FIRST_POLICY, int(pool.product[position]))
+            outcome, withheld = Outcome.WITHHELD, Withheld(WithheldCode.SIMILAR)
         elif reason != ALLOWED:
-            outcome, code = Outcome.WITHHELD, WITHHELD_CODES[reason]
-            if code is WithheldCode.BOUGHT_RECENTLY and facts.repeats is not None:
-                until = facts.repeats.due_at(pool.keys[position])
+            outcome, withheld = Outcome.WITHHELD, _withheld(place, reason, position, pool, facts)
         considered.append(
             {
                 "product_id": facts.products.info(ProductRow(int(pool.product[position]))).product_id,
                 "source": pool.sources[pool.source[position]].name,
                 "outcome": outcome,
                 "rank": ranks.get(position),
-                "reason": code,
-                "policy_id": policy_id,
-                "until": until,
+                "reason": withheld.code,
+                "policy_id": withheld.policy_id,
+                "until": withheld.until,
                 "arbitration": figure,
             }
         )
     return considered
+
+
+class Withheld(NamedTuple):
+    """Why a candidate is withheld; see ``Considered``."""
+
+    code: WithheldCode | None
+    policy_id: str | None = None
+    until: datetime | None = None
+
+
+NOT_WITHHELD: Final = Withheld(None)
+
+
+def _withheld(place: int, reason: int, position: int, pool: CandidatePool, facts: Facts) -> Withheld:
+    """Say by what a candidate is withheld. reason: see ``apply_rules``. position: of the candidate in the pool."""
+    policies, policy = facts.policies, reason - FIRST_POLICY
+    if policy >= 0 and policies is not None:
+        until = policies.held_until(place, policy, int(pool.product[position]))
+        return Withheld(POLICY_CODES[policies.policy_types[policy]], policies.policy_ids[policy], until)
+    code = WITHHELD_CODES[reason]
+    if code is WithheldCode.BOUGHT_RECENTLY and facts.repeats is not None:
+        return Withheld(code, until=facts.repeats.due_at(pool.keys[position]))
+    return Withheld(code)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import islice, repeat
-from typing import Any, Final, TypedDict
+from typing import Any, Final, NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,66 +77,74 @@ def explain(
 ) -> list[list[Offer]]:
     """Turn the chosen candidates of some accounts into offers, best first. chosen: int64, positions in the pool.
 
-    One loop rather than many small functions: it is a large part of what an answer costs.
+    Those of all accounts are looked up together: it is a large part of what an answer costs.
     """
     positions = chosen[0] if len(chosen) == 1 else np.concatenate(chosen)
-    info, link_between, sources = facts.products.info, facts.relationships.link, pool.sources
+    info, sources, repeats = facts.products.info, pool.sources, facts.repeats
     columns = (pool.product, pool.score, pool.source, pool.origin)
-    leads = None if facts.filters is None else facts.filters.leads_to(pool.keys[positions])
     valid_until, until_of = facts.valid_until, facts.availability.until_of
-    figures = repeat(None) if factors is None else figures_of(positions, factors)
+    leads = repeat(None) if facts.filters is None else facts.filters.leads_to(pool.keys[positions])
+    places = repeat(NO_ROW) if repeats is None else iter(repeats.places(pool.keys[positions]).tolist())
+    figures = repeat(None) if factors is None else iter(figures_of(positions, factors))
     ranks = [rank for of_account in chosen for rank in range(1, len(of_account) + 1)]
-    rows = zip(ranks, figures, *(column[positions].tolist() for column in columns), strict=False)
-    repeats = facts.repeats
-    places = None if repeats is None else iter(repeats.places(pool.keys[positions]).tolist())
     offers: list[Offer] = []
-    for rank, arbitration, product, score, source_number, origin in rows:
-        source = sources[source_number]
-        named_source, named = source.name, source.contributors(origin)
-        lead = None if leads is None else next(leads)
-        if lead is not None:
-            named_source, named = lead[0], [lead[1]]
-        # What was switched off since the training is no reason any more.
-        contributors = [(row, known) for row in named or () if (known := info(row)).is_active and known.is_merchandise]
-        offered = info(product)
-        relation = link = None
-        for contributor, leading in contributors:
-            link = link_between(contributor, product)
-            if link is not None:
-                name, product_ids = leading.name, [leading.product_id]
-                break
-        place = NO_ROW if places is None else next(places)
-        if repeats is not None and place != NO_ROW and lead is None:
-            code, text, product_ids = ReasonCode.BOUGHT_BEFORE, describe_repeat(int(repeats.last_day[place])), []
-        elif link is not None:
-            relation = link.relation
-            code, text = code_of(named_source, link), f"{link.before}{name}{link.after}"
-        elif named is None:
-            code, text = describe_popular(facts.evidence.buyers_of(product))
-            product_ids = []
+    for rank, product, score, source_number, origin in zip(
+        ranks, *(column[positions].tolist() for column in columns), strict=True
+    ):
+        source, lead, place = sources[source_number], next(leads), next(places)
+        if lead is None and repeats is not None and place != NO_ROW:
+            last_day = int(repeats.last_day[place])
+            reason = Explained(None, ReasonCode.BOUGHT_BEFORE, describe_repeat(last_day), [])
+        elif lead is None:
+            reason = explain_one(source.name, source.contributors(origin), product, facts)
         else:
-            code, text, product_ids = describe_contributors(named_source, contributors, product, facts)
+            reason = explain_one(lead[0], [lead[1]], product, facts)
+        offered = info(product)
         offers.append(
             {
                 "rank": rank,
                 "product_id": offered.product_id,
                 "name": offered.name,
                 "source": source.name,
-                "relation": relation,
-                "source_product_id": product_ids[0] if product_ids else None,
+                "relation": reason.relation,
+                "source_product_id": reason.product_ids[0] if reason.product_ids else None,
                 "score": score,
                 "price_minor": offered.price_minor,
                 "currency": offered.currency,
-                "reasons": [{"code": code, "text": text, "product_ids": product_ids}],
+                "reasons": [{"code": reason.code, "text": reason.text, "product_ids": reason.product_ids}],
                 "attributes": {},
                 "valid_until": None if valid_until is None else until_of(product, valid_until),
-                "arbitration": arbitration,
+                "arbitration": next(figures),
             }
         )
     if len(chosen) == 1:
         return [offers]
     rest = iter(offers)
     return [list(islice(rest, len(of_account))) for of_account in chosen]
+
+
+class Explained(NamedTuple):
+    """Why one product is offered; see ``Offer`` and ``Reason``."""
+
+    relation: Relation | None
+    code: ReasonCode
+    text: str
+    product_ids: list[str]
+
+
+def explain_one(source: Source, named: Sequence[ProductRow] | None, product: ProductRow, facts: Facts) -> Explained:
+    """Say why a product is offered. named: what contributed most, greatest first; None where it is popular."""
+    if named is None:
+        return Explained(None, *describe_popular(facts.evidence.buyers_of(product)), [])
+    info, link_between = facts.products.info, facts.relationships.link
+    # What was switched off since the training is no reason any more.
+    contributors = [(row, known) for row in named if (known := info(row)).is_active and known.is_merchandise]
+    for contributor, leading in contributors:
+        link = link_between(contributor, product)
+        if link is not None:
+            text = f"{link.before}{leading.name}{link.after}"
+            return Explained(link.relation, code_of(source, link), text, [leading.product_id])
+    return Explained(None, *describe_contributors(source, contributors, product, facts))
 
 
 def figures_of(positions: NDArray[np.int64], factors: Priorities) -> list[ArbitrationFigures]:
