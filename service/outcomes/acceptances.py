@@ -29,4 +29,4 @@ class TakesUp(Protocol):
 class Acceptances(NamedTuple):
     """The part of the application that outcomes tell of acceptances."""
 
-    desk: TakesUp
+    reservations: TakesUp

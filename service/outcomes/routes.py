@@ -79,7 +79,7 @@ def create_outcomes(rows: WrittenRows, by: Reporter, writing: UnitOfWorkDep, req
         take_turn(write.connection, OUTCOME_TURNS)
         results, accepted = record_outcomes(write.connection, good, by.key_id, write.now, write.changes)
         if accepted:
-            components_of(request.app).get(Acceptances).desk.take_up(write, accepted)
+            components_of(request.app).get(Acceptances).reservations.take_up(write, accepted)
         for index, row_faults in faults.items():
             errors = [(fault.field, fault.reason.encode(errors="replace").decode()) for fault in row_faults]
             results[index] = result(index, OutcomeStatus.REJECTED, None, errors)
@@ -129,8 +129,8 @@ def retract_outcome(outcome_id: OutcomeInPath, writing: UnitOfWorkDep, request: 
         if retracted is not None:
             write.changes.touch(OUTCOMES_CHANGED, [retracted.account_id])
             if retracted.is_acceptance:
-                desk = components_of(request.app).get(Acceptances).desk
-                desk.give_back(write, retracted.account_id, retracted.product_id)
+                reservations = components_of(request.app).get(Acceptances).reservations
+                reservations.give_back(write, retracted.account_id, retracted.product_id)
         return Response()
 
     return writing.answer(work)

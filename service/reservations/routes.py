@@ -11,8 +11,8 @@ from service.base.clock import Clock
 from service.base.components import components_of
 from service.base.pagination import IDENTIFIER, Page, cut_page, decode_cursor
 from service.offers.respond import Call
-from service.reservations.desk import ReservationDesk
 from service.reservations.queries import list_rows
+from service.reservations.reserving import Reservations
 from service.reservations.schemas import (
     AcceptanceIn,
     ReservationIn,
@@ -52,12 +52,12 @@ def create_reservations(given: ReservationIn, by: Asker, writing: UnitOfWorkDep,
     limit is exceeded. An answer of `POST /v1/recommendations` promises nothing. Whoever holds reservations can send the
     same request again, and gets the same answer.
     """
-    desk = components_of(request.app).get(ReservationDesk)
+    reservations = components_of(request.app).get(Reservations)
     logged = orjson.dumps(given.model_dump(mode="json", exclude_unset=True, exclude={"minutes"}))
     call = Call(by, given.wanted(), logged)
 
     def work(write: UnitOfWork) -> Response:
-        made = desk.reserve(write, call, given.minutes)
+        made = reservations.reserve(write, call, given.minutes)
         return _answer({**made._asdict(), "answer": orjson.Fragment(made.answer)})
 
     return writing.answer(work)
@@ -96,10 +96,10 @@ def accept_reservations(
 
     Twice is as good as once. A reservation that has expired is accepted for a day, as long as something is left.
     """
-    desk = components_of(request.app).get(ReservationDesk)
+    reservations = components_of(request.app).get(Reservations)
 
     def work(write: UnitOfWork) -> Response:
-        product_ids = desk.accept(write, decision_id, given.product_ids)
+        product_ids = reservations.accept(write, decision_id, given.product_ids)
         return _answer({"decision_id": decision_id, "product_ids": product_ids})
 
     return writing.answer(work)
@@ -122,10 +122,10 @@ def release_reservations(
     ] = None,
 ) -> Response:
     """Give back what a decision reserved, or what of it was accepted and is cancelled: others can have it."""
-    desk = components_of(request.app).get(ReservationDesk)
+    reservations = components_of(request.app).get(Reservations)
 
     def work(write: UnitOfWork) -> Response:
-        product_ids = desk.release(write, decision_id, product_id)
+        product_ids = reservations.release(write, decision_id, product_id)
         return _answer({"decision_id": decision_id, "product_ids": product_ids})
 
     return writing.answer(work)

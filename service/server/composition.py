@@ -22,7 +22,7 @@ from service.offers.shadow import Shadow
 from service.offers.smoke import smoke_test
 from service.outcomes.acceptances import Acceptances
 from service.policies.queries import has_limits
-from service.reservations.desk import ReservationDesk
+from service.reservations.reserving import Reservations
 from service.server.live_sections import LIVE_SECTIONS
 from service.server.periodic_cleanup import PeriodicCleanup
 from service.server.settled_memory import SettledMemory
@@ -63,7 +63,7 @@ def open_components(
         return follower.is_database_up
 
     recommender = Recommender(holder, decision_log, shadow, telemetry, clock.now, is_database_up, settings.arbitration)
-    desk = ReservationDesk(recommender, follower, holder)
+    reservations = Reservations(recommender, follower, holder)
     parts = (
         settings,
         clock,
@@ -84,8 +84,8 @@ def open_components(
         decision_log,
         recommender,
         Batcher(recommender),
-        desk,
-        Acceptances(desk),
+        reservations,
+        Acceptances(reservations),
         SettledMemory(holder) if owns_process else None,
         PeriodicCleanup(engine, store, settings, clock.now),
     )

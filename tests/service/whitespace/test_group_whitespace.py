@@ -42,9 +42,9 @@ def check_sums(group: dict[str, Any], accounts: Sequence[dict[str, Any]]) -> Non
     rows = [by_row(account) for account in accounts]
     for row, item in by_row(group).items():
         each = [of_account[row] for of_account in rows]
-        statuses = {one["status"] for one in each}
-        expected = sum(one["expected_minor"] or 0 for one in each)
-        assert item["owners"] == sum(one["owners"] for one in each)
+        statuses = {line["status"] for line in each}
+        expected = sum(line["expected_minor"] or 0 for line in each)
+        assert item["owners"] == sum(line["owners"] for line in each)
         assert item["status"] == next(
             status for status in ("owned", "pipeline", "gap", "not_eligible") if status in statuses
         )
@@ -52,7 +52,7 @@ def check_sums(group: dict[str, Any], accounts: Sequence[dict[str, Any]]) -> Non
         assert item[other] is None
         assert (item[named] or 0) == pytest.approx(expected, abs=len(each) + 1e-4 * expected)
         assert (item["expected_buyers"] or 0) == pytest.approx(
-            sum(one["expected_buyers"] or 0 for one in each), abs=1e-3
+            sum(line["expected_buyers"] or 0 for line in each), abs=1e-3
         )
     for total, name in (("expected_revenue", "expected_minor"), ("expected_elsewhere", "expected_elsewhere_minor")):
         money = group["group"][total]

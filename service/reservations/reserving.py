@@ -55,7 +55,7 @@ class Kept:
         self.decision = decision
 
 
-class ReservationDesk:
+class Reservations:
     """Reserves, accepts and releases, one request at a time, on what is committed by then."""
 
     def __init__(self, recommender: Recommender, follower: ChangeFollower, holder: ArtifactHolder) -> None:
